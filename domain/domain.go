@@ -1,0 +1,244 @@
+package domain
+
+// Domain is what one service is about. Its fields are the keys of the domain
+// file. It is plain data: copy it, compare it, build it in code. Nothing in
+// it changes once it was handed to telemetry.Init.
+type Domain struct {
+	// Prefix starts the name of every metric of the process:
+	// ^[a-z][a-z0-9_]{1,30}[a-z0-9]$, and none of the reserved words.
+	Prefix string `yaml:"prefix"`
+	// App is the service's name: service.name in OpenTelemetry, the job in
+	// Prometheus, the application in Pyroscope. Empty means Prefix + "-api".
+	App string `yaml:"app,omitempty"`
+	// Entity is what the service is mostly about, in the singular: "pedido".
+	Entity string `yaml:"entity"`
+	// Description is one sentence for the heading of dashboards and runbook.
+	Description string `yaml:"description,omitempty"`
+	// Language of the generated texts: "en" (the default) or "es".
+	Language string `yaml:"language,omitempty"`
+	// Errors lists the error types that APIErrorType counts by name. Those in
+	// BuiltinErrors need not be listed.
+	Errors []string `yaml:"errors,omitempty"`
+	// Events are the business events that the service counts or measures.
+	Events []Event `yaml:"events,omitempty"`
+	// Thresholds are alert rules on the service's own metrics.
+	Thresholds []Threshold `yaml:"thresholds,omitempty"`
+	// SLOs are objectives with an error budget.
+	SLOs []SLO `yaml:"slos,omitempty"`
+	// DefaultRules says which of the rules that every domain gets are off.
+	DefaultRules DefaultRules `yaml:"default_rules,omitempty"`
+	// Notify lists who hears of an alert.
+	Notify []Receiver `yaml:"notify,omitempty"`
+}
+
+// Kind is how an event is measured.
+type Kind string
+
+// The kinds of an event. The empty Kind means KindCounter.
+const (
+	KindCounter   Kind = "counter"   // only goes up: pedidos_procesados
+	KindUpDown    Kind = "updown"    // goes up and down: carritos_activos
+	KindHistogram Kind = "histogram" // a distribution: valor_pedido
+)
+
+// Event is one business event, and so one metric family.
+type Event struct {
+	// Name is the family's name after the prefix: pedidos_procesados.
+	Name string `yaml:"name"`
+	// Description is the family's help text.
+	Description string `yaml:"description,omitempty"`
+	// Kind is how it is measured. Empty means a counter.
+	Kind Kind `yaml:"kind,omitempty"`
+	// Unit is a UCUM unit such as "s" or "By", or a currency such as "COP".
+	// It becomes a suffix in Prometheus. Empty means none.
+	Unit string `yaml:"unit,omitempty"`
+	// Buckets are a histogram's upper bounds, rising. Empty means DefaultBuckets.
+	Buckets []float64 `yaml:"buckets,omitempty"`
+	// Attributes maps each attribute to all the values it may have. A value
+	// that is not listed is recorded as Other, so that the number of series is
+	// known beforehand: at most MaxCombinations for one event.
+	Attributes map[string][]string `yaml:"attributes,omitempty"`
+}
+
+// Stat is what a threshold computes from its metric.
+type Stat string
+
+// The statistics of a threshold. The empty Stat means the one that suits the
+// metric: p95 of a histogram, rate of a counter, value of anything else.
+const (
+	StatP50      Stat = "p50"
+	StatP95      Stat = "p95"
+	StatP99      Stat = "p99"
+	StatMean     Stat = "mean"
+	StatRate     Stat = "rate"     // per second, or per the threshold's Per
+	StatIncrease Stat = "increase" // over the window
+	StatRatio    Stat = "ratio"    // of the filtered series to all of them
+	StatValue    Stat = "value"    // as it stands
+)
+
+// Severity says how loud an alert is.
+type Severity string
+
+// The severities. The empty Severity means SeverityTicket.
+const (
+	SeverityPage   Severity = "page"   // someone wakes up
+	SeverityTicket Severity = "ticket" // someone looks tomorrow
+	SeverityInfo   Severity = "info"   // nobody needs to act
+)
+
+// Threshold is an alert rule in the domain's words: on a metric of the
+// contract, on an event, or on an expression in PromQL.
+type Threshold struct {
+	// Name is the alert's name, unique within the domain.
+	Name string `yaml:"name"`
+	// Metric is a metric of the contract by its short name (response_duration,
+	// requests, cpu_usage ...). Exactly one of Metric, Event, Expr and
+	// Heartbeat is set.
+	Metric string `yaml:"metric,omitempty"`
+	// Event is the name of an event of this domain.
+	Event string `yaml:"event,omitempty"`
+	// Expr is an expression in PromQL, for what the other fields cannot say.
+	Expr string `yaml:"expr,omitempty"`
+	// Heartbeat makes an alert that always fires, so that its silence is noticed.
+	Heartbeat bool `yaml:"heartbeat,omitempty"`
+	// Stat is computed over Window. Empty means what suits the metric.
+	Stat Stat `yaml:"stat,omitempty"`
+	// Window is how far back Stat looks. 0 means 5 minutes.
+	Window Duration `yaml:"window,omitempty"`
+	// Per is the time that a rate is given for. 0 means one second.
+	Per Duration `yaml:"per,omitempty"`
+	// Where keeps only the series whose labels match: a value, or a regular
+	// expression after "=~" or "!~", or after "!=" a value to leave out.
+	Where map[string]string `yaml:"where,omitempty"`
+	// By evaluates the rule for each value of a label: "endpoint".
+	By string `yaml:"by,omitempty"`
+	// Above, Below and Equals: exactly one is set, except with Expr, whose
+	// comparison may be its own, and Heartbeat, which has none.
+	Above  *Quantity `yaml:"above,omitempty"`
+	Below  *Quantity `yaml:"below,omitempty"`
+	Equals *Quantity `yaml:"equals,omitempty"`
+	// For is how long the condition holds before the alert fires.
+	For Duration `yaml:"for,omitempty"`
+	// KeepFiring is how long the alert goes on once the condition is over.
+	KeepFiring Duration `yaml:"keep_firing,omitempty"`
+	// Severity routes the alert. Empty means SeverityTicket.
+	Severity Severity `yaml:"severity,omitempty"`
+	// Evidence is what the alert brings along: "profile", or empty for nothing.
+	Evidence string `yaml:"evidence,omitempty"`
+	// Summary says in one line what is wrong.
+	Summary string `yaml:"summary,omitempty"`
+	// Description says it at length. Empty means one made from the rule.
+	Description string `yaml:"description,omitempty"`
+	// Impact says for the runbook who suffers and how.
+	Impact string `yaml:"impact,omitempty"`
+	// Runbook lists what to do, step by step.
+	Runbook []string `yaml:"runbook,omitempty"`
+}
+
+// EvidenceProfile attaches the hot functions of the alert's window.
+const EvidenceProfile = "profile"
+
+// SLO is a service level objective over requests or over an event.
+type SLO struct {
+	// Name is unique within the domain.
+	Name string `yaml:"name"`
+	// Description is for dashboards and runbook.
+	Description string `yaml:"description,omitempty"`
+	// Objective is the percentage that must be good, below 100: 99.9.
+	Objective float64 `yaml:"objective"`
+	// Window is what the error budget is for. 0 means 30 days.
+	Window Duration `yaml:"window,omitempty"`
+	// Good says which of the total are good.
+	Good Good `yaml:"good"`
+	// Total is the event that counts all, when Good is an event.
+	Total string `yaml:"total,omitempty"`
+	// Where narrows what the objective is about, as in Threshold.
+	Where map[string]string `yaml:"where,omitempty"`
+	// MinRequests is the traffic in a burn window below which nobody is
+	// paged. 0 means 10.
+	MinRequests int `yaml:"min_requests,omitempty"`
+	// Runbook lists what to do when the budget burns.
+	Runbook []string `yaml:"runbook,omitempty"`
+}
+
+// Good says what counts as good: exactly one of its fields is set.
+type Good struct {
+	// Status matches the status label, as in Threshold.Where: "!~5..".
+	Status string `yaml:"status,omitempty"`
+	// FasterThan is a latency that must be a bucket bound of the histogram.
+	FasterThan Duration `yaml:"faster_than,omitempty"`
+	// Event is the event that counts the good ones.
+	Event string `yaml:"event,omitempty"`
+}
+
+// DefaultRules are the rules that every domain gets.
+type DefaultRules struct {
+	// Disable names those that this domain does without; "all" for every one.
+	Disable []string `yaml:"disable,omitempty"`
+}
+
+// Receiver is one who hears of alerts: exactly one of its kinds is set.
+type Receiver struct {
+	// Severities are those that this receiver hears of. Empty means all.
+	Severities []Severity `yaml:"severities,omitempty"`
+
+	// Log writes alerts to the service's own log.
+	Log *LogReceiver `yaml:"log,omitempty"`
+	// Action calls a Go function that the service registered under this name.
+	Action *ActionReceiver `yaml:"action,omitempty"`
+	// Email sends mail.
+	Email *EmailReceiver `yaml:"email,omitempty"`
+	// Webhook posts the alert as JSON.
+	Webhook *WebhookReceiver `yaml:"webhook,omitempty"`
+	// Slack posts to a channel.
+	Slack *SlackReceiver `yaml:"slack,omitempty"`
+	// Alertmanager hands alerts to an Alertmanager server.
+	Alertmanager *AlertmanagerReceiver `yaml:"alertmanager,omitempty"`
+	// Other is any further integration of Alertmanager by its name there
+	// ("pagerduty", "telegram" ...), with its options as Alertmanager has them.
+	Other map[string]map[string]any `yaml:"other,omitempty"`
+}
+
+// LogReceiver has no options.
+type LogReceiver struct{}
+
+// ActionReceiver names a Go function.
+type ActionReceiver struct {
+	Name string `yaml:"name"`
+}
+
+// EmailReceiver sends mail over SMTP.
+type EmailReceiver struct {
+	To []string `yaml:"to"`
+	// From is the sender. Empty means latido@ and the smtp host.
+	From string `yaml:"from,omitempty"`
+	// SMTP is the server's host:port.
+	SMTP string `yaml:"smtp"`
+	// Username, and the environment variable that holds the password.
+	Username    string `yaml:"username,omitempty"`
+	PasswordEnv string `yaml:"password_env,omitempty"`
+	// PasswordFile is a file that holds the password.
+	PasswordFile string `yaml:"password_file,omitempty"`
+	// Plaintext allows a server without TLS. A password is never sent to one.
+	Plaintext bool `yaml:"plaintext,omitempty"`
+}
+
+// WebhookReceiver posts to a URL: one of the three is set. A URL is a secret
+// when it has a token in it; then give it by environment or file.
+type WebhookReceiver struct {
+	URL     string `yaml:"url,omitempty"`
+	URLEnv  string `yaml:"url_env,omitempty"`
+	URLFile string `yaml:"url_file,omitempty"`
+}
+
+// SlackReceiver posts to a channel. Its webhook URL is a secret.
+type SlackReceiver struct {
+	Channel string `yaml:"channel"`
+	URLEnv  string `yaml:"url_env,omitempty"`
+	URLFile string `yaml:"url_file,omitempty"`
+}
+
+// AlertmanagerReceiver is a server that takes the alerts over.
+type AlertmanagerReceiver struct {
+	URL string `yaml:"url"`
+}

@@ -1,0 +1,198 @@
+package domain
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/prometheus/otlptranslator"
+)
+
+// KindGauge is the kind of a metric that is sampled. No event has it.
+const KindGauge Kind = "gauge"
+
+// Other is the attribute value that stands for every value that the domain
+// does not list. MethodOther stands likewise for an HTTP method or status
+// outside the standard, Unmatched for a request that no route matched.
+const (
+	Other       = "_other"
+	MethodOther = "_OTHER"
+	Unmatched   = "unmatched"
+)
+
+// MaxCombinations is how many combinations of attribute values one event may
+// have, Other included in each attribute. InitialSeries is up to how many of
+// them exist at 0 from the start, so that increase() sees the first event; the
+// series of an event with more appear when they are first counted.
+const (
+	MaxCombinations = 10_000
+	InitialSeries   = 1_000
+)
+
+// BuiltinErrors are the error types that every service counts by name.
+var BuiltinErrors = []string{"panic", "aborted", "timeout", "canceled", "validation", "not_found", "conflict", "internal"}
+
+// DurationBuckets are the upper bounds, in seconds, of the duration
+// histograms: those of OpenTelemetry's http.server.request.duration
+// (https://opentelemetry.io/docs/specs/semconv/http/http-metrics/).
+var DurationBuckets = []float64{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10}
+
+// DefaultBuckets are the bounds of an event histogram that names none: the
+// default of the OpenTelemetry SDK specification.
+var DefaultBuckets = []float64{0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000}
+
+// Metric is one metric family of the contract, with its name on both sides.
+type Metric struct {
+	// Key is how the domain file calls it: response_duration.
+	Key string
+	// Name and Unit are the OpenTelemetry instrument's: tienda.response.duration, s.
+	Name, Unit string
+	// Family is the name in Prometheus: tienda_response_duration_seconds. The
+	// series of a histogram add _bucket, _sum and _count to it.
+	Family string
+	// Kind is counter, updown, histogram or gauge.
+	Kind Kind
+	// Description is the help text.
+	Description string
+	// Attributes are the attributes' OpenTelemetry names: error.type. See Label.
+	Attributes []string
+	// Buckets are a histogram's upper bounds.
+	Buckets []float64
+	// Event is the event that the metric counts, nil for all others.
+	Event *Event
+}
+
+// Label is the name in Prometheus of an OpenTelemetry attribute: error_type.
+func Label(attribute string) string {
+	namer := otlptranslator.LabelNamer{}
+	label, err := namer.Build(attribute)
+	if err != nil { // no letter or digit at all
+		return ""
+	}
+	return label
+}
+
+// family is the name in Prometheus. The Collector and Prometheus' own OTLP
+// receiver translate with the same library, so that the name is the same
+// whichever way it takes.
+func family(name, unit string, kind Kind) string {
+	types := map[Kind]otlptranslator.MetricType{
+		KindCounter:   otlptranslator.MetricTypeMonotonicCounter,
+		KindUpDown:    otlptranslator.MetricTypeNonMonotonicCounter,
+		KindHistogram: otlptranslator.MetricTypeHistogram,
+		KindGauge:     otlptranslator.MetricTypeGauge,
+	}
+	namer := otlptranslator.MetricNamer{WithMetricSuffixes: true}
+	f, err := namer.Build(otlptranslator.Metric{Name: name, Unit: unit, Type: types[kind]})
+	if err != nil { // a name that validation refuses
+		return ""
+	}
+	return f
+}
+
+// contract are the metrics that every service has, without the prefix. The
+// names of the last group are those of OpenTelemetry's instrumentation of the
+// Go runtime, which records them.
+var contract = []Metric{
+	{Name: "requests", Kind: KindCounter, Unit: "{request}", Attributes: []string{"method", "endpoint", "status"},
+		Description: "Requests answered, by route pattern. Status 499 is a client that left, 101 a connection taken over."},
+	{Name: "response.duration", Kind: KindHistogram, Unit: "s", Attributes: []string{"method", "endpoint"}, Buckets: DurationBuckets,
+		Description: "Time from the request's arrival at its handler to the handler's return."},
+	{Name: "active_connections", Kind: KindUpDown, Unit: "{connection}", Description: "TCP connections open to the service."},
+	{Name: "active_requests", Kind: KindUpDown, Unit: "{request}", Description: "Requests being handled."},
+	{Name: "cpu.usage", Kind: KindGauge, Unit: "%", Description: "CPU time in use on the host, of all its cores, since the sample before."},
+	{Name: "memory.usage", Kind: KindGauge, Unit: "By", Description: "Memory in use on the host."},
+	{Name: "disk.usage", Kind: KindGauge, Unit: "%", Description: "Space in use on the file system of the configured path."},
+	{Name: "entities.created", Kind: KindCounter, Unit: "{entity}", Description: "Entities of the domain created."},
+	{Name: "entities.updated", Kind: KindCounter, Unit: "{entity}", Description: "Entities of the domain updated."},
+	{Name: "api.errors", Kind: KindCounter, Unit: "{error}", Attributes: []string{"error.type"}, Description: "Errors by type."},
+	{Name: "function.calls", Kind: KindCounter, Unit: "{call}", Attributes: []string{"function", "error.type"},
+		Description: "Calls of monitored functions; error_type is empty for those that succeeded."},
+	{Name: "function.duration", Kind: KindHistogram, Unit: "s", Attributes: []string{"function"}, Buckets: DurationBuckets,
+		Description: "Duration of the calls of monitored functions."},
+	{Name: "build.info", Kind: KindGauge, Attributes: []string{"version", "revision", "goversion"}, Description: "Always 1; what is running is in its labels."},
+
+	{Name: "telemetry.refused", Kind: KindCounter, Unit: "{value}", Attributes: []string{"reason"},
+		Description: "Recordings that were not taken as given: an undeclared event or attribute value, a number that cannot be counted."},
+	{Name: "telemetry.exports", Kind: KindCounter, Unit: "{export}", Attributes: []string{"signal", "outcome"},
+		Description: "Uploads of metrics and profiles by their outcome."},
+	{Name: "telemetry.profiles.dropped", Kind: KindCounter, Unit: "{profile}", Description: "Profiles dropped because the queue of uploads was full."},
+	{Name: "telemetry.profiles.buffered", Kind: KindGauge, Unit: "By", Description: "Size of the profiles kept in the process."},
+	{Name: "telemetry.collect.errors", Kind: KindCounter, Unit: "{error}", Attributes: []string{"reason"},
+		Description: "Foreign instruments that could not be collected: a callback that panicked or hung, names that clash, text that is not UTF-8."},
+
+	{Name: "go.memory.used", Kind: KindUpDown, Unit: "By", Attributes: []string{"go.memory.type"}, Description: "Memory used by the Go runtime."},
+	{Name: "go.memory.limit", Kind: KindUpDown, Unit: "By", Description: "Go runtime memory limit configured by the user, if a limit exists."},
+	{Name: "go.memory.allocated", Kind: KindCounter, Unit: "By", Description: "Memory allocated to the heap by the application."},
+	{Name: "go.memory.allocations", Kind: KindCounter, Unit: "{allocation}", Description: "Count of allocations to the heap by the application."},
+	{Name: "go.memory.gc.goal", Kind: KindUpDown, Unit: "By", Description: "Heap size target for the end of the GC cycle."},
+	{Name: "go.goroutine.count", Kind: KindUpDown, Unit: "{goroutine}", Description: "Count of live goroutines."},
+	{Name: "go.processor.limit", Kind: KindUpDown, Unit: "{thread}", Description: "The number of OS threads that can execute user-level Go code simultaneously."},
+	{Name: "go.config.gogc", Kind: KindUpDown, Unit: "%", Description: "Heap size target percentage configured by the user, otherwise 100."},
+	{Name: "go.schedule.duration", Kind: KindHistogram, Unit: "s", Description: "The time goroutines have spent in the scheduler in a runnable state before actually running."},
+}
+
+// Metrics lists every metric of the domain: the contract's, then the events'
+// in the order of the domain. It is meant for a domain that is valid.
+func (d Domain) Metrics() []Metric {
+	all := make([]Metric, 0, len(contract)+len(d.Events))
+	for _, m := range contract {
+		m.Key = strings.NewReplacer(".", "_").Replace(m.Name)
+		all = append(all, d.named(m))
+	}
+	for i := range d.Events {
+		e := &d.Events[i]
+		m := Metric{Key: e.Name, Name: e.Name, Unit: e.Unit, Kind: e.Kind, Description: e.Description, Attributes: e.AttributeNames(), Event: e}
+		if m.Kind == "" {
+			m.Kind = KindCounter
+		}
+		if m.Kind == KindHistogram {
+			m.Buckets = e.Buckets
+			if len(m.Buckets) == 0 {
+				m.Buckets = DefaultBuckets
+			}
+		}
+		if m.Description == "" {
+			m.Description = "Business event " + e.Name + "."
+		}
+		all = append(all, d.named(m))
+	}
+	return all
+}
+
+// named puts the prefix on a metric, and with it makes its name in Prometheus.
+func (d Domain) named(m Metric) Metric {
+	m.Name = d.Prefix + "." + m.Name
+	m.Family = family(m.Name, m.Unit, m.Kind)
+	return m
+}
+
+// Metric finds a metric of the contract, or of an event, by its short name. It
+// reports whether there is one.
+func (d Domain) Metric(key string) (Metric, bool) {
+	all := d.Metrics()
+	i := slices.IndexFunc(all, func(m Metric) bool { return m.Key == key })
+	if i < 0 {
+		return Metric{}, false
+	}
+	return all[i], true
+}
+
+// AttributeNames lists the event's attributes in the order in which Latido
+// writes them: by name.
+func (e Event) AttributeNames() []string {
+	names := make([]string, 0, len(e.Attributes))
+	for name := range e.Attributes {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Service is the name under which the service reports: App, or else one made
+// from the prefix.
+func (d Domain) Service() string {
+	if d.App != "" {
+		return d.App
+	}
+	return d.Prefix + "-api"
+}

@@ -1,0 +1,69 @@
+package domain
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+)
+
+// Quantity is a number in its base unit: seconds, bytes, percent or plain. In
+// the domain file it may carry a unit: 2s, 300ms, 80%, 256MiB. A percent sign
+// leaves the number as it is, since the contract's percentages go to 100.
+type Quantity float64
+
+// sizes are the suffixes of a number of bytes, longest first.
+var sizes = []struct {
+	suffix string
+	bytes  float64
+}{
+	{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40},
+	{"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {"B", 1},
+}
+
+// ParseQuantity reads a number with an optional unit. It returns an error for
+// anything that is not a finite number.
+func ParseQuantity(s string) (Quantity, error) {
+	text := strings.TrimSpace(s)
+	number, factor := strings.TrimSuffix(text, "%"), 1.0
+	if number == text {
+		for _, z := range sizes {
+			if n, ok := strings.CutSuffix(text, z.suffix); ok {
+				number, factor = strings.TrimSpace(n), z.bytes
+				break
+			}
+		}
+	}
+	if f, err := strconv.ParseFloat(number, 64); err == nil && !math.IsInf(f*factor, 0) && !math.IsNaN(f) {
+		return Quantity(f * factor), nil
+	}
+	if d, err := time.ParseDuration(text); err == nil {
+		return Quantity(d.Seconds()), nil
+	}
+	if d, err := ParseDuration(text); err == nil {
+		return Quantity(time.Duration(d).Seconds()), nil
+	}
+	return 0, fmt.Errorf("%q is no quantity: write a number, or one with a unit such as 300ms, 2s, 80%% or 256MiB", s)
+}
+
+// String writes the quantity as a plain number, as PromQL wants it.
+func (q Quantity) String() string { return strconv.FormatFloat(float64(q), 'f', -1, 64) }
+
+// Duration is a length of time as Prometheus writes it: 300ms, 90s, 5m, 1h30m, 30d.
+type Duration time.Duration
+
+// ParseDuration reads a duration in Prometheus' syntax. It returns an error
+// for anything else, negative durations included.
+func ParseDuration(s string) (Duration, error) {
+	d, err := model.ParseDuration(strings.TrimSpace(s))
+	if err != nil {
+		return 0, fmt.Errorf("%q is no duration: write one such as 300ms, 90s, 5m, 1h30m or 30d", s)
+	}
+	return Duration(d), nil
+}
+
+// String writes the duration as the domain file and PromQL have it.
+func (d Duration) String() string { return model.Duration(d).String() }
