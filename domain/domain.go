@@ -64,7 +64,8 @@ type Event struct {
 type Stat string
 
 // The statistics of a threshold. The empty Stat means the one that suits the
-// metric: p95 of a histogram, rate of a counter, value of anything else.
+// metric: p95 of a histogram, rate of a counter, value of anything else; see
+// [Kind.Stats].
 const (
 	StatP50      Stat = "p50"
 	StatP95      Stat = "p95"
@@ -72,7 +73,7 @@ const (
 	StatMean     Stat = "mean"
 	StatRate     Stat = "rate"     // per second, or per the threshold's Per
 	StatIncrease Stat = "increase" // over the window
-	StatRatio    Stat = "ratio"    // of the filtered series to all of them
+	StatRatio    Stat = "ratio"    // percent of all that the filtered series are
 	StatValue    Stat = "value"    // as it stands
 )
 
@@ -108,7 +109,8 @@ type Threshold struct {
 	// Per is the time that a rate is given for. 0 means one second.
 	Per Duration `yaml:"per,omitempty"`
 	// Where keeps only the series whose labels match: a value, or a regular
-	// expression after "=~" or "!~", or after "!=" a value to leave out.
+	// expression after "=~" or "!~", or after "!=" a value to leave out. See
+	// [ParseMatcher].
 	Where map[string]string `yaml:"where,omitempty"`
 	// By evaluates the rule for each value of a label: "endpoint".
 	By string `yaml:"by,omitempty"`
@@ -194,9 +196,17 @@ type Receiver struct {
 	Slack *SlackReceiver `yaml:"slack,omitempty"`
 	// Alertmanager hands alerts to an Alertmanager server.
 	Alertmanager *AlertmanagerReceiver `yaml:"alertmanager,omitempty"`
-	// Other is any further integration of Alertmanager by its name there
-	// ("pagerduty", "telegram" ...), with its options as Alertmanager has them.
-	Other map[string]map[string]any `yaml:"other,omitempty"`
+	// Other is any further integration of Alertmanager by its name there, one
+	// of Integrations, with its options as Alertmanager has them. In the file
+	// it stands like the kinds above: "- pagerduty: {routing_key_file: ...}".
+	Other map[string]map[string]any `yaml:",inline"`
+}
+
+// Integrations are the receivers of Alertmanager that Receiver.Other may name:
+// those of its configuration file, less the ones that have a field here.
+var Integrations = []string{
+	"discord", "incidentio", "jira", "mattermost", "msteams", "msteamsv2", "opsgenie", "pagerduty", "pushover",
+	"rocketchat", "sns", "telegram", "victorops", "webex", "wechat",
 }
 
 // LogReceiver has no options.
@@ -204,18 +214,21 @@ type LogReceiver struct{}
 
 // ActionReceiver names a Go function.
 type ActionReceiver struct {
+	// Name is the one that the service gave with the function.
 	Name string `yaml:"name"`
 }
 
 // EmailReceiver sends mail over SMTP.
 type EmailReceiver struct {
+	// To are the addresses, at least one.
 	To []string `yaml:"to"`
 	// From is the sender. Empty means latido@ and the smtp host.
 	From string `yaml:"from,omitempty"`
 	// SMTP is the server's host:port.
 	SMTP string `yaml:"smtp"`
-	// Username, and the environment variable that holds the password.
-	Username    string `yaml:"username,omitempty"`
+	// Username for a server that wants a password. Empty means the sender.
+	Username string `yaml:"username,omitempty"`
+	// PasswordEnv is the environment variable that holds the password.
 	PasswordEnv string `yaml:"password_env,omitempty"`
 	// PasswordFile is a file that holds the password.
 	PasswordFile string `yaml:"password_file,omitempty"`
@@ -226,19 +239,26 @@ type EmailReceiver struct {
 // WebhookReceiver posts to a URL: one of the three is set. A URL is a secret
 // when it has a token in it; then give it by environment or file.
 type WebhookReceiver struct {
-	URL     string `yaml:"url,omitempty"`
-	URLEnv  string `yaml:"url_env,omitempty"`
+	// URL is where to post, http or https.
+	URL string `yaml:"url,omitempty"`
+	// URLEnv is the environment variable that holds the URL.
+	URLEnv string `yaml:"url_env,omitempty"`
+	// URLFile is a file that holds the URL.
 	URLFile string `yaml:"url_file,omitempty"`
 }
 
 // SlackReceiver posts to a channel. Its webhook URL is a secret.
 type SlackReceiver struct {
+	// Channel is the channel's name with its #, or its id.
 	Channel string `yaml:"channel"`
-	URLEnv  string `yaml:"url_env,omitempty"`
+	// URLEnv is the environment variable that holds the webhook's URL.
+	URLEnv string `yaml:"url_env,omitempty"`
+	// URLFile is a file that holds it.
 	URLFile string `yaml:"url_file,omitempty"`
 }
 
 // AlertmanagerReceiver is a server that takes the alerts over.
 type AlertmanagerReceiver struct {
+	// URL is the server's, without /api/v2: http://alertmanager:9093.
 	URL string `yaml:"url"`
 }

@@ -140,23 +140,32 @@ func (d Domain) Metrics() []Metric {
 		all = append(all, d.named(m))
 	}
 	for i := range d.Events {
-		e := &d.Events[i]
-		m := Metric{Key: e.Name, Name: e.Name, Unit: e.Unit, Kind: e.Kind, Description: e.Description, Attributes: e.AttributeNames(), Event: e}
-		if m.Kind == "" {
-			m.Kind = KindCounter
-		}
-		if m.Kind == KindHistogram {
-			m.Buckets = e.Buckets
-			if len(m.Buckets) == 0 {
-				m.Buckets = DefaultBuckets
-			}
-		}
-		if m.Description == "" {
-			m.Description = "Business event " + e.Name + "."
-		}
-		all = append(all, d.named(m))
+		all = append(all, d.eventMetric(&d.Events[i]))
 	}
 	return all
+}
+
+// eventMetric is the metric that counts an event.
+func (d Domain) eventMetric(e *Event) Metric {
+	m := Metric{Key: e.Name, Name: e.Name, Unit: e.Unit, Kind: e.kind(), Description: e.Description, Attributes: e.AttributeNames(), Event: e}
+	if m.Kind == KindHistogram {
+		m.Buckets = e.Buckets
+		if len(m.Buckets) == 0 {
+			m.Buckets = DefaultBuckets
+		}
+	}
+	if m.Description == "" {
+		m.Description = "Business event " + e.Name + "."
+	}
+	return d.named(m)
+}
+
+// kind is the event's kind, with the default.
+func (e *Event) kind() Kind {
+	if e.Kind == "" {
+		return KindCounter
+	}
+	return e.Kind
 }
 
 // named puts the prefix on a metric, and with it makes its name in Prometheus.

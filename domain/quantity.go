@@ -27,26 +27,35 @@ var sizes = []struct {
 // ParseQuantity reads a number with an optional unit. It returns an error for
 // anything that is not a finite number.
 func ParseQuantity(s string) (Quantity, error) {
+	q, _, err := parseQuantity(s)
+	return q, err
+}
+
+// parseQuantity also says in which unit the quantity was written: "%", "By",
+// "s", or "" for a plain number.
+func parseQuantity(s string) (q Quantity, unit string, err error) {
 	text := strings.TrimSpace(s)
-	number, factor := strings.TrimSuffix(text, "%"), 1.0
-	if number == text {
+	number, factor := text, 1.0
+	if n, ok := strings.CutSuffix(text, "%"); ok {
+		number, unit = strings.TrimSpace(n), "%"
+	} else {
 		for _, z := range sizes {
 			if n, ok := strings.CutSuffix(text, z.suffix); ok {
-				number, factor = strings.TrimSpace(n), z.bytes
+				number, factor, unit = strings.TrimSpace(n), z.bytes, "By"
 				break
 			}
 		}
 	}
 	if f, err := strconv.ParseFloat(number, 64); err == nil && !math.IsInf(f*factor, 0) && !math.IsNaN(f) {
-		return Quantity(f * factor), nil
+		return Quantity(f * factor), unit, nil
 	}
 	if d, err := time.ParseDuration(text); err == nil {
-		return Quantity(d.Seconds()), nil
+		return Quantity(d.Seconds()), "s", nil
 	}
 	if d, err := ParseDuration(text); err == nil {
-		return Quantity(time.Duration(d).Seconds()), nil
+		return Quantity(time.Duration(d).Seconds()), "s", nil
 	}
-	return 0, fmt.Errorf("%q is no quantity: write a number, or one with a unit such as 300ms, 2s, 80%% or 256MiB", s)
+	return 0, "", fmt.Errorf("%q is no quantity: write a number, or one with a unit such as 300ms, 2s, 80%% or 256MiB", s)
 }
 
 // String writes the quantity as a plain number, as PromQL wants it.
@@ -67,3 +76,12 @@ func ParseDuration(s string) (Duration, error) {
 
 // String writes the duration as the domain file and PromQL have it.
 func (d Duration) String() string { return model.Duration(d).String() }
+
+// MarshalText writes the duration as String does, for YAML and JSON.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// UnmarshalText reads what ParseDuration does.
+func (d *Duration) UnmarshalText(text []byte) (err error) {
+	*d, err = ParseDuration(string(text))
+	return err
+}

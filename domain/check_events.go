@@ -1,0 +1,217 @@
+package domain
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	maxBuckets    = 100
+	maxValueBytes = 256
+)
+
+// unitName is what OpenTelemetry allows for a unit: ASCII, at most 63 letters.
+var unitName = regexp.MustCompile(`^[A-Za-z0-9%/{}._\[\]^*'-]{1,63}$`)
+
+// reservedFamilies start the names of metrics that others than the domain
+// record: the Go runtime, Latido about itself, and otelhttp.
+var reservedFamilies = []string{"go_", "telemetry_", "http_server_", "http_client_"}
+
+// reservedLabels are those that Prometheus, the exporter or an alert adds.
+// An attribute of that name comes out twice, or breaks the whole scrape.
+var reservedLabels = []string{"le", "quantile", "job", "instance", "alertname", "alertstate"}
+
+func (v *validator) events() {
+	if len(v.d.Events) > maxEvents {
+		v.add("events", "%d events, at most %d", len(v.d.Events), maxEvents)
+		return
+	}
+	series, idents := v.contractSeries(), make(map[string]string)
+	for i := range v.d.Events {
+		v.event(&v.d.Events[i], index("events", i), series, idents)
+	}
+}
+
+// contractSeries maps the name of every series of the contract to who has it.
+func (v *validator) contractSeries() map[string]string {
+	series := make(map[string]string)
+	for _, key := range v.keys {
+		for _, name := range seriesOf(v.metrics[key]) {
+			series[name] = "the metric " + key
+		}
+	}
+	return series
+}
+
+// seriesOf lists the names of a metric's series. Prometheus keeps one kind
+// and help text a name, so two metrics must not share one.
+func seriesOf(m Metric) []string {
+	if m.Kind != KindHistogram {
+		return []string{m.Family}
+	}
+	return []string{m.Family, m.Family + "_bucket", m.Family + "_sum", m.Family + "_count"}
+}
+
+func (v *validator) event(e *Event, path string, series, idents map[string]string) {
+	oneOf(v, path+".kind", e.Kind, KindCounter, KindUpDown, KindHistogram)
+	kind := e.kind()
+	if e.Unit != "" && !unitName.MatchString(e.Unit) {
+		v.add(path+".unit", `%q is no unit: write one of UCUM such as "s", "By", "%%" or "{pedido}", or a currency such as "COP"`, e.Unit)
+	} else {
+		v.eventName(e, path, series, idents)
+	}
+	switch {
+	case len(e.Buckets) == 0:
+	case kind != KindHistogram:
+		v.add(path+".buckets", "only a histogram has buckets: add kind: histogram, or leave them out")
+	case len(e.Buckets) > maxBuckets:
+		v.add(path+".buckets", "%d buckets, at most %d: each is a series", len(e.Buckets), maxBuckets)
+	case !v.unread(path + ".buckets"):
+		v.buckets(path+".buckets", e.Buckets)
+	}
+	v.attributes(e, path+".attributes", idents)
+}
+
+// eventName checks the name with what becomes of it in Prometheus and in Go.
+func (v *validator) eventName(e *Event, path string, series, idents map[string]string) {
+	at := path + ".name"
+	if err := checkName(e.Name, eventName, snakeLetters); err != nil {
+		v.check(at, err)
+		return
+	}
+	if slices.Contains(v.keys, e.Name) {
+		v.add(at, "%q is a metric that every service has: choose another name", e.Name)
+		return
+	}
+	for _, start := range reservedFamilies {
+		if strings.HasPrefix(e.Name, start) {
+			v.add(at, "names that start with %s are reserved: choose another name", start)
+			return
+		}
+	}
+	ident := goName(e.Name)
+	if other, taken := idents[ident]; taken {
+		v.add(at, "%q and %s have the same name %s in Go: rename one", e.Name, other, ident)
+		return
+	}
+	idents[ident] = fmt.Sprintf("event %q", e.Name)
+
+	m := v.named.eventMetric(e)
+	switch plain := v.named.Prefix + "_" + e.Name; {
+	case !strings.HasPrefix(m.Family+"_", plain+"_"):
+		v.add(at, "Prometheus would call it %s, since words such as total have a meaning there: choose another name", m.Family)
+		return
+	case m.Kind == KindUpDown && (strings.HasSuffix(plain, "_count") || strings.HasSuffix(plain, "_sum") || strings.HasSuffix(plain, "_bucket")):
+		v.add(at, "the ending of %q is a histogram's in Prometheus: choose another name", e.Name)
+		return
+	}
+	for _, name := range seriesOf(m) {
+		if other, taken := series[name]; taken {
+			v.add(at, "%q is %s in Prometheus, as is %s: choose another name", e.Name, name, other)
+			return
+		}
+	}
+	for _, name := range seriesOf(m) {
+		series[name] = fmt.Sprintf("the event %q", e.Name)
+	}
+}
+
+func (v *validator) buckets(path string, bounds []float64) {
+	for i, b := range bounds {
+		switch {
+		case math.IsNaN(b) || math.IsInf(b, 0):
+			v.add(index(path, i), "%g is no bound: write a finite number, +Inf is added by itself", b)
+		case i > 0 && b <= bounds[i-1]:
+			v.add(index(path, i), "%g does not rise above %g, the bound before it", b, bounds[i-1])
+		}
+	}
+}
+
+func (v *validator) attributes(e *Event, path string, idents map[string]string) {
+	labels, combinations, factors := make(map[string]string), 1, []string(nil)
+	for _, name := range e.AttributeNames() {
+		at := key(path, name)
+		label := Label(name)
+		switch err := checkName(name, attributeName, "a-z, 0-9, and single _ or . between them, and starts with a letter"); {
+		case slices.Contains(reservedLabels, name), strings.HasPrefix(name, "__"), strings.HasPrefix(name, "otel_"), strings.HasPrefix(name, "otel."):
+			v.add(at, "%q is reserved: Prometheus or OpenTelemetry adds a label of this name", name)
+		case err != nil:
+			v.check(at, err)
+		case labels[label] != "":
+			v.add(at, "%q and %q are the same label %s in Prometheus: rename one", labels[label], name, label)
+		}
+		labels[label] = name
+
+		values := e.Attributes[name]
+		combinations = min(combinations*(len(values)+1), math.MaxInt32)
+		factors = append(factors, fmt.Sprintf("%s %d+1", name, len(values)))
+		if len(values) == 0 {
+			v.add(at, "has no values: list all that it may have, the others count as %s", Other)
+		}
+		if len(values) < MaxCombinations {
+			v.values(at, values)
+			v.valueNames(at, name, values, idents)
+		}
+	}
+	if combinations > MaxCombinations {
+		v.add(path, "%d combinations of values (%s, one each for %s), at most %d: each is a series", combinations, strings.Join(factors, " × "), Other, MaxCombinations)
+	}
+}
+
+// values checks the values that an attribute may have.
+func (v *validator) values(path string, values []string) {
+	seen := make(map[string]bool, len(values))
+	for i, value := range values {
+		at := index(path, i)
+		switch {
+		case value == "":
+			v.add(at, "is empty, which in Prometheus is the same as no label: write a word")
+		case value == Other:
+			v.add(at, "%q stands for whatever is not listed, and is there without being listed", Other)
+		case len(value) > maxValueBytes:
+			v.add(at, "is too long, %d of at most %d bytes", len(value), maxValueBytes)
+		case strings.TrimSpace(value) != value:
+			v.add(at, "%q has space at an end, which nobody sees on a dashboard", value)
+		case !utf8.ValidString(value): // told by texts
+		case seen[value]:
+			v.add(at, "%q is there twice", value)
+		}
+		seen[value] = true
+	}
+}
+
+// goWord is a value from which Go's name follows by upper-casing words. What
+// has other letters is numbered by the generator, and so cannot clash.
+var goWord = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
+
+// valueNames checks that typed event helpers can name the values: canal and
+// web make CanalWeb.
+func (v *validator) valueNames(path, attribute string, values []string, idents map[string]string) {
+	if !attributeName.MatchString(attribute) {
+		return
+	}
+	for i, value := range values {
+		if !goWord.MatchString(value) {
+			continue
+		}
+		ident, who := goName(attribute)+goName(value), fmt.Sprintf("%s %q", attribute, value)
+		if other, taken := idents[ident]; taken && other != who {
+			v.add(index(path, i), "%s and %s have the same name %s in Go: rename one", who, other, ident)
+			continue
+		}
+		idents[ident] = who
+	}
+}
+
+// goName writes pedidos_procesados as PedidosProcesados.
+func goName(name string) string {
+	var b strings.Builder
+	for _, word := range strings.FieldsFunc(name, func(r rune) bool { return r == '_' || r == '.' }) {
+		b.WriteString(strings.ToUpper(word[:1]) + word[1:])
+	}
+	return b.String()
+}

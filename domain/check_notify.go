@@ -1,0 +1,157 @@
+package domain
+
+import (
+	"fmt"
+	"net"
+	"net/mail"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+func (v *validator) receivers() {
+	if len(v.d.Notify) > maxReceivers {
+		v.add("notify", "%d receivers, at most %d", len(v.d.Notify), maxReceivers)
+		return
+	}
+	for i, r := range v.d.Notify {
+		v.receiver(r, index("notify", i))
+	}
+}
+
+func (v *validator) receiver(r Receiver, path string) {
+	for i, s := range r.Severities {
+		at := index(path+".severities", i)
+		oneOf(v, at, s, Severities...)
+		if s == "" && !v.unread(at) {
+			v.add(at, "is empty: write one of page, ticket, info")
+		}
+		if slices.Contains(r.Severities[:i], s) {
+			v.add(at, "%q is there twice", s)
+		}
+	}
+	set := map[string]bool{
+		"log": r.Log != nil, "action": r.Action != nil, "email": r.Email != nil, "webhook": r.Webhook != nil,
+		"slack": r.Slack != nil, "alertmanager": r.Alertmanager != nil,
+	}
+	kinds := []string{"log", "action", "email", "webhook", "slack", "alertmanager"}
+	for _, name := range sortedNames(r.Other) {
+		if !slices.Contains(Integrations, name) {
+			v.add(path, "unknown receiver %q%s", name, meantOr(name, Integrations, "Alertmanager has"))
+		}
+		set[name] = true
+		kinds = append(kinds, name)
+	}
+	switch v.exactlyOne(path, set, kinds...) {
+	case "action":
+		v.check(path+".action.name", checkName(r.Action.Name, alertName, alertLetters))
+	case "email":
+		v.email(*r.Email, path+".email")
+	case "webhook":
+		v.webhook(*r.Webhook, path+".webhook")
+	case "slack":
+		v.slack(*r.Slack, path+".slack")
+	case "alertmanager":
+		at := path + ".alertmanager.url"
+		if r.Alertmanager.URL == "" {
+			v.add(at, `missing: write the server's, such as "http://alertmanager:9093"`)
+		} else {
+			v.check(at, checkURL(r.Alertmanager.URL))
+		}
+	}
+	for _, name := range sortedNames(r.Other) {
+		if options := r.Other[name]; len(options) == 0 && !v.unread(join(path, name)) {
+			v.add(join(path, name), "has no options: write those that Alertmanager has under %s_configs", name)
+		}
+	}
+}
+
+func (v *validator) email(e EmailReceiver, path string) {
+	if len(e.To) == 0 && !v.unread(path+".to") {
+		v.add(path+".to", "missing: write at least one address")
+	}
+	for i, to := range e.To {
+		if at := index(path+".to", i); !v.unread(at) {
+			v.check(at, checkAddress(to))
+		}
+	}
+	if e.From != "" {
+		v.check(path+".from", checkAddress(e.From))
+	}
+	v.check(path+".smtp", checkHostPort(e.SMTP))
+	v.env(path+".password_env", e.PasswordEnv)
+	hasPassword := e.PasswordEnv != "" || e.PasswordFile != ""
+	switch {
+	case e.PasswordEnv != "" && e.PasswordFile != "":
+		v.add(path+".password_file", "cannot stand beside password_env: the password has one place")
+	case e.Plaintext && hasPassword:
+		v.add(path+".plaintext", "a password is never sent without TLS: leave out one of the two")
+	case e.Username != "" && !hasPassword && !v.unread(path+".password_env") && !v.unread(path+".password_file"):
+		v.add(path+".username", "has no password: add password_env or password_file")
+	}
+}
+
+func (v *validator) webhook(w WebhookReceiver, path string) {
+	v.exactlyOne(path, map[string]bool{"url": w.URL != "", "url_env": w.URLEnv != "", "url_file": w.URLFile != ""}, "url", "url_env", "url_file")
+	if w.URL != "" {
+		v.check(path+".url", checkURL(w.URL))
+	}
+	v.env(path+".url_env", w.URLEnv)
+}
+
+func (v *validator) slack(s SlackReceiver, path string) {
+	if s.Channel == "" {
+		v.add(path+".channel", `missing: write the channel, such as "#guardia"`)
+	}
+	v.exactlyOne(path, map[string]bool{"url_env": s.URLEnv != "", "url_file": s.URLFile != ""}, "url_env", "url_file")
+	v.env(path+".url_env", s.URLEnv)
+}
+
+// env checks the name of an environment variable. Someone may have written
+// the secret itself there, so the error does not repeat it.
+func (v *validator) env(path, name string) {
+	if name != "" && !envName.MatchString(name) {
+		v.add(path, "is no name of an environment variable: write for example ALERT_SECRET, and the secret itself into the environment")
+	}
+}
+
+func checkAddress(address string) error {
+	if _, err := mail.ParseAddress(address); err != nil {
+		return fmt.Errorf("%q is no mail address: write one such as guardia@example.com", address)
+	}
+	return nil
+}
+
+func checkHostPort(address string) error {
+	if address == "" {
+		return fmt.Errorf(`missing: write the mail server's host and port, such as "smtp.example.com:587"`)
+	}
+	host, port, err := net.SplitHostPort(address)
+	if n, errPort := strconv.Atoi(port); err != nil || host == "" || errPort != nil || n < 1 || n > 65535 || strings.ContainsAny(host, "/@ ") {
+		return fmt.Errorf("%q is no host and port: write them as in smtp.example.com:587", address)
+	}
+	return nil
+}
+
+// checkURL checks a URL of the file. A token in it may be a secret, so errors
+// repeat no more than scheme and host.
+func checkURL(text string) error {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return fmt.Errorf("is no URL: write one such as https://example.com/alerts")
+	case u.Scheme != "http" && u.Scheme != "https":
+		return fmt.Errorf("has no http:// or https:// in front, which says how to reach it")
+	case u.Hostname() == "":
+		return fmt.Errorf("has no host: write one such as https://example.com/alerts")
+	case u.User != nil:
+		return fmt.Errorf("has a user or password in it, which does not belong in a file that everyone reads: leave it out")
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+			return fmt.Errorf("has the port %s, which does not exist", port)
+		}
+	}
+	return nil
+}

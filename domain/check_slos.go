@@ -1,0 +1,113 @@
+package domain
+
+import (
+	"slices"
+	"time"
+)
+
+// DefaultSLOWindow is what SLO.Window 0 means.
+const DefaultSLOWindow = Duration(30 * 24 * time.Hour)
+
+func (v *validator) slos() {
+	if len(v.d.SLOs) > maxRules {
+		v.add("slos", "%d objectives, at most %d", len(v.d.SLOs), maxRules)
+		return
+	}
+	names := make(map[string]bool)
+	for i, s := range v.d.SLOs {
+		v.slo(s, index("slos", i), names)
+	}
+}
+
+func (v *validator) slo(s SLO, path string, names map[string]bool) {
+	v.alertName(path+".name", s.Name, names)
+	switch o := s.Objective; {
+	case o == 0:
+		v.add(path+".objective", "missing: write the percentage that must be good, such as 99.9")
+	case !(o > 0 && o < 100): // NaN too
+		v.add(path+".objective", "%g is not between 0 and 100: write the percentage that must be good, such as 99.9", o)
+	case o <= 1:
+		v.add(path+".objective", "%g is a percentage, so nearly all may fail (did you mean %g?)", o, o*100)
+	}
+	v.within(path+".window", s.Window, 24*time.Hour, 90*24*time.Hour)
+	if s.MinRequests < 0 {
+		v.add(path+".min_requests", "%d is less than 0", s.MinRequests)
+	}
+	v.steps(path+".runbook", s.Runbook)
+
+	good := path + ".good"
+	kind := v.exactlyOne(good, map[string]bool{
+		"status": s.Good.Status != "", "faster_than": s.Good.FasterThan != 0, "event": s.Good.Event != "",
+	}, "status", "faster_than", "event")
+	if kind != "" && kind != "event" && s.Total != "" {
+		v.add(path+".total", "only has a meaning when good is an event: leave it out")
+	}
+	switch kind {
+	case "status":
+		v.matcher(good+".status", "status", s.Good.Status, v.metrics["requests"])
+		v.where(path+".where", s.Where, v.metrics["requests"])
+	case "faster_than":
+		v.fasterThan(good+".faster_than", s.Good.FasterThan)
+		v.where(path+".where", s.Where, v.metrics["response_duration"])
+	case "event":
+		v.goodEvent(s, path)
+	}
+}
+
+// fasterThan must be a bound of the histogram: only there is it known how
+// many requests were faster.
+func (v *validator) fasterThan(path string, d Duration) {
+	bounds := make([]Duration, len(DurationBuckets))
+	for i, b := range DurationBuckets {
+		bounds[i] = Duration(time.Duration(b*1e6+0.5) * time.Microsecond)
+	}
+	if slices.Contains(bounds, d) {
+		return
+	}
+	i := slices.IndexFunc(bounds, func(b Duration) bool { return b > d })
+	switch {
+	case i == 0:
+		v.add(path, "%s is no bucket of the histogram: the lowest is %s", time.Duration(d), bounds[0])
+	case i < 0:
+		v.add(path, "%s is no bucket of the histogram: the highest is %s", time.Duration(d), bounds[len(bounds)-1])
+	default:
+		v.add(path, "%s is no bucket of the histogram (did you mean %s or %s?)", time.Duration(d), bounds[i-1], bounds[i])
+	}
+}
+
+// goodEvent checks an objective over two events, of which one counts all.
+func (v *validator) goodEvent(s SLO, path string) {
+	good, goodOK := v.eventOf(path+".good.event", s.Good.Event)
+	if v.unread(path + ".total") {
+		return
+	}
+	if s.Total == "" {
+		v.add(path, "needs total, the event that counts all of which %q counts the good ones", s.Good.Event)
+		return
+	}
+	total, totalOK := v.eventOf(path+".total", s.Total)
+	if s.Total == s.Good.Event {
+		v.add(path+".total", "is the event that counts the good ones, so that all would be good: name the one that counts all")
+		return
+	}
+	for _, e := range []struct {
+		at string
+		m  Metric
+		ok bool
+	}{{path + ".good.event", good, goodOK}, {path + ".total", total, totalOK}} {
+		if e.ok && e.m.Kind != KindCounter {
+			v.add(e.at, "%q is a %s: an objective counts, so it needs a counter", e.m.Key, e.m.Kind)
+		}
+	}
+	if goodOK {
+		v.where(path+".where", s.Where, good)
+	}
+	if !goodOK || !totalOK {
+		return
+	}
+	for _, label := range sortedNames(s.Where) {
+		if at := key(path+".where", label); slices.Contains(good.labels(), label) && !slices.Contains(total.labels(), label) {
+			v.add(at, "%s has no label %q, but %s has: both must", s.Total, label, s.Good.Event)
+		}
+	}
+}

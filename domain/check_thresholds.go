@@ -1,0 +1,298 @@
+package domain
+
+import (
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"time"
+)
+
+// How long the times of a threshold may be: a window that is longer reads
+// more than most servers keep.
+const (
+	leastWindow = time.Second
+	maxWindow   = 30 * 24 * time.Hour
+	maxFor      = 7 * 24 * time.Hour
+)
+
+// Stats lists the statistics that suit metrics of a kind; the first is the
+// one that the empty Stat means.
+func (k Kind) Stats() []Stat {
+	switch k {
+	case KindHistogram:
+		return []Stat{StatP95, StatP50, StatP99, StatMean, StatRate, StatIncrease, StatRatio}
+	case KindUpDown, KindGauge:
+		return []Stat{StatValue, StatMean}
+	default:
+		return []Stat{StatRate, StatIncrease, StatRatio}
+	}
+}
+
+// Quantile is the quantile that the statistic is: 0.95 of p95, and 0 of those
+// that are none.
+func (s Stat) Quantile() float64 {
+	return map[Stat]float64{StatP50: 0.5, StatP95: 0.95, StatP99: 0.99}[s]
+}
+
+func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+func (v *validator) thresholds() {
+	if len(v.d.Thresholds) > maxRules {
+		v.add("thresholds", "%d thresholds, at most %d", len(v.d.Thresholds), maxRules)
+		return
+	}
+	names := make(map[string]bool)
+	for i, t := range v.d.Thresholds {
+		v.threshold(t, index("thresholds", i), names)
+	}
+}
+
+// alertName checks a name that must be the only one of its kind.
+func (v *validator) alertName(path, name string, names map[string]bool) {
+	if err := checkName(name, alertName, alertLetters); err != nil {
+		v.check(path, err)
+		return
+	}
+	if names[name] {
+		v.add(path, "the name %q is there twice", name)
+	}
+	names[name] = true
+}
+
+func (v *validator) threshold(t Threshold, path string, names map[string]bool) {
+	v.alertName(path+".name", t.Name, names)
+	subject := v.exactlyOne(path, map[string]bool{
+		"metric": t.Metric != "", "event": t.Event != "", "expr": t.Expr != "", "heartbeat": t.Heartbeat,
+	}, "metric", "event", "expr", "heartbeat")
+	switch subject {
+	case "metric":
+		if m, ok := v.metricOf(path+".metric", t.Metric); ok {
+			v.onMetric(t, path, m)
+		}
+	case "event":
+		if m, ok := v.eventOf(path+".event", t.Event); ok {
+			v.onMetric(t, path, m)
+		}
+	case "expr":
+		v.withoutMetric(t, path, "expr")
+		if set := t.conditions(); len(set) > 1 {
+			v.add(join(path, set[1]), "cannot stand beside %s", set[0])
+		}
+	case "heartbeat":
+		v.withoutMetric(t, path, "heartbeat")
+		if set := t.conditions(); len(set) > 0 {
+			v.add(join(path, set[0]), "has no meaning with heartbeat, which always fires")
+		}
+	}
+	quantities := t.quantities()
+	for _, field := range sortedNames(quantities) {
+		if q := quantities[field]; q != nil && (math.IsNaN(float64(*q)) || math.IsInf(float64(*q), 0)) {
+			v.add(join(path, field), "is not a finite number")
+		}
+	}
+	v.within(path+".window", t.Window, leastWindow, maxWindow)
+	v.within(path+".per", t.Per, time.Second, 24*time.Hour)
+	v.within(path+".for", t.For, leastWindow, maxFor)
+	v.within(path+".keep_firing", t.KeepFiring, leastWindow, maxFor)
+	oneOf(v, path+".severity", t.Severity, Severities...)
+	oneOf(v, path+".evidence", t.Evidence, EvidenceProfile)
+	if strings.Contains(strings.TrimSpace(t.Summary), "\n") {
+		v.add(path+".summary", "has more than one line: put the rest into description")
+	}
+	v.steps(path+".runbook", t.Runbook)
+}
+
+// steps checks the steps of a runbook.
+func (v *validator) steps(path string, steps []string) {
+	for i, step := range steps {
+		if strings.TrimSpace(step) == "" {
+			v.add(index(path, i), "is empty: write what to do")
+		}
+	}
+}
+
+// quantities are the fields with which a threshold compares.
+func (t Threshold) quantities() map[string]*Quantity {
+	return map[string]*Quantity{"above": t.Above, "below": t.Below, "equals": t.Equals}
+}
+
+// conditions are those of them that are set.
+func (t Threshold) conditions() []string {
+	q := t.quantities()
+	return slices.DeleteFunc(sortedNames(q), func(name string) bool { return q[name] == nil })
+}
+
+// metricOf finds the metric of the contract, or says which one was meant.
+func (v *validator) metricOf(path, name string) (Metric, bool) {
+	m, ok := v.metrics[name]
+	switch {
+	case ok && m.Event == nil:
+		return m, true
+	case ok:
+		v.add(path, "%q is an event: write event: %s", name, name)
+	default:
+		meant := didYouMean(name, v.keys)
+		if meant == "" {
+			if near := Nearest(name, v.names); near != "" {
+				meant = ": there is an event " + near + ": write event: " + near
+			} else {
+				meant = ": the metrics are " + list(v.keys) + "; for a metric of others write expr"
+			}
+		}
+		v.add(path, "unknown metric %q%s", name, meant)
+	}
+	return Metric{}, false
+}
+
+// eventOf finds the event, or says which one was meant.
+func (v *validator) eventOf(path, name string) (Metric, bool) {
+	i := slices.IndexFunc(v.d.Events, func(e Event) bool { return e.Name == name })
+	switch {
+	case i >= 0 && !v.unread(index("events", i)):
+		return v.named.eventMetric(&v.d.Events[i]), true
+	case i >= 0 || v.unread("events"): // it may be the one that could not be read
+	case slices.Contains(v.keys, name):
+		v.add(path, "%q is a metric, not an event: write metric: %s", name, name)
+	default:
+		v.add(path, "unknown event %q%s", name, meantOr(name, v.names, "the events are"))
+	}
+	return Metric{}, false
+}
+
+// withoutMetric refuses what only means something for a metric or event.
+func (v *validator) withoutMetric(t Threshold, path, subject string) {
+	for _, f := range []struct {
+		name string
+		set  bool
+	}{{"stat", t.Stat != ""}, {"window", t.Window != 0}, {"per", t.Per != 0}, {"where", len(t.Where) > 0}, {"by", t.By != ""}} {
+		if f.set {
+			v.add(join(path, f.name), "has no meaning with %s: leave it out", subject)
+		}
+	}
+}
+
+// onMetric checks what a threshold says about its metric.
+func (v *validator) onMetric(t Threshold, path string, m Metric) {
+	stats := m.Kind.Stats()
+	stat := t.Stat
+	switch {
+	case stat == "":
+		stat = stats[0]
+	case slices.Contains(stats, stat):
+	case slices.Contains(KindHistogram.Stats(), stat) || stat == StatValue:
+		v.add(path+".stat", "%s is none of %s, which is a %s: write %s", stat, m.Key, m.Kind, listStats(stats))
+		return
+	default:
+		v.add(path+".stat", "unknown stat %q%s", stat, meantOr(string(stat), strings.Split(listStats(stats), ", "), "write one of"))
+		return
+	}
+	if t.Per != 0 && stat != StatRate {
+		v.add(path+".per", "only a rate is per time: add stat: rate, or leave it out")
+	}
+	if t.Window != 0 && stat == StatValue {
+		v.add(path+".window", "a value has no window: write stat: mean for the mean over one, or leave it out")
+	}
+	if stat == StatRatio && len(t.Where) == 0 && !v.unread(path+".where") {
+		v.add(path+".stat", "a ratio needs where, which says what is divided by all")
+	}
+	v.where(path+".where", t.Where, m)
+	if t.By != "" {
+		v.label(path+".by", t.By, m)
+	}
+	field := v.exactlyOne(path, map[string]bool{"above": t.Above != nil, "below": t.Below != nil, "equals": t.Equals != nil}, "above", "below", "equals")
+	if field != "" {
+		v.bound(path, field, float64(*t.quantities()[field]), stat, m)
+	}
+}
+
+func listStats(stats []Stat) string {
+	words := make([]string, len(stats))
+	for i, s := range stats {
+		words[i] = string(s)
+	}
+	return strings.Join(words, ", ")
+}
+
+// bound checks that a condition can be true, and can be false: any other
+// alert is silent, or loud, for ever.
+func (v *validator) bound(path, field string, q float64, stat Stat, m Metric) {
+	at := join(path, field)
+	unit := m.Unit
+	switch stat {
+	case StatRatio:
+		unit = "%"
+		if v.unit(at) == "" && q > 0 && q <= 1 {
+			v.add(at, "a ratio is in percent: write %g%% or %g%%", q*100, q)
+			return
+		}
+	case StatRate, StatIncrease:
+		if m.Kind == KindHistogram {
+			unit = "" // of how often, not of how much
+		}
+	}
+	if got := v.unit(at); got != "" && got != unit {
+		v.add(at, "has the unit %s, but %s of %s is %s", unitWord(got), stat, m.Key, unitNoun(unit))
+		return
+	}
+	lowest, highest := math.Inf(-1), math.Inf(1)
+	if m.Kind != KindUpDown || m.Event == nil { // C2: no counter and no histogram takes less than 0
+		lowest = 0
+	}
+	if unit == "%" {
+		highest = 100
+	}
+	if top := topBucket(m, stat); top < highest {
+		// A2: the quantile of what lies beyond the last bucket is its bound.
+		if field == "above" && q >= top || q > top {
+			v.add(at, "%g can never be seen: the highest bucket of %s ends at %g, and no %s reads more: %s", q, m.Key, top, stat, higher(m, top))
+			return
+		}
+	}
+	switch {
+	case q < lowest, q > highest:
+		v.add(at, "%s of %s is between %g and %g, never %g", stat, m.Key, lowest, highest, q)
+	case field == "above" && q == highest:
+		v.add(at, "nothing is above %g here, so this would never fire", q)
+	case field == "below" && q == lowest:
+		v.add(at, "nothing is below %g here, so this would never fire: write equals: 0, or below: 1", q)
+	}
+}
+
+// topBucket is the highest value that a quantile can read.
+func topBucket(m Metric, stat Stat) float64 {
+	if stat.Quantile() == 0 || len(m.Buckets) == 0 {
+		return math.Inf(1)
+	}
+	return m.Buckets[len(m.Buckets)-1]
+}
+
+// higher says what to do about a threshold beyond the buckets.
+func higher(m Metric, top float64) string {
+	if m.Event != nil {
+		return "add buckets to the event, or use the mean"
+	}
+	return "write less than " + Quantity(top).String() + ", or use the mean"
+}
+
+// unitWord is how the file writes a unit, unitNoun how one talks of it.
+func unitWord(unit string) string {
+	if unit == "By" {
+		return "B"
+	}
+	return unit
+}
+
+func unitNoun(unit string) string {
+	switch unit {
+	case "":
+		return "a plain number"
+	case "s":
+		return "in seconds"
+	case "By":
+		return "in bytes"
+	case "%":
+		return "in percent"
+	}
+	return "a plain number, of " + unit
+}

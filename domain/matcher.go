@@ -1,0 +1,158 @@
+package domain
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// Matcher keeps the series whose label has, or has not, a value.
+type Matcher struct {
+	// Op is PromQL's: "=", "!=", "=~" or "!~".
+	Op string
+	// Value is a value, or after "=~" and "!~" a regular expression (RE2)
+	// that the whole value matches.
+	Value string
+}
+
+// ParseMatcher reads the text of Threshold.Where, SLO.Where and Good.Status:
+// a value, or a value or regular expression after one of the operators. It
+// returns an error for an expression that does not compile.
+func ParseMatcher(text string) (Matcher, error) {
+	m := Matcher{"=", text}
+	for _, op := range []string{"=~", "!~", "!=", "="} {
+		if value, ok := strings.CutPrefix(text, op); ok {
+			m = Matcher{op, strings.TrimSpace(value)}
+			break
+		}
+	}
+	if m.isRegexp() {
+		if _, err := m.compile(); err != nil {
+			return Matcher{}, fmt.Errorf("%q is no regular expression: %w", m.Value, err)
+		}
+	}
+	return m, nil
+}
+
+func (m Matcher) isRegexp() bool { return strings.HasSuffix(m.Op, "~") }
+
+// compile anchors the expression as Prometheus does.
+func (m Matcher) compile() (*regexp.Regexp, error) {
+	if _, err := regexp.Compile(m.Value); err != nil { // tells of the expression as the user wrote it
+		return nil, err
+	}
+	return regexp.Compile(`^(?s:` + m.Value + `)$`)
+}
+
+// names reports whether the matcher's own value or expression, whichever way
+// it is used, is about this value of the label.
+func (m Matcher) names(value string) bool {
+	if !m.isRegexp() {
+		return m.Value == value
+	}
+	re, err := m.compile()
+	return err == nil && re.MatchString(value)
+}
+
+// knownMethods are those of the HTTP standards, and what stands for others.
+var knownMethods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE", "QUERY", MethodOther}
+
+// knownStatuses are those that can be answered, and what stands for others.
+var knownStatuses = func() []string {
+	all := []string{MethodOther}
+	for code := 100; code < 600; code++ {
+		all = append(all, fmt.Sprint(code))
+	}
+	return all
+}()
+
+// labelValues lists what a label of a metric may be, or nil if that is open.
+func (v *validator) labelValues(m Metric, label string) []string {
+	if m.Event != nil {
+		for name, values := range m.Event.Attributes {
+			if Label(name) == label {
+				return append([]string{Other}, values...)
+			}
+		}
+		return nil
+	}
+	switch label {
+	case "method":
+		return knownMethods
+	case "status":
+		return knownStatuses
+	case "error_type":
+		all := append([]string{Other}, BuiltinErrors...)
+		if m.Key == "function_calls" {
+			all = append(all, "") // a call that succeeded
+		}
+		return append(all, v.d.Errors...)
+	}
+	return nil
+}
+
+// where checks filters against the labels that a metric has.
+func (v *validator) where(path string, where map[string]string, m Metric) {
+	for _, label := range sortedNames(where) {
+		at := key(path, label)
+		if v.label(at, label, m) {
+			v.matcher(at, label, where[label], m)
+		}
+	}
+}
+
+// label checks that a metric has a label, and reports whether.
+func (v *validator) label(path, label string, m Metric) bool {
+	labels := m.labels()
+	for _, l := range labels {
+		if l == label {
+			return true
+		}
+	}
+	switch {
+	case len(labels) == 0:
+		v.add(path, "%s has no labels", m.Key)
+	default:
+		v.add(path, "%s has no label %q%s", m.Key, label, meantOr(label, labels, "its labels are"))
+	}
+	return false
+}
+
+// matcher checks one filter. One that no value can ever meet would keep an
+// alert silent for ever.
+func (v *validator) matcher(path, label, text string, m Metric) {
+	match, err := ParseMatcher(text)
+	if err != nil {
+		v.check(path, err)
+		return
+	}
+	known := v.labelValues(m, label)
+	if known == nil {
+		return
+	}
+	for _, value := range known {
+		if match.names(value) {
+			return
+		}
+	}
+	switch {
+	case match.isRegexp():
+		v.add(path, "no value of %s matches %q: the values are %s", label, match.Value, list(known))
+	case label == "status" && len(match.Value) == 3 && strings.HasSuffix(strings.ToLower(match.Value), "xx"):
+		op := map[string]string{"=": "=~", "!=": "!~"}[match.Op]
+		v.add(path, "unknown value %q of status (did you mean %q?)", match.Value, op+match.Value[:1]+"..")
+	case label == "status":
+		v.add(path, `unknown value %q of status: write a code such as "500", or "=~5.." for all that start with 5`, match.Value)
+	default:
+		v.add(path, "unknown value %q of %s%s", match.Value, label, meantOr(match.Value, known, "the values are"))
+	}
+}
+
+// labels are the metric's attributes as Prometheus calls them.
+func (m Metric) labels() []string {
+	labels := make([]string, len(m.Attributes))
+	for i, a := range m.Attributes {
+		labels[i] = Label(a)
+	}
+	return labels
+}
