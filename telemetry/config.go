@@ -1,0 +1,106 @@
+package telemetry
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+
+	"github.com/latido-dev/latido/continuous"
+	"github.com/latido-dev/latido/domain"
+)
+
+// Config says what Init starts. Only Domain is needed. What is set here wins
+// over the environment, which wins over the defaults.
+type Config struct {
+	// Domain is what the service is about, as domain.Load reads it or as a
+	// literal. Init validates it.
+	Domain domain.Domain
+
+	// Version is the service's version. Empty means the main module's, as the
+	// build recorded it.
+	Version string
+	// Attributes are added to the resource, after OTEL_RESOURCE_ATTRIBUTES.
+	Attributes []attribute.KeyValue
+	// Logger gets the few things that a person should know. nil means
+	// slog.Default().
+	Logger *slog.Logger
+	// KeepGlobals leaves OpenTelemetry's global providers, propagator and
+	// error handler as they are. Several Telemetries may then run side by side.
+	KeepGlobals bool
+
+	// Admin is the listener for /metrics, health and the debug pages.
+	Admin Admin
+	// OTLP sends metrics and traces to a Collector or a backend.
+	OTLP OTLP
+	// Profiling is the continuous profiler. Its Service and Logger are filled
+	// in when empty, and its Tags get the domain's prefix and entity.
+	Profiling continuous.Config
+
+	// Route names the route of a request for Middleware, where the router
+	// does not set http.Request.Pattern: chi.RouteContext(r.Context()).RoutePattern().
+	// It is called before the handler, for the profile, and after it, for the
+	// metrics; "" means not known. It must be safe for concurrent use.
+	Route func(*http.Request) string
+	// NoRequestContext keeps the endpoint out of the request's context. That
+	// saves two allocations a request; a pprof.Do inside the handler then
+	// loses the endpoint, and a ResponseWriter must not be used after the
+	// handler returned (the standard library forbids that as well).
+	NoRequestContext bool
+	// TrustTraceParent makes the service's spans children of whatever trace
+	// the caller names, and keep its sampling decision. Leave it off for a
+	// service that strangers can reach: their trace is then only linked to.
+	TrustTraceParent bool
+	// SemconvMetrics adds otelhttp's own http.server.* metrics, with the
+	// prefix. They cost several microseconds a request.
+	SemconvMetrics bool
+	// Views apply to the instruments of other libraries. The prefix is put on
+	// what they return.
+	Views []sdkmetric.View
+
+	// DiskPath is the file system whose use is measured. Empty means "/".
+	DiskPath string
+	// Ready are the checks behind /readyz, by name. Each gets a context that
+	// ends after two seconds. They must be safe for concurrent use.
+	Ready map[string]func(context.Context) error
+}
+
+// Admin configures the admin listener.
+type Admin struct {
+	// Disabled starts no listener; AdminHandler still serves the pages.
+	Disabled bool
+	// Address is host:port; port 0 takes a free one, see AdminURL. Empty means
+	// OTEL_EXPORTER_PROMETHEUS_HOST and _PORT, or else 127.0.0.1:9464.
+	Address string
+	// WebConfigFile is a file with TLS and basic auth settings, as Prometheus'
+	// exporter-toolkit reads it
+	// (https://github.com/prometheus/exporter-toolkit/blob/master/docs/web-configuration.md).
+	// Without authentication, the debug pages of a listener that is not on the
+	// loopback interface answer 403.
+	WebConfigFile string
+	// Hosts are further names under which the listener may be asked. The
+	// loopback names, IP addresses and the listener's own host always are.
+	Hosts []string
+}
+
+// OTLP configures the export by OTLP over HTTP with protobuf. Without an
+// endpoint, here or in OTEL_EXPORTER_OTLP_ENDPOINT (or its _METRICS_ and
+// _TRACES_ variants), nothing is sent and no span is made.
+type OTLP struct {
+	// Endpoint is the base URL, http://collector:4318; /v1/metrics and
+	// /v1/traces are added to it.
+	Endpoint string
+	// Headers are sent along: authentication, tenant.
+	Headers map[string]string
+	// TLS is for https endpoints. nil means the system's certificates.
+	TLS *tls.Config
+	// MetricInterval is the time between exports of metrics. 0 means
+	// OTEL_METRIC_EXPORT_INTERVAL, or else a minute; negative sends none.
+	MetricInterval time.Duration
+	// NoTraces makes no spans even if there is an endpoint.
+	NoTraces bool
+}

@@ -1,0 +1,95 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+
+	"github.com/latido-dev/latido/domain"
+)
+
+// maxErrorTypes is how many Go types of errors are counted by name, beside the
+// types that the domain lists. A program has few; a generated one may not.
+const maxErrorTypes = 100
+
+// APIError counts an error under its type: what an ErrorType() string method
+// in its chain says, "canceled" or "timeout" for those of a context, or else
+// the Go type of the innermost error (*strconv.NumError). Errors without a
+// type of their own, as errors.New makes them, count as "error". A nil error
+// counts nothing. It is safe for concurrent use.
+func (t *Telemetry) APIError(err error) {
+	if t == nil || t.self == nil || err == nil {
+		return
+	}
+	t.countError(t.errorName(err))
+}
+
+// APIErrorType counts an error of a type that the domain's errors list, or
+// that domain.BuiltinErrors has. Any other counts as domain.Other, is logged
+// once and counted as refused. It is safe for concurrent use.
+func (t *Telemetry) APIErrorType(name string) {
+	if t == nil || t.self == nil {
+		return
+	}
+	t.countError(t.declaredErrorType(name))
+}
+
+func (t *Telemetry) countError(name string) {
+	t.apiErrors.get(name, func() *labelSet { return newLabels([]string{"error.type"}, []string{name}) }).n.Add(1)
+}
+
+func (t *Telemetry) declaredErrorType(name string) string {
+	if slices.Contains(t.errorTypes, name) || name == domain.Other {
+		return name
+	}
+	t.self.refused(refusedErrorType).Add(1)
+	t.self.once("error type", func(log *slog.Logger) {
+		log.Warn("undeclared error type counts as "+domain.Other+"; add it to errors in the domain file",
+			"type", cleanValue(name), "nearest", domain.Nearest(cleanValue(name), t.errorTypes))
+	})
+	return domain.Other
+}
+
+// errorName is the type of an error, one of a bounded number.
+func (t *Telemetry) errorName(err error) string {
+	name, chosen := errorType(err)
+	if chosen {
+		return t.declaredErrorType(name)
+	}
+	if _, known := t.goErrors.Load(name); known {
+		return name
+	}
+	if t.goErrorCount.Add(1) > maxErrorTypes {
+		t.goErrorCount.Add(-1)
+		t.self.refused(refusedErrorType).Add(1)
+		return domain.Other
+	}
+	t.goErrors.Store(name, nil)
+	return name
+}
+
+// errorType names an error. chosen says that somebody wrote the name, so that
+// the domain must have it; others come from the program's types.
+func errorType(err error) (name string, chosen bool) {
+	var typed interface{ ErrorType() string }
+	switch {
+	case errors.As(err, &typed):
+		return typed.ErrorType(), true
+	case errors.Is(err, context.Canceled):
+		return "canceled", true
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		return "timeout", true
+	}
+	name = "error"
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		switch kind := fmt.Sprintf("%T", e); kind {
+		case "*errors.errorString", "*fmt.wrapError", "*fmt.wrapErrors", "*errors.joinError":
+		default:
+			name = kind
+		}
+	}
+	return name, false
+}

@@ -1,0 +1,339 @@
+package telemetry
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"math"
+	"slices"
+	"sync/atomic"
+
+	"github.com/latido-dev/latido/domain"
+)
+
+// Counter is an event that only goes up. Its zero value, and a nil pointer,
+// record nothing. It is safe for concurrent use.
+type Counter struct{ e *event }
+
+// UpDown is an event that goes up and down. Its zero value, and a nil pointer,
+// record nothing. It is safe for concurrent use.
+type UpDown struct{ e *event }
+
+// Histogram is an event with a value. Its zero value, and a nil pointer,
+// record nothing. It is safe for concurrent use.
+type Histogram struct{ e *event }
+
+// Counter returns the counter that the domain declares under this name. For a
+// name that it does not declare, or not as a counter, the result records
+// nothing; that is logged once and counted as refused.
+func (t *Telemetry) Counter(name string) *Counter {
+	return &Counter{t.event(name, domain.KindCounter)}
+}
+
+// UpDown returns the up-down counter that the domain declares under this name.
+// A wrong name is treated as in [Telemetry.Counter].
+func (t *Telemetry) UpDown(name string) *UpDown {
+	return &UpDown{t.event(name, domain.KindUpDown)}
+}
+
+// Histogram returns the histogram that the domain declares under this name. A
+// wrong name is treated as in [Telemetry.Counter].
+func (t *Telemetry) Histogram(name string) *Histogram {
+	return &Histogram{t.event(name, domain.KindHistogram)}
+}
+
+// With returns the counter of one combination of attributes, given as names
+// and values in any order. A value that the domain does not list, and an
+// attribute that is left out, count as domain.Other; a name that it does not
+// list is left out. Keep the result: its Add is one atomic addition.
+func (c *Counter) With(attributes ...string) BoundCounter {
+	if c == nil || c.e == nil {
+		return BoundCounter{}
+	}
+	i := c.e.index(attributes)
+	c.e.ensure(i)
+	return BoundCounter{n: &c.e.numbers[i], refused: c.e.self.refused(refusedNumber)}
+}
+
+// With binds attributes, as [Counter.With].
+func (u *UpDown) With(attributes ...string) BoundUpDown {
+	if u == nil || u.e == nil {
+		return BoundUpDown{}
+	}
+	i := u.e.index(attributes)
+	u.e.ensure(i)
+	return BoundUpDown{n: &u.e.numbers[i]}
+}
+
+// With binds attributes, as [Counter.With].
+func (h *Histogram) With(attributes ...string) BoundHistogram {
+	if h == nil || h.e == nil {
+		return BoundHistogram{}
+	}
+	i := h.e.index(attributes)
+	return BoundHistogram{h: h.e.ensure(i), e: h.e}
+}
+
+// BoundCounter is the series of one combination of attributes. Its zero value
+// records nothing. It is safe for concurrent use.
+type BoundCounter struct {
+	n       *atomic.Int64
+	refused *atomic.Int64
+}
+
+// Add adds n, which must not be negative: a counter that goes down reads as a
+// restart. A negative n is left out and counted as refused.
+func (b BoundCounter) Add(n int64) {
+	if n >= 0 && b.n != nil {
+		b.n.Add(n)
+		return
+	}
+	b.refuse()
+}
+
+func (b BoundCounter) refuse() {
+	if b.refused != nil {
+		b.refused.Add(1)
+	}
+}
+
+// BoundUpDown is the series of one combination of attributes. Its zero value
+// records nothing. It is safe for concurrent use.
+type BoundUpDown struct{ n *atomic.Int64 }
+
+// Add adds n, which may be negative.
+func (b BoundUpDown) Add(n int64) {
+	if b.n != nil {
+		b.n.Add(n)
+	}
+}
+
+// BoundHistogram is the series of one combination of attributes. Its zero
+// value records nothing. It is safe for concurrent use.
+type BoundHistogram struct {
+	h *histogram
+	e *event
+}
+
+// Record adds one value, in the unit of the domain file. In a sampled span it
+// leaves the trace id as an exemplar. NaN and infinite values, which would
+// spoil the sum for ever, are left out and counted as refused.
+func (b BoundHistogram) Record(ctx context.Context, value float64) {
+	if b.h == nil {
+		return
+	}
+	if math.IsNaN(value) || math.IsInf(value, 0) {
+		b.e.self.refused(refusedNumber).Add(1)
+		return
+	}
+	b.h.record(value)
+	if b.e.tracing {
+		b.h.mark(ctx, value)
+	}
+}
+
+// Record counts one occurrence of the event, with attributes given as names
+// and values: the way in for names that are only known at run time. Where they
+// are known, keep what With returns. A histogram needs a value and is refused
+// here; a wrong name or value is treated as in [Counter.With]. It does not
+// allocate and is safe for concurrent use.
+func (t *Telemetry) Record(_ context.Context, name string, attributes ...string) {
+	if t == nil || t.events == nil {
+		return
+	}
+	e := t.events[name]
+	if e == nil || e.Kind == domain.KindHistogram {
+		t.wrongEvent(name, domain.KindCounter)
+		return
+	}
+	i := e.index(attributes)
+	if e.labels[i].Load() == nil {
+		e.ensure(i)
+	}
+	e.numbers[i].Add(1)
+}
+
+// event is the state of one declared event: a dense table over all the
+// combinations of its attributes' values, so that a look-up is arithmetic and
+// the number of series is bounded by construction.
+type event struct {
+	domain.Metric
+	self       *self
+	tracing    bool
+	attributes []eventAttribute
+	labels     []atomic.Pointer[labelSet] // nil for a series that does not exist yet
+	numbers    []atomic.Int64             // of counters
+	histograms []atomic.Pointer[histogram]
+}
+
+type eventAttribute struct {
+	name   string
+	values []string
+	index  map[string]int // nil where a scan is faster
+	stride int
+	warned *atomic.Bool
+}
+
+// scanLimit is up to how many values comparing them one by one beats a map.
+const scanLimit = 8
+
+func newEvent(m domain.Metric, self *self, tracing bool) *event {
+	e := &event{Metric: m, self: self, tracing: tracing}
+	size := 1
+	for _, name := range m.Attributes {
+		a := eventAttribute{name: name, values: m.Event.Attributes[name], stride: size, warned: new(atomic.Bool)}
+		if len(a.values) > scanLimit {
+			a.index = make(map[string]int, len(a.values))
+			for i, v := range a.values {
+				a.index[v] = i
+			}
+		}
+		size *= len(a.values) + 1 // the last one is Other
+		e.attributes = append(e.attributes, a)
+	}
+	e.labels = make([]atomic.Pointer[labelSet], size)
+	if m.Kind == domain.KindHistogram {
+		e.histograms = make([]atomic.Pointer[histogram], size)
+	} else {
+		e.numbers = make([]atomic.Int64, size)
+	}
+	if size <= domain.InitialSeries {
+		for i := range size {
+			if !slices.Contains(e.values(i), domain.Other) {
+				e.ensure(i)
+			}
+		}
+	}
+	return e
+}
+
+// index is the place in the table of a list of attribute names and values.
+func (e *event) index(attributes []string) int {
+	i, seen := 0, uint64(0)
+	for pair := 0; pair+1 < len(attributes); pair += 2 {
+		k := e.attribute(attributes[pair], pair/2)
+		if k < 0 {
+			e.self.wrongAttribute(e, attributes[pair])
+			continue
+		}
+		if seen&(1<<k) != 0 { // given twice: the first one holds
+			continue
+		}
+		seen |= 1 << k
+		a := &e.attributes[k]
+		v := a.find(attributes[pair+1])
+		if v == len(a.values) && attributes[pair+1] != domain.Other {
+			e.self.wrongValue(e, a, attributes[pair+1])
+		}
+		i += v * a.stride
+	}
+	if seen != 1<<len(e.attributes)-1 {
+		for k := range e.attributes {
+			if a := &e.attributes[k]; seen&(1<<k) == 0 {
+				e.self.wrongValue(e, a, "")
+				i += len(a.values) * a.stride
+			}
+		}
+	}
+	return i
+}
+
+// attribute finds an attribute by its name, first where it stands if the
+// caller keeps to the order of the names. It is -1 for an unknown one.
+func (e *event) attribute(name string, guess int) int {
+	if guess < len(e.attributes) && e.attributes[guess].name == name {
+		return guess
+	}
+	for k := range e.attributes {
+		if e.attributes[k].name == name {
+			return k
+		}
+	}
+	return -1
+}
+
+// find is the place of a value, or of Other.
+func (a *eventAttribute) find(value string) int {
+	if a.index != nil {
+		if i, ok := a.index[value]; ok {
+			return i
+		}
+		return len(a.values)
+	}
+	for i, v := range a.values {
+		if v == value {
+			return i
+		}
+	}
+	return len(a.values)
+}
+
+// values are the attribute values at a place in the table.
+func (e *event) values(i int) []string {
+	values := make([]string, len(e.attributes))
+	for k, a := range e.attributes {
+		values[k] = domain.Other
+		if v := i / a.stride % (len(a.values) + 1); v < len(a.values) {
+			values[k] = a.values[v]
+		}
+	}
+	return values
+}
+
+// ensure makes the series at a place exist.
+func (e *event) ensure(i int) *histogram {
+	if e.labels[i].Load() == nil {
+		labels := newLabels(e.Attributes, e.values(i))
+		if e.histograms != nil {
+			e.histograms[i].CompareAndSwap(nil, newHistogram(e.Buckets, labels))
+		}
+		e.labels[i].CompareAndSwap(nil, labels)
+	}
+	if e.histograms == nil {
+		return nil
+	}
+	return e.histograms[i].Load()
+}
+
+func (e *event) points(yield func(point) bool) {
+	for i := range e.labels {
+		labels := e.labels[i].Load()
+		if labels == nil {
+			continue
+		}
+		p := point{labels: labels}
+		if e.histograms != nil {
+			p.hist = e.histograms[i].Load()
+		} else {
+			p.n = e.numbers[i].Load()
+		}
+		if !yield(p) {
+			return
+		}
+	}
+}
+
+// event finds a declared event of a kind; nil, reported once, if there is none.
+func (t *Telemetry) event(name string, kind domain.Kind) *event {
+	if t == nil || t.events == nil {
+		return nil
+	}
+	if e := t.events[name]; e != nil && e.Kind == kind {
+		return e
+	}
+	t.wrongEvent(name, kind)
+	return nil
+}
+
+// wrongEvent reports an event that the domain does not have, or not so.
+func (t *Telemetry) wrongEvent(name string, kind domain.Kind) {
+	t.self.refused(refusedEvent).Add(1)
+	t.self.once("event/"+name+"/"+string(kind), func(log *slog.Logger) {
+		if e := t.events[name]; e != nil {
+			log.Warn("event recorded as another kind: nothing is counted", "event", name, "declared", e.Kind, "used", kind)
+			return
+		}
+		log.Warn("undeclared event: nothing is counted; add it to the domain file, or mend its name",
+			"event", name, "nearest", domain.Nearest(name, slices.Sorted(maps.Keys(t.events))))
+	})
+}

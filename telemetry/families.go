@@ -1,0 +1,129 @@
+package telemetry
+
+import (
+	"iter"
+	"slices"
+	"strings"
+)
+
+// ownFamilies ties each metric of the contract to the state that it reads. A
+// metric without a line here is another library's (the Go runtime's).
+func (t *Telemetry) ownFamilies() []family {
+	points := map[string]iter.Seq[point]{
+		"requests": func(yield func(point) bool) {
+			for m := range t.routes.each {
+				if !m.statuses.yield(yield) {
+					return
+				}
+			}
+		},
+		"response_duration": func(yield func(point) bool) {
+			for m := range t.routes.each {
+				if !yield(point{labels: m.duration.labels, hist: m.duration}) {
+					return
+				}
+			}
+		},
+		"function_calls": func(yield func(point) bool) {
+			for _, f := range t.functions.all() {
+				if !f.calls.yield(yield) {
+					return
+				}
+			}
+		},
+		"function_duration": func(yield func(point) bool) {
+			for _, f := range t.functions.all() {
+				if !yield(point{labels: f.duration.labels, hist: f.duration}) {
+					return
+				}
+			}
+		},
+		"api_errors":         func(yield func(point) bool) { t.apiErrors.yield(yield) },
+		"active_connections": one(t.activeConnections.Load),
+		"active_requests":    one(t.activeRequests.Load),
+		"entities_created":   one(t.entitiesCreated.Load),
+		"entities_updated":   one(t.entitiesUpdated.Load),
+		"cpu_usage":          sampled(func() *float64 { return t.host.read().cpu }),
+		"memory_usage":       sampled(func() *float64 { return t.host.read().memory }),
+		"disk_usage":         sampled(func() *float64 { return t.host.read().disk }),
+		"build_info":         t.buildInfo(),
+
+		"telemetry_refused":           byValue([]string{"reason"}, reasons(refusedReasons[:]), func(i int) int64 { return t.self.refusals[i].Load() }),
+		"telemetry_collect_errors":    byValue([]string{"reason"}, reasons(collectReasons[:]), func(i int) int64 { return t.self.collectErrors[i].Load() }),
+		"telemetry_exports":           byValue([]string{"signal", "outcome"}, exportSeries, t.exports),
+		"telemetry_profiles_dropped":  one(func() int64 { return int64(t.profiler.Stats().Dropped) }),
+		"telemetry_profiles_buffered": sampled(func() *float64 { return new(float64(t.profiler.Stats().RingBytes)) }),
+	}
+	var families []family
+	for _, m := range t.cfg.Domain.Metrics() {
+		f := family{Metric: m, points: points[m.Key]}
+		if m.Event != nil {
+			f.points = t.events[m.Key].points
+		}
+		if f.points != nil {
+			families = append(families, f)
+		}
+	}
+	slices.SortFunc(families, func(a, b family) int { return strings.Compare(a.Family, b.Family) })
+	return families
+}
+
+// exportSeries are the values of signal and outcome.
+var exportSeries = [][]string{
+	{"metrics", "success"}, {"metrics", "failure"}, {"profiles", "success"}, {"profiles", "failure"},
+}
+
+func (t *Telemetry) exports(i int) int64 {
+	switch i {
+	case 0, 1:
+		return t.self.metricExports[i].Load()
+	case 2:
+		return int64(t.profiler.Stats().Uploaded)
+	default:
+		return int64(t.profiler.Stats().Failed)
+	}
+}
+
+// one is a family of a single series without labels.
+func one(n func() int64) iter.Seq[point] {
+	labels := newLabels(nil, nil)
+	return func(yield func(point) bool) { yield(point{labels: labels, n: n()}) }
+}
+
+// sampled is a gauge without labels; where there is no value, no series.
+func sampled(value func() *float64) iter.Seq[point] {
+	labels := newLabels(nil, nil)
+	return func(yield func(point) bool) {
+		if v := value(); v != nil {
+			yield(point{labels: labels, value: *v})
+		}
+	}
+}
+
+// byValue is a counter with a fixed list of series.
+func byValue(names []string, values [][]string, n func(i int) int64) iter.Seq[point] {
+	labels := make([]*labelSet, len(values))
+	for i := range values {
+		labels[i] = newLabels(names, values[i])
+	}
+	return func(yield func(point) bool) {
+		for i, l := range labels {
+			if !yield(point{labels: l, n: n(i)}) {
+				return
+			}
+		}
+	}
+}
+
+func reasons(list []string) [][]string {
+	values := make([][]string, len(list))
+	for i, r := range list {
+		values[i] = []string{r}
+	}
+	return values
+}
+
+func (t *Telemetry) buildInfo() iter.Seq[point] {
+	labels := newLabels([]string{"version", "revision", "goversion"}, []string{t.build.version, t.build.revision, t.build.goVersion})
+	return func(yield func(point) bool) { yield(point{labels: labels, value: 1}) }
+}

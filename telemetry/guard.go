@@ -1,0 +1,225 @@
+package telemetry
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/metric"
+)
+
+// callbackTimeout is how long a collection waits for one callback.
+const callbackTimeout = time.Second
+
+// guardedProvider hands out meters whose callbacks cannot hurt. Other
+// libraries register them, and in OpenTelemetry's SDK one that panics takes
+// down the process where metrics are pushed, and all metrics where they are
+// pulled; one that hangs blocks every collection.
+type guardedProvider struct {
+	metric.MeterProvider
+	self *self
+}
+
+func (p guardedProvider) Meter(name string, options ...metric.MeterOption) metric.Meter {
+	return guardedMeter{p.MeterProvider.Meter(name, options...), p.self}
+}
+
+type guardedMeter struct {
+	metric.Meter
+	self *self
+}
+
+// guard runs one callback: in a goroutine of its own, one at a time, for a
+// limited time. After it, its observations are too late and are dropped.
+type guard struct {
+	name string
+	self *self
+	turn chan struct{} // holds one, who runs: collections for Prometheus and for OTLP may meet
+	hung atomic.Bool   // the one who runs is over its time
+}
+
+func newGuard(name string, self *self) *guard {
+	return &guard{name: name, self: self, turn: make(chan struct{}, 1)}
+}
+
+func (g *guard) run(call func() error) error {
+	if g.hung.Load() { // waiting again would only delay this collection
+		g.self.collectErrors[collectTimeout].Add(1)
+		return nil
+	}
+	timer := time.NewTimer(callbackTimeout)
+	defer timer.Stop()
+	select {
+	case g.turn <- struct{}{}:
+	case <-timer.C:
+		return g.timeout()
+	}
+	done := make(chan error, 1)
+	go func() {
+		defer func() { g.hung.Store(false); <-g.turn }()
+		defer func() {
+			if p := recover(); p != nil {
+				g.self.collectErrors[collectPanic].Add(1)
+				g.self.once("panic in "+g.name, func(log *slog.Logger) {
+					log.Error("the callback of an instrument panicked: its values are missing", "instrument", g.name, "panic", p)
+				})
+				done <- nil
+			}
+		}()
+		done <- call()
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-timer.C:
+		return g.timeout()
+	}
+}
+
+func (g *guard) timeout() error {
+	g.hung.Store(true)
+	select {
+	case g.turn <- struct{}{}: // it ended just now
+		g.hung.Store(false)
+		<-g.turn
+	default:
+	}
+	g.self.collectErrors[collectTimeout].Add(1)
+	g.self.once("timeout of "+g.name, func(log *slog.Logger) {
+		log.Error("the callback of an instrument hangs: its values are missing", "instrument", g.name, "after", callbackTimeout)
+	})
+	return nil
+}
+
+// gate lets observations through until it is closed.
+type gate struct {
+	mu     sync.Mutex
+	closed bool
+}
+
+func (g *gate) pass(observe func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.closed {
+		observe()
+	}
+}
+
+func (g *gate) close() {
+	g.mu.Lock()
+	g.closed = true
+	g.mu.Unlock()
+}
+
+type gatedInt64 struct {
+	metric.Int64Observer
+	gate *gate
+}
+
+func (o gatedInt64) Observe(v int64, options ...metric.ObserveOption) {
+	o.gate.pass(func() { o.Int64Observer.Observe(v, options...) })
+}
+
+type gatedFloat64 struct {
+	metric.Float64Observer
+	gate *gate
+}
+
+func (o gatedFloat64) Observe(v float64, options ...metric.ObserveOption) {
+	o.gate.pass(func() { o.Float64Observer.Observe(v, options...) })
+}
+
+type gatedObserver struct {
+	metric.Observer
+	gate *gate
+}
+
+func (o gatedObserver) ObserveInt64(i metric.Int64Observable, v int64, options ...metric.ObserveOption) {
+	o.gate.pass(func() { o.Observer.ObserveInt64(i, v, options...) })
+}
+
+func (o gatedObserver) ObserveFloat64(i metric.Float64Observable, v float64, options ...metric.ObserveOption) {
+	o.gate.pass(func() { o.Observer.ObserveFloat64(i, v, options...) })
+}
+
+func (m guardedMeter) RegisterCallback(call metric.Callback, instruments ...metric.Observable) (metric.Registration, error) {
+	g := newGuard(functionOf(call), m.self)
+	return m.Meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		gate := &gate{}
+		defer gate.close()
+		return g.run(func() error { return call(ctx, gatedObserver{o, gate}) })
+	}, instruments...)
+}
+
+// An instrument's callbacks are among its options. Each constructor takes the
+// options apart, and builds them anew with guarded callbacks.
+type instrumentConfig interface {
+	Description() string
+	Unit() string
+}
+
+func rebuild[Option any](c instrumentConfig, callbacks []any) []Option {
+	options := []Option{any(metric.WithDescription(c.Description())).(Option), any(metric.WithUnit(c.Unit())).(Option)}
+	for _, callback := range callbacks {
+		options = append(options, callback.(Option))
+	}
+	return options
+}
+
+func guardInt64[Option any](m guardedMeter, name string, c instrumentConfig, callbacks []metric.Int64Callback) []Option {
+	guarded := make([]any, len(callbacks))
+	for i, call := range callbacks {
+		g := newGuard(name, m.self)
+		guarded[i] = metric.WithInt64Callback(func(ctx context.Context, o metric.Int64Observer) error {
+			gate := &gate{}
+			defer gate.close()
+			return g.run(func() error { return call(ctx, gatedInt64{o, gate}) })
+		})
+	}
+	return rebuild[Option](c, guarded)
+}
+
+func guardFloat64[Option any](m guardedMeter, name string, c instrumentConfig, callbacks []metric.Float64Callback) []Option {
+	guarded := make([]any, len(callbacks))
+	for i, call := range callbacks {
+		g := newGuard(name, m.self)
+		guarded[i] = metric.WithFloat64Callback(func(ctx context.Context, o metric.Float64Observer) error {
+			gate := &gate{}
+			defer gate.close()
+			return g.run(func() error { return call(ctx, gatedFloat64{o, gate}) })
+		})
+	}
+	return rebuild[Option](c, guarded)
+}
+
+func (m guardedMeter) Int64ObservableCounter(name string, options ...metric.Int64ObservableCounterOption) (metric.Int64ObservableCounter, error) {
+	c := metric.NewInt64ObservableCounterConfig(options...)
+	return m.Meter.Int64ObservableCounter(name, guardInt64[metric.Int64ObservableCounterOption](m, name, c, c.Callbacks())...)
+}
+
+func (m guardedMeter) Int64ObservableUpDownCounter(name string, options ...metric.Int64ObservableUpDownCounterOption) (metric.Int64ObservableUpDownCounter, error) {
+	c := metric.NewInt64ObservableUpDownCounterConfig(options...)
+	return m.Meter.Int64ObservableUpDownCounter(name, guardInt64[metric.Int64ObservableUpDownCounterOption](m, name, c, c.Callbacks())...)
+}
+
+func (m guardedMeter) Int64ObservableGauge(name string, options ...metric.Int64ObservableGaugeOption) (metric.Int64ObservableGauge, error) {
+	c := metric.NewInt64ObservableGaugeConfig(options...)
+	return m.Meter.Int64ObservableGauge(name, guardInt64[metric.Int64ObservableGaugeOption](m, name, c, c.Callbacks())...)
+}
+
+func (m guardedMeter) Float64ObservableCounter(name string, options ...metric.Float64ObservableCounterOption) (metric.Float64ObservableCounter, error) {
+	c := metric.NewFloat64ObservableCounterConfig(options...)
+	return m.Meter.Float64ObservableCounter(name, guardFloat64[metric.Float64ObservableCounterOption](m, name, c, c.Callbacks())...)
+}
+
+func (m guardedMeter) Float64ObservableUpDownCounter(name string, options ...metric.Float64ObservableUpDownCounterOption) (metric.Float64ObservableUpDownCounter, error) {
+	c := metric.NewFloat64ObservableUpDownCounterConfig(options...)
+	return m.Meter.Float64ObservableUpDownCounter(name, guardFloat64[metric.Float64ObservableUpDownCounterOption](m, name, c, c.Callbacks())...)
+}
+
+func (m guardedMeter) Float64ObservableGauge(name string, options ...metric.Float64ObservableGaugeOption) (metric.Float64ObservableGauge, error) {
+	c := metric.NewFloat64ObservableGaugeConfig(options...)
+	return m.Meter.Float64ObservableGauge(name, guardFloat64[metric.Float64ObservableGaugeOption](m, name, c, c.Callbacks())...)
+}

@@ -1,0 +1,90 @@
+package telemetry
+
+import (
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/shirou/gopsutil/v4/cpu"
+	"github.com/shirou/gopsutil/v4/disk"
+	"github.com/shirou/gopsutil/v4/mem"
+)
+
+// hostTTL is how long a sample of the host serves: two collectors, or a person
+// who reloads a page, cost one sample.
+const hostTTL = time.Second
+
+// host samples the machine that the process runs on, when it is asked.
+type host struct {
+	diskPath string
+	self     *self
+
+	mu     sync.Mutex
+	at     time.Time
+	busy   float64 // CPU seconds since boot, of all cores
+	total  float64
+	sample hostSample
+}
+
+// hostSample is nil where the platform, or the path, has no such figure: a
+// missing series says so better than a zero.
+type hostSample struct {
+	cpu, memory, disk *float64
+}
+
+func newHost(diskPath string, self *self) *host {
+	if diskPath == "" {
+		diskPath = "/"
+	}
+	h := &host{diskPath: diskPath, self: self}
+	h.busy, h.total, _ = cpuSeconds() // so that the first sample has something to compare with
+	return h
+}
+
+// read returns the host's figures, at most hostTTL old.
+func (h *host) read() hostSample {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.at.IsZero() && time.Since(h.at) < hostTTL {
+		return h.sample
+	}
+	h.at = time.Now()
+	if busy, total, err := cpuSeconds(); err != nil {
+		h.missing("cpu", err)
+		h.sample.cpu = nil
+	} else if elapsed := total - h.total; elapsed > 0 {
+		h.sample.cpu = new(min(max((busy-h.busy)/elapsed*100, 0), 100))
+		h.busy, h.total = busy, total
+	}
+	h.sample.memory = nil
+	if m, err := mem.VirtualMemory(); err != nil {
+		h.missing("memory", err)
+	} else {
+		h.sample.memory = new(float64(m.Used))
+	}
+	h.sample.disk = nil
+	if d, err := disk.Usage(h.diskPath); err != nil {
+		h.missing("disk "+h.diskPath, err)
+	} else {
+		h.sample.disk = new(d.UsedPercent)
+	}
+	return h.sample
+}
+
+func (h *host) missing(what string, err error) {
+	h.self.once("host "+what, func(log *slog.Logger) {
+		log.Warn("a figure of the host cannot be read: its series is missing", "figure", what, "error", err)
+	})
+}
+
+// cpuSeconds are the CPU seconds of all cores since boot: those in use, and all.
+func cpuSeconds() (busy, total float64, err error) {
+	times, err := cpu.Times(false)
+	if err != nil || len(times) == 0 {
+		return 0, 0, err
+	}
+	t := times[0]
+	// Guest time is part of user time already.
+	total = t.User + t.System + t.Nice + t.Idle + t.Iowait + t.Irq + t.Softirq + t.Steal
+	return total - t.Idle - t.Iowait, total, nil
+}

@@ -1,0 +1,233 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/pprof"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/latido-dev/latido/domain"
+)
+
+// statusGone counts a request whose client left before the answer began, or
+// whose handler aborted it (nginx's 499, "client closed request"). It is
+// outside of 5xx, so that it burns no error budget.
+const statusGone = 499
+
+// Middleware measures every request that next answers. The route is the
+// request's Pattern, or what Config.Route says; without either the request
+// counts as domain.Unmatched, and in the profile it has no endpoint. Where
+// routes are known beforehand, prefer [Telemetry.NewServeMux] or
+// [Telemetry.Handler]. next must hand on the very request that it gets, or its
+// Pattern is not seen. It is safe for concurrent use.
+func (t *Telemetry) Middleware(next http.Handler) http.Handler {
+	if !t.recording() {
+		return next
+	}
+	return t.traced("", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if exchangeOf(w, r) != nil { // measured further out
+			next.ServeHTTP(w, r)
+			return
+		}
+		x := t.begin(w, r)
+		defer x.end()
+		out := r
+		if name := t.routeOf(r); name != "" {
+			out = x.bind(t.route(name), r)
+		}
+		w, out = x.writer(out)
+		next.ServeHTTP(w, out)
+		if name := t.routeOf(out); name != "" {
+			x.route = t.route(name).method(methodIndex(r.Method))
+		}
+		x.returned = true
+	}))
+}
+
+// routeOf is the route that a request's router, or the user, knows; "" if none.
+func (t *Telemetry) routeOf(r *http.Request) string {
+	if r.Pattern != "" {
+		return endpointOf(r.Pattern)
+	}
+	if t.cfg.Route != nil {
+		return t.cfg.Route(r)
+	}
+	return ""
+}
+
+// Handler measures every request that next answers under one endpoint: the way
+// in for router adapters, which know a handler's route. Within a request that
+// is being measured already, it only names the endpoint. It is safe for
+// concurrent use.
+func (t *Telemetry) Handler(endpoint string, next http.Handler) http.Handler {
+	if !t.recording() {
+		return next
+	}
+	return t.traced(endpoint, &boundHandler{t: t, route: t.route(endpoint), next: next})
+}
+
+// boundHandler is a handler whose route is known.
+type boundHandler struct {
+	t     *Telemetry
+	route *route
+	next  http.Handler
+}
+
+func (h *boundHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := exchangeOf(w, r)
+	if x != nil {
+		h.next.ServeHTTP(w, x.bind(h.route, r))
+		return
+	}
+	x = h.t.begin(w, r)
+	defer x.end()
+	w, r = x.writer(x.bind(h.route, r))
+	h.next.ServeHTTP(w, r)
+	x.returned = true
+}
+
+// exchange is one request and its answer. It is at once the ResponseWriter
+// that the handler gets (writer.go) and, unless Config says otherwise, the
+// context that carries the endpoint, so that all of it is one allocation.
+type exchange struct {
+	t     *Telemetry
+	rw    http.ResponseWriter
+	r     *http.Request
+	route *routeMethod // nil while it is not known
+	start time.Duration
+	ctx   requestContext
+
+	status   int  // the first final one, 0 for none yet
+	gone     bool // the client had left before it
+	hijacked bool
+	returned bool // the handler did, rather than panic
+	labelled bool // the goroutine carries the route's labels
+}
+
+// requestContext is the request's context with the route's profile labels,
+// without the cost of merging label sets in each request.
+type requestContext struct {
+	context.Context
+	labels context.Context
+}
+
+func (c *requestContext) Value(key any) any {
+	if v := c.labels.Value(key); v != nil {
+		return v
+	}
+	return c.Context.Value(key)
+}
+
+func (t *Telemetry) begin(w http.ResponseWriter, r *http.Request) *exchange {
+	var x *exchange
+	if t.cfg.NoRequestContext {
+		x = t.exchanges.Get().(*exchange)
+	} else {
+		x = new(exchange)
+	}
+	x.t, x.rw, x.r, x.start = t, w, r, monotonic()
+	t.activeRequests.Add(1)
+	return x
+}
+
+// bind names the route, labels the goroutine with it, and returns the request
+// to hand on.
+func (x *exchange) bind(route *route, r *http.Request) *http.Request {
+	x.route = route.method(methodIndex(r.Method))
+	if x.t.cfg.Profiling.Disabled {
+		return r
+	}
+	labels, nested := x.route.labels, x.labelled
+	x.labelled = true
+	switch {
+	case x.t.cfg.NoRequestContext:
+		pprof.SetGoroutineLabels(labels)
+		return r
+	case nested: // a router in a router: the inner one's name holds
+		pprof.SetGoroutineLabels(labels)
+		return r.WithContext(&requestContext{r.Context(), labels})
+	case labelledContext(r.Context()): // the caller has labels of its own, which stay
+		ctx := pprof.WithLabels(r.Context(), x.route.profileLabels())
+		pprof.SetGoroutineLabels(ctx)
+		return r.WithContext(ctx)
+	}
+	pprof.SetGoroutineLabels(labels)
+	x.ctx = requestContext{r.Context(), labels}
+	return r.WithContext(&x.ctx)
+}
+
+func labelledContext(ctx context.Context) (found bool) {
+	pprof.ForLabels(ctx, func(string, string) bool {
+		found = true
+		return false
+	})
+	return found
+}
+
+// end records the request. It runs deferred, and lets a panic go on with the
+// value that it had.
+func (x *exchange) end() {
+	took := monotonic() - x.start
+	panicked := recover()
+	t, route, status := x.t, x.route, x.status
+	if route == nil {
+		route = t.route(domain.Unmatched).method(methodIndex(x.r.Method))
+	}
+	switch {
+	case panicked != nil && isAbort(panicked):
+		status = statusGone
+		t.countError("aborted")
+	case !x.returned: // a panic, or the end of its goroutine
+		if status == 0 {
+			status = http.StatusInternalServerError
+		}
+		t.countError("panic")
+		x.spanPanicked(panicked, status)
+	case x.hijacked:
+		status = http.StatusSwitchingProtocols
+	case x.gone || status == 0 && errors.Is(x.r.Context().Err(), context.Canceled):
+		status = statusGone
+	case status == 0:
+		status = http.StatusOK
+	}
+	route.observe(status, took)
+	if t.tracing && status != http.StatusSwitchingProtocols {
+		route.duration.mark(x.r.Context(), took.Seconds())
+	}
+	t.activeRequests.Add(-1)
+	if x.labelled { // the next request of this connection has its own
+		pprof.SetGoroutineLabels(x.r.Context())
+	}
+	if t.cfg.NoRequestContext {
+		*x = exchange{}
+		t.exchanges.Put(x)
+	}
+	if panicked != nil {
+		panic(panicked)
+	}
+}
+
+func isAbort(panicked any) bool {
+	err, ok := panicked.(error)
+	return ok && errors.Is(err, http.ErrAbortHandler)
+}
+
+// spanPanicked says on the span what otelhttp does not: that the handler
+// panicked, and the status that was sent.
+func (x *exchange) spanPanicked(panicked any, status int) {
+	if !x.t.tracing {
+		return
+	}
+	span := trace.SpanFromContext(x.r.Context())
+	span.SetStatus(codes.Error, "panic")
+	span.SetAttributes(attribute.Int("http.response.status_code", status), attribute.String("error.type", "panic"))
+	span.AddEvent("exception", trace.WithAttributes(
+		attribute.String("exception.type", fmt.Sprintf("%T", panicked)),
+		attribute.String("exception.message", cleanValue(fmt.Sprint(panicked)))))
+}

@@ -1,0 +1,103 @@
+package telemetry
+
+import (
+	"net/http"
+	"reflect"
+	"runtime"
+	"strings"
+)
+
+// ServeMux is an http.ServeMux whose requests are measured: with the same
+// patterns, precedence and answers. A request that no pattern matches counts
+// as domain.Unmatched.
+type ServeMux struct {
+	t       *Telemetry
+	mux     http.ServeMux
+	handler http.Handler // mux, measured
+}
+
+// NewServeMux returns a drop-in for http.NewServeMux. Each pattern is bound as
+// it is registered: its series and profile labels exist before its first
+// request. The label endpoint is the pattern without its method. Where one mux
+// is mounted in another, the inner pattern is the endpoint.
+func (t *Telemetry) NewServeMux() *ServeMux {
+	m := &ServeMux{t: t}
+	m.handler = &m.mux
+	if t.recording() {
+		m.handler = t.traced("", http.HandlerFunc(m.serve))
+	}
+	return m
+}
+
+// Handle registers a handler, as http.ServeMux.Handle: it panics if the pattern
+// is wrong or clashes with one that is registered.
+func (m *ServeMux) Handle(pattern string, handler http.Handler) {
+	if handler == nil || !m.t.recording() {
+		m.mux.Handle(pattern, handler) // which panics for nil, as everybody expects
+		return
+	}
+	endpoint := endpointOf(pattern)
+	route := m.t.route(endpoint)
+	if method, _, ok := strings.Cut(pattern, " "); ok {
+		route.method(methodIndex(method))
+	}
+	m.mux.Handle(pattern, &boundHandler{t: m.t, route: route, next: handler})
+	m.t.profiler.BindEndpoint(endpoint, functionName(handler))
+}
+
+// HandleFunc registers a function, as http.ServeMux.HandleFunc.
+func (m *ServeMux) HandleFunc(pattern string, handler func(http.ResponseWriter, *http.Request)) {
+	if handler == nil {
+		panic("http: nil handler") // as http.ServeMux does
+	}
+	m.Handle(pattern, http.HandlerFunc(handler))
+}
+
+// Handler returns the handler and pattern for a request, as
+// http.ServeMux.Handler.
+func (m *ServeMux) Handler(r *http.Request) (http.Handler, string) { return m.mux.Handler(r) }
+
+// ServeHTTP answers a request with the handler whose pattern matches best.
+func (m *ServeMux) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.handler.ServeHTTP(w, r) }
+
+func (m *ServeMux) serve(w http.ResponseWriter, r *http.Request) {
+	if exchangeOf(w, r) != nil { // mounted in one that is measured
+		m.mux.ServeHTTP(w, r)
+		return
+	}
+	x := m.t.begin(w, r)
+	defer x.end()
+	w, out := x.writer(r)
+	m.mux.ServeHTTP(w, out)
+	r.Pattern = out.Pattern // middleware further out reads it, also where out is a copy
+	x.returned = true
+}
+
+// endpointOf is the label of a pattern: without its method.
+func endpointOf(pattern string) string {
+	if _, rest, ok := strings.Cut(pattern, " "); ok {
+		return strings.TrimLeft(rest, " \t")
+	}
+	return pattern
+}
+
+// functionName names the function that a handler runs, as profiles have it:
+// the only trace of an endpoint in a heap profile, which has no labels.
+func functionName(h http.Handler) string {
+	t := reflect.TypeOf(h)
+	if t.Kind() == reflect.Func {
+		return functionOf(h)
+	}
+	if t.Kind() == reflect.Pointer {
+		return t.Elem().PkgPath() + ".(*" + t.Elem().Name() + ").ServeHTTP"
+	}
+	return t.PkgPath() + "." + t.Name() + ".ServeHTTP"
+}
+
+// functionOf names a function value.
+func functionOf(fn any) string {
+	if f := runtime.FuncForPC(reflect.ValueOf(fn).Pointer()); f != nil {
+		return f.Name()
+	}
+	return ""
+}

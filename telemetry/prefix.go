@@ -1,0 +1,84 @@
+package telemetry
+
+import (
+	"log/slog"
+	"strings"
+	"unicode/utf8"
+
+	"go.opentelemetry.io/otel/attribute"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+
+	"github.com/latido-dev/latido/domain"
+)
+
+// prefixView puts the domain's prefix on the instruments of other libraries.
+// It is one function rather than one view of several: two views that match
+// make two streams, one of them without the prefix. The unit and description
+// are copied, since a Stream that only has a name loses them and with them its
+// name in Prometheus; without an Aggregation the bucket advice holds. Of the
+// user's own views, the first that matches applies, inside.
+func prefixView(prefix string, users []sdkmetric.View, self *self) sdkmetric.View {
+	return func(i sdkmetric.Instrument) (sdkmetric.Stream, bool) {
+		stream := sdkmetric.Stream{}
+		for _, view := range users {
+			if s, ok := view(i); ok {
+				stream = s
+				break
+			}
+		}
+		if stream.Name == "" {
+			stream.Name = i.Name
+		}
+		if stream.Description == "" {
+			stream.Description = i.Description
+		}
+		if stream.Unit == "" {
+			stream.Unit = i.Unit
+		}
+		if !strings.HasPrefix(stream.Name, prefix+".") && !strings.HasPrefix(stream.Name, prefix+"_") {
+			stream.Name = prefix + "." + stream.Name
+		}
+		name, inner := stream.Name, stream.AttributeFilter
+		stream.AttributeFilter = func(kv attribute.KeyValue) bool {
+			return (inner == nil || inner(kv)) && exportable(kv, name, self)
+		}
+		return stream, true
+	}
+}
+
+// maxForeignValue is the length in bytes beyond which an attribute value of
+// another library's instrument is dropped with its attribute. A view cannot
+// cut it.
+const maxForeignValue = 1024
+
+// exportable tells whether an attribute can be exported. One that is not
+// UTF-8, or whose name Prometheus reserves, would fail the whole export, and
+// as data is cumulative every later one.
+func exportable(kv attribute.KeyValue, instrument string, self *self) bool {
+	ok := reservedLabel(string(kv.Key)) == ""
+	if ok && kv.Value.Type() == attribute.STRING {
+		v := kv.Value.AsString()
+		ok = len(v) <= maxForeignValue && utf8.ValidString(v)
+	}
+	if !ok {
+		self.collectErrors[collectText].Add(1)
+		self.once("attribute of "+instrument+" "+string(kv.Key), func(log *slog.Logger) {
+			log.Warn("an attribute of another library's instrument cannot be exported and is left out",
+				"instrument", instrument, "attribute", cleanValue(string(kv.Key)), "value", cleanValue(kv.Value.Emit()))
+		})
+	}
+	return ok
+}
+
+// reservedLabel says why an attribute's name cannot be a label: "" if it can.
+func reservedLabel(name string) string {
+	switch {
+	case name == "" || !utf8.ValidString(name) || domain.Label(name) == "":
+		return "not a label name"
+	case name == "le", name == "quantile":
+		return "Prometheus uses it for buckets and quantiles"
+	case strings.HasPrefix(name, "__"):
+		return "Prometheus keeps names with two underscores for itself"
+	}
+	return ""
+}

@@ -1,0 +1,221 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/otlptranslator"
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	goruntime "go.opentelemetry.io/contrib/instrumentation/runtime"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	otelprometheus "go.opentelemetry.io/otel/exporters/prometheus"
+	"go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/propagation"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+)
+
+// newResource describes the process: what the code says, then the
+// environment, then what can be found out. The command line is left out, since
+// people pass passwords in flags.
+func newResource(ctx context.Context, cfg Config, b build, serviceName string) (*resource.Resource, error) {
+	own := []attribute.KeyValue{semconv.ServiceVersion(b.version), semconv.VCSRefHeadRevision(b.revision)}
+	if serviceName != "" {
+		own = append(own, semconv.ServiceName(serviceName))
+	}
+	return resource.New(ctx,
+		resource.WithHost(),
+		resource.WithOSType(),
+		resource.WithProcessPID(),
+		resource.WithProcessExecutableName(),
+		resource.WithProcessRuntimeName(),
+		resource.WithProcessRuntimeVersion(),
+		resource.WithTelemetrySDK(),
+		resource.WithAttributes(semconv.ServiceName(cfg.Domain.Service())),
+		resource.WithFromEnv(),
+		resource.WithAttributes(own...),
+		resource.WithAttributes(cfg.Attributes...),
+	)
+}
+
+// startMeters makes the MeterProvider for other libraries' instruments, and
+// registers the Go runtime's. Their series are served from a registry of its
+// own, and handed to the OTLP reader where there is one.
+func (t *Telemetry) startMeters(otlp sdkmetric.Reader) error {
+	registry := prometheus.NewRegistry()
+	t.foreign = registry
+	exporter, err := otelprometheus.New(
+		otelprometheus.WithRegisterer(registry),
+		otelprometheus.WithoutTargetInfo(), // it cannot carry the prefix; build_info says as much
+		otelprometheus.WithoutScopeInfo(),
+		otelprometheus.WithTranslationStrategy(otlptranslator.UnderscoreEscapingWithSuffixes),
+		otelprometheus.WithProducer(t.runtimeProducer()),
+	)
+	if err != nil {
+		return fmt.Errorf("prometheus exporter: %w", err)
+	}
+	options := []sdkmetric.Option{
+		sdkmetric.WithResource(t.resource),
+		sdkmetric.WithReader(exporter),
+		sdkmetric.WithView(prefixView(t.cfg.Domain.Prefix, t.cfg.Views, t.self)),
+	}
+	if otlp != nil {
+		options = append(options, sdkmetric.WithReader(otlp))
+	}
+	provider := sdkmetric.NewMeterProvider(options...)
+	t.stopMeters = provider.Shutdown
+	t.meters = guardedProvider{provider, t.self}
+	if err := goruntime.Start(goruntime.WithMeterProvider(t.meters)); err != nil {
+		return fmt.Errorf("go runtime metrics: %w", err)
+	}
+	return nil
+}
+
+// runtimeProducer is the part of the Go runtime's metrics that does not come
+// through an instrument, and so not through the View: it gets the prefix here.
+// Its some 150 buckets are folded into few.
+func (t *Telemetry) runtimeProducer() sdkmetric.Producer {
+	return prefixedProducer{goruntime.NewProducer(), t.cfg.Domain.Prefix + "."}
+}
+
+type prefixedProducer struct {
+	sdkmetric.Producer
+	prefix string
+}
+
+func (p prefixedProducer) Produce(ctx context.Context) ([]metricdata.ScopeMetrics, error) {
+	scopes, err := p.Producer.Produce(ctx)
+	for _, scope := range scopes {
+		for i := range scope.Metrics {
+			m := &scope.Metrics[i]
+			m.Name = p.prefix + m.Name
+			if h, ok := m.Data.(metricdata.Histogram[float64]); ok {
+				for j := range h.DataPoints {
+					fold(&h.DataPoints[j], schedulerBuckets)
+				}
+			}
+		}
+	}
+	return scopes, err
+}
+
+// schedulerBuckets are bounds in seconds for the time that a goroutine waits
+// to run: from what is normal to what a person notices.
+var schedulerBuckets = []float64{1e-6, 1e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 0.1, 1}
+
+// fold adds the counts of many buckets up into few. A bucket that straddles a
+// bound goes to the one above, so that no wait is made to look shorter.
+func fold(p *metricdata.HistogramDataPoint[float64], bounds []float64) {
+	counts := make([]uint64, len(bounds)+1)
+	for i, n := range p.BucketCounts {
+		to := len(bounds)
+		if i < len(p.Bounds) {
+			for to = 0; to < len(bounds) && p.Bounds[i] > bounds[to]; to++ {
+			}
+		}
+		counts[to] += n
+	}
+	p.Bounds, p.BucketCounts = bounds, counts
+}
+
+// startTraces makes spans and sends them, where an endpoint is known.
+func (t *Telemetry) startTraces(ctx context.Context) error {
+	options := []otlptracehttp.Option{otlptracehttp.WithRetry(otlptracehttp.RetryConfig{Enabled: false})}
+	if t.cfg.OTLP.Endpoint != "" {
+		options = append(options, otlptracehttp.WithEndpointURL(strings.TrimSuffix(t.cfg.OTLP.Endpoint, "/")+"/v1/traces"))
+	}
+	if len(t.cfg.OTLP.Headers) > 0 {
+		options = append(options, otlptracehttp.WithHeaders(t.cfg.OTLP.Headers))
+	}
+	if t.cfg.OTLP.TLS != nil {
+		options = append(options, otlptracehttp.WithTLSClientConfig(t.cfg.OTLP.TLS))
+	}
+	exporter, err := otlptracehttp.New(ctx, options...)
+	if err != nil {
+		return fmt.Errorf("otlp traces: %w", err)
+	}
+	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(t.resource))
+	t.tracers, t.tracing = provider, true
+	t.stopTraces = func(ctx context.Context) error {
+		return errors.Join(provider.ForceFlush(ctx), provider.Shutdown(ctx))
+	}
+	return nil
+}
+
+// traced puts otelhttp around a handler, where spans are made at all: alone it
+// costs several microseconds and some 30 allocations a request.
+func (t *Telemetry) traced(endpoint string, next http.Handler) http.Handler {
+	if !t.tracing && !t.cfg.SemconvMetrics {
+		return next
+	}
+	options := []otelhttp.Option{otelhttp.WithPropagators(t.incoming())}
+	if t.tracing {
+		options = append(options, otelhttp.WithTracerProvider(t.tracers))
+	}
+	if t.cfg.SemconvMetrics {
+		options = append(options, otelhttp.WithMeterProvider(t.meters))
+	} else {
+		options = append(options, otelhttp.WithMeterProvider(noop.NewMeterProvider()))
+	}
+	if !t.cfg.TrustTraceParent {
+		options = append(options, otelhttp.WithPublicEndpointFn(func(*http.Request) bool { return true }))
+	}
+	options = append(options, otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string {
+		method := methods[methodIndex(r.Method)]
+		if method == methods[otherMethod] {
+			method = "HTTP" // as the semantic conventions name an unknown one
+		}
+		switch {
+		case endpoint != "":
+			return method + " " + endpoint
+		case r.Pattern != "":
+			return method + " " + endpointOf(r.Pattern)
+		}
+		return method
+	}))
+	spans := otelhttp.NewHandler(next, "", options...)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if exchangeOf(w, r) != nil { // a span was made further out
+			next.ServeHTTP(w, r)
+			return
+		}
+		spans.ServeHTTP(w, r)
+	})
+}
+
+// maxBaggage is the length in bytes beyond which a caller's baggage is ignored
+// (the limit of the W3C Baggage specification).
+const maxBaggage = 8192
+
+// incoming reads the caller's trace. Baggage ends up in the headers of every
+// outgoing request, so that a stranger's is not taken.
+func (t *Telemetry) incoming() propagation.TextMapPropagator {
+	if !t.cfg.TrustTraceParent {
+		return propagation.TraceContext{}
+	}
+	return propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, cappedBaggage{})
+}
+
+type cappedBaggage struct{ propagation.Baggage }
+
+func (b cappedBaggage) Extract(ctx context.Context, carrier propagation.TextMapCarrier) context.Context {
+	length := len(carrier.Get("baggage"))
+	if values, ok := carrier.(propagation.ValuesGetter); ok {
+		length = 0
+		for _, v := range values.Values("baggage") {
+			length += len(v)
+		}
+	}
+	if length > maxBaggage {
+		return ctx
+	}
+	return b.Baggage.Extract(ctx, carrier)
+}

@@ -1,0 +1,165 @@
+package telemetry
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"runtime/pprof"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/latido-dev/latido/continuous"
+	"github.com/latido-dev/latido/domain"
+)
+
+// maxRoutes is how many routes have series of their own. Routes come from the
+// program, but a resolver or a router adapter may make a mistake.
+const maxRoutes = 1000
+
+// methods are the values of the label method: those of RFC 9110 and RFC 5789,
+// and MethodOther last.
+var methods = [...]string{
+	http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+	http.MethodHead, http.MethodOptions, http.MethodConnect, http.MethodTrace, domain.MethodOther,
+}
+
+const otherMethod = len(methods) - 1
+
+func methodIndex(method string) int {
+	switch method { // the compiler's switch beats a map
+	case http.MethodGet:
+		return 0
+	case http.MethodPost:
+		return 1
+	case http.MethodPut:
+		return 2
+	case http.MethodPatch:
+		return 3
+	case http.MethodDelete:
+		return 4
+	case http.MethodHead:
+		return 5
+	case http.MethodOptions:
+		return 6
+	case http.MethodConnect:
+		return 7
+	case http.MethodTrace:
+		return 8
+	}
+	return otherMethod
+}
+
+// route is one endpoint, with the state of each of its methods.
+type route struct {
+	endpoint string
+	methods  [len(methods)]atomic.Pointer[routeMethod]
+}
+
+// routeMethod is all that a request of one endpoint and method needs: its
+// series, and a context with its profile labels, made once.
+type routeMethod struct {
+	endpoint, method string
+	labels           context.Context
+	duration         *histogram
+	statuses         counters[int]
+}
+
+func (r *route) method(i int) *routeMethod {
+	if m := r.methods[i].Load(); m != nil {
+		return m
+	}
+	m := &routeMethod{
+		endpoint: r.endpoint, method: methods[i],
+		duration: newDurations(newLabels([]string{"method", "endpoint"}, []string{methods[i], r.endpoint})),
+	}
+	m.labels = pprof.WithLabels(context.Background(), m.profileLabels())
+	// These two exist from the start, or increase() would lose the first error.
+	m.status(http.StatusOK)
+	m.status(http.StatusInternalServerError)
+	r.methods[i].CompareAndSwap(nil, m)
+	return r.methods[i].Load()
+}
+
+func (m *routeMethod) profileLabels() pprof.LabelSet {
+	return pprof.Labels(continuous.LabelEndpoint, m.endpoint, continuous.LabelMethod, m.method)
+}
+
+// status is the counter of one status; those outside of HTTP's count as
+// MethodOther.
+func (m *routeMethod) status(code int) *counterOf[int] {
+	if code < 100 || code > 599 {
+		code = 0
+	}
+	return m.statuses.get(code, func() *labelSet {
+		text := domain.MethodOther
+		if code != 0 {
+			text = strconv.Itoa(code)
+		}
+		return newLabels([]string{"method", "endpoint", "status"}, []string{m.method, m.endpoint, text})
+	})
+}
+
+// observe records one request.
+func (m *routeMethod) observe(code int, d time.Duration) {
+	m.status(code).n.Add(1)
+	if code != http.StatusSwitchingProtocols { // the life of a WebSocket is no latency
+		m.duration.observe(d)
+	}
+}
+
+// routes are all the endpoints of the service.
+type routes struct {
+	byEndpoint sync.Map // string to *route
+	mu         sync.Mutex
+	list       atomic.Pointer[[]*route]
+}
+
+func (rs *routes) all() []*route {
+	if p := rs.list.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+func (rs *routes) each(yield func(*routeMethod) bool) {
+	for _, r := range rs.all() {
+		for i := range r.methods {
+			if m := r.methods[i].Load(); m != nil && !yield(m) {
+				return
+			}
+		}
+	}
+}
+
+// route finds an endpoint, or makes it.
+func (t *Telemetry) route(endpoint string) *route {
+	if endpoint == "" {
+		endpoint = domain.Unmatched
+	}
+	if r, ok := t.routes.byEndpoint.Load(endpoint); ok {
+		return r.(*route)
+	}
+	rs := &t.routes
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	old := rs.all()
+	if len(old) >= maxRoutes && endpoint != domain.Other && endpoint != domain.Unmatched {
+		t.self.refused(refusedRoute).Add(1)
+		t.self.once("routes", func(log *slog.Logger) {
+			log.Warn("too many routes: further ones count as "+domain.Other+"; is a path given where a pattern should be?",
+				"limit", maxRoutes, "endpoint", cleanValue(endpoint))
+		})
+		endpoint = domain.Other
+	}
+	if r, ok := rs.byEndpoint.Load(endpoint); ok {
+		return r.(*route)
+	}
+	r := &route{endpoint: endpoint}
+	rs.byEndpoint.Store(endpoint, r)
+	next := append(slices.Clone(old), r)
+	rs.list.Store(&next)
+	return r
+}

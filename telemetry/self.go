@@ -1,0 +1,96 @@
+package telemetry
+
+import (
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/latido-dev/latido/domain"
+)
+
+// The reasons for which a recording is refused: the values of the attribute
+// reason of telemetry.refused.
+const (
+	refusedEvent     = iota // an undeclared event, or one of another kind
+	refusedAttribute        // an undeclared attribute name
+	refusedValue            // an undeclared attribute value, or none
+	refusedNumber           // a number that cannot be counted
+	refusedErrorType        // an undeclared error type
+	refusedRoute            // more routes or functions than are kept
+)
+
+var refusedReasons = [...]string{"event", "attribute", "value", "number", "error_type", "route"}
+
+// The reasons for which foreign instruments are not collected: the values of
+// the attribute reason of telemetry.collect.errors.
+const (
+	collectPanic   = iota // a callback panicked
+	collectTimeout        // a callback took too long
+	collectClash          // two instruments of one name
+	collectText           // text that no exporter takes
+	collectOther
+)
+
+var collectReasons = [...]string{"panic", "timeout", "clash", "text", "other"}
+
+// The outcomes of an upload.
+const (
+	exportSuccess = iota
+	exportFailure
+)
+
+var exportOutcomes = [...]string{"success", "failure"}
+
+// self is what Latido says of itself: counts of what it could not do, and a
+// log in which a repeated problem stands once.
+type self struct {
+	log *slog.Logger
+
+	refusals      [len(refusedReasons)]atomic.Int64
+	collectErrors [len(collectReasons)]atomic.Int64
+	metricExports [len(exportOutcomes)]atomic.Int64
+
+	mu   sync.Mutex
+	said map[string]bool
+}
+
+// maxSaid is how many different problems are logged. The rest only counts.
+const maxSaid = 1000
+
+func newSelf(log *slog.Logger) *self {
+	return &self{log: log, said: map[string]bool{}}
+}
+
+func (s *self) refused(reason int) *atomic.Int64 { return &s.refusals[reason] }
+
+// once calls say for the first problem of this key. It is safe for concurrent
+// use.
+func (s *self) once(key string, say func(*slog.Logger)) {
+	s.mu.Lock()
+	first := !s.said[key] && len(s.said) < maxSaid
+	if first {
+		s.said[key] = true
+	}
+	s.mu.Unlock()
+	if first {
+		say(s.log)
+	}
+}
+
+func (s *self) wrongAttribute(e *event, name string) {
+	s.refused(refusedAttribute).Add(1)
+	s.once("attribute/"+e.Key+"/"+name, func(log *slog.Logger) {
+		log.Warn("undeclared attribute is left out; add it to the domain file, or mend its name",
+			"event", e.Key, "attribute", cleanValue(name), "nearest", domain.Nearest(name, e.Attributes))
+	})
+}
+
+// wrongValue reports an attribute value that counts as Other. It is logged
+// once an attribute, and cheap: values may come from strangers, and in masses.
+func (s *self) wrongValue(e *event, a *eventAttribute, value string) {
+	s.refused(refusedValue).Add(1)
+	if !a.warned.Load() && a.warned.CompareAndSwap(false, true) {
+		s.log.Warn("undeclared attribute value counts as "+domain.Other+"; add it to the domain file if it is one of yours",
+			"event", e.Key, "attribute", a.name, "value", cleanValue(value), "nearest", domain.Nearest(cleanValue(value), a.values))
+	}
+}

@@ -1,0 +1,214 @@
+package telemetry
+
+import (
+	"context"
+	"iter"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unicode/utf8"
+
+	dto "github.com/prometheus/client_model/go"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/latido-dev/latido/domain"
+)
+
+// family is one metric of ours. Its points are read at each collection, by
+// several collections at once.
+type family struct {
+	domain.Metric
+	points iter.Seq[point]
+}
+
+// point is what one series says now.
+type point struct {
+	labels *labelSet
+	n      int64      // counter, updown
+	value  float64    // gauge
+	hist   *histogram // histogram
+}
+
+// labelSet is the identity of a series, made once, in the form that each way
+// out wants.
+type labelSet struct {
+	attributes attribute.Set
+	pairs      []*dto.LabelPair
+}
+
+// newLabels makes the identity from attribute names and values. A value is
+// cut and made valid UTF-8 here, since one bad byte would fail a whole export.
+func newLabels(names, values []string) *labelSet {
+	l := &labelSet{}
+	attrs := make([]attribute.KeyValue, len(names))
+	for i, name := range names {
+		v := cleanValue(values[i])
+		attrs[i] = attribute.String(name, v)
+		label := domain.Label(name)
+		l.pairs = append(l.pairs, &dto.LabelPair{Name: &label, Value: &v})
+	}
+	slices.SortFunc(l.pairs, func(a, b *dto.LabelPair) int { return strings.Compare(a.GetName(), b.GetName()) })
+	l.attributes = attribute.NewSet(attrs...)
+	return l
+}
+
+// maxValue is the length in bytes at which an attribute value is cut.
+const maxValue = 256
+
+func cleanValue(s string) string {
+	if len(s) > maxValue {
+		s = s[:maxValue]
+		for i := 0; i < utf8.UTFMax && !utf8.ValidString(s); i++ { // don't cut a rune in two
+			s = s[:len(s)-1]
+		}
+	}
+	return strings.ToValidUTF8(s, "�")
+}
+
+// counters are the series of one family whose attribute values are not known
+// beforehand but few: statuses of a route, types of an error. A look-up is a
+// scan of a short slice without a lock, which is copied when a series is new.
+type counters[K comparable] struct {
+	list atomic.Pointer[[]*counterOf[K]]
+	mu   sync.Mutex // held while one is added
+}
+
+type counterOf[K comparable] struct {
+	key    K
+	labels *labelSet
+	n      atomic.Int64
+}
+
+// get finds the counter of key, or makes it with labels.
+func (c *counters[K]) get(key K, labels func() *labelSet) *counterOf[K] {
+	for _, one := range c.all() {
+		if one.key == key {
+			return one
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	old := c.all()
+	for _, one := range old {
+		if one.key == key {
+			return one
+		}
+	}
+	one := &counterOf[K]{key: key, labels: labels()}
+	next := append(slices.Clone(old), one)
+	c.list.Store(&next)
+	return one
+}
+
+func (c *counters[K]) all() []*counterOf[K] {
+	if p := c.list.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+func (c *counters[K]) yield(yield func(point) bool) bool {
+	for _, one := range c.all() {
+		if !yield(point{labels: one.labels, n: one.n.Load()}) {
+			return false
+		}
+	}
+	return true
+}
+
+// histogram is the state of one series of a histogram. Its count is the sum of
+// its buckets, so that the two never disagree; the sum may lag by what is
+// being recorded right now. One of durations adds up integer nanoseconds: that
+// is one atomic addition, where a float needs a loop.
+type histogram struct {
+	labels    *labelSet
+	bounds    []float64
+	nanos     []int64         // the bounds of a histogram of durations, nil for others
+	buckets   []atomic.Uint64 // one more than bounds
+	sum       atomic.Int64    // nanoseconds, or the bits of a float64
+	exemplars []atomic.Pointer[exemplar]
+}
+
+type exemplar struct {
+	value float64
+	at    time.Time
+	span  trace.SpanContext
+}
+
+func newHistogram(bounds []float64, labels *labelSet) *histogram {
+	return &histogram{
+		labels: labels, bounds: bounds,
+		buckets:   make([]atomic.Uint64, len(bounds)+1),
+		exemplars: make([]atomic.Pointer[exemplar], len(bounds)+1),
+	}
+}
+
+// newDurations makes a histogram to observe durations with.
+func newDurations(labels *labelSet) *histogram {
+	h := newHistogram(domain.DurationBuckets, labels)
+	h.nanos = durationNanos
+	return h
+}
+
+var durationNanos = func() []int64 {
+	nanos := make([]int64, len(domain.DurationBuckets))
+	for i, s := range domain.DurationBuckets {
+		nanos[i] = int64(math.Round(s * 1e9))
+	}
+	return nanos
+}()
+
+// bucket is the index of the first bound that is not below v. Bounds are few,
+// and most values are in the first ones: a scan beats a binary search.
+func (h *histogram) bucket(v float64) int {
+	for i, bound := range h.bounds {
+		if v <= bound {
+			return i
+		}
+	}
+	return len(h.bounds)
+}
+
+func (h *histogram) record(v float64) {
+	h.buckets[h.bucket(v)].Add(1)
+	for {
+		old := h.sum.Load()
+		sum := math.Float64frombits(uint64(old)) + v
+		if h.sum.CompareAndSwap(old, int64(math.Float64bits(sum))) {
+			return
+		}
+	}
+}
+
+func (h *histogram) observe(d time.Duration) {
+	i := 0
+	for i < len(h.nanos) && int64(d) > h.nanos[i] {
+		i++
+	}
+	h.buckets[i].Add(1)
+	h.sum.Add(int64(d))
+}
+
+// mark keeps v as the exemplar of its bucket, if it was recorded in a span
+// that somebody will be able to look up.
+func (h *histogram) mark(ctx context.Context, v float64) {
+	if span := trace.SpanContextFromContext(ctx); span.IsSampled() {
+		h.exemplars[h.bucket(v)].Store(&exemplar{value: v, at: time.Now(), span: span})
+	}
+}
+
+// read fills in the count of each bucket, and returns their total and the sum.
+func (h *histogram) read(counts []uint64) (total uint64, sum float64) {
+	for i := range h.buckets {
+		counts[i] = h.buckets[i].Load()
+		total += counts[i]
+	}
+	if h.nanos != nil {
+		return total, time.Duration(h.sum.Load()).Seconds()
+	}
+	return total, math.Float64frombits(uint64(h.sum.Load()))
+}

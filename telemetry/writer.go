@@ -1,0 +1,240 @@
+package telemetry
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/felixge/httpsnoop"
+)
+
+// What a ResponseWriter can do beyond its three methods is found out by type
+// assertion, so a wrapper must offer exactly what it wraps: no more, or a
+// WebSocket fails late; no less, or sendfile is lost. The writers of net/http
+// have two combinations, which are wrapped here without an allocation: they
+// are the exchange under another type. httpsnoop wraps all others.
+type (
+	http1Writer exchange // what net/http gives for HTTP/1
+	http2Writer exchange // and for HTTP/2
+	plainWriter exchange // nothing beyond the three methods
+)
+
+type (
+	deadliner interface {
+		SetReadDeadline(time.Time) error
+		SetWriteDeadline(time.Time) error
+	}
+	duplexer     interface{ EnableFullDuplex() error }
+	flushErrorer interface{ FlushError() error }
+)
+
+type writerKind int
+
+const (
+	kindForeign writerKind = iota
+	kindHTTP1
+	kindHTTP2
+	kindPlain
+)
+
+// writerKinds remembers the kind of each type of writer: reflect.Type to
+// writerKind. A program has few.
+var writerKinds sync.Map
+
+func kindOf(w http.ResponseWriter) writerKind {
+	t := reflect.TypeOf(w)
+	if kind, ok := writerKinds.Load(t); ok {
+		return kind.(writerKind)
+	}
+	can := func(ok ...bool) (n int) {
+		for i, is := range ok {
+			if is {
+				n |= 1 << i
+			}
+		}
+		return n
+	}
+	_, hijack := w.(http.Hijacker)
+	_, readFrom := w.(io.ReaderFrom)
+	_, push := w.(http.Pusher)
+	_, flush := w.(http.Flusher)
+	_, flushError := w.(flushErrorer)
+	_, writeString := w.(io.StringWriter)
+	_, closeNotify := w.(http.CloseNotifier) //nolint:staticcheck // deprecated, and still offered by net/http
+	_, deadlines := w.(deadliner)
+	_, duplex := w.(duplexer)
+	kind := kindForeign
+	switch can(hijack, readFrom, push, flush, flushError, writeString, closeNotify, deadlines, duplex) {
+	case can(true, true, false, true, true, true, true, true, true):
+		kind = kindHTTP1
+	case can(false, false, true, true, true, true, true, true, true):
+		kind = kindHTTP2
+	case 0:
+		kind = kindPlain
+	}
+	if _, unwraps := w.(interface{ Unwrap() http.ResponseWriter }); unwraps {
+		kind = kindForeign // somebody's wrapper: it may have methods that we don't know
+	}
+	writerKinds.Store(t, kind)
+	return kind
+}
+
+// exchangeKey finds the exchange in the context of a request whose writer
+// httpsnoop wrapped.
+type exchangeKey struct{}
+
+// writer is what the handler gets for x.rw, with the request to hand on.
+func (x *exchange) writer(r *http.Request) (http.ResponseWriter, *http.Request) {
+	switch kindOf(x.rw) {
+	case kindHTTP1:
+		return (*http1Writer)(x), r
+	case kindHTTP2:
+		return (*http2Writer)(x), r
+	case kindPlain:
+		return (*plainWriter)(x), r
+	}
+	return httpsnoop.Wrap(x.rw, x.hooks()), r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
+}
+
+// exchangeOf is the exchange that already measures a request; nil if none does.
+func exchangeOf(w http.ResponseWriter, r *http.Request) *exchange {
+	switch w := w.(type) {
+	case *http1Writer:
+		return (*exchange)(w)
+	case *http2Writer:
+		return (*exchange)(w)
+	case *plainWriter:
+		return (*exchange)(w)
+	}
+	if kindOf(w) != kindForeign {
+		return nil
+	}
+	x, _ := r.Context().Value(exchangeKey{}).(*exchange)
+	return x
+}
+
+// wrote notes the first final status. 1xx answers come before it, except 101,
+// which ends HTTP on the connection. net/http panics for codes outside
+// 100-999, so those are never sent.
+func (x *exchange) wrote(code int) {
+	if x.status != 0 || code < 100 || code > 999 || code < 200 && code != http.StatusSwitchingProtocols {
+		return
+	}
+	x.status = code
+	x.gone = errors.Is(x.r.Context().Err(), context.Canceled)
+}
+
+func (x *exchange) hooks() httpsnoop.Hooks {
+	return httpsnoop.Hooks{
+		WriteHeader: func(next httpsnoop.WriteHeaderFunc) httpsnoop.WriteHeaderFunc {
+			return func(code int) { x.wrote(code); next(code) }
+		},
+		Write: func(next httpsnoop.WriteFunc) httpsnoop.WriteFunc {
+			return func(b []byte) (int, error) { x.wrote(http.StatusOK); return next(b) }
+		},
+		WriteString: func(next httpsnoop.WriteStringFunc) httpsnoop.WriteStringFunc {
+			return func(s string) (int, error) { x.wrote(http.StatusOK); return next(s) }
+		},
+		ReadFrom: func(next httpsnoop.ReadFromFunc) httpsnoop.ReadFromFunc {
+			return func(src io.Reader) (int64, error) { x.wrote(http.StatusOK); return next(src) }
+		},
+		Flush: func(next httpsnoop.FlushFunc) httpsnoop.FlushFunc {
+			return func() { x.wrote(http.StatusOK); next() }
+		},
+		FlushError: func(next httpsnoop.FlushErrorFunc) httpsnoop.FlushErrorFunc {
+			return func() error { x.wrote(http.StatusOK); return next() }
+		},
+		Hijack: func(next httpsnoop.HijackFunc) httpsnoop.HijackFunc {
+			return func() (net.Conn, *bufio.ReadWriter, error) {
+				conn, buf, err := next()
+				x.hijacked = x.hijacked || err == nil
+				return conn, buf, err
+			}
+		},
+	}
+}
+
+func (x *exchange) write(b []byte) (int, error) {
+	x.wrote(http.StatusOK)
+	return x.rw.Write(b)
+}
+
+func (x *exchange) writeHeader(code int) {
+	x.wrote(code)
+	x.rw.WriteHeader(code)
+}
+
+func (x *exchange) writeString(s string) (int, error) {
+	x.wrote(http.StatusOK)
+	return x.rw.(io.StringWriter).WriteString(s)
+}
+
+func (x *exchange) flush() {
+	x.wrote(http.StatusOK)
+	x.rw.(http.Flusher).Flush()
+}
+
+func (x *exchange) flushError() error {
+	x.wrote(http.StatusOK)
+	return x.rw.(flushErrorer).FlushError()
+}
+
+func (w *http1Writer) Header() http.Header               { return w.rw.Header() }
+func (w *http1Writer) Write(b []byte) (int, error)       { return (*exchange)(w).write(b) }
+func (w *http1Writer) WriteHeader(code int)              { (*exchange)(w).writeHeader(code) }
+func (w *http1Writer) WriteString(s string) (int, error) { return (*exchange)(w).writeString(s) }
+func (w *http1Writer) Flush()                            { (*exchange)(w).flush() }
+func (w *http1Writer) FlushError() error                 { return (*exchange)(w).flushError() }
+func (w *http1Writer) Unwrap() http.ResponseWriter       { return w.rw }
+func (w *http1Writer) EnableFullDuplex() error           { return w.rw.(duplexer).EnableFullDuplex() }
+func (w *http1Writer) SetReadDeadline(d time.Time) error { return w.rw.(deadliner).SetReadDeadline(d) }
+func (w *http1Writer) SetWriteDeadline(d time.Time) error {
+	return w.rw.(deadliner).SetWriteDeadline(d)
+}
+
+func (w *http1Writer) CloseNotify() <-chan bool {
+	return w.rw.(http.CloseNotifier).CloseNotify() //nolint:staticcheck // see kindOf
+}
+
+func (w *http1Writer) ReadFrom(src io.Reader) (int64, error) {
+	(*exchange)(w).wrote(http.StatusOK)
+	return w.rw.(io.ReaderFrom).ReadFrom(src)
+}
+
+func (w *http1Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buf, err := w.rw.(http.Hijacker).Hijack()
+	w.hijacked = w.hijacked || err == nil
+	return conn, buf, err
+}
+
+func (w *http2Writer) Header() http.Header               { return w.rw.Header() }
+func (w *http2Writer) Write(b []byte) (int, error)       { return (*exchange)(w).write(b) }
+func (w *http2Writer) WriteHeader(code int)              { (*exchange)(w).writeHeader(code) }
+func (w *http2Writer) WriteString(s string) (int, error) { return (*exchange)(w).writeString(s) }
+func (w *http2Writer) Flush()                            { (*exchange)(w).flush() }
+func (w *http2Writer) FlushError() error                 { return (*exchange)(w).flushError() }
+func (w *http2Writer) Unwrap() http.ResponseWriter       { return w.rw }
+func (w *http2Writer) EnableFullDuplex() error           { return w.rw.(duplexer).EnableFullDuplex() }
+func (w *http2Writer) SetReadDeadline(d time.Time) error { return w.rw.(deadliner).SetReadDeadline(d) }
+func (w *http2Writer) SetWriteDeadline(d time.Time) error {
+	return w.rw.(deadliner).SetWriteDeadline(d)
+}
+
+func (w *http2Writer) CloseNotify() <-chan bool {
+	return w.rw.(http.CloseNotifier).CloseNotify() //nolint:staticcheck // see kindOf
+}
+
+func (w *http2Writer) Push(target string, opts *http.PushOptions) error {
+	return w.rw.(http.Pusher).Push(target, opts)
+}
+
+func (w *plainWriter) Header() http.Header         { return w.rw.Header() }
+func (w *plainWriter) Write(b []byte) (int, error) { return (*exchange)(w).write(b) }
+func (w *plainWriter) WriteHeader(code int)        { (*exchange)(w).writeHeader(code) }
+func (w *plainWriter) Unwrap() http.ResponseWriter { return w.rw }
