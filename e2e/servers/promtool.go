@@ -1,0 +1,40 @@
+package servers
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+// toolTimeout bounds a command line tool. They all end within a second or two.
+const toolTimeout = time.Minute
+
+// Promtool runs promtool with stdin, as in
+//
+//	out, err := servers.Promtool(t, metrics, "check", "metrics")
+//
+// and returns what it wrote to stdout and stderr. The error wraps an
+// [*exec.ExitError] when promtool found something wrong: out says what.
+func Promtool(t testing.TB, stdin string, args ...string) (out string, err error) {
+	t.Helper()
+	return tool(t, "promtool", stdin, args...)
+}
+
+func tool(t testing.TB, name, stdin string, args ...string) (out string, err error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), toolTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, Path(t, name), args...)
+	cmd.Stdin = strings.NewReader(stdin)
+	text, err := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		err = fmt.Errorf("%s %s: %w", name, strings.Join(args, " "), err)
+	}
+	return string(text), err
+}
