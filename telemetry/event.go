@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"maps"
-	"math"
 	"slices"
 	"sync/atomic"
 
@@ -71,7 +70,7 @@ func (h *Histogram) With(attributes ...string) BoundHistogram {
 		return BoundHistogram{}
 	}
 	i := h.e.index(attributes)
-	return BoundHistogram{h: h.e.ensure(i), e: h.e}
+	return BoundHistogram{h: h.e.ensure(i), refused: h.e.self.refused(refusedNumber), tracing: h.e.tracing}
 }
 
 // BoundCounter is the series of one combination of attributes. Its zero value
@@ -111,8 +110,9 @@ func (b BoundUpDown) Add(n int64) {
 // BoundHistogram is the series of one combination of attributes. Its zero
 // value records nothing. It is safe for concurrent use.
 type BoundHistogram struct {
-	h *histogram
-	e *event
+	h       *histogram
+	refused *atomic.Int64
+	tracing bool
 }
 
 // Record adds one value, in the unit of the domain file. In a sampled span it
@@ -122,12 +122,12 @@ func (b BoundHistogram) Record(ctx context.Context, value float64) {
 	if b.h == nil {
 		return
 	}
-	if math.IsNaN(value) || math.IsInf(value, 0) {
-		b.e.self.refused(refusedNumber).Add(1)
+	if value-value != 0 { // NaN or infinite
+		b.refused.Add(1)
 		return
 	}
 	b.h.record(value)
-	if b.e.tracing {
+	if b.tracing {
 		b.h.mark(ctx, value)
 	}
 }

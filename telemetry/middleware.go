@@ -201,7 +201,10 @@ func (x *exchange) end() {
 		route.duration.mark(x.r.Context(), took.Seconds())
 	}
 	t.activeRequests.Add(-1)
-	if x.labelled { // the next request of this connection has its own
+	switch { // the next request of this connection has labels of its own
+	case x.ctx.labels != nil: // the caller was seen to have none
+		pprof.SetGoroutineLabels(context.Background())
+	case x.labelled:
 		pprof.SetGoroutineLabels(x.r.Context())
 	}
 	if t.cfg.NoRequestContext {

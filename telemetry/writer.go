@@ -8,7 +8,9 @@ import (
 	"net"
 	"net/http"
 	"reflect"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/felixge/httpsnoop"
@@ -43,15 +45,45 @@ const (
 	kindPlain
 )
 
-// writerKinds remembers the kind of each type of writer: reflect.Type to
-// writerKind. A program has few.
-var writerKinds sync.Map
+// writerKinds remembers the kind of each type of writer. A program has few, so
+// that a scan is the fastest look-up; after maxWriterKinds it stops learning.
+var (
+	writerKinds   atomic.Pointer[[]knownWriter]
+	writerKindsMu sync.Mutex // held while one is added
+)
+
+type knownWriter struct {
+	writer reflect.Type
+	kind   writerKind
+}
+
+const maxWriterKinds = 32
 
 func kindOf(w http.ResponseWriter) writerKind {
 	t := reflect.TypeOf(w)
-	if kind, ok := writerKinds.Load(t); ok {
-		return kind.(writerKind)
+	known := writerKinds.Load()
+	if known != nil {
+		for i := range *known {
+			if (*known)[i].writer == t {
+				return (*known)[i].kind
+			}
+		}
 	}
+	kind := classify(w)
+	writerKindsMu.Lock()
+	defer writerKindsMu.Unlock()
+	var list []knownWriter
+	if known := writerKinds.Load(); known != nil {
+		list = *known
+	}
+	if len(list) < maxWriterKinds {
+		list = append(slices.Clone(list), knownWriter{t, kind})
+		writerKinds.Store(&list)
+	}
+	return kind
+}
+
+func classify(w http.ResponseWriter) writerKind {
 	can := func(ok ...bool) (n int) {
 		for i, is := range ok {
 			if is {
@@ -81,7 +113,6 @@ func kindOf(w http.ResponseWriter) writerKind {
 	if _, unwraps := w.(interface{ Unwrap() http.ResponseWriter }); unwraps {
 		kind = kindForeign // somebody's wrapper: it may have methods that we don't know
 	}
-	writerKinds.Store(t, kind)
 	return kind
 }
 
