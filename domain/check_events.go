@@ -11,6 +11,7 @@ import (
 
 const (
 	maxBuckets    = 100
+	maxAttributes = 20 // with one value each they already have too many combinations
 	maxValueBytes = 256
 )
 
@@ -93,20 +94,27 @@ func (v *validator) eventName(e *Event, path string, series, idents map[string]s
 			return
 		}
 	}
-	ident := goName(e.Name)
-	if other, taken := idents[ident]; taken {
-		v.add(at, "%q and %s have the same name %s in Go: rename one", e.Name, other, ident)
+	ident, who := goName(e.Name), fmt.Sprintf("event %q", e.Name)
+	switch other, taken := idents[ident]; {
+	case other == who:
+		v.add(at, "the name %q is there twice", e.Name)
+		return
+	case taken:
+		v.add(at, "%s and %s have the same name %s in Go: rename one", who, other, ident)
 		return
 	}
-	idents[ident] = fmt.Sprintf("event %q", e.Name)
+	idents[ident] = who
 
 	m := v.named.eventMetric(e)
 	switch plain := v.named.Prefix + "_" + e.Name; {
 	case !strings.HasPrefix(m.Family+"_", plain+"_"):
 		v.add(at, "Prometheus would call it %s, since words such as total have a meaning there: choose another name", m.Family)
 		return
-	case m.Kind == KindUpDown && (strings.HasSuffix(plain, "_count") || strings.HasSuffix(plain, "_sum") || strings.HasSuffix(plain, "_bucket")):
+	case m.Kind == KindUpDown && slices.ContainsFunc([]string{"_count", "_sum", "_bucket"}, ends(plain)):
 		v.add(at, "the ending of %q is a histogram's in Prometheus: choose another name", e.Name)
+		return
+	case m.Kind != KindCounter && strings.HasSuffix(plain, "_total"):
+		v.add(at, "the ending of %q is a counter's in Prometheus: leave out _total, or the kind", e.Name)
 		return
 	}
 	for _, name := range seriesOf(m) {
@@ -116,8 +124,12 @@ func (v *validator) eventName(e *Event, path string, series, idents map[string]s
 		}
 	}
 	for _, name := range seriesOf(m) {
-		series[name] = fmt.Sprintf("the event %q", e.Name)
+		series[name] = "the " + who
 	}
+}
+
+func ends(name string) func(string) bool {
+	return func(suffix string) bool { return strings.HasSuffix(name, suffix) }
 }
 
 func (v *validator) buckets(path string, bounds []float64) {
@@ -132,6 +144,10 @@ func (v *validator) buckets(path string, bounds []float64) {
 }
 
 func (v *validator) attributes(e *Event, path string, idents map[string]string) {
+	if len(e.Attributes) > maxAttributes {
+		v.add(path, "%d attributes, at most %d: each multiplies the number of series", len(e.Attributes), maxAttributes)
+		return
+	}
 	labels, combinations, factors := make(map[string]string), 1, []string(nil)
 	for _, name := range e.AttributeNames() {
 		at := key(path, name)

@@ -31,6 +31,11 @@ func (v *validator) receiver(r Receiver, path string) {
 			v.add(at, "%q is there twice", s)
 		}
 	}
+	for _, name := range Integrations {
+		if len(r.Other) == 0 && v.unread(join(path, name)) {
+			return // what was meant has an error already
+		}
+	}
 	set := map[string]bool{
 		"log": r.Log != nil, "action": r.Action != nil, "email": r.Email != nil, "webhook": r.Webhook != nil,
 		"slack": r.Slack != nil, "alertmanager": r.Alertmanager != nil,
@@ -61,8 +66,32 @@ func (v *validator) receiver(r Receiver, path string) {
 		}
 	}
 	for _, name := range sortedNames(r.Other) {
-		if options := r.Other[name]; len(options) == 0 && !v.unread(join(path, name)) {
-			v.add(join(path, name), "has no options: write those that Alertmanager has under %s_configs", name)
+		at := join(path, name)
+		if options := r.Other[name]; len(options) == 0 && !v.unread(at) {
+			v.add(at, "has no options: write those that Alertmanager has under %s_configs", name)
+		} else {
+			v.secrets(at, options)
+		}
+	}
+}
+
+// secretOptions are options of Alertmanager's integrations that hold a
+// secret, and that it also takes from a file.
+var secretOptions = []string{
+	"routing_key", "service_key", "api_key", "user_key", "token", "token_id", "bot_token", "alert_source_token",
+	"webhook_url", "password", "credentials", "bearer_token",
+}
+
+// secrets refuses secrets in the options of an integration: the domain file,
+// and alertmanager.yaml after it, are in everyone's repository.
+func (v *validator) secrets(path string, options map[string]any) {
+	for _, name := range sortedNames(options) {
+		at := key(path, name)
+		if text, isText := options[name].(string); isText && text != "" && slices.Contains(secretOptions, name) {
+			v.add(at, "is a secret, which does not belong in a file that everyone reads: give it by %s_file", name)
+		}
+		if inner, isMap := options[name].(map[string]any); isMap {
+			v.secrets(at, inner)
 		}
 	}
 }

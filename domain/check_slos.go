@@ -96,7 +96,7 @@ func (v *validator) goodEvent(s SLO, path string) {
 		ok bool
 	}{{path + ".good.event", good, goodOK}, {path + ".total", total, totalOK}} {
 		if e.ok && e.m.Kind != KindCounter {
-			v.add(e.at, "%q is a %s: an objective counts, so it needs a counter", e.m.Key, e.m.Kind)
+			v.add(e.at, "%q has the kind %s: an objective counts, so it needs a counter", e.m.Key, e.m.Kind)
 		}
 	}
 	if goodOK {

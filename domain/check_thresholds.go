@@ -149,9 +149,10 @@ func (v *validator) metricOf(path, name string) (Metric, bool) {
 func (v *validator) eventOf(path, name string) (Metric, bool) {
 	i := slices.IndexFunc(v.d.Events, func(e Event) bool { return e.Name == name })
 	switch {
-	case i >= 0 && !v.unread(index("events", i)):
+	case i >= 0 && (v.unread(index("events", i)) || len(v.d.Events[i].Attributes) > maxAttributes): // has an error of its own
+	case i >= 0:
 		return v.named.eventMetric(&v.d.Events[i]), true
-	case i >= 0 || v.unread("events"): // it may be the one that could not be read
+	case v.unread("events"): // it may be the one that could not be read
 	case slices.Contains(v.keys, name):
 		v.add(path, "%q is a metric, not an event: write metric: %s", name, name)
 	default:
@@ -222,7 +223,7 @@ func (v *validator) bound(path, field string, q float64, stat Stat, m Metric) {
 	switch stat {
 	case StatRatio:
 		unit = "%"
-		if v.unit(at) == "" && q > 0 && q <= 1 {
+		if v.unit != nil && v.unit(at) == "" && q > 0 && q <= 1 {
 			v.add(at, "a ratio is in percent: write %g%% or %g%%", q*100, q)
 			return
 		}
@@ -231,19 +232,21 @@ func (v *validator) bound(path, field string, q float64, stat Stat, m Metric) {
 			unit = "" // of how often, not of how much
 		}
 	}
-	if got := v.unit(at); got != "" && got != unit {
-		v.add(at, "has the unit %s, but %s of %s is %s", unitWord(got), stat, m.Key, unitNoun(unit))
-		return
+	if v.unit != nil {
+		if got := v.unit(at); got != "" && got != unit {
+			v.add(at, "has the unit %s, but %s of %s is %s", unitWord(got), stat, m.Key, unitNoun(unit))
+			return
+		}
 	}
 	lowest, highest := math.Inf(-1), math.Inf(1)
-	if m.Kind != KindUpDown || m.Event == nil { // C2: no counter and no histogram takes less than 0
+	if m.Kind != KindUpDown || m.Event == nil { // only an event's balance goes below 0: the rest refuses such numbers
 		lowest = 0
 	}
 	if unit == "%" {
 		highest = 100
 	}
 	if top := topBucket(m, stat); top < highest {
-		// A2: the quantile of what lies beyond the last bucket is its bound.
+		// Prometheus gives the last bound as the quantile of all that lies beyond.
 		if field == "above" && q >= top || q > top {
 			v.add(at, "%g can never be seen: the highest bucket of %s ends at %g, and no %s reads more: %s", q, m.Key, top, stat, higher(m, top))
 			return

@@ -11,10 +11,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// A file of the greatest size has fewer values than maxValues, unless aliases
-// multiply them; maxDepth is far below what would trouble the stack.
+// No file that makes sense has as many values, unless aliases multiply them;
+// maxDepth is far below what would trouble the stack.
 const (
-	maxValues = 500_000
+	maxValues = 100_000
 	maxDepth  = 40
 )
 
@@ -30,7 +30,8 @@ func (l *loader) decode(n *yaml.Node, v reflect.Value, path string, depth int) {
 	if l.left--; l.left <= 0 || depth > maxDepth {
 		if l.left >= 0 { // once: what follows is not read either
 			l.left = -1
-			l.reject(n, path, "too many values, or too deep: is an alias used inside of itself?")
+			outer := strings.SplitN(path, ".", 4) // an alias inside of itself makes endless paths
+			l.reject(n, strings.Join(outer[:min(3, len(outer))], "."), "too many values, or too deep: is an alias used inside of itself?")
 		}
 		return
 	}
@@ -65,11 +66,7 @@ func (l *loader) decode(n *yaml.Node, v reflect.Value, path string, depth int) {
 		})
 	case reflect.Float64:
 		l.scalar(n, v, path, "a number", func(text string) (any, error) {
-			f, err := strconv.ParseFloat(text, 64)
-			if err == nil && (math.IsInf(f, 0) || math.IsNaN(f)) {
-				err = strconv.ErrRange
-			}
-			return f, describe(err, "%q is no number", text)
+			return finite(text)
 		})
 	case reflect.Pointer:
 		if n.Tag == "!!null" && v.Type().Elem().Kind() != reflect.Struct {
@@ -101,6 +98,18 @@ func describe(err error, format string, args ...any) error {
 		return nil
 	}
 	return fmt.Errorf(format, args...)
+}
+
+// finite reads a number that is one.
+func finite(text string) (float64, error) {
+	f, err := strconv.ParseFloat(text, 64)
+	if err == nil && !math.IsInf(f, 0) && !math.IsNaN(f) {
+		return f, nil
+	}
+	if number, ok := strings.CutSuffix(text, "%"); ok {
+		return 0, fmt.Errorf("%q is no number: write %s", text, strings.TrimSpace(number))
+	}
+	return 0, fmt.Errorf("%q is no number", text)
 }
 
 func truth(n *yaml.Node) (bool, error) {

@@ -114,10 +114,13 @@ type Threshold struct {
 	Where map[string]string `yaml:"where,omitempty"`
 	// By evaluates the rule for each value of a label: "endpoint".
 	By string `yaml:"by,omitempty"`
-	// Above, Below and Equals: exactly one is set, except with Expr, whose
+	// Above fires the alert when the statistic is higher: 2s, 80%, 256MiB.
+	// Exactly one of Above, Below and Equals is set, except with Expr, whose
 	// comparison may be its own, and Heartbeat, which has none.
-	Above  *Quantity `yaml:"above,omitempty"`
-	Below  *Quantity `yaml:"below,omitempty"`
+	Above *Quantity `yaml:"above,omitempty"`
+	// Below fires the alert when the statistic is lower.
+	Below *Quantity `yaml:"below,omitempty"`
+	// Equals fires the alert when the statistic is just that.
 	Equals *Quantity `yaml:"equals,omitempty"`
 	// For is how long the condition holds before the alert fires.
 	For Duration `yaml:"for,omitempty"`

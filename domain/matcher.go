@@ -93,6 +93,10 @@ func (v *validator) labelValues(m Metric, label string) []string {
 
 // where checks filters against the labels that a metric has.
 func (v *validator) where(path string, where map[string]string, m Metric) {
+	if len(where) > maxAttributes {
+		v.add(path, "%d filters, at most %d", len(where), maxAttributes)
+		return
+	}
 	for _, label := range sortedNames(where) {
 		at := key(path, label)
 		if v.label(at, label, m) {
@@ -140,6 +144,9 @@ func (v *validator) matcher(path, label, text string, m Metric) {
 		v.add(path, "no value of %s matches %q: the values are %s", label, match.Value, list(known))
 	case label == "status" && len(match.Value) == 3 && strings.HasSuffix(strings.ToLower(match.Value), "xx"):
 		op := map[string]string{"=": "=~", "!=": "!~"}[match.Op]
+		if strings.HasSuffix(path, ".good.status") && match.Value[0] >= '4' {
+			op = "!~" // nobody means that errors are the good ones
+		}
 		v.add(path, "unknown value %q of status (did you mean %q?)", match.Value, op+match.Value[:1]+"..")
 	case label == "status":
 		v.add(path, `unknown value %q of status: write a code such as "500", or "=~5.." for all that start with 5`, match.Value)

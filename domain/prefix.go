@@ -38,7 +38,7 @@ var placeholders = []string{
 	"my_service", "your_service", "changeme", "change_me", "todo", "fixme", "xxx",
 }
 
-func placeholder(name string) bool { return slices.Contains(placeholders, separated(name)) }
+func placeholder(name string) bool { return slices.Contains(placeholders, separated(words(name))) }
 
 // CheckPrefix reports why a prefix cannot be one, and what to write instead.
 // It looks at the prefix alone; Validate also at what events make of it.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
+	"go.yaml.in/yaml/v3"
 )
 
 // Quantity is a number in its base unit: seconds, bytes, percent or plain. In
@@ -84,4 +85,20 @@ func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil
 func (d *Duration) UnmarshalText(text []byte) (err error) {
 	*d, err = ParseDuration(string(text))
 	return err
+}
+
+// MarshalYAML writes the threshold as the file has it. A ratio is written
+// with its percent sign, without which 0.5 could be meant as one half.
+func (t Threshold) MarshalYAML() (any, error) {
+	type plain Threshold // without this method
+	var n yaml.Node
+	if err := n.Encode(plain(t)); err != nil || t.Stat != StatRatio {
+		return &n, err
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if _, compares := t.quantities()[n.Content[i].Value]; compares {
+			n.Content[i+1].SetString(n.Content[i+1].Value + "%")
+		}
+	}
+	return &n, nil
 }

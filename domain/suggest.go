@@ -18,10 +18,15 @@ func Nearest(name string, candidates []string) string {
 		return ""
 	}
 	folded := separated(name)
+	candidates = candidates[:min(len(candidates), 1000)] // more than that nobody typed by hand
 	best, least := "", 0
 	for _, c := range candidates {
-		d := distance(folded, separated(c))
-		if d <= max(1, min(len(folded), len(c))/3) && (best == "" || d < least) {
+		other := separated(c)
+		far := max(1, min(len(folded), len(other))/3)
+		if gap := len(folded) - len(other); gap > far || -gap > far {
+			continue
+		}
+		if d := distance(folded, other); d <= far && (best == "" || d < least) {
 			best, least = c, d
 		}
 	}
@@ -141,6 +146,20 @@ func fold(s string) string {
 	return b.String()
 }
 
+// words puts an underscore where camel case starts a new word.
+func words(s string) string {
+	var b strings.Builder
+	before := ' '
+	for _, r := range s {
+		if unicode.IsUpper(r) && (unicode.IsLower(before) || unicode.IsDigit(before)) {
+			b.WriteByte('_')
+		}
+		b.WriteRune(r)
+		before = r
+	}
+	return b.String()
+}
+
 // squeeze replaces each run of anything but a-z and 0-9 by one underscore.
 func squeeze(s string) string {
 	var b strings.Builder
@@ -166,7 +185,7 @@ func squeeze(s string) string {
 // starts with one of a-z and goes on with a-z, 0-9 and single underscores.
 // It returns "" if nothing is left.
 func slug(text string, longest int) string {
-	s := strings.TrimLeft(squeeze(fold(text)), "_0123456789")
+	s := strings.TrimLeft(squeeze(fold(words(text))), "_0123456789")
 	if len(s) > longest {
 		s = s[:longest]
 	}

@@ -33,7 +33,7 @@ const (
 // order of the fields; nil if there is none. A domain that was loaded is
 // valid; one that was built in code is checked with the same rules.
 func (d Domain) Validate() error {
-	v := &validator{d: d, unread: func(string) bool { return false }, unit: func(string) string { return "" }}
+	v := &validator{d: d, unread: func(string) bool { return false }}
 	v.run()
 	if len(v.errs) > 0 {
 		return v.errs
@@ -46,7 +46,8 @@ type validator struct {
 	d    Domain
 	errs Errors
 	// unread reports whether the file has something at a path that could not
-	// be read; unit tells the unit with which a quantity was written there.
+	// be read; unit tells the unit with which a quantity was written there. It
+	// is nil for a domain that was built in code.
 	unread func(path string) bool
 	unit   func(path string) string
 

@@ -1,0 +1,200 @@
+package domain
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/latido-dev/latido/internal/testkit"
+)
+
+func read(t testing.TB, file string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func load(t testing.TB, file string) Domain {
+	t.Helper()
+	d, err := Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// TestBadFiles compares all errors of each bad file with NAME.bad.txt.
+func TestBadFiles(t *testing.T) {
+	for _, file := range glob(t, "testdata/*.bad.yaml") {
+		name := filepath.Base(file)
+		t.Run(strings.TrimSuffix(name, ".bad.yaml"), func(t *testing.T) {
+			d, err := Parse(name, read(t, file))
+			if err == nil {
+				t.Fatal("the loader takes it")
+			}
+			if !reflect.DeepEqual(d, Domain{}) {
+				t.Errorf("with an error, the domain is not empty: %+v", d)
+			}
+			testkit.Golden(t, strings.TrimSuffix(file, ".yaml")+".txt", []byte(err.Error()+"\n"))
+		})
+	}
+}
+
+func TestGoodFiles(t *testing.T) {
+	for _, file := range glob(t, "testdata/*.good.yaml") {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			d := load(t, file)
+			testkit.Error(t, d.Validate(), "")
+			windows := strings.ReplaceAll("\ufeff"+string(read(t, file)), "\n", "\r\n")
+			same, err := Parse(file, []byte(windows))
+			testkit.Error(t, err, "")
+			if !reflect.DeepEqual(d, same) {
+				t.Errorf("with a byte order mark and CRLF it loads otherwise:\n%+v\n%+v", d, same)
+			}
+			roundTrip(t, read(t, file))
+		})
+	}
+}
+
+// TestFullFile holds the file to its promise to have every key, so that a new
+// field is in the tests of loading, writing and the schema.
+func TestFullFile(t *testing.T) {
+	set, all := make(map[string]bool), make(map[string]bool)
+	var walk func(v reflect.Value, there bool)
+	walk = func(v reflect.Value, there bool) {
+		switch v.Kind() {
+		case reflect.Pointer:
+			if v.IsNil() {
+				v = reflect.New(v.Type().Elem())
+			}
+			walk(v.Elem(), there)
+		case reflect.Slice:
+			for i := range v.Len() {
+				walk(v.Index(i), there)
+			}
+			walk(reflect.New(v.Type().Elem()).Elem(), false)
+		case reflect.Struct:
+			for i := range v.NumField() {
+				name := v.Type().Name() + "." + v.Type().Field(i).Name
+				all[name] = true
+				if there && !v.Field(i).IsZero() {
+					set[name] = true
+				}
+				walk(v.Field(i), there && !v.Field(i).IsZero())
+			}
+		}
+	}
+	walk(reflect.ValueOf(load(t, "testdata/full.good.yaml")), true)
+	for _, name := range sortedNames(all) {
+		if !set[name] {
+			t.Errorf("full.good.yaml has no %s", name)
+		}
+	}
+}
+
+func TestLoadWithoutFile(t *testing.T) {
+	_, err := Load("testdata/none.yaml")
+	if !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v, want fs.ErrNotExist", err)
+	}
+	testkit.Error(t, err, "write one with: latido init")
+	if _, err := Load("testdata"); err == nil {
+		t.Error("a folder loads")
+	}
+}
+
+func TestParseLimits(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"too large":     {strings.Repeat("#", MaxFileSize+1), "larger than 1048576 bytes"},
+		"too deep":      {"prefix: tienda\nentity: a\nnotify: [pagerduty: {a: " + strings.Repeat("[", 100) + strings.Repeat("]", 100) + "}]", "too deep"},
+		"far too deep":  {strings.Repeat("[", 200_000), "not YAML"},
+		"nothing":       {"", "the file is empty"},
+		"null":          {"~", "the file is empty"},
+		"text":          {"hello", `expected a map, got text "hello"`},
+		"list":          {"- prefix: tienda", "expected a map, got a list"},
+		"key":           {"? [a]\n: b\nprefix: tienda\nentity: a", "expected text as the key, got a list"},
+		"UTF-16":        {"\xff\xfep\x00r\x00", "not UTF-8"},
+		"huge numbers":  {"prefix: tienda\nentity: a\nthresholds: [{name: a, metric: requests, above: 1e999}]", `"1e999" is no quantity`},
+		"huge duration": {"prefix: tienda\nentity: a\nthresholds: [{name: a, metric: requests, above: 1, for: 99999999999y}]", "is no duration"},
+		"many mistakes": {"prefix: tienda\nentity: a\n" + strings.Repeat("x: 1\n", 1000), "and 900 more mistakes"},
+		"many events":   {"prefix: tienda\nentity: a\nevents:\n" + strings.Repeat("- name: a\n", 501), "501 events, at most 500"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Parse("domain.yaml", []byte(c.text))
+			testkit.Error(t, err, c.want)
+		})
+	}
+}
+
+// roundTrip holds an invariant: an error has a place, and what loads, written
+// back, loads the same.
+func roundTrip(t *testing.T, data []byte) {
+	d, err := Parse("domain.yaml", data)
+	if err != nil {
+		var errs Errors
+		if !errors.As(err, &errs) || len(errs) == 0 {
+			t.Fatalf("%T is not Errors: %v", err, err)
+		}
+		for i, e := range errs {
+			if e.Message == "" || i < maxErrors && (e.Line < 1 || e.Column < 1) {
+				t.Fatalf("an error without place or message: %#v", e)
+			}
+		}
+		if !slices.IsSortedFunc(errs[:min(len(errs), maxErrors)], func(a, b *Error) int { return a.Line - b.Line }) {
+			t.Fatalf("not in the order of the file:\n%v", errs)
+		}
+		return
+	}
+	if err := d.Validate(); err != nil {
+		t.Fatalf("it loads, but is not valid: %v", err)
+	}
+	back, err := yaml.Marshal(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same, err := Parse("domain.yaml", back)
+	if err != nil {
+		t.Fatalf("written back, it does not load: %v\n%s", err, back)
+	}
+	if !reflect.DeepEqual(d, same) {
+		t.Fatalf("written back, it loads otherwise:\n%+v\n%+v\n%s", d, same, back)
+	}
+}
+
+func FuzzLoad(f *testing.F) {
+	files, err := filepath.Glob("testdata/*.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range files {
+		f.Add(read(f, file))
+	}
+	f.Fuzz(roundTrip)
+}
+
+func FuzzParseQuantity(f *testing.F) {
+	for _, s := range []string{"2s", "80%", "256MiB", "1h30m", "30d", "-5", "1e3", "0x1p4", ".5", "1_0", "inf", "nan", "%", "B", "1e308TiB", " 7 B", "-0"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		q, err := ParseQuantity(s)
+		if err != nil {
+			testkit.Error(t, err, "is no quantity")
+			return
+		}
+		same, err := ParseQuantity(q.String())
+		if err != nil || same != q { // NaN would differ from itself
+			t.Fatalf("%q is %v, which reads as %v, %v", s, q, same, err)
+		}
+	})
+}
