@@ -3,7 +3,6 @@ package telemetry
 import (
 	"context"
 	"log/slog"
-	"maps"
 	"slices"
 	"sync/atomic"
 
@@ -138,10 +137,10 @@ func (b BoundHistogram) Record(ctx context.Context, value float64) {
 // here; a wrong name or value is treated as in [Counter.With]. It does not
 // allocate and is safe for concurrent use.
 func (t *Telemetry) Record(_ context.Context, name string, attributes ...string) {
-	if t == nil || t.events == nil {
+	if t == nil || t.self == nil {
 		return
 	}
-	e := t.events[name]
+	e := t.events.find(name)
 	if e == nil || e.Kind == domain.KindHistogram {
 		t.wrongEvent(name, domain.KindCounter)
 		return
@@ -151,6 +150,27 @@ func (t *Telemetry) Record(_ context.Context, name string, attributes ...string)
 		e.ensure(i)
 	}
 	e.numbers[i].Add(1)
+}
+
+// events are the declared ones.
+type events struct {
+	names symbols
+	list  []*event
+}
+
+func (es *events) index() {
+	names := make([]string, len(es.list))
+	for i, e := range es.list {
+		names[i] = e.Key
+	}
+	es.names = newSymbols(names)
+}
+
+func (es *events) find(name string) *event {
+	if i := es.names.find(name); i < len(es.list) {
+		return es.list[i]
+	}
+	return nil
 }
 
 // event is the state of one declared event: a dense table over all the
@@ -168,27 +188,17 @@ type event struct {
 
 type eventAttribute struct {
 	name   string
-	values []string
-	index  map[string]int // nil where a scan is faster
+	values symbols
 	stride int
 	warned *atomic.Bool
 }
-
-// scanLimit is up to how many values comparing them one by one beats a map.
-const scanLimit = 8
 
 func newEvent(m domain.Metric, self *self, tracing bool) *event {
 	e := &event{Metric: m, self: self, tracing: tracing}
 	size := 1
 	for _, name := range m.Attributes {
-		a := eventAttribute{name: name, values: m.Event.Attributes[name], stride: size, warned: new(atomic.Bool)}
-		if len(a.values) > scanLimit {
-			a.index = make(map[string]int, len(a.values))
-			for i, v := range a.values {
-				a.index[v] = i
-			}
-		}
-		size *= len(a.values) + 1 // the last one is Other
+		a := eventAttribute{name: name, values: newSymbols(m.Event.Attributes[name]), stride: size, warned: new(atomic.Bool)}
+		size *= len(a.values.names) + 1 // the last one is Other
 		e.attributes = append(e.attributes, a)
 	}
 	e.labels = make([]atomic.Pointer[labelSet], size)
@@ -221,8 +231,8 @@ func (e *event) index(attributes []string) int {
 		}
 		seen |= 1 << k
 		a := &e.attributes[k]
-		v := a.find(attributes[pair+1])
-		if v == len(a.values) && attributes[pair+1] != domain.Other {
+		v := a.values.find(attributes[pair+1])
+		if v == len(a.values.names) && attributes[pair+1] != domain.Other {
 			e.self.wrongValue(e, a, attributes[pair+1])
 		}
 		i += v * a.stride
@@ -231,7 +241,7 @@ func (e *event) index(attributes []string) int {
 		for k := range e.attributes {
 			if a := &e.attributes[k]; seen&(1<<k) == 0 {
 				e.self.wrongValue(e, a, "")
-				i += len(a.values) * a.stride
+				i += len(a.values.names) * a.stride
 			}
 		}
 	}
@@ -252,29 +262,13 @@ func (e *event) attribute(name string, guess int) int {
 	return -1
 }
 
-// find is the place of a value, or of Other.
-func (a *eventAttribute) find(value string) int {
-	if a.index != nil {
-		if i, ok := a.index[value]; ok {
-			return i
-		}
-		return len(a.values)
-	}
-	for i, v := range a.values {
-		if v == value {
-			return i
-		}
-	}
-	return len(a.values)
-}
-
 // values are the attribute values at a place in the table.
 func (e *event) values(i int) []string {
 	values := make([]string, len(e.attributes))
 	for k, a := range e.attributes {
 		values[k] = domain.Other
-		if v := i / a.stride % (len(a.values) + 1); v < len(a.values) {
-			values[k] = a.values[v]
+		if v := i / a.stride % (len(a.values.names) + 1); v < len(a.values.names) {
+			values[k] = a.values.names[v]
 		}
 	}
 	return values
@@ -315,10 +309,10 @@ func (e *event) points(yield func(point) bool) {
 
 // event finds a declared event of a kind; nil, reported once, if there is none.
 func (t *Telemetry) event(name string, kind domain.Kind) *event {
-	if t == nil || t.events == nil {
+	if t == nil || t.self == nil {
 		return nil
 	}
-	if e := t.events[name]; e != nil && e.Kind == kind {
+	if e := t.events.find(name); e != nil && e.Kind == kind {
 		return e
 	}
 	t.wrongEvent(name, kind)
@@ -329,11 +323,11 @@ func (t *Telemetry) event(name string, kind domain.Kind) *event {
 func (t *Telemetry) wrongEvent(name string, kind domain.Kind) {
 	t.self.refused(refusedEvent).Add(1)
 	t.self.once("event/"+name+"/"+string(kind), func(log *slog.Logger) {
-		if e := t.events[name]; e != nil {
+		if e := t.events.find(name); e != nil {
 			log.Warn("event recorded as another kind: nothing is counted", "event", name, "declared", e.Kind, "used", kind)
 			return
 		}
 		log.Warn("undeclared event: nothing is counted; add it to the domain file, or mend its name",
-			"event", name, "nearest", domain.Nearest(name, slices.Sorted(maps.Keys(t.events))))
+			"event", name, "nearest", domain.Nearest(name, t.events.names.names))
 	})
 }

@@ -58,7 +58,7 @@ func (t *Telemetry) ownFamilies() []family {
 	for _, m := range t.cfg.Domain.Metrics() {
 		f := family{Metric: m, points: points[m.Key]}
 		if m.Event != nil {
-			f.points = t.events[m.Key].points
+			f.points = t.events.find(m.Key).points
 		}
 		if f.points != nil {
 			families = append(families, f)

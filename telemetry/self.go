@@ -91,6 +91,6 @@ func (s *self) wrongValue(e *event, a *eventAttribute, value string) {
 	s.refused(refusedValue).Add(1)
 	if !a.warned.Load() && a.warned.CompareAndSwap(false, true) {
 		s.log.Warn("undeclared attribute value counts as "+domain.Other+"; add it to the domain file if it is one of yours",
-			"event", e.Key, "attribute", a.name, "value", cleanValue(value), "nearest", domain.Nearest(cleanValue(value), a.values))
+			"event", e.Key, "attribute", a.name, "value", cleanValue(value), "nearest", domain.Nearest(cleanValue(value), a.values.names))
 	}
 }

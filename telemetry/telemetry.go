@@ -37,7 +37,7 @@ type Telemetry struct {
 	self     *self // nil in one that records nothing
 
 	// The state of our series.
-	events            map[string]*event
+	events            events
 	errorTypes        []string // those that may be counted by name
 	goErrors          sync.Map // Go types of errors seen, as they count by name
 	goErrorCount      atomic.Int64
@@ -111,7 +111,6 @@ func newTelemetry(cfg Config) *Telemetry {
 	t := &Telemetry{
 		cfg: cfg, build: readBuild(cfg.Version), started: time.Now(), self: newSelf(cfg.Logger), stopped: make(chan struct{}),
 		errorTypes: slices.Concat(domain.BuiltinErrors, cfg.Domain.Errors),
-		events:     map[string]*event{},
 	}
 	t.exchanges.New = func() any { return new(exchange) }
 	t.host = newHost(cfg.DiskPath, t.self)
@@ -136,9 +135,10 @@ func (t *Telemetry) start(ctx context.Context, env environment) error {
 	}
 	for _, m := range t.cfg.Domain.Metrics() {
 		if m.Event != nil {
-			t.events[m.Key] = newEvent(m, t.self, t.tracing)
+			t.events.list = append(t.events.list, newEvent(m, t.self, t.tracing))
 		}
 	}
+	t.events.index()
 	t.route(domain.Unmatched).method(0)
 
 	profiling := t.cfg.Profiling
