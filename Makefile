@@ -1,0 +1,54 @@
+# The newcomer's two commands are `go run ./examples/echo-api` and `make test`.
+
+# Modules with tests that need no server. The root is also tested alone
+# (GOWORK=off), to show that it needs none of the others.
+MODULES   := . cmd/latido examples/echo-api bench
+# e2e, its servers and bench are not in the workspace, which would otherwise
+# take the highest version that any of them asks for.
+CACHE     := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/latido
+LINT      := $(CACHE)/tools/golangci-lint-v2.15.0
+TESTFLAGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help test e2e lint bench generate golden fuzz
+
+help: ## Say what can be made.
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+test: ## Test every module with the race detector; no server is built.
+	@for m in $(MODULES); do \
+		echo "== $$m"; \
+		(cd $$m && GOWORK=off go test -race $(TESTFLAGS) ./...) || exit 1; \
+	done
+
+e2e: ## Build the real servers once, and test against them.
+	e2e/servers/build.sh
+	cd e2e && GOWORK=off go test -race -count=1 -timeout 15m $(TESTFLAGS) ./...
+
+lint: $(LINT) ## Check formatting, imports between packages, and common mistakes.
+	@for m in $(MODULES) e2e; do \
+		echo "== lint $$m"; \
+		(cd $$m && GOWORK=off $(LINT) run --config $(CURDIR)/.golangci.yaml ./...) || exit 1; \
+	done
+
+$(LINT):
+	@echo "golangci-lint: building once (some 4 min)"
+	@mkdir -p $(@D)/build
+	@cd $(@D)/build && GOWORK=off GOBIN=$(@D)/build go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+	@mv $(@D)/build/golangci-lint $@
+
+bench: ## Measure beside the peers: one table, bench/latest.json, docs/performance.md.
+	cd bench && GOWORK=off go run ./table
+
+generate: ## Write again every file that is generated.
+	cd domain && GOWORK=off go generate ./...
+	cd examples/echo-api && go generate ./...
+
+golden: ## Write the golden files again; read the diff.
+	GOWORK=off go test ./domain ./telemetry ./continuous -update
+	cd cmd/latido && GOWORK=off go test ./... -update
+
+fuzz: ## Fuzz what parses bytes from outside, a minute each.
+	GOWORK=off go test ./domain -run '^$$' -fuzz FuzzLoad -fuzztime 1m
+	GOWORK=off go test ./domain -run '^$$' -fuzz FuzzParseQuantity -fuzztime 1m
+	GOWORK=off go test ./telemetry -run '^$$' -fuzz FuzzSymbols -fuzztime 1m
