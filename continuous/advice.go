@@ -1,0 +1,94 @@
+package continuous
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Below these, a figure is noise, and nobody is sent to look at it.
+const (
+	adviceCPUShare   = 0.05 // of the process
+	adviceAllocShare = 0.10
+	adviceWaitMean   = 0.05 // requests that wait at a time
+	adviceOwnShare   = 0.15 // of the endpoint: for its bottleneck to be named
+)
+
+// advise says what to look at first, of each endpoint and of the whole.
+func (r *Report) advise() {
+	for i := range r.Endpoints {
+		u := &r.Endpoints[i]
+		u.Advice = slices.DeleteFunc([]string{r.cpuAdvice(u), r.waitAdvice(u), r.allocAdvice(u)}, func(s string) bool { return s == "" })
+	}
+	first := func(what string, worth func(u *Usage) float64, least float64, advice func(u *Usage) string) {
+		var best *Usage
+		for i := range r.Endpoints {
+			if u := &r.Endpoints[i]; worth(u) >= least && (best == nil || worth(u) > worth(best)) && advice(u) != "" {
+				best = u
+			}
+		}
+		if best != nil {
+			r.Advice = append(r.Advice, fmt.Sprintf("%s: look at %s first. %s", what, best.Name, advice(best)))
+		}
+	}
+	first("CPU", func(u *Usage) float64 { return u.CPUShare }, adviceCPUShare, r.cpuAdvice)
+	first("waiting", func(u *Usage) float64 { return u.Waits.Mean }, adviceWaitMean, r.waitAdvice)
+	first("memory", func(u *Usage) float64 { return u.AllocShare }, adviceAllocShare, r.allocAdvice)
+	if len(r.Advice) == 0 {
+		r.Advice = []string{"nothing stands out: no endpoint uses much CPU or memory, and none waits"}
+	}
+}
+
+func (r *Report) cpuAdvice(u *Usage) string {
+	if u.CPUShare < adviceCPUShare || len(u.CPU.Own) == 0 || u.CPU.Own[0].Share < adviceOwnShare {
+		return ""
+	}
+	f := u.CPU.Own[0]
+	text := fmt.Sprintf("%s of its CPU time is in %s (%s:%d)", percent(f.Share), short(f.Function), shortFile(f.File), f.Line)
+	if f.Mostly != "" {
+		text += ", mostly in " + short(f.Mostly)
+	}
+	return text + fmt.Sprintf("; the endpoint uses %s of the service's CPU.", percent(u.CPUShare))
+}
+
+func (r *Report) waitAdvice(u *Usage) string {
+	if u.Waits.Mean < adviceWaitMean || len(u.Waits.Places) == 0 {
+		return ""
+	}
+	place := u.Waits.Places[0]
+	text := fmt.Sprintf("%s of its requests that were looked at wait in %s (%s:%d): %s", percent(place.Share),
+		short(place.Function), shortFile(place.File), place.Line, place.Reason)
+	if place.In != "" && !strings.HasPrefix(place.In, "runtime.") {
+		text += " in " + short(place.In)
+	}
+	text += "."
+	if u.CPUShare < adviceCPUShare {
+		text += " It hardly uses CPU: a faster machine would not help."
+	}
+	return text
+}
+
+func (r *Report) allocAdvice(u *Usage) string {
+	if u.AllocShare < adviceAllocShare || len(u.Allocations.Own) == 0 || u.Allocations.Own[0].Share < adviceOwnShare {
+		return ""
+	}
+	f := u.Allocations.Own[0]
+	text := fmt.Sprintf("%s of what it allocates is allocated in %s (%s:%d)", percent(f.Share), short(f.Function), shortFile(f.File), f.Line)
+	return text + fmt.Sprintf("; the endpoint allocates %s of all bytes, %s/s.", percent(u.AllocShare), bytesText(u.AllocBytes/r.seconds()))
+}
+
+func (r *Report) seconds() float64 {
+	return max(r.To.Sub(r.From).Seconds(), 1)
+}
+
+func percent(share float64) string { return fmt.Sprintf("%.0f %%", share*100) }
+
+func bytesText(n float64) string {
+	for _, unit := range []string{"B", "KiB", "MiB"} {
+		if n < 1024 {
+			return fmt.Sprintf("%.3g %s", n, unit)
+		}
+		n /= 1024
+	}
+	return fmt.Sprintf("%.3g GiB", n)
+}

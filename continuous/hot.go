@@ -1,0 +1,203 @@
+package continuous
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/google/pprof/profile"
+)
+
+// Function is what a function costs. Seconds and bytes depend on the list that
+// it is in.
+type Function struct {
+	Function string  `json:"function"`         // with its package's path
+	File     string  `json:"file"`             // full path, as compiled
+	Line     int64   `json:"line"`             // the line that costs the most
+	Owner    string  `json:"owner"`            // Own, Dependency or Runtime
+	Self     float64 `json:"self"`             // in the function itself
+	Cum      float64 `json:"cum"`              // in it and in what it calls
+	Share    float64 `json:"share"`            // of the list's total, by what the list is sorted by, 0 to 1
+	Mostly   string  `json:"mostly,omitempty"` // for own code: the function in which most of its cost ends
+}
+
+// Line is what one line of own code costs, with all that it calls.
+type Line struct {
+	Function string  `json:"function"`
+	File     string  `json:"file"`
+	Line     int64   `json:"line"`
+	Value    float64 `json:"value"`
+	Share    float64 `json:"share"`
+}
+
+// Hot says where a cost goes: CPU seconds or allocated bytes.
+type Hot struct {
+	// Own are functions of own code by what they cost without the own
+	// functions that they call: the first one is the bottleneck. Self is that
+	// figure, Cum includes the own functions that it calls.
+	Own []Function `json:"own"`
+	// Lines are the hottest lines of own code.
+	Lines []Line `json:"lines"`
+	// Self and Cum list all functions, by what they cost themselves and
+	// together with what they call.
+	Self []Function `json:"self"`
+	Cum  []Function `json:"cum"`
+}
+
+// tally adds up the samples of one endpoint, region or process.
+type tally struct {
+	total float64
+	self  map[string]*cost // by function
+	own   map[string]*cost // by the innermost own function
+	lines map[frame]float64
+}
+
+// cost is what one function costs, by line for the one to point at, and for
+// own code by the function in which it ended.
+type cost struct {
+	file      string
+	self, cum float64
+	byLine    map[int64]float64
+	leaf      map[string]float64
+}
+
+func newTally() *tally {
+	return &tally{self: map[string]*cost{}, own: map[string]*cost{}, lines: map[frame]float64{}}
+}
+
+func at(m map[string]*cost, f frame) *cost {
+	c := m[f.function]
+	if c == nil {
+		c = &cost{file: f.file, byLine: map[int64]float64{}, leaf: map[string]float64{}}
+		m[f.function] = c
+	}
+	return c
+}
+
+// add counts one stack.
+func (t *tally) add(frames []frame, value float64) {
+	if len(frames) == 0 || value == 0 {
+		return
+	}
+	t.total += value
+	leaf := at(t.self, frames[0])
+	leaf.self += value
+	seen := make(map[string]bool, len(frames))
+	for _, f := range frames {
+		if seen[f.function] { // recursion counts once
+			continue
+		}
+		seen[f.function] = true
+		c := at(t.self, f)
+		c.cum += value
+		c.byLine[f.line] += value
+	}
+	i := deepestOwn(frames)
+	if i < 0 {
+		return
+	}
+	own := at(t.own, frames[i])
+	own.self += value
+	own.byLine[frames[i].line] += value
+	own.leaf[frames[0].function] += value
+	t.lines[frames[i]] += value
+}
+
+// hot lists the top of each kind.
+func (t *tally) hot(top int) Hot {
+	h := Hot{
+		Own:  t.functions(t.own, func(c *cost) float64 { return c.self }, top),
+		Self: t.functions(t.self, func(c *cost) float64 { return c.self }, top),
+		Cum:  t.functions(t.self, func(c *cost) float64 { return c.cum }, top),
+	}
+	for i := range h.Own {
+		h.Own[i].Cum = t.self[h.Own[i].Function].cum
+	}
+	for f, value := range t.lines {
+		h.Lines = append(h.Lines, Line{f.function, f.file, f.line, value, value / t.total})
+	}
+	slices.SortFunc(h.Lines, func(a, b Line) int {
+		return cmp.Or(cmp.Compare(b.Value, a.Value), cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
+	})
+	h.Lines = h.Lines[:min(top, len(h.Lines))]
+	return h
+}
+
+func (t *tally) functions(costs map[string]*cost, by func(*cost) float64, top int) []Function {
+	list := make([]Function, 0, len(costs))
+	for name, c := range costs {
+		if by(c) <= 0 {
+			continue
+		}
+		f := Function{Function: name, File: c.file, Owner: owner(name), Self: c.self, Cum: c.cum, Share: by(c) / t.total}
+		f.Line = heaviest(c.byLine)
+		if leaf := heaviest(c.leaf); leaf != name {
+			f.Mostly = leaf
+		}
+		list = append(list, f)
+	}
+	slices.SortFunc(list, func(a, b Function) int {
+		return cmp.Or(cmp.Compare(b.Share, a.Share), cmp.Compare(a.Function, b.Function))
+	})
+	return list[:min(top, len(list))]
+}
+
+// heaviest is the key with the largest value, the smallest one of several.
+func heaviest[K cmp.Ordered](m map[K]float64) (key K) {
+	best := 0.0
+	for k, v := range m {
+		if v > best || v == best && k < key {
+			key, best = k, v
+		}
+	}
+	return key
+}
+
+// handlers tells which endpoint a stack without labels belongs to.
+type handlers struct {
+	byFunction map[string]string // a function that only one endpoint has
+	inferred   map[string]bool   // endpoints whose functions were found by looking at labelled stacks
+}
+
+func (h handlers) endpoint(frames []frame) string {
+	for _, f := range slices.Backward(frames) { // the handler is nearer to the root than what it calls
+		if endpoint, ok := h.byFunction[f.function]; ok {
+			return endpoint
+		}
+	}
+	return ""
+}
+
+// infer finds, for endpoints that nobody bound to a function, the own functions
+// that occur under this endpoint's label and under no other's.
+func (h handlers) infer(labelled []*profile.Profile) {
+	bound := map[string]bool{}
+	for _, endpoint := range h.byFunction {
+		bound[endpoint] = true
+	}
+	const several = "\x00"
+	owners := map[string]string{}
+	for _, p := range labelled {
+		for _, s := range p.Sample {
+			endpoint := label(s, LabelEndpoint)
+			if endpoint == "" {
+				continue
+			}
+			for _, f := range stack(s) {
+				if owner(f.function) != Own {
+					continue
+				}
+				if other, ok := owners[f.function]; ok && other != endpoint {
+					owners[f.function] = several
+				} else {
+					owners[f.function] = endpoint
+				}
+			}
+		}
+	}
+	for function, endpoint := range owners {
+		if endpoint != several && !bound[endpoint] {
+			h.byFunction[function] = endpoint
+			h.inferred[endpoint] = true
+		}
+	}
+}

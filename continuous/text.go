@@ -1,0 +1,87 @@
+package continuous
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// WriteText writes the report for a person, in at most some 25 lines an
+// endpoint. It returns the writer's error.
+func (r *Report) WriteText(w io.Writer) error {
+	b := bufio.NewWriter(w)
+	name := r.Service
+	if name == "" {
+		name = "service"
+	}
+	fmt.Fprintf(b, "%s, %s to %s: %.0f s of CPU profile, %.1f CPU seconds, %s allocated\n", name,
+		r.From.Format(time.DateTime), r.To.Format(time.TimeOnly), r.Profiled, r.Process.CPUSeconds, bytesText(r.Process.AllocBytes))
+	fmt.Fprintf(b, "\nLook at this first\n")
+	for _, a := range r.Advice {
+		fmt.Fprintf(b, "  - %s\n", a)
+	}
+	for i := range r.Endpoints {
+		r.Endpoints[i].write(b, "endpoint")
+	}
+	for i := range r.Regions {
+		r.Regions[i].write(b, "region")
+	}
+	fmt.Fprintf(b, "\nThe whole process\n")
+	writeLines(b, "hottest lines of own code", r.Process.CPU.Lines, seconds)
+	writeFunctions(b, "CPU by function", r.Process.CPU.Self, func(f Function) float64 { return f.Self }, seconds)
+	writeLines(b, "lines of own code that allocate", r.Process.Allocations.Lines, bytesText)
+	writeLines(b, "lines of own code whose memory is in use", r.InUse.Lines, bytesText)
+	return b.Flush()
+}
+
+func (u *Usage) write(b *bufio.Writer, what string) {
+	fmt.Fprintf(b, "\n%s %s %s\n", what, u.Name, strings.Join(u.Methods, ", "))
+	inferred := ""
+	if u.AllocInferred {
+		inferred = " (by functions that only it runs)"
+	}
+	fmt.Fprintf(b, "  CPU %.2f s, %s of the process; allocated %s, %s%s; waiting %.2f at a time\n",
+		u.CPUSeconds, percent(u.CPUShare), bytesText(u.AllocBytes), percent(u.AllocShare), inferred, u.Waits.Mean)
+	for _, a := range u.Advice {
+		fmt.Fprintf(b, "  - %s\n", a)
+	}
+	if u.CPUSeconds > 0 {
+		writeFunctions(b, "own code", u.CPU.Own, func(f Function) float64 { return f.Self }, seconds)
+		writeFunctions(b, "self", u.CPU.Self, func(f Function) float64 { return f.Self }, seconds)
+		writeFunctions(b, "cumulative", u.CPU.Cum, func(f Function) float64 { return f.Cum }, seconds)
+		writeLines(b, "hottest lines", u.CPU.Lines, seconds)
+	}
+	if len(u.Waits.Places) > 0 {
+		fmt.Fprintf(b, "  waits\n")
+		for _, p := range u.Waits.Places {
+			fmt.Fprintf(b, "    %6s  %s (%s:%d): %s\n", percent(p.Share), short(p.Function), shortFile(p.File), p.Line, p.Reason)
+		}
+	}
+	if u.AllocBytes > 0 {
+		writeFunctions(b, "allocations", u.Allocations.Own, func(f Function) float64 { return f.Self }, bytesText)
+	}
+}
+
+func seconds(s float64) string { return fmt.Sprintf("%.2f s", s) }
+
+func writeFunctions(b *bufio.Writer, title string, list []Function, value func(Function) float64, unit func(float64) string) {
+	if len(list) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "  %s\n", title)
+	for _, f := range list {
+		fmt.Fprintf(b, "    %6s %9s  %s (%s:%d)\n", percent(f.Share), unit(value(f)), short(f.Function), shortFile(f.File), f.Line)
+	}
+}
+
+func writeLines(b *bufio.Writer, title string, list []Line, unit func(float64) string) {
+	if len(list) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "  %s\n", title)
+	for _, l := range list {
+		fmt.Fprintf(b, "    %6s %9s  %s:%d  %s\n", percent(l.Share), unit(l.Value), shortFile(l.File), l.Line, short(l.Function))
+	}
+}
