@@ -154,24 +154,28 @@ func heaviest[K cmp.Ordered](m map[K]float64) (key K) {
 
 // handlers tells which endpoint a stack without labels belongs to.
 type handlers struct {
-	byFunction map[string]string // a function that only one endpoint has
-	inferred   map[string]bool   // endpoints whose functions were found by looking at labelled stacks
+	bound    map[string]string // a function that somebody bound to this endpoint alone
+	inferred map[string]string // one that only this endpoint's labelled stacks have
 }
 
-func (h handlers) endpoint(frames []frame) string {
-	for _, f := range slices.Backward(frames) { // the handler is nearer to the root than what it calls
-		if endpoint, ok := h.byFunction[f.function]; ok {
-			return endpoint
+// endpoint looks from the root of a stack, where the handler is, and believes
+// what was bound before what was inferred.
+func (h handlers) endpoint(frames []frame) (endpoint string, inferred bool) {
+	for i, m := range []map[string]string{h.bound, h.inferred} {
+		for _, f := range slices.Backward(frames) {
+			if endpoint, ok := m[f.function]; ok {
+				return endpoint, i == 1
+			}
 		}
 	}
-	return ""
+	return "", false
 }
 
 // infer finds, for endpoints that nobody bound to a function, the own functions
 // that occur under this endpoint's label and under no other's.
 func (h handlers) infer(labelled []*profile.Profile) {
 	bound := map[string]bool{}
-	for _, endpoint := range h.byFunction {
+	for _, endpoint := range h.bound {
 		bound[endpoint] = true
 	}
 	const several = "\x00"
@@ -196,8 +200,7 @@ func (h handlers) infer(labelled []*profile.Profile) {
 	}
 	for function, endpoint := range owners {
 		if endpoint != several && !bound[endpoint] {
-			h.byFunction[function] = endpoint
-			h.inferred[endpoint] = true
+			h.inferred[function] = endpoint
 		}
 	}
 }

@@ -116,18 +116,18 @@ func (p *Profiler) Report(ctx context.Context, o ReportOptions) (*Report, error)
 
 // handlers are the functions that are bound to one endpoint only.
 func (p *Profiler) handlers() handlers {
-	h := handlers{byFunction: map[string]string{}, inferred: map[string]bool{}}
+	h := handlers{bound: map[string]string{}, inferred: map[string]string{}}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	shared := map[string]bool{}
 	for endpoint, functions := range p.endpoints {
 		for function := range functions {
-			if _, taken := h.byFunction[function]; taken || shared[function] {
+			if _, taken := h.bound[function]; taken || shared[function] {
 				shared[function] = true
-				delete(h.byFunction, function)
+				delete(h.bound, function)
 				continue
 			}
-			h.byFunction[function] = endpoint
+			h.bound[function] = endpoint
 		}
 	}
 	return h
@@ -215,9 +215,9 @@ func (b *builder) addHeap(p *profile.Profile, h handlers, last bool) {
 			continue
 		}
 		list := []*Usage{b.process}
-		if endpoint := h.endpoint(frames); endpoint != "" {
+		if endpoint, inferred := h.endpoint(frames); endpoint != "" {
 			u := usage(b.endpoints, endpoint)
-			u.AllocInferred = h.inferred[endpoint]
+			u.AllocInferred = inferred
 			list = append(list, u)
 		}
 		for _, u := range list {

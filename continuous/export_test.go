@@ -1,0 +1,22 @@
+package continuous
+
+import "time"
+
+// Filled returns a Profiler that does not profile, with the captures that a
+// test puts into its ring.
+func Filled() *Profiler {
+	return &Profiler{cfg: Config{Service: "tienda-api", Interval: 20 * time.Millisecond}, ring: ring{maxBytes: 16 << 20, keep: time.Hour}}
+}
+
+// AddCPU, AddHeap and AddGoroutines put a capture into the ring.
+func (p *Profiler) AddCPU(from, to time.Time, data []byte) {
+	p.ring.add(capture{kindCPU, from, to, data})
+}
+
+func (p *Profiler) AddHeap(from, to time.Time, data []byte) {
+	p.ring.add(capture{kindHeap, from, to, data})
+}
+
+func (p *Profiler) AddGoroutines(from, to time.Time, data []byte) {
+	p.ring.add(capture{kindGoroutine, from, to, data})
+}

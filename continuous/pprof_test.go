@@ -1,0 +1,100 @@
+package continuous_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/pprof/profile"
+
+	"github.com/latido-dev/latido/continuous"
+)
+
+func TestHandler(t *testing.T) {
+	p := continuous.Filled()
+	start := time.Now().Add(-time.Minute)
+	p.AddCPU(start, start.Add(10*time.Second), encode(t, stacks(t, "cpu", "nanoseconds", []string{"/a", "1s", "main.burn"})))
+	for path, want := range map[string]struct {
+		status int
+		body   string
+	}{
+		"/debug/pprof/":                     {200, "threadcreate"},
+		"/debug/pprof/profile?last=5m":      {200, ""},
+		"/debug/pprof/profile?seconds=0":    {400, "from 1 to 60"},
+		"/debug/pprof/profile?seconds=soon": {400, "from 1 to 60"},
+		"/debug/pprof/profile?last=yes":     {400, "such as 5m"},
+		"/debug/pprof/heap":                 {200, ""},
+		"/debug/pprof/heap?last=5m":         {404, "no profile is kept"},
+		"/debug/pprof/goroutine?debug=2":    {200, "TestHandler"},
+		"/debug/pprof/goroutine?debug=3":    {400, "write 0"},
+		"/debug/pprof/cmdline":              {404, ""},
+		"/debug/pprof/symbol":               {404, ""},
+		"/debug/report":                     {200, "Look at this first"},
+		"/debug/report?format=json":         {200, `"advice":`},
+		"/debug/report?format=pprof":        {200, ""},
+		"/debug/report?format=xml":          {400, "text, json or pprof"},
+		"/debug/report?top=none":            {400, "from 1 to 1000"},
+		"/debug/report?from=yesterday":      {400, "2006-01-02T15:04:05Z"},
+		"/debug/report?last=1s":             {404, "first window ends"},
+	} {
+		t.Run(path, func(t *testing.T) {
+			w := httptest.NewRecorder()
+			p.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+			if w.Code != want.status || !strings.Contains(w.Body.String(), want.body) {
+				t.Errorf("status %d, body %.200q; want %d and %q", w.Code, w.Body, want.status, want.body)
+			}
+			if strings.Contains(path, "profile?last=5m") || strings.Contains(path, "format=pprof") {
+				got, err := profile.Parse(w.Body)
+				if err != nil || len(got.Sample) != 1 || got.Sample[0].Label[continuous.LabelEndpoint][0] != "/a" {
+					t.Errorf("profile %v, error %v: want the sample of /a", got, err)
+				}
+			}
+		})
+	}
+}
+
+// TestProfileWaits asks for the second to come: the answer has the window that
+// covers it.
+func TestProfileWaits(t *testing.T) {
+	p := continuous.Filled()
+	stop := make(chan struct{})
+	done := make(chan struct{})
+	data := encode(t, stacks(t, "cpu", "nanoseconds", []string{"/a", "1s", "main.burn"}))
+	go func() { // windows, as the loop makes them
+		defer close(done)
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		from := time.Now()
+		for {
+			select {
+			case <-stop:
+				return
+			case now := <-tick.C:
+				p.AddCPU(from, now, data)
+				from = now
+			}
+		}
+	}()
+	w := httptest.NewRecorder()
+	p.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/debug/pprof/profile?seconds=1", nil))
+	close(stop)
+	<-done
+	got, err := profile.Parse(w.Body)
+	if w.Code != http.StatusOK || err != nil {
+		t.Fatalf("status %d, error %v", w.Code, err)
+	}
+	if got.Sample[0].Value[0] < int64(10*time.Second) {
+		t.Errorf("%v of CPU: want the windows of a second added up", time.Duration(got.Sample[0].Value[0]))
+	}
+}
+
+// TestDefaultServeMux wants the user's mux untouched: net/http/pprof registers
+// itself there when somebody imports it.
+func TestDefaultServeMux(t *testing.T) {
+	r := httptest.NewRequest(http.MethodGet, "/debug/pprof/", nil)
+	if _, pattern := http.DefaultServeMux.Handler(r); pattern != "" {
+		t.Errorf("http.DefaultServeMux serves %q", pattern)
+	}
+}
