@@ -64,7 +64,6 @@ type Telemetry struct {
 	pusher                 *pusher
 	stopOnce               sync.Once
 	stopped                chan struct{}
-	stopErr                error
 }
 
 // running is the Telemetry that set OpenTelemetry's globals, if one did.
