@@ -238,27 +238,37 @@ func (v *validator) bound(path, field string, q float64, stat Stat, m Metric) {
 			return
 		}
 	}
-	lowest, highest := math.Inf(-1), math.Inf(1)
-	if m.Kind != KindUpDown || m.Event == nil { // only an event's balance goes below 0: the rest refuses such numbers
-		lowest = 0
-	}
+	lowest, highest := lowest(m, stat), math.Inf(1)
 	if unit == "%" {
 		highest = 100
 	}
-	if top := topBucket(m, stat); top < highest {
-		// Prometheus gives the last bound as the quantile of all that lies beyond.
-		if field == "above" && q >= top || q > top {
-			v.add(at, "%g can never be seen: the highest bucket of %s ends at %g, and no %s reads more: %s", q, m.Key, top, stat, higher(m, top))
-			return
-		}
+	// Prometheus gives the last bound as the quantile of all that lies beyond.
+	if top := topBucket(m, stat); top < highest && (q > top || field == "above" && q == top) {
+		v.add(at, "%g can never be seen: the highest bucket of %s ends at %g, and no %s reads more: %s", q, m.Key, top, stat, higher(m, top))
+		return
 	}
 	switch {
-	case q < lowest, q > highest:
-		v.add(at, "%s of %s is between %g and %g, never %g", stat, m.Key, lowest, highest, q)
+	case q < lowest:
+		v.add(at, "%s of %s is never below %g", stat, m.Key, lowest)
+	case q > highest:
+		v.add(at, "%s of %s is never above %g", stat, m.Key, highest)
 	case field == "above" && q == highest:
 		v.add(at, "nothing is above %g here, so this would never fire", q)
 	case field == "below" && q == lowest:
-		v.add(at, "nothing is below %g here, so this would never fire: write equals: 0, or below: 1", q)
+		v.add(at, "nothing is below %g here, so this would never fire: write equals: %g, or a higher number", q, q)
+	}
+}
+
+// lowest is the lowest value that a statistic can have. Only what an event
+// measures goes below 0: a balance, or a refund.
+func lowest(m Metric, stat Stat) float64 {
+	switch {
+	case m.Event == nil || m.Kind == KindCounter || stat == StatRate || stat == StatIncrease || stat == StatRatio:
+		return 0
+	case stat.Quantile() > 0: // as for the highest bucket, and the lowest begins at 0 if it ends above
+		return min(0, m.Buckets[0])
+	default:
+		return math.Inf(-1)
 	}
 }
 

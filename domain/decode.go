@@ -209,6 +209,10 @@ func (l *loader) structure(n *yaml.Node, v reflect.Value, path string, depth int
 			m.SetMapIndex(reflect.ValueOf(e.key), options)
 			continue
 		}
+		if len(l.errs) >= maxErrors { // nobody will read a suggestion
+			l.add(e.at, path, "unknown key %q", e.key)
+			continue
+		}
 		// What was meant counts as given, or a second error says that it is missing.
 		if near := Nearest(e.key, known); near != "" {
 			l.spoil(join(path, near))

@@ -53,3 +53,13 @@ func (e Errors) Unwrap() []error {
 	}
 	return all
 }
+
+// brief cuts the middle out of a message that repeats a very long value: its
+// end says what to do.
+func brief(message string) string {
+	const most = 600
+	if len(message) <= most {
+		return message
+	}
+	return strings.ToValidUTF8(message[:most/2], "") + "…" + strings.ToValidUTF8(message[len(message)-most/2:], "")
+}

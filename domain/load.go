@@ -101,7 +101,7 @@ type loader struct {
 }
 
 func (l *loader) add(at position, path, format string, args ...any) {
-	l.errs = append(l.errs, &Error{File: l.file, Line: at.line, Column: at.column, Path: path, Message: fmt.Sprintf(format, args...)})
+	l.errs = append(l.errs, &Error{File: l.file, Line: at.line, Column: at.column, Path: path, Message: brief(fmt.Sprintf(format, args...))})
 }
 
 // reject reports a value that could not be read.

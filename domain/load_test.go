@@ -127,6 +127,9 @@ func TestParseLimits(t *testing.T) {
 		"huge numbers":  {"prefix: tienda\nentity: a\nthresholds: [{name: a, metric: requests, above: 1e999}]", `"1e999" is no quantity`},
 		"huge duration": {"prefix: tienda\nentity: a\nthresholds: [{name: a, metric: requests, above: 1, for: 99999999999y}]", "is no duration"},
 		"many mistakes": {"prefix: tienda\nentity: a\n" + strings.Repeat("x: 1\n", 1000), "and 900 more mistakes"},
+		"long value":    {"prefix: tienda\nentity: " + strings.Repeat("a", 100_000), "…"},
+		"long filter":   {"prefix: tienda\nentity: a\nthresholds: [{name: a, metric: requests, above: 1, where: {endpoint: '=~" + strings.Repeat("a|", 600) + "'}}]", "is too long, 1202 of at most 1024 bytes"},
+		"many filters":  {"prefix: tienda\nentity: a\nthresholds: [{name: a, metric: requests, above: 1, where: {a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u}}]", "21 filters, at most 20"},
 		"many events":   {"prefix: tienda\nentity: a\nevents:\n" + strings.Repeat("- name: a\n", 501), "501 events, at most 500"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -180,6 +183,43 @@ func FuzzLoad(f *testing.F) {
 		f.Add(read(f, file))
 	}
 	f.Fuzz(roundTrip)
+}
+
+// FuzzTexts puts one text wherever a domain has text of the user's choice: what
+// is valid in code, written to a file, loads the same.
+func FuzzTexts(f *testing.F) {
+	for _, s := range []string{"web", "tienda 24h", "é", "5..", "~", "no", "2024-01-01", "# x", "- a", "a: b", "\"'", "\n\ta ", "\u2028", "\ufeff", "<<", "1_000", "0x1F", "&a *a !x %", ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		d := Domain{
+			Prefix: "tienda", Entity: "pedido", Description: s, Errors: []string{s},
+			Events: []Event{{Name: "pedidos", Description: s, Attributes: map[string][]string{"canal": {"web", s}}}},
+			Thresholds: []Threshold{
+				{Name: "a", Expr: s, Summary: s, Description: s, Impact: s, Runbook: []string{s}},
+				{Name: "b", Event: "pedidos", Above: quantity(1), Where: map[string]string{"canal": s}},
+				{Name: "c", Metric: "requests", Above: quantity(1), Where: map[string]string{"endpoint": s}},
+			},
+			Notify: []Receiver{
+				{Slack: &SlackReceiver{Channel: s, URLFile: s}}, {Webhook: &WebhookReceiver{URL: "http://example.com/" + s}},
+				{Other: map[string]map[string]any{"jira": {"project": s, "labels": []any{s, map[string]any{"x": s}}}}},
+			},
+		}
+		if err := d.Validate(); err != nil {
+			if s == "tienda 24h" { // or this test would hold for lack of valid domains
+				t.Fatal(err)
+			}
+			return
+		}
+		back, err := yaml.Marshal(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same, err := Parse("domain.yaml", back)
+		if err != nil || !reflect.DeepEqual(d, same) {
+			t.Fatalf("written to a file, it loads otherwise: %v\n%#v\n%#v\n%s", err, d, same, back)
+		}
+	})
 }
 
 func FuzzParseQuantity(f *testing.F) {

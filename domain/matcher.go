@@ -3,8 +3,13 @@ package domain
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
+
+// maxFilter is how many bytes a filter may have: an expression that long is
+// slow wherever it runs.
+const maxFilter = 1024
 
 // Matcher keeps the series whose label has, or has not, a value.
 type Matcher struct {
@@ -44,14 +49,17 @@ func (m Matcher) compile() (*regexp.Regexp, error) {
 	return regexp.Compile(`^(?s:` + m.Value + `)$`)
 }
 
-// names reports whether the matcher's own value or expression, whichever way
-// it is used, is about this value of the label.
-func (m Matcher) names(value string) bool {
+// names tells of a value of the label whether the matcher's own value or
+// expression, whichever way it is used, is about it.
+func (m Matcher) names() func(value string) bool {
 	if !m.isRegexp() {
-		return m.Value == value
+		return func(value string) bool { return m.Value == value }
 	}
 	re, err := m.compile()
-	return err == nil && re.MatchString(value)
+	if err != nil { // ParseMatcher refuses it
+		return func(string) bool { return false }
+	}
+	return re.MatchString
 }
 
 // knownMethods are those of the HTTP standards, and what stands for others.
@@ -108,12 +116,9 @@ func (v *validator) where(path string, where map[string]string, m Metric) {
 // label checks that a metric has a label, and reports whether.
 func (v *validator) label(path, label string, m Metric) bool {
 	labels := m.labels()
-	for _, l := range labels {
-		if l == label {
-			return true
-		}
-	}
 	switch {
+	case slices.Contains(labels, label):
+		return true
 	case len(labels) == 0:
 		v.add(path, "%s has no labels", m.Key)
 	default:
@@ -125,6 +130,13 @@ func (v *validator) label(path, label string, m Metric) bool {
 // matcher checks one filter. One that no value can ever meet would keep an
 // alert silent for ever.
 func (v *validator) matcher(path, label, text string, m Metric) {
+	switch {
+	case len(text) > maxText: // has an error already
+		return
+	case len(text) > maxFilter:
+		v.add(path, "is too long, %d of at most %d bytes", len(text), maxFilter)
+		return
+	}
 	match, err := ParseMatcher(text)
 	if err != nil {
 		v.check(path, err)
@@ -134,10 +146,8 @@ func (v *validator) matcher(path, label, text string, m Metric) {
 	if known == nil {
 		return
 	}
-	for _, value := range known {
-		if match.names(value) {
-			return
-		}
+	if slices.ContainsFunc(known, match.names()) {
+		return
 	}
 	switch {
 	case match.isRegexp():

@@ -33,7 +33,7 @@ func TestParseMatcher(t *testing.T) {
 func TestMatcherIsAnchored(t *testing.T) {
 	m, _ := ParseMatcher("=~web|movil")
 	for value, want := range map[string]bool{"web": true, "movil": true, "web2": false, "xmovil": false} {
-		if m.names(value) != want {
+		if m.names()(value) != want {
 			t.Errorf("%v about %q: want %v", m, value, want)
 		}
 	}

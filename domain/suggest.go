@@ -78,7 +78,12 @@ func list(names []string) string {
 }
 
 // separated folds a name and gives all its separators the same form.
-func separated(name string) string { return strings.Trim(squeeze(fold(name)), "_") }
+func separated(name string) string {
+	if eventName.MatchString(name) { // most are, and folding is slow
+		return name
+	}
+	return strings.Trim(squeeze(fold(name)), "_")
+}
 
 // hasPart reports whether part stands in name between separators.
 func hasPart(name, part string) bool {

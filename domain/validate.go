@@ -58,7 +58,7 @@ type validator struct {
 }
 
 func (v *validator) add(path, format string, args ...any) {
-	v.errs = append(v.errs, &Error{Path: path, Message: fmt.Sprintf(format, args...)})
+	v.errs = append(v.errs, &Error{Path: path, Message: brief(fmt.Sprintf(format, args...))})
 }
 
 // check adds an error if there is one.

@@ -74,7 +74,20 @@ func TestValidate(t *testing.T) {
 		"below beyond":   {over(Threshold{Name: "a", Metric: "response_duration", Below: quantity(11)}), "can never be seen"},
 		"requests p95":   {over(Threshold{Name: "a", Metric: "requests", Stat: StatP95, Above: quantity(1)}), "p95 is none of requests, which is a counter: write rate, increase, ratio"},
 		"quantile rate":  {over(Threshold{Name: "a", Metric: "response_duration", Stat: StatRate, Above: quantity(100)}), ""},
-		"cpu negative":   {over(Threshold{Name: "a", Metric: "cpu_usage", Above: quantity(-1)}), "value of cpu_usage is between 0 and 100, never -1"},
+		"cpu negative":   {over(Threshold{Name: "a", Metric: "cpu_usage", Above: quantity(-1)}), "value of cpu_usage is never below 0"},
+		"cpu 101":        {over(Threshold{Name: "a", Metric: "cpu_usage", Below: quantity(101)}), "value of cpu_usage is never above 100"},
+		"p50 of refunds": {func(d *Domain) {
+			d.Events = []Event{{Name: "saldo", Kind: KindHistogram, Buckets: []float64{-10, 0, 10}}}
+			over(Threshold{Name: "a", Event: "saldo", Stat: StatP50, Below: quantity(-5)})(d)
+		}, ""},
+		"p50 below all": {func(d *Domain) {
+			d.Events = []Event{{Name: "saldo", Kind: KindHistogram, Buckets: []float64{-10, 0, 10}}}
+			over(Threshold{Name: "a", Event: "saldo", Stat: StatP50, Below: quantity(-11)})(d)
+		}, "p50 of saldo is never below -10"},
+		"mean of refunds": {func(d *Domain) {
+			d.Events = []Event{{Name: "saldo", Kind: KindHistogram}}
+			over(Threshold{Name: "a", Event: "saldo", Stat: StatMean, Below: quantity(-5)})(d)
+		}, ""},
 		"nearest event": {func(d *Domain) {
 			d.Events = []Event{{Name: "ventas"}}
 			over(Threshold{Name: "a", Metric: "venta", Above: quantity(1)})(d)
