@@ -62,12 +62,13 @@ func (l *loader) decode(n *yaml.Node, v reflect.Value, path string, depth int) {
 	case reflect.Int:
 		l.scalar(n, v, path, "a whole number", func(text string) (any, error) {
 			i, err := strconv.Atoi(text)
-			return i, describe(err, "%q is no whole number", text)
+			if err != nil {
+				return nil, fmt.Errorf("%q is no whole number", text)
+			}
+			return i, nil
 		})
 	case reflect.Float64:
-		l.scalar(n, v, path, "a number", func(text string) (any, error) {
-			return finite(text)
-		})
+		l.scalar(n, v, path, "a number", func(text string) (any, error) { return finite(text) })
 	case reflect.Pointer:
 		if n.Tag == "!!null" && v.Type().Elem().Kind() != reflect.Struct {
 			return // "above:" is no threshold; "log:" is a receiver
@@ -91,13 +92,6 @@ func target(n *yaml.Node) *yaml.Node {
 		n = n.Alias
 	}
 	return n
-}
-
-func describe(err error, format string, args ...any) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf(format, args...)
 }
 
 // finite reads a number that is one.

@@ -36,7 +36,7 @@ func Load(path string) (Domain, error) {
 	if err != nil {
 		return Domain{}, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // nothing was written
 	// One byte more than allowed, so that Parse sees that it is too long.
 	data, err := io.ReadAll(io.LimitReader(f, MaxFileSize+1))
 	if err != nil {
