@@ -1,0 +1,536 @@
+package continuous
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"os"
+	"runtime/debug"
+	"runtime/pprof"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	maxQueueBytes = 4 << 20
+	maxQueueCount = 256
+
+	tryTimeout   = 10 * time.Second
+	firstPause   = time.Second
+	longestPause = time.Minute
+	deniedPause  = 5 * time.Minute // of a server that refuses our credentials
+	maxTries     = 8               // of one profile that the server answers with an error
+
+	maxErrorBody = 4 << 10
+	maxErrorText = 200 // of it, in a log line
+)
+
+// uploader sends captures to Pyroscope, in order, from a bounded queue. It is
+// safe for concurrent use.
+type uploader struct {
+	endpoint               string // URL of /ingest, without credentials
+	host                   string // all of the address that a log may show
+	user, password, tenant string
+	name                   string // the service and its tags, as Pyroscope writes them
+	client                 *http.Client
+	log                    *sparseLog
+	first                  time.Duration // pause after a first failure
+
+	ctx    context.Context // of the tries; ends when Stop's time is over
+	cancel context.CancelFunc
+	wake   chan struct{} // something is in the queue
+	drain  chan struct{} // closed by stop
+	done   chan struct{} // closed when run has ended
+
+	uploaded, failed, dropped atomic.Uint64
+
+	mu      sync.Mutex
+	queue   []*job // oldest first; the one being sent is not in it
+	bytes   int    // of the queue and the one being sent
+	count   int
+	lastErr error
+}
+
+// job is one capture on its way.
+type job struct {
+	capture
+	cleaned bool
+	tries   int
+}
+
+// newUploader returns nil without a server, and an error for an address of the
+// configuration that cannot work.
+func newUploader(cfg Config, log *sparseLog) (*uploader, error) {
+	env := func(value, name string) string {
+		if value != "" {
+			return value
+		}
+		return os.Getenv(name)
+	}
+	address := env(cfg.ServerAddress, "PYROSCOPE_SERVER_ADDRESS")
+	if address == "" {
+		return nil, nil
+	}
+	u, err := parseAddress(address)
+	if err != nil && cfg.ServerAddress == "" {
+		log.warn("PYROSCOPE_SERVER_ADDRESS cannot be used: profiles stay in the process", "error", err)
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	up := &uploader{
+		host:     u.Host,
+		user:     env(cfg.BasicAuthUser, "PYROSCOPE_BASIC_AUTH_USER"),
+		password: env(cfg.BasicAuthPassword, "PYROSCOPE_BASIC_AUTH_PASSWORD"),
+		tenant:   env(cfg.TenantID, "PYROSCOPE_TENANT_ID"),
+		name:     appName(cfg.Service, cfg.Tags),
+		client: &http.Client{
+			Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConns: 1, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: tryTimeout},
+			// A redirect would carry the credentials somewhere else.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		log:   log,
+		first: firstPause,
+		wake:  make(chan struct{}, 1),
+		drain: make(chan struct{}),
+		done:  make(chan struct{}),
+	}
+	if up.user == "" && u.User != nil {
+		up.user = u.User.Username()
+		up.password, _ = u.User.Password()
+	}
+	u.User = nil
+	up.endpoint = u.JoinPath("ingest").String()
+	up.ctx, up.cancel = context.WithCancel(context.Background())
+	return up, nil
+}
+
+// parseAddress reads Pyroscope's URL. Its errors never show credentials.
+func parseAddress(address string) (*url.URL, error) {
+	u, err := url.Parse(address)
+	shown := address
+	if at := strings.LastIndexByte(shown, '@'); at >= 0 {
+		scheme, _, found := strings.Cut(shown, "://")
+		if !found || len(scheme) > at {
+			scheme = "http"
+		}
+		shown = scheme + "://...@" + shown[at+1:]
+	}
+	switch {
+	case !strings.Contains(address, "://"):
+		return nil, fmt.Errorf("address %q: write it with its scheme: http://%s", shown, strings.TrimPrefix(shown, "http://"))
+	case err != nil:
+		return nil, fmt.Errorf("address %q is not a URL: write it like http://localhost:4040", shown)
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, fmt.Errorf("address %q: scheme %q is not known: write http or https", shown, u.Scheme)
+	case u.Hostname() == "":
+		return nil, fmt.Errorf("address %q has no host: write it like http://localhost:4040", shown)
+	}
+	u.RawQuery, u.Fragment = "", ""
+	return u, nil
+}
+
+// add queues a capture. It never waits: beyond the bounds the oldest ones are
+// dropped, and counted.
+func (up *uploader) add(c capture) {
+	up.mu.Lock()
+	defer up.mu.Unlock()
+	if len(c.data) > maxQueueBytes {
+		up.dropped.Add(1)
+		return
+	}
+	up.queue = append(up.queue, &job{capture: c})
+	up.bytes += len(c.data)
+	up.count++
+	up.bound()
+	select {
+	case up.wake <- struct{}{}:
+	default:
+	}
+}
+
+// bound drops the oldest beyond the bounds. The caller holds the lock.
+func (up *uploader) bound() {
+	for len(up.queue) > 0 && (up.bytes > maxQueueBytes || up.count > maxQueueCount) {
+		up.forget(up.queue[0])
+		up.queue[0] = nil
+		up.queue = up.queue[1:]
+		up.dropped.Add(1)
+	}
+}
+
+// forget takes a job out of the sums. The caller holds the lock.
+func (up *uploader) forget(j *job) {
+	up.bytes -= len(j.data)
+	up.count--
+}
+
+// next takes the oldest job, nil if there is none.
+func (up *uploader) next() *job {
+	up.mu.Lock()
+	defer up.mu.Unlock()
+	if len(up.queue) == 0 {
+		up.queue = nil // gives the array back
+		return nil
+	}
+	j := up.queue[0]
+	up.queue[0] = nil
+	up.queue = up.queue[1:]
+	return j
+}
+
+// finish ends a job that next gave out.
+func (up *uploader) finish(j *job) {
+	up.mu.Lock()
+	defer up.mu.Unlock()
+	up.forget(j)
+}
+
+// putBack lets a job be tried again before all others.
+func (up *uploader) putBack(j *job) {
+	up.mu.Lock()
+	defer up.mu.Unlock()
+	up.queue = append([]*job{j}, up.queue...)
+	up.bound()
+}
+
+// run sends until stop. A server that fails is tried again, with pauses that
+// grow.
+func (up *uploader) run() {
+	defer close(up.done)
+	// A goroutine inherits the labels of the one that started it.
+	pprof.SetGoroutineLabels(context.Background())
+	pause := time.Duration(0)
+	failures := 0 // in a row
+	for {
+		draining := up.draining()
+		if draining && failures >= 2 { // nobody answers: do not use up the time of the service's end
+			return
+		}
+		if pause > 0 && !up.sleep(pause) && failures > 1 {
+			failures = 1 // stop came in a pause: one more try
+		}
+		j := up.next()
+		if j == nil {
+			if draining {
+				return
+			}
+			select {
+			case <-up.wake:
+			case <-up.drain:
+			}
+			continue
+		}
+		result := up.send(j)
+		switch {
+		case result.err == nil:
+			up.uploaded.Add(1)
+			up.finish(j)
+			pause, failures = 0, 0
+			continue
+		case up.ctx.Err() != nil:
+			up.putBack(j)
+			return
+		}
+		up.failed.Add(1)
+		up.remember(result.err)
+		j.tries++
+		if result.final || result.answered && j.tries >= maxTries {
+			up.dropped.Add(1)
+			up.finish(j)
+			up.log.warn("Pyroscope refused a profile; it is dropped", "server", up.host, "error", result.err)
+			pause, failures = 0, 0
+			continue
+		}
+		up.putBack(j)
+		up.log.warn("profiles cannot be uploaded; they are tried again", "server", up.host, "error", result.err)
+		failures++
+		pause = up.backoff(failures, result.pause)
+	}
+}
+
+// backoff doubles with each failure, and jitters so that many processes do not
+// come back at once. A pause that the answer asks for stands.
+func (up *uploader) backoff(failures int, asked time.Duration) time.Duration {
+	if asked > 0 {
+		return asked
+	}
+	pause := min(up.first<<min(failures-1, 10), longestPause)
+	return pause/2 + rand.N(pause)
+}
+
+// sleep waits for d. It returns false at once when stop comes.
+func (up *uploader) sleep(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-up.drain:
+		return false
+	}
+}
+
+func (up *uploader) draining() bool {
+	select {
+	case <-up.drain:
+		return true
+	default:
+		return false
+	}
+}
+
+func (up *uploader) remember(err error) {
+	up.mu.Lock()
+	defer up.mu.Unlock()
+	up.lastErr = err
+}
+
+// stop sends what is queued until ctx is done, and ends run. It is called once.
+func (up *uploader) stop(ctx context.Context) error {
+	close(up.drain)
+	select {
+	case <-up.done:
+	case <-ctx.Done():
+		up.cancel()
+		<-up.done
+	}
+	up.cancel()
+	up.client.CloseIdleConnections()
+	up.mu.Lock()
+	defer up.mu.Unlock()
+	left := len(up.queue)
+	up.dropped.Add(uint64(left))
+	up.queue, up.bytes, up.count = nil, 0, 0
+	if left == 0 {
+		return nil
+	}
+	err := up.lastErr
+	if err == nil {
+		err = context.Cause(ctx)
+	}
+	if err == nil {
+		err = errors.New("the uploader ended early")
+	}
+	return fmt.Errorf("%d profiles were not uploaded to %s: %w", left, up.host, err)
+}
+
+// outcome is what came of one try.
+type outcome struct {
+	err      error
+	answered bool          // by a server, whatever it said
+	final    bool          // trying again makes no sense
+	pause    time.Duration // asked for; 0 leaves it to backoff
+}
+
+// send tries once.
+func (up *uploader) send(j *job) (o outcome) {
+	defer func() {
+		if r := recover(); r != nil {
+			up.log.warn("an upload panicked", "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+			o = outcome{err: fmt.Errorf("upload panicked: %v", r), answered: true, final: true}
+		}
+	}()
+	if !j.cleaned {
+		if err := up.clean(j); err != nil {
+			return outcome{err: err, final: true}
+		}
+	}
+	ctx, cancel := context.WithTimeoutCause(up.ctx, tryTimeout, fmt.Errorf("no answer within %v", tryTimeout))
+	defer cancel()
+	request, err := up.request(ctx, j)
+	if err != nil {
+		return outcome{err: err, final: true}
+	}
+	response, err := up.client.Do(request)
+	if err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			return outcome{err: cause}
+		}
+		if e := (*url.Error)(nil); errors.As(err, &e) {
+			err = e.Err // without the address
+		}
+		return outcome{err: err}
+	}
+	// A connection whose answer is not read to its end is closed, not kept:
+	// what is cheap for an error, and a good answer is empty.
+	defer response.Body.Close()
+	body, _ := io.ReadAll(io.LimitReader(response.Body, maxErrorBody))
+	return up.judge(response, body)
+}
+
+// judge says what an answer means.
+func (up *uploader) judge(response *http.Response, body []byte) outcome {
+	status := response.StatusCode
+	if status >= 200 && status < 300 {
+		return outcome{answered: true}
+	}
+	o := outcome{answered: true, err: fmt.Errorf("%s: %s", response.Status, up.quote(body))}
+	switch {
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		o.pause = deniedPause
+		o.answered = false // the profile is not to blame: keep it until somebody mends the credentials
+		o.err = fmt.Errorf("%w: check BasicAuthUser, BasicAuthPassword and TenantID", o.err)
+	case status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable:
+		if s, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil && s > 0 {
+			o.pause = min(time.Duration(min(s, 3600))*time.Second, deniedPause)
+		}
+	case status >= 500 || status == http.StatusRequestTimeout:
+	case status >= 300 && status < 400:
+		o.final = true
+		o.err = fmt.Errorf("%s: redirects are not followed: write the address that it leads to", response.Status)
+	default:
+		o.final = true
+	}
+	return o
+}
+
+// quote is the beginning of a body, fit for one line of a log, without the
+// credentials that a server may echo.
+func (up *uploader) quote(body []byte) string {
+	text := strings.ToValidUTF8(string(body), "?")
+	for _, secret := range []string{up.password, up.basic()} {
+		if secret != "" {
+			text = strings.ReplaceAll(text, secret, "...")
+		}
+	}
+	if len(text) > maxErrorText {
+		text = strings.ToValidUTF8(text[:maxErrorText], "") + "..."
+	}
+	return strconv.Quote(strings.TrimSpace(text))
+}
+
+func (up *uploader) basic() string {
+	if up.user == "" {
+		return ""
+	}
+	r := http.Request{Header: http.Header{}}
+	r.SetBasicAuth(up.user, up.password)
+	return strings.TrimPrefix(r.Header.Get("Authorization"), "Basic ")
+}
+
+// sampleType tells Pyroscope how to show a sample type.
+type sampleType struct {
+	Units       string `json:"units,omitempty"`
+	Aggregation string `json:"aggregation,omitempty"`
+	DisplayName string `json:"display-name,omitempty"`
+	Sampled     bool   `json:"sampled,omitempty"`
+}
+
+// sampleTypes by kind. The display names decide which of Pyroscope's profile
+// types a profile becomes.
+var sampleTypes = map[kind]map[string]sampleType{
+	kindCPU: {
+		"samples": {Units: "samples", DisplayName: "samples"},
+		"cpu":     {Units: "nanoseconds", DisplayName: "cpu", Sampled: true},
+	},
+	kindHeap: {
+		"alloc_objects": {Units: "objects"},
+		"alloc_space":   {Units: "bytes"},
+		"inuse_objects": {Units: "objects", Aggregation: "average"},
+		"inuse_space":   {Units: "bytes", Aggregation: "average"},
+	},
+	kindGoroutine: {
+		"goroutine": {Units: "goroutines", Aggregation: "average", DisplayName: "goroutines"},
+	},
+	kindMutex: {
+		"contentions": {Units: "lock_samples", DisplayName: "mutex_count"},
+		"delay":       {Units: "lock_nanoseconds", DisplayName: "mutex_duration"},
+	},
+	kindBlock: {
+		"contentions": {Units: "lock_samples", DisplayName: "block_count"},
+		"delay":       {Units: "lock_nanoseconds", DisplayName: "block_duration"},
+	},
+}
+
+// request writes the form that Pyroscope's /ingest reads.
+func (up *uploader) request(ctx context.Context, j *job) (*http.Request, error) {
+	types, err := json.Marshal(sampleTypes[j.kind])
+	if err != nil {
+		return nil, err
+	}
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	for _, part := range []struct {
+		field, file string
+		data        []byte
+	}{
+		{"profile", "profile.pprof", j.data},
+		{"sample_type_config", "sample_type_config.json", types},
+	} {
+		w, err := form.CreateFormFile(part.field, part.file)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := w.Write(part.data); err != nil {
+			return nil, err
+		}
+	}
+	if err := form.Close(); err != nil {
+		return nil, err
+	}
+	query := url.Values{
+		"name":       {up.name},
+		"from":       {strconv.FormatInt(j.from.UnixNano(), 10)},
+		"until":      {strconv.FormatInt(j.to.UnixNano(), 10)},
+		"spyName":    {"gospy"},
+		"sampleRate": {"100"},
+	}
+	if j.kind == kindGoroutine {
+		query.Set("units", "goroutines")
+		query.Set("aggregationType", "average")
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, up.endpoint+"?"+query.Encode(), &body)
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Content-Type", form.FormDataContentType())
+	request.Header.Set("User-Agent", "latido")
+	if up.user != "" {
+		request.SetBasicAuth(up.user, up.password)
+	}
+	if up.tenant != "" {
+		request.Header.Set("X-Scope-OrgID", up.tenant)
+	}
+	return request, nil
+}
+
+// sparseLog writes at most one line a minute, and says how many it left out.
+// It is safe for concurrent use.
+type sparseLog struct {
+	log *slog.Logger
+
+	mu      sync.Mutex
+	last    time.Time
+	skipped int
+}
+
+const logPause = time.Minute
+
+func (l *sparseLog) warn(text string, args ...any) {
+	l.mu.Lock()
+	if !l.last.IsZero() && time.Since(l.last) < logPause {
+		l.skipped++
+		l.mu.Unlock()
+		return
+	}
+	skipped := l.skipped
+	l.last, l.skipped = time.Now(), 0
+	l.mu.Unlock()
+	if skipped > 0 {
+		args = append(args, "not_logged", skipped)
+	}
+	l.log.Warn(text, args...)
+}

@@ -1,0 +1,144 @@
+package continuous
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/google/pprof/profile"
+)
+
+// maxLabelValue is half of what Pyroscope takes by default.
+const maxLabelValue = 1024
+
+// appName is the name of an upload: service{tag=value,...}.
+func appName(service string, tags map[string]string) string {
+	name := strings.Map(func(r rune) rune {
+		if r == '-' || r == '.' || nameRune(r) {
+			return r
+		}
+		return '_'
+	}, service)
+	if name == "" {
+		name = "unknown_service"
+	}
+	cleaned := map[string]string{}
+	for _, tag := range slices.Sorted(maps.Keys(tags)) {
+		key := labelName(tag)
+		value := strings.Map(func(r rune) rune {
+			switch {
+			case r == ',' || r == '}': // they end a value, and cannot be escaped
+				return '_'
+			case r < ' ':
+				return ' '
+			}
+			return r
+		}, labelValue(tags[tag]))
+		if _, taken := cleaned[key]; taken || value == "" || reserved(key) {
+			continue
+		}
+		cleaned[key] = value
+	}
+	pairs := make([]string, 0, len(cleaned))
+	for _, key := range slices.Sorted(maps.Keys(cleaned)) {
+		pairs = append(pairs, key+"="+cleaned[key])
+	}
+	return name + "{" + strings.Join(pairs, ",") + "}"
+}
+
+// reserved names are Pyroscope's own. A second service_name makes it refuse the
+// upload.
+func reserved(name string) bool {
+	return name == "service_name" || name == "pyroscope_spy" || strings.HasPrefix(name, "__")
+}
+
+func nameRune(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_'
+}
+
+// labelName is a name as Pyroscope takes it: [a-zA-Z_][a-zA-Z0-9_]*.
+func labelName(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if nameRune(r) {
+			return r
+		}
+		return '_'
+	}, name)
+	if name == "" || name[0] >= '0' && name[0] <= '9' {
+		name = "_" + name
+	}
+	return name
+}
+
+func labelValue(value string) string {
+	value = strings.ToValidUTF8(value, "?")
+	if len(value) > maxLabelValue {
+		value = strings.ToValidUTF8(value[:maxLabelValue], "")
+	}
+	return value
+}
+
+// clean renames labels that Pyroscope would refuse the whole profile for: it is
+// the service's code that chooses them. Nothing is encoded again without need.
+func (up *uploader) clean(j *job) error {
+	j.cleaned = true
+	if j.kind != kindCPU && j.kind != kindGoroutine {
+		return nil // they carry no labels
+	}
+	p, err := profile.ParseData(j.data)
+	if err != nil {
+		return fmt.Errorf("profile: %w", err)
+	}
+	changed := false
+	for _, s := range p.Sample {
+		changed = cleanLabels(s) || changed
+	}
+	if !changed {
+		return nil
+	}
+	var buf bytes.Buffer
+	if err := p.Write(&buf); err != nil {
+		return fmt.Errorf("profile: %w", err)
+	}
+	up.mu.Lock()
+	defer up.mu.Unlock()
+	up.bytes += buf.Len() - len(j.data)
+	j.data = bytes.Clone(buf.Bytes())
+	return nil
+}
+
+// cleanLabels reports whether it changed anything.
+func cleanLabels(s *profile.Sample) bool {
+	good := func(name string, values []string) bool {
+		return labelName(name) == name && !reserved(name) &&
+			len(values) == 1 && len(values[0]) <= maxLabelValue && utf8.ValidString(values[0])
+	}
+	all := true
+	for name, values := range s.Label {
+		all = all && good(name, values)
+	}
+	if all {
+		return false
+	}
+	labels := make(map[string][]string, len(s.Label))
+	for name, values := range s.Label { // good ones first: they keep their names
+		if good(name, values) {
+			labels[name] = values
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Label)) {
+		key := labelName(name)
+		if reserved(key) {
+			key = "label_" + strings.TrimLeft(key, "_")
+		}
+		if _, taken := labels[key]; taken || len(s.Label[name]) == 0 {
+			continue
+		}
+		labels[key] = []string{labelValue(s.Label[name][0])}
+	}
+	s.Label = labels
+	return true
+}

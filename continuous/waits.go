@@ -1,0 +1,119 @@
+package continuous
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"runtime"
+	"runtime/pprof"
+	"slices"
+	"time"
+
+	"github.com/google/pprof/profile"
+)
+
+const (
+	maxWaitStacks = 2000 // distinct ones in a window
+
+	// A look costs one record for each goroutine, labelled or not.
+	manyGoroutines    = 10_000
+	manyPause         = 30 * time.Second
+	tooManyGoroutines = 100_000 // some 200 bytes each, at once: no looks at all
+
+	lookShare = 100 // a look may cost this part of the time between looks: 1 %
+)
+
+// waits looks at the goroutines several times in a window, and adds up those
+// that work for an endpoint or a region. A CPU profile shows where a request
+// computes; this shows where it waits. It belongs to one goroutine.
+type waits struct {
+	period time.Duration // between looks, at best
+	pause  time.Duration // until the next look
+
+	rounds int
+	sum    *profile.Profile
+	buf    bytes.Buffer
+	last   []byte // the whole profile of the last look: labelled and not
+}
+
+// look takes one goroutine profile.
+func (w *waits) look() error {
+	start := time.Now()
+	defer func() { w.pause = lookPause(w.period, time.Since(start), runtime.NumGoroutine()) }()
+	if runtime.NumGoroutine() > tooManyGoroutines {
+		return nil
+	}
+	w.buf.Reset()
+	if err := pprof.Lookup("goroutine").WriteTo(&w.buf, 0); err != nil {
+		return fmt.Errorf("goroutine profile: %w", err)
+	}
+	w.last = append(w.last[:0], w.buf.Bytes()...)
+	seen, err := profile.ParseData(w.last)
+	if err != nil {
+		return fmt.Errorf("goroutine profile: %w", err)
+	}
+	onlyLabelled(seen)
+	both := []*profile.Profile{seen}
+	if w.sum != nil {
+		both = append(both, w.sum)
+	}
+	sum, err := profile.Merge(both)
+	if err != nil {
+		return fmt.Errorf("goroutine profile: %w", err)
+	}
+	heaviestSamples(sum, maxWaitStacks)
+	w.sum = sum
+	w.rounds++
+	return nil
+}
+
+// lookPause is the time until the next look, for what the last one cost.
+func lookPause(period, cost time.Duration, goroutines int) time.Duration {
+	pause := max(period, lookShare*cost)
+	if goroutines > manyGoroutines {
+		pause = max(pause, manyPause)
+	}
+	return pause
+}
+
+// take returns the window's sum, and begins a new one. Its value is how often
+// such a goroutine was seen; the comment `rounds=N` says in how many looks, so
+// that value/N is how many there were at a time. It returns nil without a look.
+// whole is the profile of the last look.
+func (w *waits) take(from, to time.Time) (sum *profile.Profile, whole []byte) {
+	if w.rounds == 0 {
+		return nil, nil
+	}
+	sum, whole = w.sum, w.last
+	sum.TimeNanos, sum.DurationNanos = from.UnixNano(), int64(to.Sub(from))
+	sum.Comments = []string{fmt.Sprintf("rounds=%d", w.rounds)}
+	w.sum, w.last, w.rounds = nil, nil, 0
+	return sum, whole
+}
+
+// onlyLabelled drops the goroutines that work for no endpoint and no region,
+// and every label that tells requests apart: a span's id would make a stack of
+// its own out of each.
+func onlyLabelled(p *profile.Profile) {
+	p.Sample = slices.DeleteFunc(p.Sample, func(s *profile.Sample) bool {
+		return label(s, LabelEndpoint) == "" && label(s, LabelRegion) == ""
+	})
+	for _, s := range p.Sample {
+		kept := make(map[string][]string, 3)
+		for _, name := range []string{LabelEndpoint, LabelMethod, LabelRegion} {
+			if v := s.Label[name]; len(v) > 0 {
+				kept[name] = v
+			}
+		}
+		s.Label, s.NumLabel, s.NumUnit = kept, nil, nil
+	}
+}
+
+// heaviestSamples keeps the samples with the largest values.
+func heaviestSamples(p *profile.Profile, n int) {
+	if len(p.Sample) <= n {
+		return
+	}
+	slices.SortStableFunc(p.Sample, func(a, b *profile.Sample) int { return cmp.Compare(b.Value[0], a.Value[0]) })
+	p.Sample = p.Sample[:n]
+}
