@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/otlptranslator"
@@ -73,7 +74,7 @@ func (t *Telemetry) startMeters(otlp sdkmetric.Reader) error {
 	provider := sdkmetric.NewMeterProvider(options...)
 	t.stopMeters = provider.Shutdown
 	t.meters = guardedProvider{provider, t.self}
-	if err := goruntime.Start(goruntime.WithMeterProvider(t.meters)); err != nil {
+	if err := goruntime.Start(goruntime.WithMeterProvider(t.meters), goruntime.WithMinimumReadMemStatsInterval(hostTTL)); err != nil {
 		return fmt.Errorf("go runtime metrics: %w", err)
 	}
 	return nil
@@ -93,6 +94,7 @@ type prefixedProducer struct {
 
 func (p prefixedProducer) Produce(ctx context.Context) ([]metricdata.ScopeMetrics, error) {
 	scopes, err := p.Producer.Produce(ctx)
+	now := time.Now()
 	for _, scope := range scopes {
 		for i := range scope.Metrics {
 			m := &scope.Metrics[i]
@@ -100,6 +102,10 @@ func (p prefixedProducer) Produce(ctx context.Context) ([]metricdata.ScopeMetric
 			if h, ok := m.Data.(metricdata.Histogram[float64]); ok {
 				for j := range h.DataPoints {
 					fold(&h.DataPoints[j], schedulerBuckets)
+					// The producer says when it last looked. One point that is older
+					// than the others makes Prometheus' OTLP receiver refuse an
+					// export: its target_info goes back to the oldest.
+					h.DataPoints[j].Time = now
 				}
 			}
 		}
