@@ -1,0 +1,368 @@
+package latidoecho
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"runtime/pprof"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/labstack/echo/v5"
+	"github.com/labstack/echo/v5/middleware"
+	"go.uber.org/goleak"
+
+	"github.com/latido-dev/latido/continuous"
+	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/telemetry"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// start makes a Telemetry without a listener, and an Echo that it measures.
+func start(t testing.TB, cfg telemetry.Config) (*telemetry.Telemetry, *echo.Echo) {
+	t.Helper()
+	cfg.Domain = domain.Domain{Prefix: "prueba", Entity: "cosa", Errors: []string{"roto"}}
+	cfg.KeepGlobals = true
+	cfg.Admin.Disabled = true
+	tel, err := telemetry.Init(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := tel.Shutdown(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	e := echo.New()
+	e.Use(Middleware(tel))
+	return tel, e
+}
+
+// quiet is a Config for tests that are not about profiles.
+func quiet() telemetry.Config {
+	return telemetry.Config{Profiling: continuous.Config{Disabled: true}}
+}
+
+// counted are the series of a family that are not 0, sorted.
+func counted(t testing.TB, tel *telemetry.Telemetry, family string) []string {
+	t.Helper()
+	w := httptest.NewRecorder()
+	tel.AdminHandler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	var series []string
+	for line := range strings.Lines(w.Body.String()) {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, family+"{") && !strings.HasSuffix(line, " 0") {
+			series = append(series, strings.TrimPrefix(line, family))
+		}
+	}
+	slices.Sort(series)
+	return series
+}
+
+func check(t testing.TB, got []string, want ...string) {
+	t.Helper()
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("counted\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
+	}
+}
+
+func do(e http.Handler, method, path string) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	e.ServeHTTP(w, httptest.NewRequest(method, path, nil))
+	return w
+}
+
+func TestEndpoint(t *testing.T) {
+	for pattern, want := range map[string]string{
+		"":                                    "unmatched",
+		"/":                                   "/",
+		"/pedidos":                            "/pedidos",
+		"/pedidos/:id":                        "/pedidos/{id}",
+		"/pedidos/:id/lineas/:linea":          "/pedidos/{id}/lineas/{linea}",
+		`/pedidos/:id\:cancelar`:              "/pedidos/{id}:cancelar",
+		`/v1/pedidos\:todos`:                  "/v1/pedidos:todos",
+		"/static/*":                           "/static/{path...}",
+		"/static*":                            "/static{path...}",
+		"/tiendas/:tienda/fotos-:foto.jpg/ya": "/tiendas/{tienda}/fotos-{foto.jpg}/ya",
+		`/a\b`:                                `/a\b`,
+	} {
+		if got := endpoint(pattern); got != want {
+			t.Errorf("%s is %s, want %s", pattern, got, want)
+		}
+	}
+}
+
+func TestRoutes(t *testing.T) {
+	tel, e := start(t, quiet())
+	ok := func(c *echo.Context) error { return c.NoContent(http.StatusNoContent) }
+	e.GET("/pedidos/:id", ok)
+	e.GET("/static/*", ok)
+	e.HEAD("/pedidos", ok)
+	group := e.Group("/admin", func(next echo.HandlerFunc) echo.HandlerFunc { return next })
+	group.GET("/todo", ok) // echo adds a RouteNotFound for the rest of the group
+
+	do(e, "GET", "/pedidos/1")
+	do(e, "GET", "/pedidos/2")
+	do(e, "DELETE", "/pedidos/3") // 405
+	do(e, "OPTIONS", "/pedidos/3")
+	do(e, "GET", "/static/a/b.css")
+	do(e, "HEAD", "/pedidos")
+	do(e, "GET", "/admin/todo")
+	do(e, "GET", "/admin/nada") // 404 in the group
+	do(e, "GET", "/nada")
+	do(e, "GET", "/nada/mas")
+	do(e, "BREW", "/nada")
+
+	check(t, counted(t, tel, "prueba_requests_total"),
+		`{endpoint="/pedidos/{id}",method="GET",status="204"} 2`,
+		`{endpoint="/static/{path...}",method="GET",status="204"} 1`,
+		`{endpoint="/pedidos",method="HEAD",status="204"} 1`,
+		`{endpoint="/admin/todo",method="GET",status="204"} 1`,
+		`{endpoint="unmatched",method="DELETE",status="405"} 1`,
+		`{endpoint="unmatched",method="OPTIONS",status="204"} 1`,
+		`{endpoint="unmatched",method="GET",status="404"} 3`,
+		`{endpoint="unmatched",method="_OTHER",status="404"} 1`,
+	)
+}
+
+type brokenError struct{}
+
+func (brokenError) Error() string     { return "broken" }
+func (brokenError) ErrorType() string { return "roto" }
+
+func TestHandlerErrors(t *testing.T) {
+	tel, _ := start(t, quiet())
+	var seen error // by middleware further out
+	outer := func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c *echo.Context) error {
+			seen = next(c)
+			return seen
+		}
+	}
+	e := echo.New()
+	e.Use(outer, Middleware(tel))
+	e.GET("/tetera", func(*echo.Context) error { return echo.NewHTTPError(http.StatusTeapot, "soy una tetera") })
+	e.GET("/roto", func(*echo.Context) error { return fmt.Errorf("pedido: %w", brokenError{}) })
+	e.GET("/tarde", func(c *echo.Context) error { // the answer has begun: its status stands
+		return errors.Join(c.String(http.StatusOK, "ya"), brokenError{})
+	})
+
+	if w := do(e, "GET", "/tetera"); w.Code != http.StatusTeapot || strings.Count(w.Body.String(), "tetera") != 1 {
+		t.Errorf("answer %d %s, want one 418", w.Code, w.Body)
+	}
+	if w := do(e, "GET", "/roto"); w.Code != http.StatusInternalServerError || !errors.Is(seen, brokenError{}) {
+		t.Errorf("answer %d, and middleware further out saw %v; want 500 and the error", w.Code, seen)
+	}
+	if w := do(e, "GET", "/tarde"); w.Code != http.StatusOK || w.Body.String() != "ya" {
+		t.Errorf("answer %d %s, want the one that was sent", w.Code, w.Body)
+	}
+	check(t, counted(t, tel, "prueba_requests_total"),
+		`{endpoint="/tetera",method="GET",status="418"} 1`,
+		`{endpoint="/roto",method="GET",status="500"} 1`,
+		`{endpoint="/tarde",method="GET",status="200"} 1`,
+	)
+	check(t, counted(t, tel, "prueba_api_errors_total"), `{error_type="roto"} 1`)
+}
+
+func TestPanic(t *testing.T) {
+	tel, e := start(t, quiet())
+	e.GET("/panico", func(*echo.Context) error { panic("no") })
+	func() {
+		defer func() {
+			if p := recover(); p != "no" {
+				t.Errorf("the panic arrived as %v, want it as it was", p)
+			}
+		}()
+		do(e, "GET", "/panico")
+	}()
+
+	// With echo's Recover further out, the client gets an answer.
+	outer := echo.New()
+	outer.Use(middleware.Recover(), Middleware(tel))
+	outer.GET("/panico", func(*echo.Context) error { panic("no") })
+	if w := do(outer, "GET", "/panico"); w.Code != http.StatusInternalServerError {
+		t.Errorf("status %d, want 500", w.Code)
+	}
+	check(t, counted(t, tel, "prueba_requests_total"), `{endpoint="/panico",method="GET",status="500"} 2`)
+	check(t, counted(t, tel, "prueba_api_errors_total"), `{error_type="panic"} 2`)
+}
+
+func TestStream(t *testing.T) {
+	tel, e := start(t, quiet())
+	seen := make(chan struct{})
+	e.GET("/eventos", func(c *echo.Context) error {
+		c.Response().Header().Set("Content-Type", "text/event-stream")
+		control := http.NewResponseController(c.Response())
+		if err := control.SetWriteDeadline(time.Now().Add(time.Minute)); err != nil {
+			return err
+		}
+		fmt.Fprint(c.Response(), "data: uno\n\n")
+		if err := control.Flush(); err != nil {
+			return err
+		}
+		<-seen // the client has the first event while the handler runs
+		fmt.Fprint(c.Response(), "data: dos\n\n")
+		c.Response().(http.Flusher).Flush()
+		return nil
+	})
+	server := httptest.NewServer(e)
+	defer server.Close()
+	response, err := server.Client().Get(server.URL + "/eventos")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	lines := bufio.NewReader(response.Body)
+	if line, err := lines.ReadString('\n'); line != "data: uno\n" {
+		t.Fatalf("first line %q, %v", line, err)
+	}
+	close(seen)
+	if rest, err := io.ReadAll(lines); string(rest) != "\ndata: dos\n\n" {
+		t.Errorf("rest %q, %v", rest, err)
+	}
+	server.Close() // waits for the handler
+	check(t, counted(t, tel, "prueba_requests_total"), `{endpoint="/eventos",method="GET",status="200"} 1`)
+}
+
+func TestHijack(t *testing.T) {
+	tel, e := start(t, quiet())
+	e.GET("/ws", func(c *echo.Context) error {
+		conn, _, err := http.NewResponseController(c.Response()).Hijack()
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		_, err = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: eco\r\n\r\nhola")
+		return err
+	})
+	server := httptest.NewServer(e)
+	defer server.Close()
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "GET /ws HTTP/1.1\r\nHost: prueba\r\nConnection: Upgrade\r\nUpgrade: eco\r\n\r\n")
+	if answer, err := io.ReadAll(conn); !strings.HasSuffix(string(answer), "\r\n\r\nhola") {
+		t.Errorf("answer %q, %v", answer, err)
+	}
+	server.Close()
+	// The server does not wait for a connection that it gave away.
+	deadline := time.Now().Add(10 * time.Second)
+	for len(counted(t, tel, "prueba_requests_total")) == 0 && time.Now().Before(deadline) {
+		time.Sleep(time.Millisecond)
+	}
+	check(t, counted(t, tel, "prueba_requests_total"), `{endpoint="/ws",method="GET",status="101"} 1`)
+}
+
+// blindWriter hides the writer below it, as careless middleware does.
+type blindWriter struct{ w http.ResponseWriter }
+
+func (b blindWriter) Header() http.Header         { return b.w.Header() }
+func (b blindWriter) Write(p []byte) (int, error) { return b.w.Write(p) }
+func (b blindWriter) WriteHeader(status int)      { b.w.WriteHeader(status) }
+
+func TestOtherMiddleware(t *testing.T) {
+	tel, _ := start(t, quiet())
+	e := echo.New()
+	e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c *echo.Context) error {
+			outer := c.Response()
+			blind := blindWriter{outer}
+			c.SetResponse(blind)
+			err := next(c)
+			if c.Response() != http.ResponseWriter(blind) {
+				t.Error("the response is not put back")
+			}
+			c.SetResponse(outer)
+			return err
+		}
+	}, Middleware(tel), middleware.Gzip())
+	e.GET("/largo", func(c *echo.Context) error { return c.String(http.StatusAccepted, strings.Repeat("a", 10_000)) })
+	r := httptest.NewRequest("GET", "/largo", nil)
+	r.Header.Set("Accept-Encoding", "gzip")
+	w := httptest.NewRecorder()
+	e.ServeHTTP(w, r)
+	if w.Code != http.StatusAccepted || w.Header().Get("Content-Encoding") != "gzip" {
+		t.Errorf("answer %d %v, want 202 and gzip", w.Code, w.Header())
+	}
+	check(t, counted(t, tel, "prueba_requests_total"), `{endpoint="/largo",method="GET",status="202"} 1`)
+}
+
+// Whoever measures further out and names the route by Pattern agrees.
+func TestNested(t *testing.T) {
+	tel, e := start(t, quiet())
+	e.GET("/pedidos/:id", func(c *echo.Context) error { return c.NoContent(http.StatusNoContent) })
+	measured := tel.Middleware(e)
+	do(measured, "GET", "/pedidos/1")
+	do(measured, "PUT", "/pedidos/1")
+	check(t, counted(t, tel, "prueba_requests_total"),
+		`{endpoint="/pedidos/{id}",method="GET",status="204"} 1`,
+		`{endpoint="unmatched",method="PUT",status="405"} 1`,
+	)
+}
+
+func TestProfileLabels(t *testing.T) {
+	_, e := start(t, telemetry.Config{})
+	labels := map[string]string{}
+	e.GET("/pedidos/:id", func(c *echo.Context) error {
+		pprof.ForLabels(c.Request().Context(), func(key, value string) bool {
+			labels[key] = value
+			return true
+		})
+		return nil
+	})
+	do(e, "GET", "/pedidos/1")
+	if labels[continuous.LabelEndpoint] != "/pedidos/{id}" || labels[continuous.LabelMethod] != "GET" {
+		t.Errorf("labels %v", labels)
+	}
+}
+
+func TestParallel(t *testing.T) {
+	tel, e := start(t, quiet())
+	e.GET("/pedidos/:id", func(c *echo.Context) error { return c.String(http.StatusOK, c.Param("id")) })
+	e.GET("/roto", func(*echo.Context) error { return brokenError{} })
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			for j := range 200 {
+				id := fmt.Sprint(1000*i + j)
+				if w := do(e, "GET", "/pedidos/"+id); w.Body.String() != id {
+					t.Errorf("the answer to %s is %s", id, w.Body)
+				}
+				do(e, "GET", "/roto")
+				do(e, "GET", "/nada/"+id)
+			}
+		})
+	}
+	wg.Wait()
+	check(t, counted(t, tel, "prueba_requests_total"),
+		`{endpoint="/pedidos/{id}",method="GET",status="200"} 1600`,
+		`{endpoint="/roto",method="GET",status="500"} 1600`,
+		`{endpoint="unmatched",method="GET",status="404"} 1600`,
+	)
+}
+
+// A Telemetry that records nothing changes nothing.
+func TestWithoutTelemetry(t *testing.T) {
+	for name, tel := range map[string]*telemetry.Telemetry{"nil": nil, "not started": {}} {
+		t.Run(name, func(t *testing.T) {
+			e := echo.New()
+			e.Use(Middleware(tel))
+			e.GET("/roto", func(*echo.Context) error { return brokenError{} })
+			if w := do(e, "GET", "/roto"); w.Code != http.StatusInternalServerError {
+				t.Errorf("status %d, want 500", w.Code)
+			}
+		})
+	}
+}

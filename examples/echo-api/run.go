@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	_ "embed" // for domain.yaml
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/examples/echo-api/load"
+	"github.com/latido-dev/latido/examples/echo-api/shop"
+	"github.com/latido-dev/latido/telemetry"
+)
+
+//go:embed domain.yaml
+var domainFile []byte
+
+// seeded is how many orders of earlier days the shop starts with.
+const seeded = 1000
+
+// How long the parts may take to stop.
+const (
+	serverGrace    = 5 * time.Second
+	telemetryGrace = 5 * time.Second
+)
+
+// run starts the shop, drives its traffic, and stops it when ctx is done or
+// its time is over. It leaves nothing behind.
+func run(ctx context.Context, o options, out io.Writer) (err error) {
+	d, err := domain.Parse("domain.yaml", domainFile)
+	if err != nil {
+		return err
+	}
+	// First what can fail because of somebody else: the port.
+	listener, err := listen(ctx, o.addr)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+
+	tel, err := telemetry.Init(ctx, telemetry.Config{Domain: d})
+	if err != nil {
+		slog.Error("telemetry is off, and the shop works without it", "error", err)
+	}
+	defer func() {
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), telemetryGrace)
+		defer cancel()
+		err = errors.Join(err, tel.Shutdown(stopping))
+	}()
+
+	store, remove, err := openStore(ctx, o.db, tel)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close(), remove()) }()
+
+	server := &http.Server{
+		Handler:           shop.New(store, tel).Handler(),
+		ConnState:         tel.ConnState,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       time.Minute,
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(listener) }()
+
+	apiURL := "http://" + listener.Addr().String()
+	where(out, o, d, apiURL, tel.AdminURL())
+	if o.started != nil {
+		o.started(apiURL, tel.AdminURL())
+	}
+	started := time.Now()
+	customers := load.New(load.Config{URL: apiURL, Rate: o.rate, Mix: o.mix, Seeded: seeded})
+	working, close := context.WithCancel(ctx)
+	defer close()
+	if o.duration > 0 {
+		working, close = context.WithTimeout(ctx, o.duration)
+		defer close()
+	}
+	gone := make(chan struct{})
+	go func() {
+		defer func() { gone <- struct{}{} }()
+		if o.load {
+			customers.Run(working)
+		}
+	}()
+
+	select {
+	case <-working.Done():
+		fmt.Fprintln(out, "\nstopping: the requests in flight are answered first")
+	case err = <-ended: // the server stopped by itself
+		err = fmt.Errorf("api on %s: %w", apiURL, err)
+	}
+	close()
+	<-gone
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), serverGrace)
+	defer cancel()
+	err = errors.Join(err, server.Shutdown(stopping))
+	summary(out, time.Since(started), customers.Summary(), tel.AdminHandler())
+	return err
+}
+
+// listen takes the API's port, or says how to take another one.
+func listen(ctx context.Context, addr string) (net.Listener, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("%s is taken by another program: stop it, or choose another port, as in -addr 127.0.0.1:8081", addr)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("-addr %s: %w", addr, err)
+	}
+	return l, nil
+}
+
+// openStore opens the orders' database; remove deletes it if it was only for
+// this run.
+func openStore(ctx context.Context, path string, tel *telemetry.Telemetry) (store *shop.Store, remove func() error, err error) {
+	remove = func() error { return nil }
+	if path == "" {
+		dir, err := os.MkdirTemp("", "tienda-")
+		if err != nil {
+			return nil, nil, fmt.Errorf("%w: choose a place for the orders with -db", err)
+		}
+		remove = func() error { return os.RemoveAll(dir) }
+		path = filepath.Join(dir, "tienda.db")
+	}
+	store, err = shop.OpenStore(ctx, path, tel)
+	if err != nil {
+		return nil, nil, errors.Join(err, remove())
+	}
+	if err := store.Seed(ctx, seeded); err != nil {
+		return nil, nil, errors.Join(err, store.Close(), remove())
+	}
+	return store, remove, nil
+}

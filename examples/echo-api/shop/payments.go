@@ -1,0 +1,34 @@
+package shop
+
+import (
+	"math/rand/v2"
+	"net/http"
+
+	"github.com/labstack/echo/v5"
+)
+
+// Gateway stands for the payment gateway, which fails now and then. Its
+// fields are set before it is used.
+type Gateway struct {
+	// FailureRate is the share of questions that fail, from 0 to 1.
+	FailureRate float64
+}
+
+// NewGateway returns a gateway that fails once in ten times.
+func NewGateway() *Gateway { return &Gateway{FailureRate: 0.1} }
+
+// Status asks the gateway how it is.
+func (g *Gateway) Status() (string, error) {
+	if rand.Float64() < g.FailureRate {
+		return "", &Problem{Status: http.StatusBadGateway, Message: "la pasarela de pagos no responde", Kind: "pasarela_no_disponible"}
+	}
+	return "disponible", nil
+}
+
+func (api *API) paymentStatus(c *echo.Context) error {
+	status, err := api.Gateway.Status()
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, map[string]string{"pasarela": status})
+}
