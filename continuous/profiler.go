@@ -28,7 +28,9 @@ type Config struct {
 	// unknown_service. Characters that Pyroscope refuses become underscores.
 	Service string
 	// Tags are on every profile that is uploaded. Characters that Pyroscope
-	// refuses in a name become underscores.
+	// refuses in a name become underscores. A tag named endpoint, method,
+	// region or span_id would hide that label of the samples, and becomes
+	// tag_endpoint and so on.
 	Tags map[string]string
 	// ServerAddress is Pyroscope's URL. Empty means PYROSCOPE_SERVER_ADDRESS;
 	// without either, profiles stay in the process.

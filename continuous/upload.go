@@ -20,6 +20,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode"
 )
 
 const (
@@ -409,7 +410,12 @@ func (up *uploader) quote(body []byte) string {
 	if len(text) > maxErrorText {
 		text = strings.ToValidUTF8(text[:maxErrorText], "") + "..."
 	}
-	return strconv.Quote(strings.TrimSpace(text))
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) { // no second line, no escape codes
+			return ' '
+		}
+		return r
+	}, text))
 }
 
 func (up *uploader) basic() string {

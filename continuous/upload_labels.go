@@ -14,7 +14,9 @@ import (
 // maxLabelValue is half of what Pyroscope takes by default.
 const maxLabelValue = 1024
 
-// appName is the name of an upload: service{tag=value,...}.
+// appName is the name of an upload: service{tag=value,...}. A tag named like a
+// label of samples is renamed: Pyroscope lets the tag hide the label (seen with
+// 1.9), and with region=eu nobody finds the regions of the code.
 func appName(service string, tags map[string]string) string {
 	name := strings.Map(func(r rune) rune {
 		if r == '-' || r == '.' || nameRune(r) {
@@ -28,6 +30,9 @@ func appName(service string, tags map[string]string) string {
 	cleaned := map[string]string{}
 	for _, tag := range slices.Sorted(maps.Keys(tags)) {
 		key := labelName(tag)
+		if slices.Contains([]string{LabelEndpoint, LabelMethod, LabelRegion, LabelSpanID}, key) {
+			key = "tag_" + key
+		}
 		value := strings.Map(func(r rune) rune {
 			switch {
 			case r == ',' || r == '}': // they end a value, and cannot be escaped

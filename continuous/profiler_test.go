@@ -1,0 +1,268 @@
+package continuous
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"runtime"
+	"runtime/pprof"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/pprof/profile"
+)
+
+const testInterval = 200 * time.Millisecond
+
+// waitUntil polls: nothing here has a fixed time.
+func waitUntil(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(15 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited in vain: %s", what)
+		}
+	}
+}
+
+// local starts a profiler without a server.
+func local(t *testing.T, cfg Config) *Profiler {
+	t.Helper()
+	t.Setenv("PYROSCOPE_SERVER_ADDRESS", "")
+	cfg.Interval = testInterval
+	cfg.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
+	p, err := Start(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+func (p *Profiler) captures(k kind) []capture { return p.ring.between(k, time.Time{}, time.Time{}) }
+
+// burn keeps a CPU busy until stopped.
+func burn(t *testing.T) {
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				busy()
+			}
+		}
+	}()
+	t.Cleanup(func() { close(stop); <-done })
+}
+
+var spent float64
+
+//go:noinline
+func busy() {
+	for i := range 100_000 {
+		spent += float64(i) * 1.000001
+	}
+}
+
+// has reports whether any of the captures has the function on a stack.
+func has(t *testing.T, captures []capture, function string) bool {
+	t.Helper()
+	for _, c := range captures {
+		p, err := c.parse()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slices.ContainsFunc(p.Function, func(f *profile.Function) bool { return strings.HasSuffix(f.Name, function) }) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestWindows(t *testing.T) {
+	burn(t)
+	blocked(t, 2, LabelEndpoint, "/slow")
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	previous := runtime.SetMutexProfileFraction(7)
+	defer runtime.SetMutexProfileFraction(previous)
+
+	p := local(t, Config{MutexFraction: 3, BlockRate: 1000})
+	waitUntil(t, "three windows", func() bool { return len(p.captures(kindCPU)) >= 3 })
+	waitUntil(t, "a wait", func() bool { return has(t, p.captures(kindGoroutine), ".waitForSupplier") })
+	runtime.ReadMemStats(&after)
+	if after.NumForcedGC != before.NumForcedGC {
+		t.Errorf("%d garbage collections were forced", after.NumForcedGC-before.NumForcedGC)
+	}
+	if heaps := len(p.captures(kindHeap)); after.NumGC == before.NumGC && heaps > 0 {
+		t.Errorf("%d heap profiles without a garbage collection", heaps)
+	}
+	if !has(t, p.captures(kindCPU), ".busy") {
+		t.Error("the CPU profiles miss what burns")
+	}
+	if runtime.SetMutexProfileFraction(-1) != 3 || len(p.captures(kindMutex)) == 0 || len(p.captures(kindBlock)) == 0 {
+		t.Error("no mutex or block profiles")
+	}
+	runtime.GC()
+	heaps := len(p.captures(kindHeap))
+	waitUntil(t, "a heap profile after a garbage collection", func() bool { return len(p.captures(kindHeap)) > heaps })
+	if s := p.Stats(); s.HeapAge <= 0 || s.HeapAge > time.Minute || s.RingBytes == 0 || s.Gaps != 0 {
+		t.Errorf("stats %+v", s)
+	}
+
+	cpus, heaps := len(p.captures(kindCPU)), len(p.captures(kindHeap))
+	for range 2 {
+		if err := p.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(p.captures(kindCPU)) == cpus || len(p.captures(kindHeap)) == heaps {
+		t.Error("Stop lost the last window")
+	}
+	if f := runtime.SetMutexProfileFraction(-1); f != 7 {
+		t.Errorf("the mutex fraction is %d after Stop, want the previous 7", f)
+	}
+	list := p.captures(kindCPU)
+	for i, c := range list {
+		if !c.to.After(c.from) || i > 0 && c.from.Before(list[i-1].to) {
+			t.Errorf("window %d: from %v to %v", i, c.from, c.to)
+		}
+	}
+}
+
+// A user's CPU profile, begun before ours, lasts as long as the user wants.
+func TestForeignProfileBefore(t *testing.T) {
+	burn(t)
+	var theirs bytes.Buffer
+	if err := pprof.StartCPUProfile(&theirs); err != nil {
+		t.Fatal(err)
+	}
+	p := local(t, Config{})
+	start := time.Now()
+	waitUntil(t, "gaps", func() bool { return p.Stats().Gaps >= 3 })
+	if n := len(p.captures(kindCPU)); n > 0 {
+		t.Errorf("%d CPU profiles beside another one", n)
+	}
+	wanted := time.Since(start)
+	pprof.StopCPUProfile()
+	survived(t, theirs.Bytes(), wanted)
+	waitUntil(t, "a window after theirs", func() bool { return has(t, p.captures(kindCPU), ".busy") })
+}
+
+// A user who finds ours running and stops it, to start another one, has it.
+func TestForeignProfileBetween(t *testing.T) {
+	burn(t)
+	p := local(t, Config{})
+	waitUntil(t, "a window", func() bool { return len(p.captures(kindCPU)) > 0 })
+	var theirs bytes.Buffer
+	waitUntil(t, "their profile", func() bool {
+		pprof.StopCPUProfile() // ours, or nothing between two windows
+		return pprof.StartCPUProfile(&theirs) == nil
+	})
+	start, gaps := time.Now(), p.Stats().Gaps
+	waitUntil(t, "gaps", func() bool { return p.Stats().Gaps >= gaps+2 })
+	wanted := time.Since(start)
+	pprof.StopCPUProfile()
+	survived(t, theirs.Bytes(), wanted)
+	n := len(p.captures(kindCPU))
+	waitUntil(t, "a window after theirs", func() bool { return len(p.captures(kindCPU)) > n })
+}
+
+// survived checks that nobody cut a profile short.
+func survived(t *testing.T, data []byte, wanted time.Duration) {
+	t.Helper()
+	p, err := profile.ParseData(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := time.Duration(p.DurationNanos); got < wanted-50*time.Millisecond {
+		t.Errorf("their profile was stopped after %v of %v", got, wanted)
+	}
+	if len(p.Sample) == 0 {
+		t.Error("their profile is empty")
+	}
+}
+
+// A profiler that is stopped by others all the time still ends.
+func TestStoppedByOthers(t *testing.T) {
+	p := local(t, Config{})
+	for end := time.Now().Add(2 * testInterval); time.Now().Before(end); {
+		pprof.StopCPUProfile()
+		runtime.Gosched()
+	}
+	n := len(p.captures(kindCPU))
+	waitUntil(t, "a window afterwards", func() bool { return len(p.captures(kindCPU)) > n })
+	for _, c := range p.captures(kindCPU) {
+		if _, err := c.parse(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// What Start is called from has labels; the profiler's goroutines must not.
+func TestNotLabelled(t *testing.T) {
+	var p *Profiler
+	pprof.Do(context.Background(), pprof.Labels(LabelEndpoint, "/starts"), func(context.Context) { p = local(t, Config{}) })
+	waitUntil(t, "a look", func() bool { return len(p.captures(kindGoroutine)) > 0 })
+	for _, c := range p.captures(kindGoroutine) {
+		parsed, err := c.parse()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range parsed.Sample {
+			if label(s, LabelEndpoint) == "/starts" {
+				t.Errorf("labelled as a request: %v", stack(s))
+			}
+		}
+	}
+}
+
+func TestPanic(t *testing.T) {
+	var out bytes.Buffer
+	p := &Profiler{log: &sparseLog{log: slog.New(slog.NewTextHandler(&out, nil))}}
+	if p.guard(func() { panic("boom") }) {
+		t.Error("a panic is not reported")
+	}
+	if !p.guard(func() {}) || !strings.Contains(out.String(), "boom") {
+		t.Errorf("logged %q", out.String())
+	}
+}
+
+func TestDoesNothing(t *testing.T) {
+	ctx := context.Background()
+	var none *Profiler
+	if err := none.Stop(ctx); err != nil || none.Stats() != (Stats{}) {
+		t.Error("a nil Profiler does something")
+	}
+	none.BindEndpoint("/x", "main.x")
+	p, err := Start(Config{Disabled: true, ServerAddress: "wrong"})
+	if err != nil || p == nil || p.Stop(ctx) != nil || p.Stats() != (Stats{}) {
+		t.Errorf("disabled: %v", err)
+	}
+	p, err = Start(Config{Interval: -1, Keep: -1, MaxBytes: -1, MutexFraction: -1})
+	if err == nil || p == nil || p.Stop(ctx) != nil || p.Stats() != (Stats{}) {
+		t.Errorf("with an error: %v", err)
+	}
+}
+
+func TestStopWithDoneContext(t *testing.T) {
+	p, err := Start(Config{Interval: testInterval, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := p.Stop(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}

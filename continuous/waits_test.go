@@ -1,0 +1,127 @@
+package continuous
+
+import (
+	"context"
+	"runtime/pprof"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/pprof/profile"
+)
+
+// blocked starts n goroutines that work for an endpoint and wait in
+// waitForSupplier. They end with the test.
+func blocked(t testing.TB, n int, labels ...string) {
+	reply := make(chan struct{})
+	var ready, ended sync.WaitGroup
+	for range n {
+		ready.Add(1)
+		ended.Go(func() {
+			pprof.Do(context.Background(), pprof.Labels(labels...), func(context.Context) {
+				ready.Done()
+				waitForSupplier(reply)
+			})
+		})
+	}
+	ready.Wait()
+	t.Cleanup(func() { close(reply); ended.Wait() })
+}
+
+//go:noinline
+func waitForSupplier(reply <-chan struct{}) { <-reply }
+
+func TestWaits(t *testing.T) {
+	blocked(t, 3, LabelEndpoint, "/slow", LabelSpanID, "0123456789abcdef", "customer", "4711")
+	blocked(t, 1, LabelRegion, "import")
+	blocked(t, 50, "customer", "4711")
+
+	w := waits{period: time.Millisecond}
+	from := time.Now()
+	// A goroutine that is on its way into the channel has another stack.
+	waitUntil(t, "all wait", func() bool {
+		w.sum, w.rounds = nil, 0
+		if err := w.look(); err != nil {
+			t.Fatal(err)
+		}
+		return len(w.sum.Sample) == 2
+	})
+	for range 4 {
+		if err := w.look(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sum, whole := w.take(from, time.Now())
+	if !slices.Equal(sum.Comments, []string{"rounds=5"}) {
+		t.Errorf("comments %q, want rounds=5", sum.Comments)
+	}
+	if err := sum.CheckValid(); err != nil {
+		t.Error(err)
+	}
+	found := map[string]int64{}
+	for _, s := range sum.Sample {
+		if !slices.ContainsFunc(stack(s), func(f frame) bool { return strings.HasSuffix(f.function, ".waitForSupplier") }) {
+			t.Errorf("a stack without waitForSupplier: %v", stack(s))
+		}
+		if len(s.Label) != 1 {
+			t.Errorf("labels %v: they tell requests apart", s.Label)
+		}
+		found[label(s, LabelEndpoint)+label(s, LabelRegion)] += s.Value[0]
+	}
+	if found["/slow"] != 15 || found["import"] != 5 {
+		t.Errorf("seen %v, want /slow 15 times and import 5 times", found)
+	}
+	all, err := profile.ParseData(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	total := int64(0)
+	for _, s := range all.Sample {
+		total += s.Value[0]
+	}
+	if total < 54 {
+		t.Errorf("%d goroutines in the whole profile, want all", total)
+	}
+	if sum, whole := w.take(from, from); sum != nil || whole != nil {
+		t.Error("a second take returned the first one's")
+	}
+}
+
+func TestWaitsBounded(t *testing.T) {
+	p := &profile.Profile{}
+	for i := range maxWaitStacks + 500 {
+		p.Sample = append(p.Sample, &profile.Sample{Value: []int64{int64(i)}})
+	}
+	heaviestSamples(p, maxWaitStacks)
+	if len(p.Sample) != maxWaitStacks || p.Sample[maxWaitStacks-1].Value[0] != 500 {
+		t.Errorf("%d samples, the last one %d: want the %d heaviest", len(p.Sample), p.Sample[len(p.Sample)-1].Value[0], maxWaitStacks)
+	}
+	for _, c := range []struct {
+		cost       time.Duration
+		goroutines int
+		want       time.Duration
+	}{
+		{time.Millisecond, 100, time.Second},
+		{50 * time.Millisecond, 100, 5 * time.Second},
+		{time.Millisecond, manyGoroutines + 1, manyPause},
+		{time.Second, manyGoroutines + 1, 100 * time.Second},
+	} {
+		if got := lookPause(time.Second, c.cost, c.goroutines); got != c.want {
+			t.Errorf("%v for a look at %d goroutines: pause %v, want %v", c.cost, c.goroutines, got, c.want)
+		}
+	}
+}
+
+func BenchmarkLook(b *testing.B) { // 1,000 goroutines, half of them labelled
+	blocked(b, 500, LabelEndpoint, "/slow")
+	blocked(b, 500)
+	w := waits{period: time.Second}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := w.look(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
