@@ -1,9 +1,12 @@
 package telemetry
 
 import (
+	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/latido-dev/latido/domain"
 )
@@ -44,7 +47,8 @@ var exportOutcomes = [...]string{"success", "failure"}
 // self is what Latido says of itself: counts of what it could not do, and a
 // log in which a repeated problem stands once.
 type self struct {
-	log *slog.Logger
+	log      *slog.Logger // the user's; what it is told is a problem too
+	problems *problems
 
 	refusals      [len(refusedReasons)]atomic.Int64
 	collectErrors [len(collectReasons)]atomic.Int64
@@ -58,7 +62,59 @@ type self struct {
 const maxSaid = 1000
 
 func newSelf(log *slog.Logger) *self {
-	return &self{log: log, said: map[string]bool{}}
+	p := &problems{}
+	return &self{log: slog.New(problemHandler{log.Handler(), p}), problems: p, said: map[string]bool{}}
+}
+
+// problems are the last warnings and errors that were logged, for the
+// dashboard.
+type problems struct {
+	mu   sync.Mutex
+	text []string
+}
+
+// maxProblems is how many are kept.
+const maxProblems = 50
+
+func (p *problems) add(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.text = append(p.text, text)
+	if len(p.text) > maxProblems {
+		p.text = slices.Clone(p.text[1:])
+	}
+}
+
+func (p *problems) list() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]string{}, p.text...)
+}
+
+// problemHandler is the user's log handler, and keeps the problems.
+type problemHandler struct {
+	slog.Handler
+	problems *problems
+}
+
+func (h problemHandler) Handle(ctx context.Context, r slog.Record) error {
+	if r.Level >= slog.LevelWarn {
+		text := r.Time.UTC().Format(time.RFC3339) + " " + r.Message
+		r.Attrs(func(a slog.Attr) bool {
+			text += " " + a.Key + "=" + cleanValue(a.Value.String())
+			return true
+		})
+		h.problems.add(text)
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+func (h problemHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return problemHandler{h.Handler.WithAttrs(attrs), h.problems}
+}
+
+func (h problemHandler) WithGroup(name string) slog.Handler {
+	return problemHandler{h.Handler.WithGroup(name), h.problems}
 }
 
 func (s *self) refused(reason int) *atomic.Int64 { return &s.refusals[reason] }

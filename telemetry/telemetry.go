@@ -50,6 +50,8 @@ type Telemetry struct {
 	entitiesCreated   atomic.Int64
 	entitiesUpdated   atomic.Int64
 	exchanges         sync.Pool
+	ready             []*readyCheck
+	readings          readings
 
 	// How they leave.
 	families []family
@@ -113,6 +115,7 @@ func newTelemetry(cfg Config) *Telemetry {
 	}
 	t.exchanges.New = func() any { return new(exchange) }
 	t.host = newHost(cfg.DiskPath, t.self)
+	t.ready = newReadyChecks(cfg.Ready)
 	for _, name := range append(slices.Clone(t.errorTypes), domain.Other) {
 		t.apiErrors.get(name, func() *labelSet { return newLabels([]string{"error.type"}, []string{name}) })
 	}
@@ -174,10 +177,13 @@ func (t *Telemetry) start(ctx context.Context, env environment) error {
 	if t.pusher != nil {
 		t.pusher.start()
 	}
+	t.warnOfDefaultServeMux()
+	if t.admin, err = t.startAdmin(env.adminAddress); err != nil {
+		return err
+	}
 	if !t.cfg.KeepGlobals {
 		t.setGlobals()
 	}
-	t.admin = t.startAdmin(env.adminAddress)
 	return nil
 }
 
