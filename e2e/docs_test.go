@@ -1,0 +1,194 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/latido-dev/latido/e2e/servers"
+)
+
+// block is a fenced block of a document.
+type block struct{ language, text string }
+
+var fence = regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)^```$")
+
+func blocks(t *testing.T, document string) []block {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(repository, document))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []block
+	for _, match := range fence.FindAllStringSubmatch(string(text), -1) {
+		found = append(found, block{match[1], match[2]})
+	}
+	if len(found) == 0 {
+		t.Fatalf("%s has no fenced block", document)
+	}
+	return found
+}
+
+// compile builds a snippet that is a whole program, in this module, which
+// requires what the documents import. It returns the program.
+func compile(t *testing.T, source string) string {
+	t.Helper()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "main.go")
+	if err := os.WriteFile(file, []byte(source), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {filepath.Join(here, "snippet", "main.go"): file}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	overlayFile, binary := filepath.Join(dir, "overlay.json"), filepath.Join(dir, "program")
+	if err := os.WriteFile(overlayFile, overlay, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("go", "build", "-overlay", overlayFile, "-o", binary, "./snippet")
+	cmd.Env = append(os.Environ(), "GOWORK=off")
+	if output, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("the snippet does not compile: %v\n%s\n%s", err, output, source)
+	}
+	return binary
+}
+
+// TestDocumentsCompile builds every Go program in the documents.
+func TestDocumentsCompile(t *testing.T) {
+	for _, document := range []string{"README.md", "docs/routers.md"} {
+		for i, b := range blocks(t, document) {
+			if b.language == "go" {
+				t.Run(fmt.Sprintf("%s %d", document, i), func(t *testing.T) { compile(t, b.text) })
+			}
+		}
+	}
+}
+
+// TestReadme does what the README's tour says, from its own text: the shop and
+// every command beside it, then the reader's own service from the domain file
+// and the program that stand there.
+func TestReadme(t *testing.T) {
+	shop := startShop(t, nil)
+	latido := program(t, "cmd/latido")
+	dir := t.TempDir()
+	servers.WaitFor(t, time.Minute, "the first window of profiles", func() error {
+		_, err := shop.get("/debug/report")
+		return err
+	})
+	var service string
+	for _, b := range blocks(t, "README.md") {
+		switch b.language {
+		case "yaml":
+			if err := os.WriteFile(filepath.Join(dir, "domain.yaml"), []byte(b.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		case "go":
+			service = b.text
+		case "sh":
+			for command := range strings.Lines(b.text) {
+				run := strings.NewReplacer("127.0.0.1:9464", shop.Addr(0), "go run ./cmd/latido report", latido+" report -url "+shop.URL(),
+					"go run ./cmd/latido", latido).Replace(command)
+				cmd := exec.Command("bash", "-o", "pipefail", "-c", run)
+				cmd.Dir = dir
+				output, err := cmd.CombinedOutput()
+				if err != nil || len(output) == 0 && !strings.Contains(command, " -out ") {
+					t.Errorf("%s: %v\n%s", strings.TrimSpace(command), err, output)
+				}
+			}
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "events", "events_gen.go")); err != nil {
+		t.Error(err)
+	}
+
+	running := servers.Run(t, servers.Process{
+		Name: "the README's service", Ports: 2, Ready: "/healthz",
+		Command: func(addrs []string) *exec.Cmd {
+			binary := compile(t, strings.ReplaceAll(service, "127.0.0.1:8080", addrs[1]))
+			host, port, _ := strings.Cut(addrs[0], ":")
+			cmd := exec.Command(binary)
+			cmd.Dir = dir
+			cmd.Env = append(os.Environ(), "OTEL_EXPORTER_PROMETHEUS_HOST="+host, "OTEL_EXPORTER_PROMETHEUS_PORT="+port)
+			return cmd
+		},
+	})
+	servers.WaitFor(t, 10*time.Second, "an order", func() error {
+		response, err := http.Post("http://"+running.Addr(1)+"/pedidos", "", nil)
+		if err != nil {
+			return err
+		}
+		defer response.Body.Close()
+		if response.StatusCode != http.StatusCreated {
+			return fmt.Errorf("status %s", response.Status)
+		}
+		return nil
+	})
+	text, err := shopAt(running).get("/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`tienda_requests_total{endpoint="/pedidos",method="POST",status="201"} 1`,
+		`tienda_pedidos_procesados_total{canal="web"} 1`,
+		`tienda_pedidos_procesados_total{canal="movil"} 0`,
+		`tienda_entities_created_total 1`,
+		`tienda_valor_pedido_COP_sum 52000`,
+	} {
+		if !strings.Contains(text, want+"\n") {
+			t.Errorf("/metrics has no line %q", want)
+		}
+	}
+}
+
+// shopAt asks another service's admin listener as the shop's.
+func shopAt(r *servers.Running) shop { return shop{r} }
+
+// TestDeadServers runs the shop with a Pyroscope and a Collector that are not
+// there: it serves, says so once, and stops in time.
+func TestDeadServers(t *testing.T) {
+	nowhere := "http://" + servers.FreeAddr(t)
+	shop := startShop(t, []string{
+		"PYROSCOPE_SERVER_ADDRESS=" + nowhere, "OTEL_EXPORTER_OTLP_ENDPOINT=" + nowhere, "OTEL_METRIC_EXPORT_INTERVAL=200",
+	})
+	servers.WaitFor(t, time.Minute, "failures to be counted", func() error {
+		families, err := shop.families()
+		if err != nil {
+			return err
+		}
+		for _, m := range families["tienda_telemetry_exports_total"].GetMetric() {
+			for _, l := range m.GetLabel() {
+				if l.GetValue() == "failure" && m.GetCounter().GetValue() == 0 {
+					return fmt.Errorf("%v", m)
+				}
+			}
+		}
+		return nil
+	})
+	if n := strings.Count(shop.Output(), "metrics cannot be sent by OTLP"); n != 1 {
+		t.Errorf("said %d times that metrics cannot be sent:\n%s", n, shop.Output())
+	}
+	response, err := http.Get(shop.API() + "/pedidos")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		t.Errorf("the shop answers %s", response.Status)
+	}
+	stopping := time.Now()
+	shop.Signal(t, os.Interrupt)
+	_ = shop.Wait(t, 20*time.Second) // what could not be sent is an error
+	t.Logf("stopped in %v", time.Since(stopping))
+}
