@@ -192,3 +192,31 @@ func TestDeadServers(t *testing.T) {
 	_ = shop.Wait(t, 20*time.Second) // what could not be sent is an error
 	t.Logf("stopped in %v", time.Since(stopping))
 }
+
+// TestDependenciesListed wants every direct requirement of the SDK in the table
+// that says why it is there.
+func TestDependenciesListed(t *testing.T) {
+	mod, err := os.ReadFile(filepath.Join(repository, "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := os.ReadFile(filepath.Join(repository, "docs", "dependencies.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	direct := 0
+	for line := range strings.Lines(string(mod)) {
+		fields := strings.Fields(line)
+		if !strings.HasPrefix(line, "\t") || strings.Contains(line, "// indirect") || len(fields) < 2 {
+			continue
+		}
+		direct++
+		name := strings.TrimPrefix(fields[0], "go.opentelemetry.io/")
+		if !strings.Contains(string(table), name) {
+			t.Errorf("docs/dependencies.md does not say what %s is for", fields[0])
+		}
+	}
+	if direct < 10 {
+		t.Errorf("only %d direct requirements were found in go.mod", direct)
+	}
+}
