@@ -38,7 +38,8 @@ type Hot struct {
 	// Lines are the hottest lines of own code.
 	Lines []Line `json:"lines"`
 	// Self and Cum list all functions, by what they cost themselves and
-	// together with what they call.
+	// together with what they call. The server's and router's functions, which
+	// are on every stack, are left out of an endpoint's Cum.
 	Self []Function `json:"self"`
 	Cum  []Function `json:"cum"`
 }
@@ -102,12 +103,12 @@ func (t *tally) add(frames []frame, value float64) {
 	t.lines[frames[i]] += value
 }
 
-// hot lists the top of each kind.
-func (t *tally) hot(top int) Hot {
+// hot lists the top of each kind. Functions in plumbing are left out of Cum.
+func (t *tally) hot(top int, plumbing map[string]bool) Hot {
 	h := Hot{
-		Own:  t.functions(t.own, func(c *cost) float64 { return c.self }, top),
-		Self: t.functions(t.self, func(c *cost) float64 { return c.self }, top),
-		Cum:  t.functions(t.self, func(c *cost) float64 { return c.cum }, top),
+		Own:  t.functions(t.own, func(c *cost) float64 { return c.self }, top, nil),
+		Self: t.functions(t.self, func(c *cost) float64 { return c.self }, top, nil),
+		Cum:  t.functions(t.self, func(c *cost) float64 { return c.cum }, top, plumbing),
 	}
 	for i := range h.Own {
 		h.Own[i].Cum = t.self[h.Own[i].Function].cum
@@ -122,10 +123,10 @@ func (t *tally) hot(top int) Hot {
 	return h
 }
 
-func (t *tally) functions(costs map[string]*cost, by func(*cost) float64, top int) []Function {
+func (t *tally) functions(costs map[string]*cost, by func(*cost) float64, top int, without map[string]bool) []Function {
 	list := make([]Function, 0, len(costs))
 	for name, c := range costs {
-		if by(c) <= 0 {
+		if by(c) <= 0 || without[name] {
 			continue
 		}
 		f := Function{Function: name, File: c.file, Owner: owner(name), Self: c.self, Cum: c.cum, Share: by(c) / t.total}
@@ -139,6 +140,22 @@ func (t *tally) functions(costs map[string]*cost, by func(*cost) float64, top in
 		return cmp.Or(cmp.Compare(b.Share, a.Share), cmp.Compare(a.Function, b.Function))
 	})
 	return list[:min(top, len(list))]
+}
+
+// plumbing are the functions under which nearly all of the cost of several
+// endpoints lies: the server, the router, middleware.
+func plumbing(endpoints map[string]*Usage) map[string]bool {
+	const nearlyAll = 0.95
+	seen, several := map[string]bool{}, map[string]bool{}
+	for _, u := range endpoints {
+		for name, c := range u.cpu.self {
+			if c.cum >= nearlyAll*u.cpu.total {
+				several[name] = several[name] || seen[name]
+				seen[name] = true
+			}
+		}
+	}
+	return several
 }
 
 // heaviest is the key with the largest value, the smallest one of several.

@@ -229,13 +229,14 @@ func (b *builder) addHeap(p *profile.Profile, h handlers, last bool) {
 
 func (b *builder) finish(top int) *Report {
 	r := b.report
-	r.InUse = b.inUse.hot(top)
-	r.Process = b.process.finish(b.process, b.looks, top)
+	everywhere := plumbing(b.endpoints)
+	r.InUse = b.inUse.hot(top, nil)
+	r.Process = b.process.finish(b, top, nil)
 	for _, u := range b.endpoints {
-		r.Endpoints = append(r.Endpoints, u.finish(b.process, b.looks, top))
+		r.Endpoints = append(r.Endpoints, u.finish(b, top, everywhere))
 	}
 	for _, u := range b.regions {
-		r.Regions = append(r.Regions, u.finish(b.process, b.looks, top))
+		r.Regions = append(r.Regions, u.finish(b, top, everywhere))
 	}
 	order := func(a, b Usage) int {
 		return cmp.Or(cmp.Compare(b.CPUSeconds, a.CPUSeconds), cmp.Compare(b.Waits.Mean, a.Waits.Mean),
@@ -247,10 +248,10 @@ func (b *builder) finish(top int) *Report {
 	return r
 }
 
-func (u *Usage) finish(process *Usage, looks, top int) Usage {
+func (u *Usage) finish(b *builder, top int, plumbing map[string]bool) Usage {
 	u.CPUSeconds, u.AllocBytes, u.AllocObjects = u.cpu.total, u.alloc.total, u.objects
-	u.CPUShare, u.AllocShare = ratio(u.cpu.total, process.cpu.total), ratio(u.alloc.total, process.alloc.total)
-	u.CPU, u.Allocations, u.Waits = u.cpu.hot(top), u.alloc.hot(top), u.wait.waits(looks, top)
+	u.CPUShare, u.AllocShare = ratio(u.cpu.total, b.process.cpu.total), ratio(u.alloc.total, b.process.alloc.total)
+	u.CPU, u.Allocations, u.Waits = u.cpu.hot(top, plumbing), u.alloc.hot(top, plumbing), u.wait.waits(b.looks, top)
 	for method := range u.methods {
 		u.Methods = append(u.Methods, method)
 	}
