@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -133,13 +132,4 @@ func labelValues(f *dto.MetricFamily, name string) map[string]bool {
 		}
 	}
 	return values
-}
-
-// decode reads JSON from the admin listener.
-func (s shop) decode(path string, into any) error {
-	text, err := s.get(path)
-	if err != nil {
-		return err
-	}
-	return json.Unmarshal([]byte(text), into)
 }
