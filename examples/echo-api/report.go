@@ -1,10 +1,16 @@
 package main
 
 import (
+	"bytes"
+	"context"
+	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
+	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -20,8 +26,8 @@ func where(out io.Writer, o options, d domain.Domain, apiURL, adminURL string) {
 	line := func(what, where string) { fmt.Fprintf(w, "  %s\t%s\n", what, where) }
 	line("API", apiURL+"/pedidos")
 	if adminURL == "" {
-		line("metrics", "NOT SERVED, as the warning above says. If the port is taken, choose another:")
-		line("", "OTEL_EXPORTER_PROMETHEUS_PORT=9465 (and _HOST for the address)")
+		line("metrics", "NOT SERVED: the warning above says why. If the port is taken, choose another one,")
+		line("", "as in OTEL_EXPORTER_PROMETHEUS_PORT=9465, or another address by OTEL_EXPORTER_PROMETHEUS_HOST")
 	} else {
 		line("metrics", adminURL+"/metrics")
 		line("dashboard", adminURL+"/metrics-dashboard")
@@ -41,31 +47,121 @@ func where(out io.Writer, o options, d domain.Domain, apiURL, adminURL string) {
 	w.Flush()
 }
 
-// summary prints what happened.
-func summary(out io.Writer, took time.Duration, s load.Summary, admin http.Handler) {
-	var total load.Endpoint
-	for _, e := range s.Endpoints {
-		total.Requests += e.Requests
-		total.ServerErrors += e.ServerErrors
-		total.ClientErrors += e.ClientErrors
-		total.Failed += e.Failed
-	}
-	fmt.Fprintf(out, "\nOpen for %s: %d requests, %d answered with 4xx, %d with 5xx, %d without an answer.\n",
-		took.Round(time.Second), total.Requests, total.ClientErrors, total.ServerErrors, total.Failed)
-	if s.Skipped > 0 {
-		fmt.Fprintf(out, "%d requests were not sent: too many were in flight. The shop is slower than -rate.\n", s.Skipped)
-	}
-	if len(s.Endpoints) > 0 {
-		fmt.Fprintln(out)
-		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-		fmt.Fprintln(w, "requests\t4xx\t5xx\tp50\tp95\t  endpoint")
-		for _, e := range s.Endpoints {
-			fmt.Fprintf(w, "%d\t%d\t%d\t%s\t%s\t  %s\n", e.Requests, e.ClientErrors, e.ServerErrors, short(e.P50), short(e.P95), e.Name)
-		}
-		w.Flush()
-	}
-	_ = admin
+// row is one line of the summary.
+type row struct {
+	name           string
+	requests, errs int64 // errors of the server
+	p50, p95       time.Duration
 }
+
+// summary prints what happened: requests as the customers saw them, or, where
+// there was no traffic of our own, as telemetry did; events as telemetry
+// counted them.
+func summary(ctx context.Context, out io.Writer, seen load.Summary, admin http.Handler) {
+	d, err := readDashboard(ctx, admin)
+	if err != nil {
+		fmt.Fprintln(out, "\nNo events:", err)
+	}
+	var rows []row
+	for _, e := range seen.Endpoints {
+		rows = append(rows, row{e.Name, e.Requests, e.ServerErrors + e.Failed, e.P50, e.P95})
+	}
+	if rows == nil {
+		for _, e := range d.Endpoints {
+			if e.Requests > 0 {
+				rows = append(rows, row{e.Method + " " + e.Endpoint, e.Requests, e.Errors, seconds(e.P50), seconds(e.P95)})
+			}
+		}
+	}
+	var requests, errs int64
+	for _, r := range rows {
+		requests += r.requests
+		errs += r.errs
+	}
+	fmt.Fprintf(out, "\nThe shop was open for %s. Requests: %d, failed: %d.\n", seconds(d.Uptime).Round(time.Second), requests, errs)
+	if seen.Skipped > 0 {
+		fmt.Fprintf(out, "%d requests were not sent, since too many were in flight: the shop is slower than -rate.\n", seen.Skipped)
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', tabwriter.AlignRight)
+	if len(rows) > 0 {
+		fmt.Fprintln(w, "\nrequests\tfailed\tp50\tp95\t   endpoint")
+		for _, r := range rows {
+			fmt.Fprintf(w, "%d\t%d\t%s\t%s\t   %s\n", r.requests, r.errs, short(r.p50), short(r.p95), r.name)
+		}
+	}
+	w.Flush()
+	w = tabwriter.NewWriter(out, 0, 0, 3, ' ', tabwriter.AlignRight)
+	if len(d.Events) > 0 {
+		fmt.Fprintln(w, "\ncount\t   event")
+		for _, e := range d.Events {
+			fmt.Fprintf(w, "%d\t   %s\n", e.occurrences(), e.name())
+		}
+	}
+	w.Flush()
+}
+
+// dashboard is what the summary reads of /metrics-dashboard.
+type dashboard struct {
+	Uptime    float64 `json:"uptime_seconds"`
+	Endpoints []struct {
+		Endpoint string  `json:"endpoint"`
+		Method   string  `json:"method"`
+		Requests int64   `json:"requests"`
+		Errors   int64   `json:"errors"`
+		P50      float64 `json:"p50_seconds"`
+		P95      float64 `json:"p95_seconds"`
+	} `json:"endpoints"`
+	Events []event `json:"events"`
+}
+
+type event struct {
+	Name   string            `json:"name"`
+	Labels map[string]string `json:"labels"`
+	Value  float64           `json:"value"`
+	Count  *int64            `json:"count"` // of a histogram, whose Value is the sum
+}
+
+func (e event) occurrences() int64 {
+	if e.Count != nil {
+		return *e.Count
+	}
+	return int64(e.Value)
+}
+
+func (e event) name() string {
+	name := e.Name
+	for _, label := range slices.Sorted(maps.Keys(e.Labels)) {
+		name += " " + label + "=" + e.Labels[label]
+	}
+	return name
+}
+
+// readDashboard asks the admin pages in process: the admin listener may have
+// no port.
+func readDashboard(ctx context.Context, admin http.Handler) (d dashboard, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost/metrics-dashboard", nil)
+	if err != nil {
+		return d, err
+	}
+	answer := answer{header: http.Header{}, status: http.StatusOK}
+	admin.ServeHTTP(&answer, r)
+	if answer.status != http.StatusOK {
+		return d, fmt.Errorf("the dashboard answers %d: %s", answer.status, strings.TrimSpace(answer.String()))
+	}
+	return d, json.Unmarshal(answer.Bytes(), &d)
+}
+
+// answer is a ResponseWriter in memory.
+type answer struct {
+	bytes.Buffer
+	header http.Header
+	status int
+}
+
+func (a *answer) Header() http.Header    { return a.header }
+func (a *answer) WriteHeader(status int) { a.status = status }
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
 // short writes a duration with two or three digits.
 func short(d time.Duration) string {

@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -46,7 +48,16 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	}
 	defer listener.Close()
 
-	tel, err := telemetry.Init(ctx, telemetry.Config{Domain: d})
+	var opened atomic.Pointer[shop.Store] // the admin listener is there before the database
+	tel, err := telemetry.Init(ctx, telemetry.Config{
+		Domain: d,
+		Ready: map[string]func(context.Context) error{"database": func(ctx context.Context) error {
+			if store := opened.Load(); store != nil {
+				return store.Ready(ctx)
+			}
+			return errors.New("not open yet")
+		}},
+	})
 	if err != nil {
 		slog.Error("telemetry is off, and the shop works without it", "error", err)
 	}
@@ -61,6 +72,7 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close(), remove()) }()
+	opened.Store(store)
 
 	server := &http.Server{
 		Handler:           shop.New(store, tel).Handler(),
@@ -72,41 +84,44 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
-
-	apiURL := "http://" + listener.Addr().String()
+	apiURL := localURL(listener.Addr())
 	where(out, o, d, apiURL, tel.AdminURL())
 	if o.started != nil {
 		o.started(apiURL, tel.AdminURL())
 	}
-	started := time.Now()
-	customers := load.New(load.Config{URL: apiURL, Rate: o.rate, Mix: o.mix, Seeded: seeded})
-	working, close := context.WithCancel(ctx)
-	defer close()
-	if o.duration > 0 {
-		working, close = context.WithTimeout(ctx, o.duration)
-		defer close()
-	}
-	gone := make(chan struct{})
-	go func() {
-		defer func() { gone <- struct{}{} }()
-		if o.load {
-			customers.Run(working)
-		}
-	}()
 
+	working, stop := context.WithCancel(ctx)
+	defer stop()
+	if o.duration > 0 {
+		defer time.AfterFunc(o.duration, stop).Stop()
+	}
+	customers := load.New(load.Config{URL: apiURL, Rate: o.rate, Mix: o.mix, Seeded: seeded})
+	var traffic sync.WaitGroup
+	if o.load {
+		traffic.Go(func() { customers.Run(working) })
+	}
 	select {
 	case <-working.Done():
-		fmt.Fprintln(out, "\nstopping: the requests in flight are answered first")
-	case err = <-ended: // the server stopped by itself
+		fmt.Fprintln(out, "\nClosing: what is in flight is answered first.")
+	case err = <-ended: // by itself, which it should not
 		err = fmt.Errorf("api on %s: %w", apiURL, err)
+		stop()
 	}
-	close()
-	<-gone
+	traffic.Wait()
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), serverGrace)
 	defer cancel()
 	err = errors.Join(err, server.Shutdown(stopping))
-	summary(out, time.Since(started), customers.Summary(), tel.AdminHandler())
+	summary(stopping, out, customers.Summary(), tel.AdminHandler())
 	return err
+}
+
+// localURL is where this machine reaches the API.
+func localURL(addr net.Addr) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
+		return "http://" + net.JoinHostPort("127.0.0.1", port)
+	}
+	return "http://" + addr.String()
 }
 
 // listen takes the API's port, or says how to take another one.

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime/pprof"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,6 +21,7 @@ import (
 
 	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/examples/echo-api/internal/scrape"
 	"github.com/latido-dev/latido/telemetry"
 )
 
@@ -52,28 +52,10 @@ func quiet() telemetry.Config {
 	return telemetry.Config{Profiling: continuous.Config{Disabled: true}}
 }
 
-// counted are the series of a family that are not 0, sorted.
-func counted(t testing.TB, tel *telemetry.Telemetry, family string) []string {
+// check compares the series of a family that are not 0.
+func check(t testing.TB, tel *telemetry.Telemetry, family string, want ...string) {
 	t.Helper()
-	w := httptest.NewRecorder()
-	tel.AdminHandler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
-	var series []string
-	for line := range strings.Lines(w.Body.String()) {
-		line = strings.TrimSpace(line)
-		if strings.HasPrefix(line, family+"{") && !strings.HasSuffix(line, " 0") {
-			series = append(series, strings.TrimPrefix(line, family))
-		}
-	}
-	slices.Sort(series)
-	return series
-}
-
-func check(t testing.TB, got []string, want ...string) {
-	t.Helper()
-	slices.Sort(want)
-	if !slices.Equal(got, want) {
-		t.Errorf("counted\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
-	}
+	scrape.Check(t, scrape.Counted(scrape.Text(t, tel.AdminHandler()), family), want...)
 }
 
 func do(e http.Handler, method, path string) *httptest.ResponseRecorder {
@@ -123,7 +105,7 @@ func TestRoutes(t *testing.T) {
 	do(e, "GET", "/nada/mas")
 	do(e, "BREW", "/nada")
 
-	check(t, counted(t, tel, "prueba_requests_total"),
+	check(t, tel, "prueba_requests_total",
 		`{endpoint="/pedidos/{id}",method="GET",status="204"} 2`,
 		`{endpoint="/static/{path...}",method="GET",status="204"} 1`,
 		`{endpoint="/pedidos",method="HEAD",status="204"} 1`,
@@ -166,12 +148,12 @@ func TestHandlerErrors(t *testing.T) {
 	if w := do(e, "GET", "/tarde"); w.Code != http.StatusOK || w.Body.String() != "ya" {
 		t.Errorf("answer %d %s, want the one that was sent", w.Code, w.Body)
 	}
-	check(t, counted(t, tel, "prueba_requests_total"),
+	check(t, tel, "prueba_requests_total",
 		`{endpoint="/tetera",method="GET",status="418"} 1`,
 		`{endpoint="/roto",method="GET",status="500"} 1`,
 		`{endpoint="/tarde",method="GET",status="200"} 1`,
 	)
-	check(t, counted(t, tel, "prueba_api_errors_total"), `{error_type="roto"} 1`)
+	check(t, tel, "prueba_api_errors_total", `{error_type="roto"} 1`)
 }
 
 func TestPanic(t *testing.T) {
@@ -193,8 +175,8 @@ func TestPanic(t *testing.T) {
 	if w := do(outer, "GET", "/panico"); w.Code != http.StatusInternalServerError {
 		t.Errorf("status %d, want 500", w.Code)
 	}
-	check(t, counted(t, tel, "prueba_requests_total"), `{endpoint="/panico",method="GET",status="500"} 2`)
-	check(t, counted(t, tel, "prueba_api_errors_total"), `{error_type="panic"} 2`)
+	check(t, tel, "prueba_requests_total", `{endpoint="/panico",method="GET",status="500"} 2`)
+	check(t, tel, "prueba_api_errors_total", `{error_type="panic"} 2`)
 }
 
 func TestStream(t *testing.T) {
@@ -231,7 +213,7 @@ func TestStream(t *testing.T) {
 		t.Errorf("rest %q, %v", rest, err)
 	}
 	server.Close() // waits for the handler
-	check(t, counted(t, tel, "prueba_requests_total"), `{endpoint="/eventos",method="GET",status="200"} 1`)
+	check(t, tel, "prueba_requests_total", `{endpoint="/eventos",method="GET",status="200"} 1`)
 }
 
 func TestHijack(t *testing.T) {
@@ -259,10 +241,10 @@ func TestHijack(t *testing.T) {
 	server.Close()
 	// The server does not wait for a connection that it gave away.
 	deadline := time.Now().Add(10 * time.Second)
-	for len(counted(t, tel, "prueba_requests_total")) == 0 && time.Now().Before(deadline) {
+	for len(scrape.Counted(scrape.Text(t, tel.AdminHandler()), "prueba_requests_total")) == 0 && time.Now().Before(deadline) {
 		time.Sleep(time.Millisecond)
 	}
-	check(t, counted(t, tel, "prueba_requests_total"), `{endpoint="/ws",method="GET",status="101"} 1`)
+	check(t, tel, "prueba_requests_total", `{endpoint="/ws",method="GET",status="101"} 1`)
 }
 
 // blindWriter hides the writer below it, as careless middleware does.
@@ -296,7 +278,7 @@ func TestOtherMiddleware(t *testing.T) {
 	if w.Code != http.StatusAccepted || w.Header().Get("Content-Encoding") != "gzip" {
 		t.Errorf("answer %d %v, want 202 and gzip", w.Code, w.Header())
 	}
-	check(t, counted(t, tel, "prueba_requests_total"), `{endpoint="/largo",method="GET",status="202"} 1`)
+	check(t, tel, "prueba_requests_total", `{endpoint="/largo",method="GET",status="202"} 1`)
 }
 
 // Whoever measures further out and names the route by Pattern agrees.
@@ -306,7 +288,7 @@ func TestNested(t *testing.T) {
 	measured := tel.Middleware(e)
 	do(measured, "GET", "/pedidos/1")
 	do(measured, "PUT", "/pedidos/1")
-	check(t, counted(t, tel, "prueba_requests_total"),
+	check(t, tel, "prueba_requests_total",
 		`{endpoint="/pedidos/{id}",method="GET",status="204"} 1`,
 		`{endpoint="unmatched",method="PUT",status="405"} 1`,
 	)
@@ -346,7 +328,7 @@ func TestParallel(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	check(t, counted(t, tel, "prueba_requests_total"),
+	check(t, tel, "prueba_requests_total",
 		`{endpoint="/pedidos/{id}",method="GET",status="200"} 1600`,
 		`{endpoint="/roto",method="GET",status="500"} 1600`,
 		`{endpoint="unmatched",method="GET",status="404"} 1600`,

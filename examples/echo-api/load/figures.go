@@ -31,6 +31,9 @@ func slot(d time.Duration) int {
 
 func (f *figures) percentile(p float64) time.Duration {
 	rank := int64(math.Ceil(p / 100 * float64(f.requests)))
+	if rank == 0 {
+		return 0
+	}
 	for i, n := range f.slots {
 		if rank -= n; rank <= 0 {
 			return time.Duration(float64(firstDuration) * math.Pow(slotGrowth, float64(i)))

@@ -42,6 +42,7 @@ type Generator struct {
 	choose  chooser
 	slots   chan struct{} // one for each request in flight
 	skipped atomic.Int64
+	next    time.Time // when the next request is due
 
 	mu      sync.Mutex
 	figures map[string]*figures // by endpoint
@@ -88,7 +89,6 @@ func (g *Generator) Run(ctx context.Context) {
 	defer g.client.CloseIdleConnections()
 	defer inFlight.Wait()
 
-	next := time.Now()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -109,11 +109,11 @@ func (g *Generator) Run(ctx context.Context) {
 			g.skipped.Add(1)
 		}
 		// Gaps of a Poisson process: what many independent customers make.
-		next = next.Add(time.Duration(rand.ExpFloat64() / g.cfg.Rate * float64(time.Second)))
-		if lag := time.Since(next); lag > maxLag {
-			next = time.Now()
+		g.next = g.next.Add(time.Duration(rand.ExpFloat64() / g.cfg.Rate * float64(time.Second)))
+		if time.Since(g.next) > maxLag { // also before the first one
+			g.next = time.Now()
 		}
-		timer.Reset(time.Until(next))
+		timer.Reset(time.Until(g.next))
 	}
 }
 

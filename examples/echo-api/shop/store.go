@@ -33,6 +33,7 @@ type Store struct {
 	// connection of their pool never meet "database is locked".
 	write, read *sql.DB
 	stats       []metric.Registration
+	keep        int64 // how many orders
 }
 
 const schema = `
@@ -51,7 +52,7 @@ CREATE TABLE IF NOT EXISTS orders (
 // queries are measured by otelsql, whose metrics get the prefix of the domain
 // like those of any other library.
 func OpenStore(ctx context.Context, path string, tel *telemetry.Telemetry) (*Store, error) {
-	s := new(Store)
+	s := &Store{keep: maxOrders}
 	var err error
 	if s.write, err = s.open(path, "write", 1, tel); err != nil {
 		return nil, err
@@ -132,7 +133,7 @@ func (s *Store) Insert(ctx context.Context, orders ...*Order) error {
 			if o.ID, err = result.LastInsertId(); err != nil {
 				return err
 			}
-			if _, err := tx.ExecContext(ctx, `DELETE FROM orders WHERE id <= ?`, o.ID-maxOrders); err != nil {
+			if _, err := tx.ExecContext(ctx, `DELETE FROM orders WHERE id <= ?`, o.ID-s.keep); err != nil {
 				return err
 			}
 		}

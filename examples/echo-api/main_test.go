@@ -1,0 +1,209 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/latido-dev/latido/examples/echo-api/internal/scrape"
+	"github.com/latido-dev/latido/examples/echo-api/load"
+	"github.com/latido-dev/latido/internal/testkit"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patterns are the endpoints of the shop. Nothing else may be one.
+var patterns = map[string]bool{
+	"/salud": true, "/pedidos": true, "/pedidos/{id}": true, "/pedidos/{id}/cancelar": true,
+	"/carritos": true, "/carritos/{id}": true, "/reportes/ventas": true, "/inventario/proveedor": true,
+	"/catalogo/exportar": true, "/pagos/estado": true, "unmatched": true,
+}
+
+var endpointLabel = regexp.MustCompile(`endpoint="([^"]*)"`)
+
+// The whole example, on ports of its own, until its traffic has reached what a
+// newcomer looks for; then it is stopped as by Ctrl-C.
+func TestRun(t *testing.T) {
+	t.Setenv("OTEL_EXPORTER_PROMETHEUS_PORT", "0")
+	t.Setenv("TMPDIR", t.TempDir())
+	ctx, interrupt := context.WithTimeout(t.Context(), time.Minute)
+	defer interrupt()
+	o, err := parseFlags([]string{"-addr", "127.0.0.1:0", "-rate", "200"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	started := make(chan string, 1)
+	o.started = func(_, adminURL string) { started <- adminURL }
+	var out bytes.Buffer
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx, o, &out) }()
+
+	var adminURL string
+	select {
+	case adminURL = <-started:
+	case err := <-ended:
+		t.Fatal("it ended by itself: ", err)
+	}
+	metrics, seen := "", map[string]bool{}
+	for poll := time.Tick(50 * time.Millisecond); len(seen) < len(patterns) && ctx.Err() == nil; <-poll {
+		metrics, seen = get(t, adminURL+"/metrics"), map[string]bool{}
+		for _, s := range scrape.Counted(metrics, "tienda_requests_total") {
+			seen[endpointLabel.FindStringSubmatch(s)[1]] = true
+		}
+	}
+	if ready := get(t, adminURL+"/readyz"); !strings.Contains(ready, "database") {
+		t.Errorf("/readyz says %s, want the database in it", ready)
+	}
+	interrupt()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+
+	for pattern := range patterns {
+		if !seen[pattern] {
+			t.Errorf("/metrics has no requests to %s", pattern)
+		}
+	}
+	for _, label := range endpointLabel.FindAllStringSubmatch(metrics, -1) {
+		if !patterns[label[1]] {
+			t.Errorf("/metrics has the endpoint %s, which is no pattern", label[1])
+		}
+	}
+	for line := range strings.Lines(metrics) {
+		if name := strings.TrimPrefix(strings.TrimPrefix(line, "# HELP "), "# TYPE "); !strings.HasPrefix(name, "tienda_") && !strings.HasPrefix(name, "# EOF") {
+			t.Errorf("without the prefix: %s", line)
+		}
+	}
+	for _, family := range []string{"tienda_pedidos_procesados_total", "tienda_valor_pedido_COP_count", "tienda_active_connections", "tienda_entities_created_total"} {
+		if len(scrape.Counted(metrics, family)) == 0 {
+			t.Errorf("/metrics has no %s", family)
+		}
+	}
+	for _, family := range []string{"tienda_telemetry_refused_total", "tienda_telemetry_collect_errors_total"} {
+		scrape.Check(t, scrape.Counted(metrics, family)) // all that the shop records is declared
+	}
+	for _, want := range []string{adminURL + "/debug/report", "The shop was open for", "GET /pedidos/{id}", "pedidos_procesados canal=web"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the output has no %q:\n%s", want, &out)
+		}
+	}
+	if left, err := os.ReadDir(os.TempDir()); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+func get(t *testing.T, url string) string {
+	t.Helper()
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("%s answers %s: %s, %v", url, response.Status, body, err)
+	}
+	return string(body)
+}
+
+// Without traffic of its own, and with nobody's port for the admin pages, the
+// shop works, says so, and stops when its time is over.
+func TestRunAlone(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	_, port, _ := net.SplitHostPort(taken.Addr().String())
+	t.Setenv("OTEL_EXPORTER_PROMETHEUS_PORT", port)
+
+	o, err := parseFlags([]string{"-addr", "127.0.0.1:0", "-load=false", "-db", ":memory:"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	o.started = func(apiURL, adminURL string) {
+		if adminURL != "" {
+			t.Errorf("the admin pages are at %s, although the port is taken", adminURL)
+		}
+		get(t, apiURL+"/pedidos/1")
+	}
+	o.duration = time.Millisecond
+	var out bytes.Buffer
+	if err := run(ctx, o, &out); err != nil {
+		t.Error(err)
+	}
+	for _, want := range []string{"NOT SERVED", "OTEL_EXPORTER_PROMETHEUS_PORT=9465", "Requests: 1, failed: 0.", "GET /pedidos/{id}"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the output has no %q:\n%s", want, &out)
+		}
+	}
+	if ctx.Err() != nil {
+		t.Error("it did not stop by itself")
+	}
+}
+
+func TestTakenPort(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	addr := taken.Addr().String()
+	testkit.Error(t, run(t.Context(), options{addr: addr}, io.Discard), addr+" is taken by another program: stop it, or choose another port, as in -addr 127.0.0.1:8081")
+	testkit.Error(t, run(t.Context(), options{addr: "nowhere"}, io.Discard), "-addr nowhere: ")
+}
+
+func TestFlags(t *testing.T) {
+	for args, want := range map[string]string{
+		"":                     "",
+		"-rate 5 -duration 1m": "",
+		"-mix crear=1":         "",
+		"-mix comprar=1":       "no such action; there are ver,",
+		"-rate 0":              "-rate 0: must be above 0",
+		"-rate NaN":            "-rate NaN: must be above 0",
+		"-rate 1e9":            "at most 10000",
+		"-duration -1s":        "cannot be negative",
+		"-load false":          `argument "false" is not expected`,
+	} {
+		t.Run(args, func(t *testing.T) {
+			var stderr bytes.Buffer
+			_, err := parseFlags(strings.Fields(args), &stderr)
+			testkit.Error(t, err, want)
+			if err != nil && !strings.Contains(stderr.String(), want) {
+				t.Errorf("the user reads %q, want %q in it", &stderr, want)
+			}
+		})
+	}
+	if o, _ := parseFlags([]string{"-mix", "crear=1"}, io.Discard); len(o.mix) != 1 || o.mix["crear"] != 1 {
+		t.Errorf("the mix is %s", load.Mix(o.mix))
+	}
+}
+
+func TestLocalURL(t *testing.T) {
+	for addr, want := range map[string]string{
+		"127.0.0.1:8080": "http://127.0.0.1:8080",
+		"0.0.0.0:8080":   "http://127.0.0.1:8080",
+		"[::]:8080":      "http://127.0.0.1:8080",
+		"[::1]:8080":     "http://[::1]:8080",
+	} {
+		a, err := net.ResolveTCPAddr("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := localURL(a); got != want {
+			t.Errorf("%s is %s, want %s", addr, got, want)
+		}
+	}
+}
