@@ -69,7 +69,7 @@ func (h *Histogram) With(attributes ...string) BoundHistogram {
 		return BoundHistogram{}
 	}
 	i := h.e.index(attributes)
-	return BoundHistogram{h: h.e.ensure(i), refused: h.e.self.refused(refusedNumber), tracing: h.e.tracing}
+	return BoundHistogram{h.e.ensure(i)}
 }
 
 // BoundCounter is the series of one combination of attributes. Its zero value
@@ -108,27 +108,36 @@ func (b BoundUpDown) Add(n int64) {
 
 // BoundHistogram is the series of one combination of attributes. Its zero
 // value records nothing. It is safe for concurrent use.
-type BoundHistogram struct {
-	h       *histogram
-	refused *atomic.Int64
-	tracing bool
-}
+type BoundHistogram struct{ h *histogram }
 
 // Record adds one value, in the unit of the domain file. In a sampled span it
 // leaves the trace id as an exemplar. NaN and infinite values, which would
 // spoil the sum for ever, are left out and counted as refused.
 func (b BoundHistogram) Record(ctx context.Context, value float64) {
-	if b.h == nil {
+	h := b.h
+	if h == nil {
 		return
 	}
-	if value-value != 0 { // NaN or infinite
-		b.refused.Add(1)
+	if h.tracing { // asked before the atomic operations, which nothing overtakes
+		h.recordTraced(ctx, value)
 		return
 	}
-	b.h.record(value)
-	if b.tracing {
-		b.h.mark(ctx, value)
+	i := 0 // the bucket, by hand: a call costs a tenth
+	for _, bound := range h.bounds {
+		if value <= bound {
+			break
+		}
+		i++
 	}
+	// Most values are whole numbers (money, bytes, items): their sum is one
+	// more addition, where that of fractions is a loop.
+	whole := int64(value)
+	if float64(whole) != value || whole > maxWhole || whole < -maxWhole {
+		h.recordFraction(i, value)
+		return
+	}
+	h.buckets[i].Add(1)
+	h.sum.Add(whole)
 }
 
 // Record counts one occurrence of the event, with attributes given as names
@@ -198,7 +207,7 @@ func newEvent(m domain.Metric, self *self, tracing bool) *event {
 	size := 1
 	for _, name := range m.Attributes {
 		a := eventAttribute{name: name, values: newSymbols(m.Event.Attributes[name]), stride: size, warned: new(atomic.Bool)}
-		size *= len(a.values.names) + 1 // the last one is Other
+		size *= a.values.len() + 1 // the last one is Other
 		e.attributes = append(e.attributes, a)
 	}
 	e.labels = make([]atomic.Pointer[labelSet], size)
@@ -217,11 +226,29 @@ func newEvent(m domain.Metric, self *self, tracing bool) *event {
 	return e
 }
 
-// index is the place in the table of a list of attribute names and values.
+// index is the place in the table of a list of attribute names and values. In
+// the order of the names, and with values that are declared, it is one look-up
+// a value; anything else is sorted out by indexAny.
 func (e *event) index(attributes []string) int {
+	if len(attributes) != 2*len(e.attributes) {
+		return e.indexAny(attributes)
+	}
+	i := 0
+	for k := range e.attributes {
+		a := &e.attributes[k]
+		v := a.values.find(attributes[2*k+1])
+		if attributes[2*k] != a.name || v == a.values.len() {
+			return e.indexAny(attributes)
+		}
+		i += v * a.stride
+	}
+	return i
+}
+
+func (e *event) indexAny(attributes []string) int {
 	i, seen := 0, uint64(0)
 	for pair := 0; pair+1 < len(attributes); pair += 2 {
-		k := e.attribute(attributes[pair], pair/2)
+		k := e.attribute(attributes[pair])
 		if k < 0 {
 			e.self.wrongAttribute(e, attributes[pair])
 			continue
@@ -232,34 +259,23 @@ func (e *event) index(attributes []string) int {
 		seen |= 1 << k
 		a := &e.attributes[k]
 		v := a.values.find(attributes[pair+1])
-		if v == len(a.values.names) && attributes[pair+1] != domain.Other {
+		if v == a.values.len() && attributes[pair+1] != domain.Other {
 			e.self.wrongValue(e, a, attributes[pair+1])
 		}
 		i += v * a.stride
 	}
-	if seen != 1<<len(e.attributes)-1 {
-		for k := range e.attributes {
-			if a := &e.attributes[k]; seen&(1<<k) == 0 {
-				e.self.wrongValue(e, a, "")
-				i += len(a.values.names) * a.stride
-			}
+	for k := range e.attributes {
+		if a := &e.attributes[k]; seen&(1<<k) == 0 {
+			e.self.wrongValue(e, a, "")
+			i += a.values.len() * a.stride
 		}
 	}
 	return i
 }
 
-// attribute finds an attribute by its name, first where it stands if the
-// caller keeps to the order of the names. It is -1 for an unknown one.
-func (e *event) attribute(name string, guess int) int {
-	if guess < len(e.attributes) && e.attributes[guess].name == name {
-		return guess
-	}
-	for k := range e.attributes {
-		if e.attributes[k].name == name {
-			return k
-		}
-	}
-	return -1
+// attribute finds an attribute by its name. It is -1 for an unknown one.
+func (e *event) attribute(name string) int {
+	return slices.IndexFunc(e.attributes, func(a eventAttribute) bool { return a.name == name })
 }
 
 // values are the attribute values at a place in the table.
@@ -267,7 +283,7 @@ func (e *event) values(i int) []string {
 	values := make([]string, len(e.attributes))
 	for k, a := range e.attributes {
 		values[k] = domain.Other
-		if v := i / a.stride % (len(a.values.names) + 1); v < len(a.values.names) {
+		if v := i / a.stride % (a.values.len() + 1); v < a.values.len() {
 			values[k] = a.values.names[v]
 		}
 	}
@@ -279,7 +295,9 @@ func (e *event) ensure(i int) *histogram {
 	if e.labels[i].Load() == nil {
 		labels := newLabels(e.Attributes, e.values(i))
 		if e.histograms != nil {
-			e.histograms[i].CompareAndSwap(nil, newHistogram(e.Buckets, labels))
+			h := newHistogram(e.Buckets, labels)
+			h.tracing, h.refused = e.tracing, e.self.refused(refusedNumber)
+			e.histograms[i].CompareAndSwap(nil, h)
 		}
 		e.labels[i].CompareAndSwap(nil, labels)
 	}

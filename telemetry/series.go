@@ -123,14 +123,17 @@ func (c *counters[K]) yield(yield func(point) bool) bool {
 // histogram is the state of one series of a histogram. Its count is the sum of
 // its buckets, so that the two never disagree; the sum may lag by what is
 // being recorded right now. One of durations adds up integer nanoseconds: that
-// is one atomic addition, where a float needs a loop.
+// is one atomic addition, where a fraction needs a loop.
 type histogram struct {
 	labels    *labelSet
 	bounds    []float64
 	nanos     []int64         // the bounds of a histogram of durations, nil for others
 	buckets   []atomic.Uint64 // one more than bounds
-	sum       atomic.Int64    // nanoseconds, or the bits of a float64
+	sum       atomic.Int64    // of nanoseconds, or of the values that are whole numbers
+	fractions atomic.Uint64   // the sum of the other values, as the bits of a float64
 	exemplars []atomic.Pointer[exemplar]
+	tracing   bool          // exemplars are worth looking for
+	refused   *atomic.Int64 // counts what cannot be recorded
 }
 
 type exemplar struct {
@@ -173,16 +176,23 @@ func (h *histogram) bucket(v float64) int {
 	return len(h.bounds)
 }
 
-func (h *histogram) record(v float64) {
-	i := 0 // bucket by hand: the call costs a tenth
-	for i < len(h.bounds) && v > h.bounds[i] {
-		i++
+// maxWhole bounds what is added up as a whole number: two thousand million of
+// them still fit.
+const maxWhole = 1 << 32
+
+// recordFraction records what BoundHistogram.Record does not: fractions, huge
+// values, and what is no number. Inlined, it would slow that down.
+//
+//go:noinline
+func (h *histogram) recordFraction(i int, v float64) {
+	if v-v != 0 { // NaN or infinite: it would spoil the sum for ever
+		h.refused.Add(1)
+		return
 	}
 	h.buckets[i].Add(1)
 	for {
-		old := h.sum.Load()
-		sum := math.Float64frombits(uint64(old)) + v
-		if h.sum.CompareAndSwap(old, int64(math.Float64bits(sum))) {
+		old := h.fractions.Load()
+		if h.fractions.CompareAndSwap(old, math.Float64bits(math.Float64frombits(old)+v)) {
 			return
 		}
 	}
@@ -197,10 +207,16 @@ func (h *histogram) observe(d time.Duration) {
 	h.sum.Add(int64(d))
 }
 
+// recordTraced records a value and what span it was recorded in.
+func (h *histogram) recordTraced(ctx context.Context, v float64) {
+	h.recordFraction(h.bucket(v), v)
+	h.mark(ctx, v)
+}
+
 // mark keeps v as the exemplar of its bucket, if it was recorded in a span
 // that somebody will be able to look up.
 func (h *histogram) mark(ctx context.Context, v float64) {
-	if span := trace.SpanContextFromContext(ctx); span.IsSampled() {
+	if span := trace.SpanContextFromContext(ctx); span.IsSampled() && v-v == 0 {
 		h.exemplars[h.bucket(v)].Store(&exemplar{value: v, at: time.Now(), span: span})
 	}
 }
@@ -214,5 +230,5 @@ func (h *histogram) read(counts []uint64) (total uint64, sum float64) {
 	if h.nanos != nil {
 		return total, time.Duration(h.sum.Load()).Seconds()
 	}
-	return total, math.Float64frombits(uint64(h.sum.Load()))
+	return total, float64(h.sum.Load()) + math.Float64frombits(h.fractions.Load())
 }
