@@ -15,7 +15,6 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/latido-dev/latido/examples/echo-api/internal/scrape"
-	"github.com/latido-dev/latido/examples/echo-api/load"
 	"github.com/latido-dev/latido/internal/testkit"
 )
 
@@ -187,7 +186,7 @@ func TestFlags(t *testing.T) {
 		})
 	}
 	if o, _ := parseFlags([]string{"-mix", "crear=1"}, io.Discard); len(o.mix) != 1 || o.mix["crear"] != 1 {
-		t.Errorf("the mix is %s", load.Mix(o.mix))
+		t.Errorf("the mix is %s", o.mix)
 	}
 }
 

@@ -26,7 +26,7 @@ func where(out io.Writer, o options, d domain.Domain, apiURL, adminURL string) {
 	line := func(what, where string) { fmt.Fprintf(w, "  %s\t%s\n", what, where) }
 	line("API", apiURL+"/pedidos")
 	if adminURL == "" {
-		line("metrics", "NOT SERVED: the warning above says why. If the port is taken, choose another one,")
+		line("metrics", "NOT SERVED: the log above says why. If the port is taken, choose another one,")
 		line("", "as in OTEL_EXPORTER_PROMETHEUS_PORT=9465, or another address by OTEL_EXPORTER_PROMETHEUS_HOST")
 	} else {
 		line("metrics", adminURL+"/metrics")
@@ -56,8 +56,8 @@ type row struct {
 
 // summary prints what happened: requests as the customers saw them, or, where
 // there was no traffic of our own, as telemetry did; events as telemetry
-// counted them.
-func summary(ctx context.Context, out io.Writer, seen load.Summary, admin http.Handler) {
+// counted them, and what its profile shows.
+func summary(ctx context.Context, out io.Writer, open time.Duration, seen load.Summary, admin http.Handler) {
 	d, err := readDashboard(ctx, admin)
 	if err != nil {
 		fmt.Fprintln(out, "\nNo events:", err)
@@ -78,7 +78,7 @@ func summary(ctx context.Context, out io.Writer, seen load.Summary, admin http.H
 		requests += r.requests
 		errs += r.errs
 	}
-	fmt.Fprintf(out, "\nThe shop was open for %s. Requests: %d, failed: %d.\n", seconds(d.Uptime).Round(time.Second), requests, errs)
+	fmt.Fprintf(out, "\nThe shop was open for %s. Requests: %d, failed: %d.\n", open.Round(time.Second), requests, errs)
 	if seen.Skipped > 0 {
 		fmt.Fprintf(out, "%d requests were not sent, since too many were in flight: the shop is slower than -rate.\n", seen.Skipped)
 	}
@@ -98,11 +98,16 @@ func summary(ctx context.Context, out io.Writer, seen load.Summary, admin http.H
 		}
 	}
 	w.Flush()
+	if len(d.Advice) > 0 {
+		fmt.Fprintln(out, "\nWhat the profile of the last minutes says:")
+		for _, advice := range d.Advice {
+			fmt.Fprintln(out, "  -", advice)
+		}
+	}
 }
 
 // dashboard is what the summary reads of /metrics-dashboard.
 type dashboard struct {
-	Uptime    float64 `json:"uptime_seconds"`
 	Endpoints []struct {
 		Endpoint string  `json:"endpoint"`
 		Method   string  `json:"method"`
@@ -111,7 +116,8 @@ type dashboard struct {
 		P50      float64 `json:"p50_seconds"`
 		P95      float64 `json:"p95_seconds"`
 	} `json:"endpoints"`
-	Events []event `json:"events"`
+	Events []event  `json:"events"`
+	Advice []string `json:"advice"` // from the profile
 }
 
 type event struct {

@@ -90,6 +90,7 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 		o.started(apiURL, tel.AdminURL())
 	}
 
+	start := time.Now()
 	working, stop := context.WithCancel(ctx)
 	defer stop()
 	if o.duration > 0 {
@@ -111,7 +112,7 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), serverGrace)
 	defer cancel()
 	err = errors.Join(err, server.Shutdown(stopping))
-	summary(stopping, out, customers.Summary(), tel.AdminHandler())
+	summary(stopping, out, time.Since(start), customers.Summary(), tel.AdminHandler())
 	return err
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -24,7 +25,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// shop is the API on a database of its own.
+// testShop is the API on a database of its own.
 type testShop struct {
 	*testing.T
 	api     *API
@@ -125,9 +126,11 @@ func TestWrongInput(t *testing.T) {
 		strings.Replace(coffee, "[", "["+many, 1):                    `422 entre 1 y 50 artículos`,
 	} {
 		status, part, _ := strings.Cut(want, " ")
-		got := 0
-		fmt.Sscan(status, &got)
-		s.ask("POST", "/pedidos", body, got, part)
+		code, err := strconv.Atoi(status)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.ask("POST", "/pedidos", body, code, part)
 	}
 	s.ask("GET", "/pedidos/abc", "", 400, "no es un número positivo")
 	s.ask("GET", "/pedidos/0", "", 400, "no es un número positivo")
