@@ -1,0 +1,10 @@
+// Command latido reads a domain file and talks to a running service:
+//
+//	latido check domain.yaml     every mistake of the file, with its line
+//	latido generate events       typed helpers, so that a wrong event does not compile
+//	latido schema                the file's JSON Schema, for editors
+//	latido report                where a running service's time and memory go
+//
+// Results go to standard output, trouble to standard error. It exits with 0
+// when all is well, 1 when it found problems, 2 when it was called wrongly.
+package main

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/latido-dev/latido/domain"
+)
+
+// The exit codes.
+const (
+	exitGood     = 0
+	exitProblems = 1
+	exitUsage    = 2
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// verb is one thing that the command does.
+type verb struct {
+	name, usage, about string
+	run                func(c *call) error
+}
+
+var verbs = []verb{
+	{"check", "[-format text|json] [FILE]", "check a domain file: every mistake, with its line", check},
+	{"generate", "events [-domain FILE] [-out FILE] [-package NAME] [-check]", "write typed helpers for the domain's events", generate},
+	{"report", "[-url URL] [-last 5m] [-format text|json|pprof] [-top N] [-out FILE]", "where a running service's time and memory go", report},
+	{"schema", "", "print the JSON Schema of the domain file, for editors", schema},
+	{"version", "", "print the version", version},
+}
+
+// call is one run of a verb.
+type call struct {
+	args           []string
+	stdout, stderr io.Writer
+	flags          *flag.FlagSet
+}
+
+// usageError is a wrong call: its text says what to write.
+type usageError struct{ text string }
+
+func (e usageError) Error() string { return e.text }
+
+// errProblems says that what was found has been printed.
+var errProblems = errors.New("problems were found")
+
+func run(args []string, stdout, stderr io.Writer) int {
+	if len(args) == 0 || slices.Contains([]string{"help", "-h", "-help", "--help"}, args[0]) {
+		help(stdout)
+		if len(args) == 0 {
+			return exitUsage
+		}
+		return exitGood
+	}
+	i := slices.IndexFunc(verbs, func(v verb) bool { return v.name == args[0] })
+	if i < 0 {
+		names := make([]string, len(verbs))
+		for i, v := range verbs {
+			names[i] = v.name
+		}
+		fmt.Fprintf(stderr, "latido: unknown verb %q%s; see latido help\n", args[0], didYouMean(args[0], names))
+		return exitUsage
+	}
+	v := verbs[i]
+	c := &call{args: args[1:], stdout: stdout, stderr: stderr, flags: flag.NewFlagSet(v.name, flag.ContinueOnError)}
+	c.flags.SetOutput(io.Discard) // errors are returned, and help is ours
+	err := v.run(c)
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitGood
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprintf(stdout, "usage: latido %s %s\n\n%s\n\n", v.name, v.usage, v.about)
+		c.flags.SetOutput(stdout)
+		c.flags.PrintDefaults()
+		return exitGood
+	case errors.As(err, &usage):
+		fmt.Fprintf(stderr, "latido %s: %v\nusage: latido %s %s\n", v.name, err, v.name, v.usage)
+		return exitUsage
+	case errors.Is(err, errProblems):
+		return exitProblems
+	}
+	fmt.Fprintf(stderr, "latido %s: %v\n", v.name, err)
+	return exitProblems
+}
+
+func didYouMean(name string, candidates []string) string {
+	if near := domain.Nearest(name, candidates); near != "" {
+		return fmt.Sprintf(" (did you mean %q?)", near)
+	}
+	return ""
+}
+
+// parse reads the flags, which may stand before or after the other arguments,
+// and returns those.
+func (c *call) parse() ([]string, error) {
+	var rest []string
+	args := c.args
+	for {
+		if err := c.flags.Parse(args); err != nil {
+			if errors.Is(err, flag.ErrHelp) {
+				return nil, err
+			}
+			return nil, usageError{err.Error()}
+		}
+		if c.flags.NArg() == 0 {
+			return rest, nil
+		}
+		rest = append(rest, c.flags.Arg(0))
+		args = c.flags.Args()[1:]
+	}
+}
+
+func help(w io.Writer) {
+	fmt.Fprint(w, "latido reads a domain file and talks to a running service.\n\n")
+	for _, v := range verbs {
+		fmt.Fprintf(w, "  latido %-9s %s\n", v.name, v.about)
+	}
+	fmt.Fprint(w, "\nlatido VERB -h says more.\n")
+}
+
+func schema(c *call) error {
+	if rest, err := c.parse(); err != nil || len(rest) > 0 {
+		return cmpOr(err, usageError{"schema takes no arguments"})
+	}
+	_, err := c.stdout.Write(domain.Schema())
+	return err
+}
+
+func version(c *call) error {
+	if rest, err := c.parse(); err != nil || len(rest) > 0 {
+		return cmpOr(err, usageError{"version takes no arguments"})
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return errors.New("the binary has no build information")
+	}
+	_, err := fmt.Fprintln(c.stdout, strings.TrimSpace("latido "+info.Main.Version+" "+info.GoVersion))
+	return err
+}
+
+// cmpOr is the first error that is one.
+func cmpOr(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
