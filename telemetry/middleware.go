@@ -3,7 +3,6 @@ package telemetry
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"runtime/pprof"
 	"time"
@@ -42,10 +41,8 @@ func (t *Telemetry) Middleware(next http.Handler) http.Handler {
 			out = x.bind(t.route(name), r)
 		}
 		w, out = x.writer(out)
+		x.routed = out
 		next.ServeHTTP(w, out)
-		if name := t.routeOf(out); name != "" {
-			x.route = t.route(name).method(methodIndex(r.Method))
-		}
 		x.returned = true
 	}))
 }
@@ -101,7 +98,10 @@ type exchange struct {
 	r     *http.Request
 	route *routeMethod // nil while it is not known
 	start time.Duration
-	ctx   requestContext
+	// routed is the request whose route is only known once the handler is
+	// through; nil where routes are bound.
+	routed *http.Request
+	ctx    requestContext
 
 	status   int  // the first final one, 0 for none yet
 	gone     bool // the client had left before it
@@ -176,6 +176,11 @@ func (x *exchange) end() {
 	took := monotonic() - x.start
 	panicked := recover()
 	t, route, status := x.t, x.route, x.status
+	if x.routed != nil {
+		if name := t.routeOf(x.routed); name != "" {
+			route = t.route(name).method(methodIndex(x.r.Method))
+		}
+	}
 	if route == nil {
 		route = t.route(domain.Unmatched).method(methodIndex(x.r.Method))
 	}
@@ -183,18 +188,20 @@ func (x *exchange) end() {
 	case panicked != nil && isAbort(panicked):
 		status = statusGone
 		t.countError("aborted")
+		x.spanFailed("aborted", status)
 	case !x.returned: // a panic, or the end of its goroutine
 		if status == 0 {
 			status = http.StatusInternalServerError
 		}
 		t.countError("panic")
-		x.spanPanicked(panicked, status)
-	case x.hijacked:
-		status = http.StatusSwitchingProtocols
+		x.spanFailed("panic", status)
 	case x.gone || status == 0 && errors.Is(x.r.Context().Err(), context.Canceled):
 		status = statusGone
 	case status == 0:
 		status = http.StatusOK
+	}
+	if x.hijacked { // whatever came of it later was not HTTP
+		status = http.StatusSwitchingProtocols
 	}
 	route.observe(status, took)
 	if t.tracing && status != http.StatusSwitchingProtocols {
@@ -221,16 +228,14 @@ func isAbort(panicked any) bool {
 	return ok && errors.Is(err, http.ErrAbortHandler)
 }
 
-// spanPanicked says on the span what otelhttp does not: that the handler
-// panicked, and the status that was sent.
-func (x *exchange) spanPanicked(panicked any, status int) {
+// spanFailed says on the span what otelhttp does not when a handler panics: that
+// it failed, and the status that was sent. The panic itself is recorded there
+// when the span ends.
+func (x *exchange) spanFailed(errorType string, status int) {
 	if !x.t.tracing {
 		return
 	}
 	span := trace.SpanFromContext(x.r.Context())
-	span.SetStatus(codes.Error, "panic")
-	span.SetAttributes(attribute.Int("http.response.status_code", status), attribute.String("error.type", "panic"))
-	span.AddEvent("exception", trace.WithAttributes(
-		attribute.String("exception.type", fmt.Sprintf("%T", panicked)),
-		attribute.String("exception.message", cleanValue(fmt.Sprint(panicked)))))
+	span.SetStatus(codes.Error, errorType)
+	span.SetAttributes(attribute.Int("http.response.status_code", status), attribute.String("error.type", errorType))
 }

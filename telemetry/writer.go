@@ -173,7 +173,7 @@ func (x *exchange) hooks() httpsnoop.Hooks {
 			return func(s string) (int, error) { x.wrote(http.StatusOK); return next(s) }
 		},
 		ReadFrom: func(next httpsnoop.ReadFromFunc) httpsnoop.ReadFromFunc {
-			return func(src io.Reader) (int64, error) { x.wrote(http.StatusOK); return next(src) }
+			return func(src io.Reader) (int64, error) { return x.readFrom(src, next) }
 		},
 		Flush: func(next httpsnoop.FlushFunc) httpsnoop.FlushFunc {
 			return func() { x.wrote(http.StatusOK); next() }
@@ -206,6 +206,17 @@ func (x *exchange) writeString(s string) (int, error) {
 	return x.rw.(io.StringWriter).WriteString(s)
 }
 
+// readFrom notes the status once something was sent: src may be empty, or panic.
+// Whether the client was there is asked beforehand.
+func (x *exchange) readFrom(src io.Reader, next func(io.Reader) (int64, error)) (int64, error) {
+	gone := errors.Is(x.r.Context().Err(), context.Canceled)
+	n, err := next(src)
+	if n > 0 && x.status == 0 {
+		x.status, x.gone = http.StatusOK, gone
+	}
+	return n, err
+}
+
 func (x *exchange) flush() {
 	x.wrote(http.StatusOK)
 	x.rw.(http.Flusher).Flush()
@@ -234,8 +245,7 @@ func (w *http1Writer) CloseNotify() <-chan bool {
 }
 
 func (w *http1Writer) ReadFrom(src io.Reader) (int64, error) {
-	(*exchange)(w).wrote(http.StatusOK)
-	return w.rw.(io.ReaderFrom).ReadFrom(src)
+	return (*exchange)(w).readFrom(src, w.rw.(io.ReaderFrom).ReadFrom)
 }
 
 func (w *http1Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
