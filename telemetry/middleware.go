@@ -36,13 +36,12 @@ func (t *Telemetry) Middleware(next http.Handler) http.Handler {
 		}
 		x := t.begin(w, r)
 		defer x.end()
-		out := r
+		x.ask = true
 		if name := t.routeOf(r); name != "" {
-			out = x.bind(t.route(name), r)
+			r = x.bind(t.route(name), r)
 		}
-		w, out = x.writer(out)
-		x.routed = out
-		next.ServeHTTP(w, out)
+		w, x.out = x.writer(r)
+		next.ServeHTTP(w, x.out)
 		x.returned = true
 	}))
 }
@@ -79,14 +78,30 @@ type boundHandler struct {
 func (h *boundHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := exchangeOf(w, r)
 	if x != nil {
-		h.next.ServeHTTP(w, x.bind(h.route, r))
+		x.ask = false
+		out := x.bind(h.route, r)
+		defer handBack(r, out)
+		h.next.ServeHTTP(w, out)
 		return
 	}
 	x = h.t.begin(w, r)
 	defer x.end()
-	w, r = x.writer(x.bind(h.route, r))
-	h.next.ServeHTTP(w, r)
+	w, x.out = x.writer(x.bind(h.route, r))
+	h.next.ServeHTTP(w, x.out)
 	x.returned = true
+}
+
+// handBack gives a request what was found out on the copy that was handed on:
+// middleware further out reads the pattern, and net/http removes the files of
+// a form.
+func handBack(r, out *http.Request) {
+	if out == nil || out == r {
+		return
+	}
+	r.Pattern = out.Pattern
+	if out.MultipartForm != nil {
+		r.MultipartForm = out.MultipartForm
+	}
 }
 
 // exchange is one request and its answer. It is at once the ResponseWriter
@@ -96,18 +111,17 @@ type exchange struct {
 	t     *Telemetry
 	rw    http.ResponseWriter
 	r     *http.Request
-	route *routeMethod // nil while it is not known
+	out   *http.Request // r as it was handed on
+	route *routeMethod  // nil while it is not known
 	start time.Duration
-	// routed is the request whose route is only known once the handler is
-	// through; nil where routes are bound.
-	routed *http.Request
-	ctx    requestContext
+	ctx   requestContext
 
 	status   int  // the first final one, 0 for none yet
 	gone     bool // the client had left before it
 	hijacked bool
 	returned bool // the handler did, rather than panic
 	labelled bool // the goroutine carries the route's labels
+	ask      bool // the route is asked for after the handler
 }
 
 // requestContext is the request's context with the route's profile labels,
@@ -175,44 +189,31 @@ func labelledContext(ctx context.Context) (found bool) {
 func (x *exchange) end() {
 	took := monotonic() - x.start
 	panicked := recover()
-	t, route, status := x.t, x.route, x.status
-	if x.routed != nil {
-		if name := t.routeOf(x.routed); name != "" {
-			route = t.route(name).method(methodIndex(x.r.Method))
-		}
-	}
-	if route == nil {
-		route = t.route(domain.Unmatched).method(methodIndex(x.r.Method))
-	}
-	switch {
-	case panicked != nil && isAbort(panicked):
-		status = statusGone
-		t.countError("aborted")
-		x.spanFailed("aborted", status)
-	case !x.returned: // a panic, or the end of its goroutine
-		if status == 0 {
-			status = http.StatusInternalServerError
-		}
-		t.countError("panic")
-		x.spanFailed("panic", status)
-	case x.gone || status == 0 && errors.Is(x.r.Context().Err(), context.Canceled):
-		status = statusGone
-	case status == 0:
-		status = http.StatusOK
-	}
-	if x.hijacked { // whatever came of it later was not HTTP
-		status = http.StatusSwitchingProtocols
-	}
-	route.observe(status, took)
-	if t.tracing && status != http.StatusSwitchingProtocols {
-		route.duration.mark(x.r.Context(), took.Seconds())
-	}
+	t := x.t
 	t.activeRequests.Add(-1)
 	switch { // the next request of this connection has labels of its own
 	case x.ctx.labels != nil: // the caller was seen to have none
 		pprof.SetGoroutineLabels(context.Background())
 	case x.labelled:
 		pprof.SetGoroutineLabels(x.r.Context())
+	}
+	handBack(x.r, x.out)
+	if x.ask {
+		if name := t.routeOf(x.out); name != "" {
+			x.route = t.route(name).method(methodIndex(x.r.Method))
+		}
+	}
+	if x.route == nil {
+		x.route = t.route(domain.Unmatched).method(methodIndex(x.r.Method))
+	}
+	status, failure := x.outcome(panicked)
+	if failure != "" {
+		t.countError(failure)
+		x.spanFailed(failure, status)
+	}
+	x.route.observe(status, took)
+	if t.tracing && status != http.StatusSwitchingProtocols {
+		x.route.duration.mark(x.r.Context(), took.Seconds())
 	}
 	if t.cfg.NoRequestContext {
 		*x = exchange{}
@@ -223,19 +224,42 @@ func (x *exchange) end() {
 	}
 }
 
+// outcome is the status to record, and the type of error of a handler that did
+// not return: it panicked, or ended its goroutine.
+func (x *exchange) outcome(panicked any) (status int, failure string) {
+	if !x.returned {
+		failure = "panic"
+		if isAbort(panicked) {
+			failure = "aborted"
+		}
+	}
+	switch {
+	case x.hijacked:
+		return http.StatusSwitchingProtocols, failure
+	case failure == "aborted":
+		return statusGone, failure
+	case failure != "" && x.status == 0:
+		return http.StatusInternalServerError, failure
+	case failure == "" && (x.gone || x.status == 0 && errors.Is(x.r.Context().Err(), context.Canceled)):
+		return statusGone, ""
+	case x.status == 0:
+		return http.StatusOK, ""
+	}
+	return x.status, failure
+}
+
 func isAbort(panicked any) bool {
 	err, ok := panicked.(error)
 	return ok && errors.Is(err, http.ErrAbortHandler)
 }
 
-// spanFailed says on the span what otelhttp does not when a handler panics: that
-// it failed, and the status that was sent. The panic itself is recorded there
-// when the span ends.
-func (x *exchange) spanFailed(errorType string, status int) {
+// spanFailed says on the span what otelhttp does not: that the handler did not
+// return, and the status. The panic itself is noted by the span's end.
+func (x *exchange) spanFailed(failure string, status int) {
 	if !x.t.tracing {
 		return
 	}
 	span := trace.SpanFromContext(x.r.Context())
-	span.SetStatus(codes.Error, errorType)
-	span.SetAttributes(attribute.Int("http.response.status_code", status), attribute.String("error.type", errorType))
+	span.SetStatus(codes.Error, failure)
+	span.SetAttributes(attribute.Int("http.response.status_code", status), attribute.String("error.type", failure))
 }

@@ -38,8 +38,8 @@ func (m *ServeMux) Handle(pattern string, handler http.Handler) {
 	}
 	endpoint := endpointOf(pattern)
 	route := m.t.route(endpoint)
-	if method, _, ok := strings.Cut(pattern, " "); ok {
-		route.method(methodIndex(method))
+	if i := strings.IndexAny(pattern, " \t"); i > 0 {
+		route.method(methodIndex(pattern[:i]))
 	}
 	m.mux.Handle(pattern, &boundHandler{t: m.t, route: route, next: handler})
 	m.t.profiler.BindEndpoint(endpoint, functionName(handler))
@@ -58,7 +58,13 @@ func (m *ServeMux) HandleFunc(pattern string, handler func(http.ResponseWriter, 
 func (m *ServeMux) Handler(r *http.Request) (http.Handler, string) { return m.mux.Handler(r) }
 
 // ServeHTTP answers a request with the handler whose pattern matches best.
-func (m *ServeMux) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.handler.ServeHTTP(w, r) }
+func (m *ServeMux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if m.handler == nil { // not made by NewServeMux: nothing is measured
+		m.mux.ServeHTTP(w, r)
+		return
+	}
+	m.handler.ServeHTTP(w, r)
+}
 
 func (m *ServeMux) serve(w http.ResponseWriter, r *http.Request) {
 	if exchangeOf(w, r) != nil { // mounted in one that is measured
@@ -67,16 +73,15 @@ func (m *ServeMux) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	x := m.t.begin(w, r)
 	defer x.end()
-	w, out := x.writer(r)
-	m.mux.ServeHTTP(w, out)
-	r.Pattern = out.Pattern // middleware further out reads it, also where out is a copy
+	w, x.out = x.writer(r)
+	m.mux.ServeHTTP(w, x.out)
 	x.returned = true
 }
 
 // endpointOf is the label of a pattern: without its method.
 func endpointOf(pattern string) string {
-	if _, rest, ok := strings.Cut(pattern, " "); ok {
-		return strings.TrimLeft(rest, " \t")
+	if i := strings.IndexAny(pattern, " \t"); i >= 0 {
+		return strings.TrimLeft(pattern[i+1:], " \t")
 	}
 	return pattern
 }
