@@ -7,8 +7,9 @@
 //
 // main.go is the life of a service: flags, start, stop. run.go is the order in
 // which its parts come up and go down, report.go what it prints. The shop
-// itself is in shop, its customers are in load, and latidoecho is the adapter
-// that measures the routes of labstack/echo.
+// itself is in shop, its customers are in load, latidoecho is the adapter that
+// measures the routes of labstack/echo, and events is generated from
+// domain.yaml.
 package main
 
 import (

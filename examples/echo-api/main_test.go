@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -204,5 +206,20 @@ func TestLocalURL(t *testing.T) {
 		if got := localURL(a); got != want {
 			t.Errorf("%s is %s, want %s", addr, got, want)
 		}
+	}
+}
+
+// events/events_gen.go is what domain.yaml says; if not, go generate it.
+func TestEventsAreGenerated(t *testing.T) {
+	folder, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.CommandContext(t.Context(), "go", "run", ".", "generate", "events", "-check",
+		"-domain", filepath.Join(folder, "domain.yaml"), "-out", filepath.Join(folder, "events", "events_gen.go"))
+	command.Dir = "../../cmd/latido"
+	command.Env = append(os.Environ(), "GOWORK=off")
+	if out, err := command.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
 	}
 }

@@ -22,6 +22,8 @@ import (
 	"github.com/latido-dev/latido/telemetry"
 )
 
+//go:generate go run ../../cmd/latido generate events -domain domain.yaml -out events/events_gen.go
+
 //go:embed domain.yaml
 var domainFile []byte
 
@@ -64,7 +66,9 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	defer func() {
 		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), telemetryGrace)
 		defer cancel()
-		err = errors.Join(err, tel.Shutdown(stopping))
+		if err := tel.Shutdown(stopping); err != nil { // a server that is down; the shop itself has closed well
+			slog.Warn("telemetry could not send all that it had", "error", err)
+		}
 	}()
 
 	store, remove, err := openStore(ctx, o.db, tel)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/labstack/echo/v5"
 
+	"github.com/latido-dev/latido/examples/echo-api/events"
 	"github.com/latido-dev/latido/examples/echo-api/latidoecho"
 	"github.com/latido-dev/latido/telemetry"
 )
@@ -35,6 +36,7 @@ type API struct {
 // New makes the API on a store, with a supplier and a payment gateway as they
 // are on a normal day.
 func New(store *Store, tel *telemetry.Telemetry) *API {
+	events.Bind(tel)
 	api := &API{Store: store, Supplier: NewSupplier(), Gateway: NewGateway(), tel: tel, metrics: newMetrics(tel)}
 	api.carts.active = api.metrics.carts
 	api.stock = telemetry.Monitored(tel, "consultar_proveedor", func(ctx context.Context) (Stock, error) {

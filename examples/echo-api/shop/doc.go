@@ -14,5 +14,6 @@
 //	catalogue.go  an endpoint that allocates      (catalogueRows)
 //	payments.go   an endpoint that fails at times (Gateway.Status)
 //	problem.go    errors as the API answers them
-//	metrics.go    the business events of domain.yaml
+//	metrics.go    business events, and the three ways to record one
+//	seed.go       orders of earlier days
 package shop

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/labstack/echo/v5"
+
+	"github.com/latido-dev/latido/examples/echo-api/events"
 )
 
 // maxPage is how many orders a page of the list has at most.
@@ -66,7 +68,9 @@ func (api *API) createOrder(c *echo.Context) error {
 	}
 	api.carts.close(in.Cart) // one that is gone already does not spoil a sale
 	api.tel.EntityCreated()
-	api.metrics.processed[order.Channel].Add(1)
+	if from, ok := channel(order.Channel); ok {
+		events.PedidosProcesados(ctx, from)
+	}
 	api.metrics.units.Add(order.units())
 	api.metrics.value.Record(ctx, float64(order.Total))
 	return c.JSON(http.StatusCreated, order)

@@ -10,7 +10,7 @@ import (
 func SampleOrder() OrderInput {
 	in := OrderInput{
 		Customer: fmt.Sprintf("cliente-%03d", rand.IntN(500)),
-		Channel:  channels[rand.IntN(len(channels))],
+		Channel:  channels[rand.IntN(len(channels))].String(),
 	}
 	for range 1 + rand.IntN(4) {
 		in.Items = append(in.Items, Item{
