@@ -71,10 +71,11 @@ func Label(attribute string) string {
 	return label
 }
 
-// family is the name in Prometheus. The Collector and Prometheus' own OTLP
+// Family is the name in Prometheus of an OpenTelemetry instrument: with its
+// unit and, for a counter, _total. It is "" for a name without a letter. The Collector and Prometheus' own OTLP
 // receiver translate with the same library, so that the name is the same
 // whichever way it takes.
-func family(name, unit string, kind Kind) string {
+func Family(name, unit string, kind Kind) string {
 	types := map[Kind]otlptranslator.MetricType{
 		KindCounter:   otlptranslator.MetricTypeMonotonicCounter,
 		KindUpDown:    otlptranslator.MetricTypeNonMonotonicCounter,
@@ -171,7 +172,7 @@ func (e *Event) kind() Kind {
 // named puts the prefix on a metric, and with it makes its name in Prometheus.
 func (d Domain) named(m Metric) Metric {
 	m.Name = d.Prefix + "." + m.Name
-	m.Family = family(m.Name, m.Unit, m.Kind)
+	m.Family = Family(m.Name, m.Unit, m.Kind)
 	return m
 }
 

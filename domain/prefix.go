@@ -68,7 +68,7 @@ func CheckPrefix(prefix string) error {
 		return fmt.Errorf("%q has two underscores in a row, of which Prometheus keeps one%s", prefix, meant)
 	}
 	for _, m := range contract {
-		if got := family(prefix+"."+m.Name, m.Unit, m.Kind); got != prefix+strings.TrimPrefix(family("x."+m.Name, m.Unit, m.Kind), "x") {
+		if got := Family(prefix+"."+m.Name, m.Unit, m.Kind); got != prefix+strings.TrimPrefix(Family("x."+m.Name, m.Unit, m.Kind), "x") {
 			return fmt.Errorf("%q has a word that is a suffix in Prometheus, and would move or vanish there: %s: use another word", prefix, got)
 		}
 	}

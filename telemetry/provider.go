@@ -63,17 +63,18 @@ func (t *Telemetry) startMeters(otlp sdkmetric.Reader) error {
 	if err != nil {
 		return fmt.Errorf("prometheus exporter: %w", err)
 	}
+	view := prefixView(t.cfg.Domain.Prefix, t.cfg.Views, t.self)
 	options := []sdkmetric.Option{
 		sdkmetric.WithResource(t.resource),
 		sdkmetric.WithReader(exporter),
-		sdkmetric.WithView(prefixView(t.cfg.Domain.Prefix, t.cfg.Views, t.self)),
+		sdkmetric.WithView(view),
 	}
 	if otlp != nil {
 		options = append(options, sdkmetric.WithReader(otlp))
 	}
 	provider := sdkmetric.NewMeterProvider(options...)
 	t.stopMeters = provider.Shutdown
-	t.meters = guardedProvider{provider, t.self}
+	t.meters = guardedProvider{provider, t.self, newClaims(view, t.self)}
 	if err := goruntime.Start(goruntime.WithMeterProvider(t.meters), goruntime.WithMinimumReadMemStatsInterval(hostTTL)); err != nil {
 		return fmt.Errorf("go runtime metrics: %w", err)
 	}
