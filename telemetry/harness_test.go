@@ -307,3 +307,13 @@ func (s *served) wait(t testing.TB) (panicked any) {
 		return nil
 	}
 }
+
+// eventually waits for what another goroutine does.
+func eventually(t testing.TB, what string, is func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !is(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not so after 20 s: %s", what)
+		}
+	}
+}

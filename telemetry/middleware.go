@@ -95,7 +95,7 @@ func (h *boundHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // middleware further out reads the pattern, and net/http removes the files of
 // a form.
 func handBack(r, out *http.Request) {
-	if out == nil || out == r {
+	if out == r {
 		return
 	}
 	r.Pattern = out.Pattern
@@ -145,7 +145,7 @@ func (t *Telemetry) begin(w http.ResponseWriter, r *http.Request) *exchange {
 	} else {
 		x = new(exchange)
 	}
-	x.t, x.rw, x.r, x.start = t, w, r, monotonic()
+	x.t, x.rw, x.r, x.out, x.start = t, w, r, r, monotonic()
 	t.activeRequests.Add(1)
 	return x
 }

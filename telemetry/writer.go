@@ -133,21 +133,40 @@ func (x *exchange) writer(r *http.Request) (http.ResponseWriter, *http.Request) 
 	return httpsnoop.Wrap(x.rw, x.hooks()), r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 }
 
+// maxWrappers is how many writers around ours are looked through.
+const maxWrappers = 16
+
 // exchangeOf is the exchange that already measures a request; nil if none does.
+// It is known by its writer, which others may be around if they have Unwrap,
+// as http.ResponseController wants it. The request's context alone does not
+// do: a handler may send other requests with it, and who is cut off from the
+// writer (inside of http.TimeoutHandler) may outlive the exchange.
 func exchangeOf(w http.ResponseWriter, r *http.Request) *exchange {
-	switch w := w.(type) {
-	case *http1Writer:
-		return (*exchange)(w)
-	case *http2Writer:
-		return (*exchange)(w)
-	case *plainWriter:
-		return (*exchange)(w)
+	var named *exchange
+	for i := range maxWrappers {
+		switch w := w.(type) {
+		case *http1Writer:
+			return (*exchange)(w)
+		case *http2Writer:
+			return (*exchange)(w)
+		case *plainWriter:
+			return (*exchange)(w)
+		}
+		if i == 0 {
+			if kindOf(w) != kindForeign {
+				return nil
+			}
+			named, _ = r.Context().Value(exchangeKey{}).(*exchange)
+		} else if named != nil && reflect.ValueOf(w).Comparable() && w == named.rw {
+			return named
+		}
+		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return nil
+		}
+		w = wrapper.Unwrap()
 	}
-	if kindOf(w) != kindForeign {
-		return nil
-	}
-	x, _ := r.Context().Value(exchangeKey{}).(*exchange)
-	return x
+	return nil
 }
 
 // wrote notes the first final status. 1xx answers come before it, except 101,
