@@ -152,7 +152,14 @@ func (t *Telemetry) startTraces(ctx context.Context) error {
 	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(t.resource))
 	t.tracers, t.tracing = provider, true
 	t.stopTraces = func(ctx context.Context) error {
-		return errors.Join(provider.ForceFlush(ctx), provider.Shutdown(ctx))
+		err := provider.ForceFlush(ctx)
+		// With a context that is done, the SDK would leave its goroutine behind.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		if err != nil { // the server hangs: what is on its way is given up
+			err = errors.Join(fmt.Errorf("otlp export of spans: %w", err), exporter.Shutdown(ctx))
+		}
+		return errors.Join(err, provider.Shutdown(ctx))
 	}
 	return nil
 }

@@ -1,0 +1,431 @@
+package telemetry
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	colmetrics "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/latido-dev/latido/continuous"
+	"github.com/latido-dev/latido/domain"
+)
+
+// nowhere is an address at which nothing answers.
+func nowhere(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+// TestInitWithNothing has a dead Pyroscope, a dead Collector and a taken admin
+// port at once: the service runs, and hears of each once.
+func TestInitWithNothing(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer listener.Close()
+	log := &journal{}
+	tel, err := Init(t.Context(), Config{
+		Domain: tienda(), KeepGlobals: true, Logger: slog.New(log),
+		Admin:     Admin{Address: listener.Addr().String()},
+		OTLP:      OTLP{Endpoint: "http://" + nowhere(t), MetricInterval: 20 * time.Millisecond},
+		Profiling: continuous.Config{ServerAddress: "http://" + nowhere(t), Interval: 100 * time.Millisecond},
+	})
+	must(t, err)
+	mux := tel.NewServeMux()
+	mux.HandleFunc("GET /orders", func(http.ResponseWriter, *http.Request) {})
+	for deadline := time.Now().Add(20 * time.Second); tel.self.metricExports[exportFailure].Load() < 3 && time.Now().Before(deadline); {
+		mux.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/orders", nil))
+	}
+	if tel.self.metricExports[exportFailure].Load() < 3 {
+		t.Error("failed exports are not counted")
+	}
+	wantTold(t, log, "the admin listener cannot start")
+	wantTold(t, log, "metrics cannot be sent by OTLP")
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	began := time.Now()
+	if err := tel.Shutdown(ctx); err == nil {
+		t.Error("Shutdown does not say that the last metrics were lost")
+	}
+	if took := time.Since(began); took > 3*time.Second {
+		t.Errorf("Shutdown took %v of 2 s", took)
+	}
+	if err := tel.Shutdown(t.Context()); err != nil {
+		t.Errorf("the second Shutdown: %v", err)
+	}
+}
+
+// TestShutdownAgainstHanging has a Collector and a Pyroscope that take
+// connections and never answer.
+func TestShutdownAgainstHanging(t *testing.T) {
+	release := make(chan struct{})
+	hanging := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		select {
+		case <-release:
+		case <-r.Context().Done():
+		}
+	}))
+	defer hanging.Close()
+	defer close(release)
+	tel, err := Init(t.Context(), Config{
+		Domain: tienda(), KeepGlobals: true, Logger: slog.New(&journal{}), Admin: Admin{Disabled: true},
+		OTLP:      OTLP{Endpoint: hanging.URL, MetricInterval: time.Hour},
+		Profiling: continuous.Config{ServerAddress: hanging.URL, Interval: time.Hour},
+	})
+	must(t, err)
+	mux := tel.NewServeMux()
+	mux.HandleFunc("GET /orders", func(http.ResponseWriter, *http.Request) {})
+	mux.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/orders", nil)) // a span is pending
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	began := time.Now()
+	var wg sync.WaitGroup
+	for range 3 { // from several places at once
+		wg.Go(func() { _ = tel.Shutdown(ctx) })
+	}
+	wg.Wait()
+	if took := time.Since(began); took > 2500*time.Millisecond {
+		t.Errorf("Shutdown took %v of 1 s", took)
+	}
+}
+
+func TestInitTwice(t *testing.T) {
+	cfg := quiet()
+	cfg.KeepGlobals = false
+	first, err := Init(t.Context(), cfg)
+	must(t, err)
+	second, err := Init(t.Context(), cfg)
+	if err == nil || !strings.Contains(err.Error(), "KeepGlobals") {
+		t.Errorf("the second Init: %v, want what to do instead", err)
+	}
+	second.Counter("pedidos_procesados").With("canal", "web").Add(1)
+	must(t, second.Shutdown(t.Context()))
+	scrape(t, first).want(t, series{`tienda_pedidos_procesados_total{canal="web"}`: 0})
+	must(t, first.Shutdown(t.Context()))
+	third, err := Init(t.Context(), cfg)
+	if err != nil {
+		t.Errorf("Init after Shutdown: %v", err)
+	}
+	must(t, third.Shutdown(t.Context()))
+}
+
+// TestInert calls everything on a nil Telemetry, on its zero value, on one from
+// a failed Init, and on one that was stopped.
+func TestInert(t *testing.T) {
+	failed, err := Init(t.Context(), Config{Domain: domain.Domain{Prefix: "tu_prefijo"}})
+	if err == nil || !strings.Contains(err.Error(), "prefix") {
+		t.Fatalf("a placeholder is accepted: %v", err)
+	}
+	stopped, err := Init(t.Context(), quiet())
+	must(t, err)
+	must(t, stopped.Shutdown(t.Context()))
+	for name, tel := range map[string]*Telemetry{"nil": nil, "zero": {}, "failed": failed, "stopped": stopped} {
+		t.Run(name, func(t *testing.T) {
+			ctx := t.Context()
+			tel.Counter("pedidos_procesados").With("canal", "web").Add(1)
+			tel.Counter("x").With("odd").Add(-1)
+			tel.UpDown("carritos_activos").With("canal", "web").Add(-1)
+			tel.Histogram("valor_pedido").With().Record(ctx, 1)
+			tel.Record(ctx, "pedidos_procesados", "canal", "web")
+			tel.EntityCreated()
+			tel.EntityUpdated()
+			tel.APIError(io.EOF)
+			tel.APIErrorType("timeout")
+			tel.ConnState(nil, http.StateNew)
+			called := false
+			must(t, tel.Monitor("f", func(context.Context) error { called = true; return nil })(ctx))
+			if value, err := Monitored(tel, "g", func(context.Context) (int, error) { return 3, nil })(ctx); !called || value != 3 || err != nil {
+				t.Errorf("monitored functions do not run: %v %v %v", called, value, err)
+			}
+			answer := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+			mux := tel.NewServeMux()
+			mux.Handle("/", answer)
+			for _, h := range []http.Handler{mux, tel.Middleware(answer), tel.Handler("/", answer)} {
+				w := httptest.NewRecorder()
+				h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+				if w.Code != http.StatusTeapot {
+					t.Errorf("status %d", w.Code)
+				}
+			}
+			_, err := tel.MeterProvider().Meter("m").Int64Counter("c")
+			must(t, err)
+			_, span := tel.TracerProvider().Tracer("t").Start(ctx, "s")
+			span.End()
+			_ = tel.AdminURL()
+			tel.AdminHandler().ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "http://localhost/metrics", nil))
+			must(t, tel.Shutdown(ctx))
+		})
+	}
+	(&Counter{}).With("a", "b").Add(1)
+	(&UpDown{}).With().Add(1)
+	(&Histogram{}).With().Record(t.Context(), 1)
+	BoundCounter{}.Add(1)
+	BoundUpDown{}.Add(1)
+	BoundHistogram{}.Record(t.Context(), 1)
+}
+
+// TestAddresses has what people write instead of a URL. In the code it is an
+// error that says what to write; in the environment it is warned of.
+func TestAddresses(t *testing.T) {
+	for address, want := range map[string]string{
+		"localhost:4318":     "http://localhost:4318",
+		"collector":          "http://collector",
+		"ftp://x":            "http://x",
+		"http://":            "no host",
+		"http://user:pw@":    "no host",
+		"http://[::1":        "not a URL",
+		"http://good:4318":   "",
+		"https://good/otlp/": "",
+	} {
+		t.Run(address, func(t *testing.T) {
+			cfg := quiet(func(c *Config) { c.OTLP = OTLP{Endpoint: address, MetricInterval: -1, NoTraces: true} })
+			tel, err := Init(t.Context(), cfg)
+			defer func() { must(t, tel.Shutdown(context.Background())) }()
+			switch {
+			case want == "" && err != nil:
+				t.Error(err)
+			case want != "" && (err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "OTLP.Endpoint")):
+				t.Errorf("error %v, want %q in it", err, want)
+			}
+			if err != nil && strings.Contains(err.Error(), "pw") {
+				t.Errorf("the error shows a password: %v", err)
+			}
+
+			t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", address)
+			log := &journal{}
+			env := readEnvironment(slog.New(log))
+			if env.metrics != (want == "") || env.traces != (want == "") {
+				t.Errorf("metrics %v, traces %v", env.metrics, env.traces)
+			}
+			if want != "" && len(log.told(want)) == 0 {
+				t.Errorf("no warning with %q: %v", want, log.told(""))
+			}
+		})
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	for name, c := range map[string]struct {
+		set  map[string]string
+		ok   func(environment) bool
+		told string
+	}{
+		"nothing":        {nil, func(e environment) bool { return e == environment{metricInterval: time.Minute, adminAddress: "127.0.0.1:9464"} }, ""},
+		"disabled":       {map[string]string{"OTEL_SDK_DISABLED": "TRUE"}, func(e environment) bool { return e.disabled }, ""},
+		"interval":       {map[string]string{"OTEL_METRIC_EXPORT_INTERVAL": "1500"}, func(e environment) bool { return e.metricInterval == 1500*time.Millisecond }, ""},
+		"bad interval":   {map[string]string{"OTEL_METRIC_EXPORT_INTERVAL": "10s"}, func(e environment) bool { return e.metricInterval == time.Minute }, "OTEL_METRIC_EXPORT_INTERVAL"},
+		"admin":          {map[string]string{"OTEL_EXPORTER_PROMETHEUS_HOST": "0.0.0.0", "OTEL_EXPORTER_PROMETHEUS_PORT": "9000"}, func(e environment) bool { return e.adminAddress == "0.0.0.0:9000" }, ""},
+		"localhost":      {map[string]string{"OTEL_EXPORTER_PROMETHEUS_HOST": "localhost"}, func(e environment) bool { return e.adminAddress == "127.0.0.1:9464" }, ""},
+		"bad port":       {map[string]string{"OTEL_EXPORTER_PROMETHEUS_PORT": "http"}, func(e environment) bool { return e.adminAddress == "127.0.0.1:9464" }, "OTEL_EXPORTER_PROMETHEUS_PORT"},
+		"one signal":     {map[string]string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://c:4318/v1/traces"}, func(e environment) bool { return e.traces && !e.metrics }, ""},
+		"none":           {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318", "OTEL_METRICS_EXPORTER": "none"}, func(e environment) bool { return e.traces && !e.metrics }, ""},
+		"bad exporter":   {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318", "OTEL_TRACES_EXPORTER": "jaeger"}, func(e environment) bool { return !e.traces && e.metrics }, "OTEL_TRACES_EXPORTER"},
+		"grpc":           {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4317", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, func(e environment) bool { return !e.traces && !e.metrics }, "http/protobuf"},
+		"grpc of traces": {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc"}, func(e environment) bool { return !e.traces && e.metrics }, "http/protobuf"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for key, value := range c.set {
+				t.Setenv(key, value)
+			}
+			log := &journal{}
+			if e := readEnvironment(slog.New(log)); !c.ok(e) {
+				t.Errorf("%+v", e)
+			}
+			if c.told == "" && len(log.told("")) > 0 || c.told != "" && len(log.told(c.told)) == 0 {
+				t.Errorf("told %q, want %q", log.told(""), c.told)
+			}
+		})
+	}
+	t.Run("disabled Init", func(t *testing.T) {
+		t.Setenv("OTEL_SDK_DISABLED", "true")
+		tel, err := Init(t.Context(), quiet())
+		must(t, err)
+		if tel.recording() {
+			t.Error("OTEL_SDK_DISABLED is not obeyed")
+		}
+	})
+}
+
+// TestResource wants the code before the environment, and no command line: it
+// may have a password in it.
+func TestResource(t *testing.T) {
+	t.Setenv("OTEL_SERVICE_NAME", "from-env")
+	t.Setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=prod,team=shop")
+	find := func(tel *Telemetry, key string) string {
+		v, _ := tel.resource.Set().Value(attribute.Key(key))
+		return v.String()
+	}
+	tel := start(t, func(c *Config) { c.Attributes = []attribute.KeyValue{attribute.String("team", "code")} })
+	for key, want := range map[string]string{
+		"service.name": "tienda-api", "service.version": "v1.2.3", "deployment.environment.name": "prod", "team": "code",
+	} {
+		if got := find(tel, key); got != want {
+			t.Errorf("%s = %q, want %q", key, got, want)
+		}
+	}
+	for _, key := range []string{"host.name", "process.pid", "process.runtime.version", "telemetry.sdk.name"} {
+		if find(tel, key) == "" {
+			t.Errorf("%s is missing", key)
+		}
+	}
+	for _, key := range []string{"process.command", "process.command_line", "process.command_args"} {
+		if tel.resource.Set().HasValue(attribute.Key(key)) {
+			t.Errorf("%s is in the resource", key)
+		}
+	}
+	unnamed := start(t, func(c *Config) { c.Domain.App = "" })
+	if got := find(unnamed, "service.name"); got != "from-env" {
+		t.Errorf("service.name = %q without App, want the environment's", got)
+	}
+}
+
+// collector is an OTLP receiver over HTTP that keeps the last export.
+type collector struct {
+	*httptest.Server
+	mu   sync.Mutex
+	last *colmetrics.ExportMetricsServiceRequest
+	path string
+}
+
+func startCollector(t *testing.T) *collector {
+	t.Helper()
+	c := &collector{}
+	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		request := &colmetrics.ExportMetricsServiceRequest{}
+		if err != nil || proto.Unmarshal(body, request) != nil {
+			http.Error(w, "no protobuf", http.StatusBadRequest)
+			return
+		}
+		c.mu.Lock()
+		c.last, c.path = request, r.URL.Path
+		c.mu.Unlock()
+		w.Header().Set("Content-Type", "application/x-protobuf")
+	}))
+	t.Cleanup(c.Close)
+	return c
+}
+
+// TestPushedNames compares what is sent by OTLP with /metrics: the same names,
+// and a callback that panics does not end the process.
+func TestPushedNames(t *testing.T) {
+	t.Parallel()
+	c := startCollector(t)
+	tel, err := Init(t.Context(), quiet(func(cfg *Config) {
+		cfg.OTLP = OTLP{Endpoint: c.URL, MetricInterval: 20 * time.Millisecond, NoTraces: true}
+	}))
+	must(t, err)
+	meter := tel.MeterProvider().Meter("library")
+	add(t, meter, "hits")
+	_, err = meter.Int64ObservableCounter("bad", metric.WithInt64Callback(func(context.Context, metric.Int64Observer) error { panic("no") }))
+	must(t, err)
+	tel.Counter("pedidos_procesados").With("canal", "web").Add(4)
+	tel.Histogram("valor_pedido").With().Record(t.Context(), 60)
+	for deadline := time.Now().Add(20 * time.Second); tel.self.metricExports[exportSuccess].Load() < 2 && time.Now().Before(deadline); {
+		scrape(t, tel)
+	}
+	scraped := map[string]bool{}
+	for line := range strings.Lines(page(t, tel, "")) {
+		if name, ok := strings.CutPrefix(line, "# TYPE "); ok {
+			scraped[strings.Fields(name)[0]] = true
+		}
+	}
+	must(t, tel.Shutdown(t.Context())) // which sends once more
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.last == nil {
+		t.Fatal("nothing arrived")
+	}
+	if c.path != "/v1/metrics" {
+		t.Errorf("sent to %s", c.path)
+	}
+	pushed := map[string]bool{}
+	for _, rm := range c.last.ResourceMetrics {
+		for _, sm := range rm.ScopeMetrics {
+			for _, m := range sm.Metrics {
+				kind := domain.KindGauge
+				switch {
+				case m.GetHistogram() != nil:
+					kind = domain.KindHistogram
+				case m.GetSum() != nil && m.GetSum().IsMonotonic:
+					kind = domain.KindCounter
+				case m.GetSum() != nil:
+					kind = domain.KindUpDown
+				}
+				pushed[domain.Family(m.Name, m.Unit, kind)] = true
+				if m.Name == "tienda.pedidos_procesados" && m.GetSum().DataPoints[0].GetAsInt()+m.GetSum().DataPoints[1].GetAsInt()+m.GetSum().DataPoints[2].GetAsInt() != 4 {
+					t.Errorf("%v", m)
+				}
+			}
+		}
+	}
+	for name := range scraped {
+		if !pushed[name] {
+			t.Errorf("%s is on /metrics and not sent by OTLP", name)
+		}
+	}
+	if len(scraped) < 25 || !pushed["tienda_hits_total"] {
+		t.Errorf("%d families, pushed %v", len(scraped), pushed)
+	}
+}
+
+// maxSeriesOfStrangers is how many series requests and events can add whose
+// paths, methods and values are made up. For `unmatched` and each of the ten
+// methods that are 20: the histogram's 17, the statuses 200 and 500, which
+// exist from the start, and the one that was answered. An event gets one for
+// domain.Other.
+const maxSeriesOfStrangers = 10*(17+3) + 2
+
+// TestCardinality sends 100,000 requests with paths, methods and values that
+// strangers made up.
+func TestCardinality(t *testing.T) {
+	t.Parallel()
+	tel := start(t)
+	mux := tel.NewServeMux()
+	mux.HandleFunc("GET /orders/{id}", func(http.ResponseWriter, *http.Request) {})
+	before := len(scrape(t, tel))
+	methods := []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE"}
+	r := &http.Request{Header: http.Header{}, Host: "shop", Proto: "HTTP/1.1", Body: http.NoBody}
+	for i := range 100_000 {
+		made := strconv.Itoa(i)
+		r.Method = methods[i%len(methods)]
+		if i%3 == 0 {
+			r.Method = "GARB" + made
+		}
+		r.URL = &url.URL{Path: "/made/up/" + made}
+		w := plainRecorder{}
+		mux.ServeHTTP(w, r)
+		tel.Record(t.Context(), "pedidos_procesados", "canal", made)
+		tel.Record(t.Context(), "envios", "ciudad", made, "modo", made, made, made)
+		tel.Record(t.Context(), "event"+strconv.Itoa(i%50))
+		tel.APIErrorType(made)
+	}
+	if added := len(scrape(t, tel)) - before; added > maxSeriesOfStrangers {
+		t.Errorf("%d series were added, want %d at most", added, maxSeriesOfStrangers)
+	} else {
+		t.Logf("%d series were added, of %d at most", added, maxSeriesOfStrangers)
+	}
+}
+
+// plainRecorder throws an answer away.
+type plainRecorder struct{}
+
+func (plainRecorder) Header() http.Header         { return http.Header{} }
+func (plainRecorder) Write(b []byte) (int, error) { return len(b), nil }
+func (plainRecorder) WriteHeader(int)             {}
