@@ -149,7 +149,7 @@ func (t *Telemetry) AdminURL() string {
 //	/                   what there is
 //	/metrics            Prometheus' text, OpenMetrics with exemplars, or protobuf
 //	/healthz            200 while the process runs
-//	/readyz             the checks of Config.Ready: 200, or 503 with what failed
+//	/readyz             the checks of AddReadyCheck: 200, or 503 with what failed
 //	/metrics-dashboard  how the service is, in JSON
 //	/debug/report       where its time and memory go
 //	/debug/pprof/       profiles for go tool pprof

@@ -272,13 +272,12 @@ func TestReady(t *testing.T) {
 	calls := make(chan struct{}, 10)
 	tel, _ := admin(t, func(c *Config) {
 		c.Admin.Disabled = true
-		c.Ready = map[string]func(context.Context) error{
-			"database": func(context.Context) error { return nil },
-			"queue":    func(context.Context) error { return errors.New("no broker at 127.0.0.1:5672") },
-			"cache":    func(context.Context) error { panic("nil map") },
-			"slow":     func(context.Context) error { calls <- struct{}{}; <-release; return nil },
-		}
 	})
+	tel.AddReadyCheck("database", func(context.Context) error { return errors.New("replaced") })
+	tel.AddReadyCheck("database", func(context.Context) error { return nil })
+	tel.AddReadyCheck("queue", func(context.Context) error { return errors.New("no broker at 127.0.0.1:5672") })
+	tel.AddReadyCheck("cache", func(context.Context) error { panic("nil map") })
+	tel.AddReadyCheck("slow", func(context.Context) error { calls <- struct{}{}; <-release; return nil })
 	for range 2 {
 		w := httptest.NewRecorder()
 		tel.AdminHandler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost/readyz", nil))

@@ -1,7 +1,6 @@
 package telemetry
 
 import (
-	"context"
 	"crypto/tls"
 	"log/slog"
 	"net/http"
@@ -64,9 +63,6 @@ type Config struct {
 
 	// DiskPath is the file system whose use is measured. Empty means "/".
 	DiskPath string
-	// Ready are the checks behind /readyz, by name. Each gets a context that
-	// ends after two seconds. They must be safe for concurrent use.
-	Ready map[string]func(context.Context) error
 }
 
 // Admin configures the admin listener.

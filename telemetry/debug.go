@@ -110,15 +110,33 @@ type readyCheck struct {
 	turn chan struct{} // holds one while the check runs
 }
 
-func newReadyChecks(checks map[string]func(context.Context) error) []*readyCheck {
-	var list []*readyCheck
-	for name, call := range checks {
-		if call != nil {
-			list = append(list, &readyCheck{name, call, make(chan struct{}, 1)})
-		}
+// readyChecks are all of them, sorted by name.
+type readyChecks struct {
+	mu   sync.Mutex
+	list []*readyCheck
+}
+
+// AddReadyCheck adds a check to /readyz: whether the service can work, as far
+// as the database, a queue or whatever name stands for is concerned. Its
+// context ends after two seconds; one that takes longer, or panics, fails. A
+// second check of a name replaces the first. It is safe for concurrent use, as
+// check must be.
+func (t *Telemetry) AddReadyCheck(name string, check func(context.Context) error) {
+	if !t.recording() || check == nil {
+		return
 	}
+	t.ready.mu.Lock()
+	defer t.ready.mu.Unlock()
+	list := slices.DeleteFunc(slices.Clone(t.ready.list), func(c *readyCheck) bool { return c.name == name })
+	list = append(list, &readyCheck{name, check, make(chan struct{}, 1)})
 	slices.SortFunc(list, func(a, b *readyCheck) int { return strings.Compare(a.name, b.name) })
-	return list
+	t.ready.list = list
+}
+
+func (cs *readyChecks) all() []*readyCheck {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	return cs.list
 }
 
 func (c *readyCheck) run(ctx context.Context) error {
@@ -150,9 +168,10 @@ func (c *readyCheck) run(ctx context.Context) error {
 // checkReady runs all checks side by side, and returns what failed by name:
 // "" for those that did not.
 func (t *Telemetry) checkReady(ctx context.Context) map[string]string {
-	results := make([]string, len(t.ready))
+	checks := t.ready.all()
+	results := make([]string, len(checks))
 	var wg sync.WaitGroup
-	for i, check := range t.ready {
+	for i, check := range checks {
 		wg.Go(func() {
 			if err := check.run(ctx); err != nil {
 				results[i] = cleanValue(err.Error())
@@ -161,7 +180,7 @@ func (t *Telemetry) checkReady(ctx context.Context) map[string]string {
 	}
 	wg.Wait()
 	named := make(map[string]string, len(results))
-	for i, check := range t.ready {
+	for i, check := range checks {
 		named[check.name] = results[i]
 	}
 	return named

@@ -36,13 +36,12 @@ func (m *ServeMux) Handle(pattern string, handler http.Handler) {
 		m.mux.Handle(pattern, handler) // which panics for nil, as everybody expects
 		return
 	}
-	endpoint := endpointOf(pattern)
-	route := m.t.route(endpoint)
+	endpoint, method := endpointOf(pattern), ""
 	if i := strings.IndexAny(pattern, " \t"); i > 0 {
-		route.method(methodIndex(pattern[:i]))
+		method = pattern[:i]
 	}
-	m.mux.Handle(pattern, &boundHandler{t: m.t, route: route, next: handler})
-	m.t.profiler.BindEndpoint(endpoint, functionName(handler))
+	m.mux.Handle(pattern, &boundHandler{t: m.t, route: m.t.route(endpoint), next: handler})
+	m.t.BindRoute(method, endpoint, handler)
 }
 
 // HandleFunc registers a function, as http.ServeMux.HandleFunc.
@@ -78,6 +77,24 @@ func (m *ServeMux) serve(w http.ResponseWriter, r *http.Request) {
 	x.returned = true
 }
 
+// BindRoute declares a route before its first request, as ServeMux does by
+// itself: its series exist from now on, and what its handler allocates is given
+// to the endpoint. Router adapters call it where a route is registered. method
+// may be "" for any, handler a function, an http.Handler or nil. It is safe for
+// concurrent use.
+func (t *Telemetry) BindRoute(method, endpoint string, handler any) {
+	if !t.recording() {
+		return
+	}
+	route := t.route(endpoint)
+	if method != "" {
+		route.method(methodIndex(method))
+	}
+	if handler != nil {
+		t.profiler.BindEndpoint(endpoint, functionName(handler))
+	}
+}
+
 // endpointOf is the label of a pattern: without its method.
 func endpointOf(pattern string) string {
 	if i := strings.IndexAny(pattern, " \t"); i >= 0 {
@@ -88,7 +105,7 @@ func endpointOf(pattern string) string {
 
 // functionName names the function that a handler runs, as profiles have it:
 // the only trace of an endpoint in a heap profile, which has no labels.
-func functionName(h http.Handler) string {
+func functionName(h any) string {
 	t := reflect.TypeOf(h)
 	if t.Kind() == reflect.Func {
 		return functionOf(h)

@@ -148,6 +148,8 @@ func TestInert(t *testing.T) {
 			tel.APIError(io.EOF)
 			tel.APIErrorType("timeout")
 			tel.ConnState(nil, http.StateNew)
+			tel.AddReadyCheck("database", func(context.Context) error { return nil })
+			tel.BindRoute("GET", "/orders", nil)
 			called := false
 			must(t, tel.Monitor("f", func(context.Context) error { called = true; return nil })(ctx))
 			if value, err := Monitored(tel, "g", func(context.Context) (int, error) { return 3, nil })(ctx); !called || value != 3 || err != nil {
@@ -226,7 +228,9 @@ func TestEnvironment(t *testing.T) {
 		ok   func(environment) bool
 		told string
 	}{
-		"nothing":        {nil, func(e environment) bool { return e == environment{metricInterval: time.Minute, adminAddress: "127.0.0.1:9464"} }, ""},
+		"nothing": {nil, func(e environment) bool {
+			return e == environment{metricInterval: time.Minute, adminAddress: "127.0.0.1:9464"}
+		}, ""},
 		"disabled":       {map[string]string{"OTEL_SDK_DISABLED": "TRUE"}, func(e environment) bool { return e.disabled }, ""},
 		"interval":       {map[string]string{"OTEL_METRIC_EXPORT_INTERVAL": "1500"}, func(e environment) bool { return e.metricInterval == 1500*time.Millisecond }, ""},
 		"bad interval":   {map[string]string{"OTEL_METRIC_EXPORT_INTERVAL": "10s"}, func(e environment) bool { return e.metricInterval == time.Minute }, "OTEL_METRIC_EXPORT_INTERVAL"},

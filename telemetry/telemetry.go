@@ -50,7 +50,7 @@ type Telemetry struct {
 	entitiesCreated   atomic.Int64
 	entitiesUpdated   atomic.Int64
 	exchanges         sync.Pool
-	ready             []*readyCheck
+	ready             readyChecks
 	readings          readings
 
 	// How they leave.
@@ -115,7 +115,6 @@ func newTelemetry(cfg Config) *Telemetry {
 	}
 	t.exchanges.New = func() any { return new(exchange) }
 	t.host = newHost(cfg.DiskPath, t.self)
-	t.ready = newReadyChecks(cfg.Ready)
 	for _, name := range append(slices.Clone(t.errorTypes), domain.Other) {
 		t.apiErrors.get(name, func() *labelSet { return newLabels([]string{"error.type"}, []string{name}) })
 	}
@@ -242,8 +241,9 @@ func (t *Telemetry) EntityUpdated() {
 // Shutdown flushes what is pending until ctx is done, five seconds at most,
 // then stops every goroutine, even if ctx was done before. The parts are
 // stopped side by side, so that one server that hangs does not take the time
-// of another. It joins their errors. Further calls return nil once the first
-// one is through.
+// of another. It joins their errors: what could not be sent because a server is
+// down, mostly, which a service need not call its own failure. Further calls
+// return nil once the first one is through.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
 	if !t.recording() {
 		return nil

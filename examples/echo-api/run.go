@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -50,16 +49,7 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	}
 	defer listener.Close()
 
-	var opened atomic.Pointer[shop.Store] // the admin listener is there before the database
-	tel, err := telemetry.Init(ctx, telemetry.Config{
-		Domain: d,
-		Ready: map[string]func(context.Context) error{"database": func(ctx context.Context) error {
-			if store := opened.Load(); store != nil {
-				return store.Ready(ctx)
-			}
-			return errors.New("not open yet")
-		}},
-	})
+	tel, err := telemetry.Init(ctx, telemetry.Config{Domain: d})
 	if err != nil {
 		slog.Error("telemetry is off, and the shop works without it", "error", err)
 	}
@@ -76,7 +66,7 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close(), remove()) }()
-	opened.Store(store)
+	tel.AddReadyCheck("database", store.Ready)
 
 	server := &http.Server{
 		Handler:           shop.New(store, tel).Handler(),

@@ -1,7 +1,7 @@
 // Package latidoecho measures the requests of an API on labstack/echo v5:
 //
 //	e := echo.New()
-//	e.Use(latidoecho.Middleware(tel))
+//	latidoecho.Use(e, tel)
 //	e.GET("/pedidos/:id", showOrder) // endpoint="/pedidos/{id}"
 //
 // The label endpoint is the route's pattern in the form of net/http, so that

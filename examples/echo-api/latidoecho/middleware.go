@@ -11,6 +11,30 @@ import (
 	"github.com/latido-dev/latido/telemetry"
 )
 
+// Use installs Middleware, and binds each route as it is registered: its series
+// exist before its first request, and what its handler allocates is given to
+// its endpoint. Call it before the routes are registered. A callback that is
+// set as Echo.OnAddRoute already is called first.
+func Use(e *echo.Echo, tel *telemetry.Telemetry) {
+	before := e.OnAddRoute
+	e.OnAddRoute = func(r echo.Route) error {
+		if before != nil {
+			if err := before(r); err != nil {
+				return err
+			}
+		}
+		switch r.Method {
+		case echo.RouteNotFound: // echo's own, for the rest of a group
+		case echo.RouteAny:
+			tel.BindRoute("", endpoint(r.Path), r.Handler)
+		default:
+			tel.BindRoute(r.Method, endpoint(r.Path), r.Handler)
+		}
+		return nil
+	}
+	e.Use(Middleware(tel))
+}
+
 // Middleware measures every request under the route that echo found for it.
 // Install it with Echo.Use, before other middleware; with Echo.Pre there is no
 // route yet, and every request would count as unmatched.

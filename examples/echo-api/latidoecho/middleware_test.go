@@ -117,6 +117,37 @@ func TestRoutes(t *testing.T) {
 	)
 }
 
+// TestUse wants the series of a route before its first request, and none for
+// the routes that echo adds.
+func TestUse(t *testing.T) {
+	tel, _ := start(t, quiet())
+	e := echo.New()
+	called := 0
+	e.OnAddRoute = func(echo.Route) error { called++; return nil }
+	Use(e, tel)
+	ok := func(c *echo.Context) error { return c.NoContent(http.StatusNoContent) }
+	e.GET("/pedidos/:id", ok)
+	e.Any("/todo", ok)
+	e.Group("/admin", func(next echo.HandlerFunc) echo.HandlerFunc { return next }).POST("/x", ok)
+	text := scrape.Text(t, tel.AdminHandler())
+	for _, want := range []string{
+		`prueba_requests_total{endpoint="/pedidos/{id}",method="GET",status="500"} 0`,
+		`prueba_requests_total{endpoint="/admin/x",method="POST",status="200"} 0`,
+	} {
+		if !strings.Contains(text, want+"\n") {
+			t.Errorf("no series %s before the first request", want)
+		}
+	}
+	if strings.Contains(text, `endpoint="/admin/{path...}"`) || strings.Contains(text, `endpoint="/todo"`) {
+		t.Errorf("series for what nobody asked for:\n%s", text)
+	}
+	if called < 3 {
+		t.Errorf("the user's own callback was called %d times", called)
+	}
+	do(e, "PUT", "/todo")
+	check(t, tel, "prueba_requests_total", `{endpoint="/todo",method="PUT",status="204"} 1`)
+}
+
 type brokenError struct{}
 
 func (brokenError) Error() string     { return "broken" }

@@ -49,7 +49,7 @@ func New(store *Store, tel *telemetry.Telemetry) *API {
 func (api *API) Handler() http.Handler {
 	e := echo.New()
 	e.Logger = slog.Default()
-	e.Use(latidoecho.Middleware(api.tel))
+	latidoecho.Use(e, api.tel)
 
 	e.GET("/salud", api.health)
 	e.GET("/pedidos", api.listOrders)
