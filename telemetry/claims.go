@@ -54,7 +54,7 @@ func (c *claims) add(scope, name string, kind sdkmetric.InstrumentKind, config i
 		return
 	}
 	c.self.collectErrors[collectClash].Add(1)
-	c.self.once(fmt.Sprint("claim", family, mine), func(log *slog.Logger) {
+	c.self.once(fmt.Sprint("claim/", family, mine), func(log *slog.Logger) {
 		log.Warn("two instruments have one name in Prometheus: the first one is served; rename one, by Config.Views if it is not yours",
 			"family", family, "first", first.name, "first_scope", first.scope, "second", name, "second_scope", scope)
 	})

@@ -59,6 +59,7 @@ func (t *Telemetry) errorName(err error) string {
 	if chosen {
 		return t.declaredErrorType(name)
 	}
+	name = cleanValue(name) // that of a generic type may be long
 	if _, known := t.goErrors.Load(name); known {
 		return name
 	}
@@ -67,13 +68,21 @@ func (t *Telemetry) errorName(err error) string {
 		t.self.refused(refusedErrorType).Add(1)
 		return domain.Other
 	}
-	t.goErrors.Store(name, nil)
+	if _, known := t.goErrors.LoadOrStore(name, nil); known {
+		t.goErrorCount.Add(-1)
+	}
 	return name
 }
 
 // errorType names an error. chosen says that somebody wrote the name, so that
-// the domain must have it; others come from the program's types.
+// the domain must have it; others come from the program's types. A method of
+// the error that panics, as many do for a nil pointer, leaves its type.
 func errorType(err error) (name string, chosen bool) {
+	defer func() {
+		if recover() != nil {
+			name, chosen = fmt.Sprintf("%T", err), false
+		}
+	}()
 	var typed interface{ ErrorType() string }
 	switch {
 	case errors.As(err, &typed):

@@ -111,8 +111,9 @@ func (b BoundUpDown) Add(n int64) {
 type BoundHistogram struct{ h *histogram }
 
 // Record adds one value, in the unit of the domain file. In a sampled span it
-// leaves the trace id as an exemplar. NaN and infinite values, which would
-// spoil the sum for ever, are left out and counted as refused.
+// leaves the trace id as an exemplar. NaN, and values beyond
+// ±1e300, which would spoil the sum for ever, are left out and counted as
+// refused.
 func (b BoundHistogram) Record(ctx context.Context, value float64) {
 	h := b.h
 	if h == nil {
@@ -340,7 +341,8 @@ func (t *Telemetry) event(name string, kind domain.Kind) *event {
 // wrongEvent reports an event that the domain does not have, or not so.
 func (t *Telemetry) wrongEvent(name string, kind domain.Kind) {
 	t.self.refused(refusedEvent).Add(1)
-	t.self.once("event/"+name+"/"+string(kind), func(log *slog.Logger) {
+	name = cleanValue(name)
+	t.self.once("event/"+string(kind)+"/"+name, func(log *slog.Logger) {
 		if e := t.events.find(name); e != nil {
 			log.Warn("event recorded as another kind: nothing is counted", "event", name, "declared", e.Kind, "used", kind)
 			return

@@ -60,7 +60,7 @@ func (g *gatherer) Gather() ([]*dto.MetricFamily, error) {
 	for _, f := range foreign {
 		if taken[f.GetName()] {
 			g.self.collectErrors[collectClash].Add(1)
-			g.self.once("clash "+f.GetName(), func(log *slog.Logger) {
+			g.self.once("clash/"+f.GetName(), func(log *slog.Logger) {
 				log.Error("another library's instrument has the name of one of ours: only ours is served", "family", f.GetName())
 			})
 			continue
@@ -93,7 +93,7 @@ func (g *gatherer) report(err error) {
 			reason = collectClash
 		}
 		g.self.collectErrors[reason].Add(1)
-		g.self.once("gather "+cleanValue(text), func(log *slog.Logger) {
+		g.self.once("gather/"+text, func(log *slog.Logger) {
 			log.Error("an instrument of another library cannot be served: the others are", "error", cleanValue(text))
 		})
 	}

@@ -66,7 +66,7 @@ func (g *guard) run(call func() error) error {
 		defer func() {
 			if p := recover(); p != nil {
 				g.self.collectErrors[collectPanic].Add(1)
-				g.self.once("panic in "+g.name, func(log *slog.Logger) {
+				g.self.once("callback panic/"+g.name, func(log *slog.Logger) {
 					log.Error("the callback of an instrument panicked: its values are missing", "instrument", g.name, "panic", p)
 				})
 				done <- nil
@@ -91,7 +91,7 @@ func (g *guard) timeout() error {
 	default:
 	}
 	g.self.collectErrors[collectTimeout].Add(1)
-	g.self.once("timeout of "+g.name, func(log *slog.Logger) {
+	g.self.once("callback timeout/"+g.name, func(log *slog.Logger) {
 		log.Error("the callback of an instrument hangs: its values are missing", "instrument", g.name, "after", callbackTimeout)
 	})
 	return nil

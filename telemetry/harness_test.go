@@ -311,8 +311,12 @@ func (s *served) wait(t testing.TB) (panicked any) {
 // eventually waits for what another goroutine does.
 func eventually(t testing.TB, what string, is func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !is(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
+	tick, late := time.NewTicker(time.Millisecond), time.After(20*time.Second)
+	defer tick.Stop()
+	for !is() {
+		select {
+		case <-tick.C:
+		case <-late:
 			t.Fatalf("not so after 20 s: %s", what)
 		}
 	}

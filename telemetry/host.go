@@ -72,7 +72,7 @@ func (h *host) read() hostSample {
 }
 
 func (h *host) missing(what string, err error) {
-	h.self.once("host "+what, func(log *slog.Logger) {
+	h.self.once("host/"+what, func(log *slog.Logger) {
 		log.Warn("a figure of the host cannot be read: its series is missing", "figure", what, "error", err)
 	})
 }

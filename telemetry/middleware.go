@@ -59,8 +59,9 @@ func (t *Telemetry) routeOf(r *http.Request) string {
 
 // Handler measures every request that next answers under one endpoint: the way
 // in for router adapters, which know a handler's route. Within a request that
-// is being measured already, it only names the endpoint. It is safe for
-// concurrent use.
+// is being measured already, it only names the endpoint; a wrapper of the
+// ResponseWriter in between needs Unwrap, as for http.ResponseController, or
+// this is another request. It is safe for concurrent use.
 func (t *Telemetry) Handler(endpoint string, next http.Handler) http.Handler {
 	if !t.recording() {
 		return next

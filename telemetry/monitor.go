@@ -72,6 +72,7 @@ func (t *Telemetry) function(name string) *function {
 	if t == nil || t.self == nil {
 		return nil
 	}
+	name = cleanValue(name) // two that a label cannot tell apart are one
 	fs := &t.functions
 	fs.mu.Lock()
 	defer fs.mu.Unlock()

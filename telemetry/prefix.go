@@ -62,7 +62,7 @@ func exportable(kv attribute.KeyValue, instrument string, self *self) bool {
 	}
 	if !ok {
 		self.collectErrors[collectText].Add(1)
-		self.once("attribute of "+instrument+" "+string(kv.Key), func(log *slog.Logger) {
+		self.once("foreign attribute/"+instrument+"/"+string(kv.Key), func(log *slog.Logger) {
 			log.Warn("an attribute of another library's instrument cannot be exported and is left out",
 				"instrument", instrument, "attribute", cleanValue(string(kv.Key)), "value", cleanValue(kv.Value.String()))
 		})

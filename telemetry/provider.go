@@ -195,15 +195,21 @@ func (t *Telemetry) traced(endpoint string, next http.Handler) http.Handler {
 		}
 		return method
 	}))
-	spans := otelhttp.NewHandler(next, "", options...)
+	spans := otelhttp.NewHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer handBack(r.Context().Value(tracedKey{}).(*http.Request), r)
+		next.ServeHTTP(w, r)
+	}), "", options...)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if exchangeOf(w, r) != nil { // a span was made further out
 			next.ServeHTTP(w, r)
 			return
 		}
-		spans.ServeHTTP(w, r)
+		spans.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), tracedKey{}, r)))
 	})
 }
+
+// tracedKey finds the request of which otelhttp hands on a copy.
+type tracedKey struct{}
 
 // maxBaggage is the length in bytes beyond which a caller's baggage is ignored
 // (the limit of the W3C Baggage specification).

@@ -213,7 +213,7 @@ func TestActiveRequests(t *testing.T) {
 		got := make(chan error, 2)
 		for range 2 {
 			go func() {
-				answer, err := s.Client().Get(s.URL + "/orders/7") //nolint:noctx // ended by the handler
+				answer, err := s.Client().Get(s.URL + "/orders/7")
 				if err == nil {
 					err = answer.Body.Close()
 				}

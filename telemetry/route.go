@@ -139,27 +139,41 @@ func (t *Telemetry) route(endpoint string) *route {
 	if endpoint == "" {
 		endpoint = domain.Unmatched
 	}
-	if r, ok := t.routes.byEndpoint.Load(endpoint); ok {
-		return r.(*route)
-	}
 	rs := &t.routes
-	rs.mu.Lock()
-	defer rs.mu.Unlock()
-	old := rs.all()
-	if len(old) >= maxRoutes && endpoint != domain.Other && endpoint != domain.Unmatched {
-		t.self.refused(refusedRoute).Add(1)
-		t.self.once("routes", func(log *slog.Logger) {
-			log.Warn("too many routes: further ones count as "+domain.Other+"; is a path given where a pattern should be?",
-				"limit", maxRoutes, "endpoint", cleanValue(endpoint))
-		})
-		endpoint = domain.Other
-	}
 	if r, ok := rs.byEndpoint.Load(endpoint); ok {
 		return r.(*route)
 	}
+	endpoint = cleanValue(endpoint) // two that a label cannot tell apart are one
+	if r := rs.add(endpoint); r != nil {
+		return r
+	}
+	t.self.refused(refusedRoute).Add(1)
+	t.self.once("routes", func(log *slog.Logger) {
+		log.Warn("too many routes: further ones count as "+domain.Other+"; is a path given where a pattern should be?",
+			"limit", maxRoutes, "endpoint", endpoint)
+	})
+	return rs.add(domain.Other)
+}
+
+// add makes an endpoint, if it is not there; nil when there are too many.
+func (rs *routes) add(endpoint string) *route {
+	find := func() (r *route, full bool) {
+		if r, ok := rs.byEndpoint.Load(endpoint); ok {
+			return r.(*route), false
+		}
+		return nil, endpoint != domain.Other && len(rs.all()) >= maxRoutes
+	}
+	if r, full := find(); r != nil || full {
+		return r // without the lock: once there are too many, this is every request
+	}
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	if r, full := find(); r != nil || full {
+		return r
+	}
 	r := &route{endpoint: endpoint}
 	rs.byEndpoint.Store(endpoint, r)
-	next := append(slices.Clone(old), r)
+	next := append(slices.Clone(rs.all()), r)
 	rs.list.Store(&next)
 	return r
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -55,15 +56,17 @@ type self struct {
 	metricExports [len(exportOutcomes)]atomic.Int64
 
 	mu   sync.Mutex
-	said map[string]bool
+	said map[string]map[string]bool // by kind of problem
 }
 
-// maxSaid is how many different problems are logged. The rest only counts.
-const maxSaid = 1000
+// maxSaid is how many problems of one kind are logged. The rest only counts: a
+// stranger who sends wrong names must not fill the log, nor keep a problem of
+// another kind out of it.
+const maxSaid = 100
 
 func newSelf(log *slog.Logger) *self {
 	p := &problems{}
-	return &self{log: slog.New(problemHandler{log.Handler(), p}), problems: p, said: map[string]bool{}}
+	return &self{log: slog.New(problemHandler{log.Handler(), p}), problems: p, said: map[string]map[string]bool{}}
 }
 
 // problems are the last warnings and errors that were logged, for the
@@ -119,13 +122,18 @@ func (h problemHandler) WithGroup(name string) slog.Handler {
 
 func (s *self) refused(reason int) *atomic.Int64 { return &s.refusals[reason] }
 
-// once calls say for the first problem of this key. It is safe for concurrent
-// use.
+// once calls say for the first problem of this key, which is "kind" or
+// "kind/what it is about". It is safe for concurrent use.
 func (s *self) once(key string, say func(*slog.Logger)) {
+	key = cleanValue(key) // it is kept, and may be of any length
+	kind, _, _ := strings.Cut(key, "/")
 	s.mu.Lock()
-	first := !s.said[key] && len(s.said) < maxSaid
+	first := !s.said[kind][key] && len(s.said[kind]) < maxSaid
 	if first {
-		s.said[key] = true
+		if s.said[kind] == nil {
+			s.said[kind] = map[string]bool{}
+		}
+		s.said[kind][key] = true
 	}
 	s.mu.Unlock()
 	if first {
@@ -135,9 +143,10 @@ func (s *self) once(key string, say func(*slog.Logger)) {
 
 func (s *self) wrongAttribute(e *event, name string) {
 	s.refused(refusedAttribute).Add(1)
+	name = cleanValue(name)
 	s.once("attribute/"+e.Key+"/"+name, func(log *slog.Logger) {
 		log.Warn("undeclared attribute is left out; add it to the domain file, or mend its name",
-			"event", e.Key, "attribute", cleanValue(name), "nearest", domain.Nearest(name, e.Attributes))
+			"event", e.Key, "attribute", name, "nearest", domain.Nearest(name, e.Attributes))
 	})
 }
 

@@ -180,12 +180,16 @@ func (h *histogram) bucket(v float64) int {
 // them still fit.
 const maxWhole = 1 << 32
 
+// maxNumber bounds what is recorded at all: a hundred million of them still
+// have a finite sum.
+const maxNumber = 1e300
+
 // recordFraction records what BoundHistogram.Record does not: fractions, huge
 // values, and what is no number. Inlined, it would slow that down.
 //
 //go:noinline
 func (h *histogram) recordFraction(i int, v float64) {
-	if v-v != 0 { // NaN or infinite: it would spoil the sum for ever
+	if !(math.Abs(v) <= maxNumber) { // NaN, infinite, or near: it would spoil the sum for ever
 		h.refused.Add(1)
 		return
 	}
@@ -216,7 +220,7 @@ func (h *histogram) recordTraced(ctx context.Context, v float64) {
 // mark keeps v as the exemplar of its bucket, if it was recorded in a span
 // that somebody will be able to look up.
 func (h *histogram) mark(ctx context.Context, v float64) {
-	if span := trace.SpanContextFromContext(ctx); span.IsSampled() && v-v == 0 {
+	if span := trace.SpanContextFromContext(ctx); span.IsSampled() && math.Abs(v) <= maxNumber {
 		h.exemplars[h.bucket(v)].Store(&exemplar{value: v, at: time.Now(), span: span})
 	}
 }

@@ -199,7 +199,7 @@ func (t *Telemetry) setGlobals() {
 // logged once, and not at every export.
 func (t *Telemetry) sdkError(err error) {
 	kind, _, _ := strings.Cut(err.Error(), ":")
-	t.self.once("sdk "+kind, func(log *slog.Logger) { log.Warn("opentelemetry", "error", err) })
+	t.self.once("sdk/"+kind, func(log *slog.Logger) { log.Warn("opentelemetry", "error", cleanValue(err.Error())) })
 }
 
 // recording tells whether t was started and has something to record with.
