@@ -24,12 +24,15 @@ func generate(c *call) error {
 	if len(rest) != 1 || rest[0] != "events" {
 		return usageError{"say what to generate: events"}
 	}
+	folder, err := filepath.Abs(filepath.Dir(*out))
+	if err != nil {
+		return err
+	}
+	again := fmt.Sprintf("latido generate events -domain %s -out %s", *file, *out)
 	if *pkg == "" {
-		folder, err := filepath.Abs(filepath.Dir(*out))
-		if err != nil {
-			return err
-		}
 		*pkg = filepath.Base(folder)
+	} else {
+		again += " -package " + *pkg
 	}
 	d, err := domain.Load(*file)
 	if err != nil {
@@ -43,12 +46,13 @@ func generate(c *call) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if bytes.Equal(got, want) {
+	// A checkout on Windows may have turned line ends into CRLF.
+	if bytes.Equal(bytes.ReplaceAll(got, []byte("\r\n"), []byte("\n")), want) {
 		fmt.Fprintf(c.stdout, "%s  ok    as %s says\n", *out, *file)
 		return nil
 	}
 	if *stale {
-		fmt.Fprintf(c.stdout, "%s  FAIL  not as %s says; write it again with: latido generate events -domain %s -out %s\n", *out, *file, *file, *out)
+		fmt.Fprintf(c.stdout, "%s  FAIL  not as %s says; write it again with: %s\n", *out, *file, again)
 		return errProblems
 	}
 	if err := os.MkdirAll(filepath.Dir(*out), 0o755); err != nil {

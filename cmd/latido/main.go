@@ -21,7 +21,7 @@ const (
 )
 
 func main() {
-	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
 // verb is one thing that the command does.
@@ -31,7 +31,7 @@ type verb struct {
 }
 
 var verbs = []verb{
-	{"check", "[-format text|json] [FILE]", "check a domain file: every mistake, with its line", check},
+	{"check", "[-format text|json] [FILE]", "check a domain file, or - for standard input: every mistake, with its line", check},
 	{"generate", "events [-domain FILE] [-out FILE] [-package NAME] [-check]", "write typed helpers for the domain's events", generate},
 	{"report", "[-url URL] [-last 5m] [-format text|json|pprof] [-top N] [-out FILE]", "where a running service's time and memory go", report},
 	{"schema", "", "print the JSON Schema of the domain file, for editors", schema},
@@ -40,9 +40,10 @@ var verbs = []verb{
 
 // call is one run of a verb.
 type call struct {
-	args           []string
-	stdout, stderr io.Writer
-	flags          *flag.FlagSet
+	args   []string
+	stdin  io.Reader
+	stdout io.Writer
+	flags  *flag.FlagSet
 }
 
 // usageError is a wrong call: its text says what to write.
@@ -53,7 +54,34 @@ func (e usageError) Error() string { return e.text }
 // errProblems says that what was found has been printed.
 var errProblems = errors.New("problems were found")
 
-func run(args []string, stdout, stderr io.Writer) int {
+// run does what args say and returns the exit code. Results that could not be
+// written, to a full disk say, are a problem like any other.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	results := &writer{to: stdout}
+	code := dispatch(args, stdin, results, stderr)
+	if results.err != nil {
+		fmt.Fprintf(stderr, "latido: write the results: %v\n", results.err)
+		return max(code, exitProblems)
+	}
+	return code
+}
+
+// writer remembers the first error of another one.
+type writer struct {
+	to  io.Writer
+	err error
+}
+
+func (w *writer) Write(p []byte) (int, error) {
+	n, err := w.to.Write(p)
+	w.err = cmpOr(w.err, err)
+	return n, err
+}
+
+func dispatch(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	if len(args) > 1 && args[0] == "help" { // latido help report
+		args = []string{args[1], "-h"}
+	}
 	if len(args) == 0 || slices.Contains([]string{"help", "-h", "-help", "--help"}, args[0]) {
 		help(stdout)
 		if len(args) == 0 {
@@ -71,7 +99,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 	v := verbs[i]
-	c := &call{args: args[1:], stdout: stdout, stderr: stderr, flags: flag.NewFlagSet(v.name, flag.ContinueOnError)}
+	c := &call{args: args[1:], stdin: stdin, stdout: stdout, flags: flag.NewFlagSet(v.name, flag.ContinueOnError)}
 	c.flags.SetOutput(io.Discard) // errors are returned, and help is ours
 	err := v.run(c)
 	var usage usageError
@@ -132,8 +160,8 @@ func schema(c *call) error {
 	if rest, err := c.parse(); err != nil || len(rest) > 0 {
 		return cmpOr(err, usageError{"schema takes no arguments"})
 	}
-	_, err := c.stdout.Write(domain.Schema())
-	return err
+	_, _ = c.stdout.Write(domain.Schema()) // run tells
+	return nil
 }
 
 func version(c *call) error {
@@ -144,8 +172,8 @@ func version(c *call) error {
 	if !ok {
 		return errors.New("the binary has no build information")
 	}
-	_, err := fmt.Fprintln(c.stdout, strings.TrimSpace("latido "+info.Main.Version+" "+info.GoVersion))
-	return err
+	fmt.Fprintln(c.stdout, strings.TrimSpace("latido "+info.Main.Version+" "+info.GoVersion))
+	return nil
 }
 
 // cmpOr is the first error that is one.

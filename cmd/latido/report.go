@@ -47,14 +47,22 @@ func report(c *call) error {
 	if *last > 0 {
 		query.Set("last", last.String())
 	}
-	answer, err := ask(*base, "/debug/report?"+query.Encode())
+	u, err := url.Parse(*base)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		// What it is stays unsaid: there may be a password in it.
+		return usageError{"-url is no address of a service: write one such as " + defaultURL}
+	}
+	answer, err := ask(u, query)
 	if err != nil {
 		return err
 	}
 	if *format == "text" {
 		r, err := continuous.ReadReport(bytes.NewReader(answer))
+		if err == nil && r.To.IsZero() {
+			err = errors.New("the answer has no time range")
+		}
 		if err != nil {
-			return fmt.Errorf("%s is no service of Latido's, or of another version: %w", *base, err)
+			return fmt.Errorf("%s is no service of Latido's, or of another version: %w", address(u), err)
 		}
 		var text bytes.Buffer
 		if err := r.WriteText(&text); err != nil {
@@ -65,19 +73,20 @@ func report(c *call) error {
 	if *out != "" {
 		return os.WriteFile(*out, answer, 0o644)
 	}
-	_, err = c.stdout.Write(answer)
-	return err
+	_, _ = c.stdout.Write(answer) // run tells
+	return nil
 }
 
-// ask gets a page of the admin listener.
-func ask(base, path string) ([]byte, error) {
-	u, err := url.Parse(base)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, usageError{fmt.Sprintf("-url %q: write one such as %s", base, defaultURL)}
-	}
-	r, err := http.NewRequest(http.MethodGet, strings.TrimSuffix(base, "/")+path, nil)
+// address is what may be printed of a URL: no password, and no query.
+func address(u *url.URL) string { return u.Scheme + "://" + u.Host }
+
+// ask gets the report from the admin listener at base.
+func ask(base *url.URL, query url.Values) ([]byte, error) {
+	u := base.JoinPath("debug", "report")
+	u.RawQuery, u.Fragment = query.Encode(), ""
+	r, err := http.NewRequest(http.MethodGet, u.String(), nil)
 	if err != nil {
-		return nil, usageError{fmt.Sprintf("-url %q: %v", base, err)}
+		return nil, fmt.Errorf("%s cannot be asked", address(u)) // err has all of the URL
 	}
 	if user := os.Getenv("LATIDO_USER"); user != "" {
 		r.SetBasicAuth(user, os.Getenv("LATIDO_PASSWORD"))
@@ -92,22 +101,22 @@ func ask(base, path string) ([]byte, error) {
 		if errors.As(err, &trouble) { // without the address, which may have a password
 			err = trouble.Err
 		}
-		return nil, fmt.Errorf("nothing answers at %s: %w; is the service running? its admin listener is set by "+
-			"OTEL_EXPORTER_PROMETHEUS_HOST and OTEL_EXPORTER_PROMETHEUS_PORT", u.Host, err)
+		return nil, fmt.Errorf("nothing answers at %s: %w: is the service running? its admin listener is set by "+
+			"OTEL_EXPORTER_PROMETHEUS_HOST and OTEL_EXPORTER_PROMETHEUS_PORT", address(u), err)
 	}
 	defer response.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	if err != nil {
-		return nil, fmt.Errorf("read the answer of %s: %w", u.Host, err)
+		return nil, fmt.Errorf("read the answer of %s: %w", address(u), err)
 	}
 	if len(answer) > maxAnswer {
-		return nil, fmt.Errorf("the answer of %s is longer than %d MiB", u.Host, maxAnswer>>20)
+		return nil, fmt.Errorf("the answer of %s is longer than %d MiB", address(u), maxAnswer>>20)
 	}
 	switch response.StatusCode {
 	case http.StatusOK:
 		return answer, nil
 	case http.StatusUnauthorized:
-		return nil, fmt.Errorf("%s wants a password: set LATIDO_USER and LATIDO_PASSWORD", u.Host)
+		return nil, fmt.Errorf("%s wants a password: set LATIDO_USER and LATIDO_PASSWORD", address(u))
 	}
-	return nil, fmt.Errorf("%s answers %s: %s", u.Host, response.Status, strings.TrimSpace(string(answer[:min(len(answer), 500)])))
+	return nil, fmt.Errorf("%s answers %s: %s", address(u), response.Status, strings.TrimSpace(string(answer[:min(len(answer), 500)])))
 }
