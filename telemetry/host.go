@@ -55,6 +55,8 @@ func (h *host) read() hostSample {
 	} else if elapsed := total - h.total; elapsed > 0 {
 		h.sample.cpu = new(min(max((busy-h.busy)/elapsed*100, 0), 100))
 		h.busy, h.total = busy, total
+	} else if h.sample.cpu == nil && total > 0 { // asked at once: since the machine's start
+		h.sample.cpu = new(busy / total * 100)
 	}
 	h.sample.memory = nil
 	if m, err := mem.VirtualMemory(); err != nil {

@@ -1,0 +1,108 @@
+package telemetry
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+
+	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/testkit"
+)
+
+// measured are figures that differ from one run and machine to the next.
+var measured = regexp.MustCompile(`(?m)^(tienda_(go|cpu|memory|disk|build|response_duration_seconds|function_duration_seconds)\S*?(?:\{[^}]*\})?) .*$`)
+
+// TestMetricsGolden is all of /metrics for a small shop that answered a few
+// requests, as a person and Prometheus read it.
+func TestMetricsGolden(t *testing.T) {
+	tel := start(t)
+	mux := tel.NewServeMux()
+	mux.HandleFunc("GET /orders/{id}", func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc("POST /orders", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusCreated) })
+	for _, r := range []*http.Request{
+		httptest.NewRequest(http.MethodGet, "/orders/1", nil),
+		httptest.NewRequest(http.MethodPost, "/orders", nil),
+		httptest.NewRequest(http.MethodGet, "/nowhere", nil),
+	} {
+		mux.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	tel.Counter("pedidos_procesados").With("canal", "web").Add(2)
+	tel.Record(t.Context(), "envios", "ciudad", "bogota", "modo", "barco")
+	tel.UpDown("carritos_activos").With("canal", "movil").Add(-1)
+	tel.Histogram("valor_pedido").With().Record(t.Context(), 60)
+	tel.Histogram("valor_pedido").With().Record(t.Context(), 0.5)
+	tel.EntityCreated()
+	tel.APIErrorType("pago")
+	_ = tel.Monitor("cobrar", func(ctx context.Context) error { return ctx.Err() })(t.Context())
+
+	text := page(t, tel, "")
+	testkit.Golden(t, "testdata/metrics.golden.txt", []byte(measured.ReplaceAllString(text, "$1 MEASURED")))
+
+	problems, err := promlint.New(strings.NewReader(text)).Lint()
+	must(t, err)
+	for _, p := range problems {
+		m := metricOf(tel, p.Metric)
+		// The Go runtime's names are OpenTelemetry's: go.goroutine.count is a
+		// gauge whose name ends like a histogram's series.
+		if !strings.HasPrefix(m.Key, "go_") {
+			t.Errorf("promlint: %s: %s", p.Metric, p.Text)
+		}
+	}
+}
+
+func metricOf(tel *Telemetry, family string) domain.Metric {
+	for _, m := range tel.cfg.Domain.Metrics() {
+		if m.Family == family {
+			return m
+		}
+	}
+	return domain.Metric{}
+}
+
+// TestAllocations holds the budgets of the hot path.
+func TestAllocations(t *testing.T) {
+	tel := start(t)
+	ctx := t.Context()
+	web := tel.Counter("pedidos_procesados").With("canal", "web")
+	carts := tel.UpDown("carritos_activos").With("canal", "web")
+	value := tel.Histogram("valor_pedido").With()
+	for what, f := range map[string]func(){
+		"Counter.Add":         func() { web.Add(1) },
+		"UpDown.Add":          func() { carts.Add(-1) },
+		"Histogram.Record":    func() { value.Record(ctx, 20) },
+		"a fraction":          func() { value.Record(ctx, 20.5) },
+		"Record":              func() { tel.Record(ctx, "envios", "ciudad", "cali", "modo", "moto") },
+		"Record in any order": func() { tel.Record(ctx, "envios", "modo", "moto", "ciudad", "cali") },
+		"undeclared value":    func() { tel.Record(ctx, "envios", "ciudad", "x", "modo", "y") },
+		"With":                func() { tel.Counter("pedidos_procesados").With("canal", "web").Add(1) },
+		"APIErrorType":        func() { tel.APIErrorType("timeout") },
+	} {
+		f() // what is made once
+		if n := testing.AllocsPerRun(100, f); n != 0 {
+			t.Errorf("%s allocates %v times", what, n)
+		}
+	}
+	bare := http.NewServeMux()
+	bare.HandleFunc("GET /orders/{id}", func(http.ResponseWriter, *http.Request) {})
+	for name, c := range map[string]struct {
+		change func(*Config)
+		budget float64
+	}{
+		"the endpoint in the context": {func(*Config) {}, 2},
+		"NoRequestContext":            {noRequestContext, 0},
+	} {
+		tel := labelling(start(t, c.change))
+		mux := tel.NewServeMux()
+		mux.HandleFunc("GET /orders/{id}", func(http.ResponseWriter, *http.Request) {})
+		r := httptest.NewRequest(http.MethodGet, "/orders/1", nil)
+		ask := func(h http.Handler) func() { return func() { h.ServeHTTP(plainRecorder{}, r) } }
+		if more := testing.AllocsPerRun(200, ask(mux)) - testing.AllocsPerRun(200, ask(bare)); more > c.budget {
+			t.Errorf("%s: %v allocations more than the bare mux, want %v", name, more, c.budget)
+		}
+	}
+}
