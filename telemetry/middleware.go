@@ -210,7 +210,9 @@ func (x *exchange) end() {
 	status, failure := x.outcome(panicked)
 	if failure != "" {
 		t.countError(failure)
-		x.spanFailed(failure, status)
+	}
+	if t.tracing {
+		x.describe(failure, status)
 	}
 	x.route.observe(status, took)
 	if t.tracing && status != http.StatusSwitchingProtocols {
@@ -254,13 +256,19 @@ func isAbort(panicked any) bool {
 	return ok && errors.Is(err, http.ErrAbortHandler)
 }
 
-// spanFailed says on the span what otelhttp does not: that the handler did not
-// return, and the status. The panic itself is noted by the span's end.
-func (x *exchange) spanFailed(failure string, status int) {
-	if !x.t.tracing {
-		return
+// describe says on the span what otelhttp does not: the route that was found,
+// and of a handler that did not return so much, with the status. The panic
+// itself is noted by the span's end.
+func (x *exchange) describe(failure string, status int) {
+	ctx := x.r.Context()
+	span := trace.SpanFromContext(ctx)
+	if traced, ok := ctx.Value(tracedKey{}).(*tracedRequest); ok && x.route.endpoint != domain.Unmatched {
+		traced.endpoint = x.route.endpoint // for otelhttp, which names the span once more
+		span.SetName(spanName(x.r.Method, x.route.endpoint))
+		span.SetAttributes(attribute.String("http.route", x.route.endpoint))
 	}
-	span := trace.SpanFromContext(x.r.Context())
-	span.SetStatus(codes.Error, failure)
-	span.SetAttributes(attribute.Int("http.response.status_code", status), attribute.String("error.type", failure))
+	if failure != "" {
+		span.SetStatus(codes.Error, failure)
+		span.SetAttributes(attribute.Int("http.response.status_code", status), attribute.String("error.type", failure))
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel/attribute"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 
@@ -39,11 +40,20 @@ func prefixView(prefix string, users []sdkmetric.View, self *self) sdkmetric.Vie
 			stream.Name = prefix + "." + stream.Name
 		}
 		name, inner := stream.Name, stream.AttributeFilter
+		if inner == nil && i.Scope.Name == otelhttp.ScopeName {
+			inner = notHost
+		}
 		stream.AttributeFilter = func(kv attribute.KeyValue) bool {
 			return (inner == nil || inner(kv)) && exportable(kv, name, self)
 		}
 		return stream, true
 	}
+}
+
+// notHost leaves out of otelhttp's metrics what a stranger writes into the Host
+// header: a series for each (the conventions have these attributes on request).
+func notHost(kv attribute.KeyValue) bool {
+	return kv.Key != "server.address" && kv.Key != "server.port"
 }
 
 // maxForeignValue is the length in bytes beyond which an attribute value of

@@ -183,20 +183,10 @@ func (t *Telemetry) traced(endpoint string, next http.Handler) http.Handler {
 		options = append(options, otelhttp.WithPublicEndpointFn(func(*http.Request) bool { return true }))
 	}
 	options = append(options, otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string {
-		method := methods[methodIndex(r.Method)]
-		if method == methods[otherMethod] {
-			method = "HTTP" // as the semantic conventions name an unknown one
-		}
-		switch {
-		case endpoint != "":
-			return method + " " + endpoint
-		case r.Pattern != "":
-			return method + " " + endpointOf(r.Pattern)
-		}
-		return method
+		return spanName(r.Method, r.Context().Value(tracedKey{}).(*tracedRequest).endpoint)
 	}))
 	spans := otelhttp.NewHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer handBack(r.Context().Value(tracedKey{}).(*http.Request), r)
+		defer handBack(r.Context().Value(tracedKey{}).(*tracedRequest).r, r)
 		next.ServeHTTP(w, r)
 	}), "", options...)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -204,12 +194,32 @@ func (t *Telemetry) traced(endpoint string, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		spans.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), tracedKey{}, r)))
+		ctx := context.WithValue(r.Context(), tracedKey{}, &tracedRequest{r, endpoint})
+		spans.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 
-// tracedKey finds the request of which otelhttp hands on a copy.
+// tracedRequest is the request of which otelhttp hands on a copy, and its
+// endpoint as far as it is known.
+type tracedRequest struct {
+	r        *http.Request
+	endpoint string
+}
+
 type tracedKey struct{}
+
+// spanName is what the semantic conventions call a server's span.
+func spanName(method, endpoint string) string {
+	i := methodIndex(method)
+	method = methods[i]
+	if i == otherMethod {
+		method = "HTTP"
+	}
+	if endpoint == "" {
+		return method
+	}
+	return method + " " + endpoint
+}
 
 // maxBaggage is the length in bytes beyond which a caller's baggage is ignored
 // (the limit of the W3C Baggage specification).
