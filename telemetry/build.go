@@ -13,7 +13,7 @@ type build struct {
 // readBuild takes the version and revision from what the Go toolchain recorded
 // in the binary; version, when given, is the user's word.
 func readBuild(version string) build {
-	b := build{version: version, revision: "unknown", goVersion: runtime.Version()}
+	b := build{version: cleanValue(version), revision: "unknown", goVersion: runtime.Version()}
 	info, ok := debug.ReadBuildInfo()
 	if ok {
 		if b.version == "" && info.Main.Version != "(devel)" {

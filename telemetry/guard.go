@@ -25,7 +25,12 @@ type guardedProvider struct {
 }
 
 func (p guardedProvider) Meter(name string, options ...metric.MeterOption) metric.Meter {
-	return guardedMeter{p.MeterProvider.Meter(name, options...), p.self, p.claims, name}
+	c, name := metric.NewMeterConfig(options...), validText(name)
+	meter := p.MeterProvider.Meter(name,
+		metric.WithInstrumentationVersion(validText(c.InstrumentationVersion())),
+		metric.WithSchemaURL(validText(c.SchemaURL())),
+		metric.WithInstrumentationAttributeSet(validSet(c.InstrumentationAttributes())))
+	return guardedMeter{meter, p.self, p.claims, name}
 }
 
 type guardedMeter struct {

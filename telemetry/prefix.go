@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel/attribute"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	sdkexemplar "go.opentelemetry.io/otel/sdk/metric/exemplar"
 
 	"github.com/latido-dev/latido/domain"
 )
@@ -43,10 +44,23 @@ func prefixView(prefix string, users []sdkmetric.View, self *self) sdkmetric.Vie
 		if inner == nil && i.Scope.Name == otelhttp.ScopeName {
 			inner = notHost
 		}
+		stream.Description, stream.Unit = validText(stream.Description), validText(stream.Unit)
+		stream.ExemplarReservoirProviderSelector = bare(stream.ExemplarReservoirProviderSelector)
 		stream.AttributeFilter = func(kv attribute.KeyValue) bool {
 			return (inner == nil || inner(kv)) && exportable(kv, name, self)
 		}
 		return stream, true
+	}
+}
+
+// bare is what selects the reservoirs of exemplars, with bare ones.
+func bare(inner sdkmetric.ExemplarReservoirProviderSelector) sdkmetric.ExemplarReservoirProviderSelector {
+	if inner == nil {
+		inner = sdkmetric.DefaultExemplarReservoirProviderSelector
+	}
+	return func(a sdkmetric.Aggregation) sdkexemplar.ReservoirProvider {
+		provider := inner(a)
+		return func(attributes attribute.Set) sdkexemplar.Reservoir { return bareReservoir{provider(attributes)} }
 	}
 }
 
@@ -65,11 +79,8 @@ const maxForeignValue = 1024
 // UTF-8, or whose name Prometheus reserves, would fail the whole export, and
 // as data is cumulative every later one.
 func exportable(kv attribute.KeyValue, instrument string, self *self) bool {
-	ok := reservedLabel(string(kv.Key)) == ""
-	if ok && kv.Value.Type() == attribute.STRING {
-		v := kv.Value.AsString()
-		ok = len(v) <= maxForeignValue && utf8.ValidString(v)
-	}
+	ok := reservedLabel(string(kv.Key)) == "" && isValid(kv.Value) &&
+		(kv.Value.Type() != attribute.STRING || len(kv.Value.AsString()) <= maxForeignValue)
 	if !ok {
 		self.collectErrors[collectText].Add(1)
 		self.once("foreign attribute/"+instrument+"/"+string(kv.Key), func(log *slog.Logger) {

@@ -32,7 +32,7 @@ func newResource(ctx context.Context, cfg Config, b build, serviceName string) (
 	if serviceName != "" {
 		own = append(own, semconv.ServiceName(serviceName))
 	}
-	return resource.New(ctx,
+	r, err := resource.New(ctx,
 		resource.WithHost(),
 		resource.WithOSType(),
 		resource.WithProcessPID(),
@@ -45,6 +45,7 @@ func newResource(ctx context.Context, cfg Config, b build, serviceName string) (
 		resource.WithAttributes(own...),
 		resource.WithAttributes(cfg.Attributes...),
 	)
+	return resource.NewWithAttributes(r.SchemaURL(), validAttributes(r.Attributes())...), err
 }
 
 // startMeters makes the MeterProvider for other libraries' instruments, and
@@ -149,7 +150,7 @@ func (t *Telemetry) startTraces(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("otlp traces: %w", err)
 	}
-	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(t.resource))
+	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(validExporter{exporter}), sdktrace.WithResource(t.resource))
 	t.tracers, t.tracing = provider, true
 	t.stopTraces = func(ctx context.Context) error {
 		err := provider.ForceFlush(ctx)

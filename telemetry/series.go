@@ -9,7 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-	"unicode/utf8"
 
 	dto "github.com/prometheus/client_model/go"
 	"go.opentelemetry.io/otel/attribute"
@@ -54,19 +53,6 @@ func newLabels(names, values []string) *labelSet {
 	slices.SortFunc(l.pairs, func(a, b *dto.LabelPair) int { return strings.Compare(a.GetName(), b.GetName()) })
 	l.attributes = attribute.NewSet(attrs...)
 	return l
-}
-
-// maxValue is the length in bytes at which an attribute value is cut.
-const maxValue = 256
-
-func cleanValue(s string) string {
-	if len(s) > maxValue {
-		s = s[:maxValue]
-		for i := 0; i < utf8.UTFMax && !utf8.ValidString(s); i++ { // don't cut a rune in two
-			s = s[:len(s)-1]
-		}
-	}
-	return strings.ToValidUTF8(s, "�")
 }
 
 // counters are the series of one family whose attribute values are not known
