@@ -116,10 +116,11 @@ func functionName(h any) string {
 	return t.PkgPath() + "." + t.Name() + ".ServeHTTP"
 }
 
-// functionOf names a function value.
+// functionOf names a function value. That of a method has a wrapper, whose name
+// ends in -fm; stacks have the method itself.
 func functionOf(fn any) string {
 	if f := runtime.FuncForPC(reflect.ValueOf(fn).Pointer()); f != nil {
-		return f.Name()
+		return strings.TrimSuffix(f.Name(), "-fm")
 	}
 	return ""
 }
