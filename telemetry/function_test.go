@@ -20,11 +20,11 @@ func plain(http.ResponseWriter, *http.Request) {}
 func TestFunctionName(t *testing.T) {
 	const here = "github.com/latido-dev/latido/telemetry."
 	for want, handler := range map[string]any{
-		here + "plain":                http.HandlerFunc(plain),
-		here + "(*shopAPI).list":      (&shopAPI{}).list,
-		here + "(*shopAPI).ServeHTTP": &shopAPI{},
-		here + "valueHandler.ServeHTTP":    valueHandler{},
-		"":                            http.HandlerFunc(nil),
+		here + "plain":                  http.HandlerFunc(plain),
+		here + "(*shopAPI).list":        (&shopAPI{}).list,
+		here + "(*shopAPI).ServeHTTP":   &shopAPI{},
+		here + "valueHandler.ServeHTTP": valueHandler{},
+		"":                              http.HandlerFunc(nil),
 	} {
 		if got := functionName(handler); got != want {
 			t.Errorf("functionName = %q, want %q", got, want)
