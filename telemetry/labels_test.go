@@ -3,6 +3,7 @@ package telemetry
 import (
 	"bytes"
 	"context"
+	"errors"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -158,7 +159,7 @@ func TestContextOfARequest(t *testing.T) {
 		defer stop()
 		cancel(errBoom)
 		<-child.Done()
-		if context.Cause(child) != errBoom {
+		if !errors.Is(context.Cause(child), errBoom) {
 			t.Errorf("the cause is %v", context.Cause(child))
 		}
 	}).ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodGet, "/orders/7", nil))

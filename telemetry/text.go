@@ -40,7 +40,7 @@ func isValid(v attribute.Value) bool {
 	case attribute.STRINGSLICE:
 		return !slices.ContainsFunc(v.AsStringSlice(), func(s string) bool { return !utf8.ValidString(s) })
 	case attribute.SLICE, attribute.MAP:
-		return utf8.ValidString(v.Emit()) && !strings.Contains(v.Emit(), "�") // which may have been made valid
+		return utf8.ValidString(v.String()) && !strings.Contains(v.String(), "�") // which may have been made valid
 	}
 	return true
 }
@@ -54,7 +54,7 @@ func validAttributes(attributes []attribute.KeyValue) []attribute.KeyValue {
 	attributes = slices.Clone(attributes)
 	for i, kv := range attributes {
 		if !ok(kv) {
-			attributes[i] = attribute.String(validText(string(kv.Key)), validText(kv.Value.Emit()))
+			attributes[i] = attribute.String(validText(string(kv.Key)), validText(kv.Value.String()))
 		}
 	}
 	return attributes
