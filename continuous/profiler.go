@@ -263,7 +263,7 @@ func (p *Profiler) guard(fn func()) (ok bool) {
 // begin takes the baselines: what happened before is no part of a window.
 func (p *Profiler) begin() {
 	p.waits.period = min(time.Second, p.cfg.Interval/10)
-	p.waits.pause = p.waits.period
+	p.waits.next = time.Now().Add(p.waits.period)
 	p.heap = godeltaprof.NewHeapProfiler()
 	if p.cfg.MutexFraction > 0 {
 		p.fraction = runtime.SetMutexProfileFraction(p.cfg.MutexFraction)
@@ -297,7 +297,7 @@ func (p *Profiler) window() (more bool) {
 	defer end.Stop()
 	retry := time.NewTicker(min(time.Second, p.cfg.Interval/4))
 	defer retry.Stop()
-	look := time.NewTimer(p.waits.pause)
+	look := time.NewTimer(time.Until(p.waits.next))
 	defer look.Stop()
 
 	p.cpu = startCPU()
@@ -322,7 +322,7 @@ func (p *Profiler) window() (more bool) {
 			}
 		case <-look.C:
 			p.drop(p.waits.look())
-			look.Reset(p.waits.pause)
+			look.Reset(time.Until(p.waits.next))
 		}
 	}
 	if !profiled && more { // the last window may be too short to have one

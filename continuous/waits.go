@@ -28,7 +28,7 @@ const (
 // computes; this shows where it waits. It belongs to one goroutine.
 type waits struct {
 	period time.Duration // between looks, at best
-	pause  time.Duration // until the next look
+	next   time.Time     // of the next look, maybe some windows away
 
 	rounds int
 	sum    *profile.Profile
@@ -39,7 +39,9 @@ type waits struct {
 // look takes one goroutine profile.
 func (w *waits) look() error {
 	start := time.Now()
-	defer func() { w.pause = lookPause(w.period, time.Since(start), runtime.NumGoroutine()) }()
+	defer func() {
+		w.next = time.Now().Add(lookPause(w.period, time.Since(start), runtime.NumGoroutine()))
+	}()
 	if runtime.NumGoroutine() > tooManyGoroutines {
 		return nil
 	}
