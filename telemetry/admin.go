@@ -7,11 +7,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/exporter-toolkit/web"
-	"go.yaml.in/yaml/v3"
 )
 
 // adminServer is the listener for metrics, health and the debug pages.
@@ -22,23 +22,33 @@ type adminServer struct {
 }
 
 // newAdminServer has the limits without which one slow client could hold the
-// listener for ever. Writing may take long: a CPU profile is waited for.
-func newAdminServer(h http.Handler) *http.Server {
-	return &http.Server{
+// listener for ever. Writing may take long: whoever asks for a CPU profile
+// waits up to a minute, and for the windows around it. The pages that wait end
+// with the server.
+func newAdminServer(h http.Handler, profileWindow time.Duration) *http.Server {
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      2 * time.Minute,
+		WriteTimeout:      2*time.Minute + 2*max(profileWindow, 0),
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
 	}
+	s.RegisterOnShutdown(cancel)
+	return s
 }
 
-// startAdmin listens and serves. A port that is taken is no reason for a
-// service to stop: it is warned of, and nil is returned. A wrong web
-// configuration is an error: pages that were to be protected are not served
-// without.
-func (t *Telemetry) startAdmin(address string) (*adminServer, error) {
+// listenTimeout bounds the look-up of a listener's host name.
+const listenTimeout = 2 * time.Second
+
+// startAdmin makes the pages, and listens and serves unless there is to be no
+// listener. A port that is taken is no reason for a service to stop: it is
+// warned of, and nil is returned. A wrong web configuration is an error: pages
+// that were to be protected are not served without.
+func (t *Telemetry) startAdmin(ctx context.Context, address string) (*adminServer, error) {
+	t.pages = t.newAdminPages()
 	if t.cfg.Admin.Disabled {
 		return nil, nil
 	}
@@ -48,27 +58,33 @@ func (t *Telemetry) startAdmin(address string) (*adminServer, error) {
 	file := t.cfg.Admin.WebConfigFile
 	secured, err := readWebConfig(file)
 	if err != nil {
-		return nil, fmt.Errorf("Config.Admin.WebConfigFile: %w", err)
+		return nil, fmt.Errorf("Config.Admin.WebConfigFile: %s: %w", file, err)
 	}
-	listener, err := net.Listen("tcp", address)
+	ctx, cancel := context.WithTimeout(ctx, listenTimeout)
+	defer cancel()
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		t.self.log.Warn("the admin listener cannot start, so that /metrics is not served: choose another address by "+
 			"OTEL_EXPORTER_PROMETHEUS_HOST and OTEL_EXPORTER_PROMETHEUS_PORT, or Config.Admin.Address", "address", address, "error", err)
 		return nil, nil
 	}
-	access := access{loopback: isLoopback(listener.Addr()), authenticated: secured.authenticates(), hosts: t.cfg.Admin.Hosts}
+	who := access{local: isLocal(listener.Addr()), hosts: t.cfg.Admin.Hosts}
 	if host, _, err := net.SplitHostPort(address); err == nil {
-		access.hosts = append([]string{host}, access.hosts...)
+		who.hosts = append([]string{host}, who.hosts...)
 	}
-	a := &adminServer{server: newAdminServer(t.pages(access)), done: make(chan struct{})}
-	a.url = "http://" + listener.Addr().String()
-	if secured.TLS.CertFile != "" || secured.TLS.Cert != "" {
-		a.url = "https://" + listener.Addr().String()
+	who.trusted = func() bool { // the toolkit, too, reads the file anew for each request
+		now, err := readWebConfig(file)
+		return err == nil && now.authenticates()
+	}
+	a := &adminServer{
+		server: newAdminServer(t.pages.behind(func(*http.Request) access { return who }), t.cfg.Profiling.Interval),
+		url:    localURL(secured.https(), listener.Addr()), done: make(chan struct{}),
 	}
 	a.server.ErrorLog = slog.NewLogLogger(t.self.log.Handler(), slog.LevelDebug) // what clients do wrong
 	go func() {
 		defer close(a.done)
-		err := a.serve(listener, file, t.self.log)
+		defer listener.Close() // the toolkit leaves it open when it cannot start
+		err := serveAdmin(a.server, &limitedListener{Listener: listener}, file, t.self.log)
 		if err != nil && !errors.Is(err, http.ErrServerClosed) {
 			t.self.log.Error("the admin listener ended", "address", address, "error", err)
 		}
@@ -76,11 +92,11 @@ func (t *Telemetry) startAdmin(address string) (*adminServer, error) {
 	return a, nil
 }
 
-func (a *adminServer) serve(listener net.Listener, webConfigFile string, log *slog.Logger) error {
+func serveAdmin(server *http.Server, listener net.Listener, webConfigFile string, log *slog.Logger) error {
 	if webConfigFile == "" {
-		return a.server.Serve(listener)
+		return server.Serve(listener)
 	}
-	return web.Serve(listener, a.server, &web.FlagConfig{WebConfigFile: &webConfigFile}, slog.New(warnings{log.Handler()}))
+	return web.Serve(listener, server, &web.FlagConfig{WebConfigFile: &webConfigFile}, slog.New(warnings{log.Handler()}))
 }
 
 // warnings leaves out what the toolkit says at each start.
@@ -98,42 +114,54 @@ func (a *adminServer) shutdown(ctx context.Context) error {
 	return err
 }
 
-// webConfig is what has to be known of the toolkit's file.
-type webConfig struct {
-	Users map[string]string `yaml:"basic_auth_users"`
-	TLS   struct {
-		Cert       string `yaml:"cert"`
-		CertFile   string `yaml:"cert_file"`
-		ClientAuth string `yaml:"client_auth_type"`
-	} `yaml:"tls_server_config"`
-}
-
-func readWebConfig(file string) (c webConfig, err error) {
-	if file == "" {
-		return c, nil
+// localURL is where this machine reaches the listener.
+func localURL(https bool, addr net.Addr) string {
+	scheme := "http://"
+	if https {
+		scheme = "https://"
 	}
-	if err := web.Validate(file); err != nil {
-		return c, err
+	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		return scheme + fmt.Sprintf("localhost:%d", tcp.Port)
 	}
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return c, err
+	return scheme + addr.String()
+}
+
+// maxAdminConns is how many connections may be open at once. Each costs a file
+// descriptor of the service; a Prometheus needs one.
+const maxAdminConns = 256
+
+// limitedListener closes the connections that are too many.
+type limitedListener struct {
+	net.Listener
+	open atomic.Int64
+}
+
+func (l *limitedListener) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if l.open.Add(1) <= maxAdminConns {
+			return &limitedConn{Conn: conn, leave: sync.OnceFunc(func() { l.open.Add(-1) })}, nil
+		}
+		l.open.Add(-1)
+		_ = conn.Close()
 	}
-	return c, yaml.Unmarshal(data, &c)
 }
 
-// authenticates tells whether a stranger is kept out.
-func (c webConfig) authenticates() bool {
-	return len(c.Users) > 0 || c.TLS.ClientAuth == "RequireAndVerifyClientCert"
+type limitedConn struct {
+	net.Conn
+	leave func()
 }
 
-func isLoopback(a net.Addr) bool {
-	tcp, ok := a.(*net.TCPAddr)
-	return ok && tcp.IP.IsLoopback()
+func (c *limitedConn) Close() error {
+	c.leave()
+	return c.Conn.Close()
 }
 
-// AdminURL is where the admin listener is reached, http://127.0.0.1:9464 or
-// with https. It is "" where there is none.
+// AdminURL is where this machine reaches the admin listener,
+// http://127.0.0.1:9464 or with https. It is "" where there is none.
 func (t *Telemetry) AdminURL() string {
 	if !t.recording() || t.admin == nil {
 		return ""
@@ -142,9 +170,8 @@ func (t *Telemetry) AdminURL() string {
 }
 
 // AdminHandler serves the pages of the admin listener on a listener of the
-// user's, who sees to who may reach it: every page is served to anybody who
-// asks under a host name that Config.Admin.Hosts lists, the loopback names or
-// an IP address. It is safe for concurrent use.
+// user's, also with Admin.Disabled. It is safe for concurrent use. Where there
+// is nothing to serve, after a failed Init, it answers 503.
 //
 //	/                   what there is
 //	/metrics            Prometheus' text, OpenMetrics with exemplars, or protobuf
@@ -153,11 +180,22 @@ func (t *Telemetry) AdminURL() string {
 //	/metrics-dashboard  how the service is, in JSON
 //	/debug/report       where its time and memory go
 //	/debug/pprof/       profiles for go tool pprof
+//
+// A request that came to an address which others reach gets /metrics, /healthz
+// and /readyz; for the rest, which shows the inside of the service, it gets 403
+// unless Admin.Guarded is set. One that came to a loopback address gets all,
+// if it asks for a host of Admin.Hosts, a loopback name or an IP address.
 func (t *Telemetry) AdminHandler() http.Handler {
-	if !t.recording() {
+	if !t.recording() || t.pages == nil {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, "telemetry is off", http.StatusServiceUnavailable)
 		})
 	}
-	return t.pages(access{loopback: true, hosts: t.cfg.Admin.Hosts})
+	return t.pages.behind(func(r *http.Request) access {
+		if t.cfg.Admin.Guarded {
+			return access{trusted: func() bool { return true }}
+		}
+		addr, known := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+		return access{local: !known || isLocal(addr), hosts: t.cfg.Admin.Hosts}
+	})
 }

@@ -1,23 +1,14 @@
 package telemetry
 
 import (
+	"compress/gzip"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
-	"errors"
-	"fmt"
 	"io"
 	"log/slog"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -109,12 +100,14 @@ func TestAdminPages(t *testing.T) {
 		status int
 		body   string
 	}{
-		"/":                    {200, "metrics-dashboard"},
+		"/":                    {200, `<a href="./metrics-dashboard">`},
 		"/metrics":             {200, "tienda_build_info{"},
 		"/healthz":             {200, "ok"},
 		"/readyz":              {200, `"ready": true`},
 		"/metrics-dashboard":   {200, `"system_status": "healthy"`},
 		"/debug/pprof/":        {200, "goroutine"},
+		"/debug/pprof/heap":    {200, ""},
+		"/debug/report":        {404, "no profile is kept"},
 		"/debug/pprof/cmdline": {404, ""},
 		"/nowhere":             {404, ""},
 	} {
@@ -127,236 +120,194 @@ func TestAdminPages(t *testing.T) {
 	}
 }
 
-// TestAdminStrangers asks as a page of another site would: under its own host
-// name, after its DNS points here, or by a form.
-func TestAdminStrangers(t *testing.T) {
-	tel, _ := admin(t, func(c *Config) { c.Admin.Hosts = []string{"tienda.internal"} })
-	for what, c := range map[string]struct {
-		method, host, site string
-		status             int
+// TestAdminFormats asks for /metrics as a browser and as a Prometheus do: only
+// the latter gets exemplars, which the plain text does not have.
+func TestAdminFormats(t *testing.T) {
+	tel, _ := startTraced(t, func(c *Config) { c.Admin = Admin{Address: "127.0.0.1:0"} })
+	mux := tel.NewServeMux()
+	mux.HandleFunc("GET /orders", func(http.ResponseWriter, *http.Request) {})
+	mux.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/orders", nil))
+	for accept, want := range map[string]struct {
+		contentType string
+		exemplars   bool
 	}{
-		"by address":          {http.MethodGet, "", "", 200},
-		"localhost":           {http.MethodGet, "localhost:9464", "", 200},
-		"listed":              {http.MethodGet, "tienda.internal", "", 200},
-		"ipv6":                {http.MethodGet, "[::1]:9464", "", 200},
-		"a container":         {http.MethodGet, "host.docker.internal:9464", "", 200},
-		"rebinding":           {http.MethodGet, "evil.example", "", 421},
-		"rebinding, a suffix": {http.MethodGet, "evil-localhost", "", 421},
-		"cross-site post":     {http.MethodPost, "", "cross-site", 403},
+		"text/html": {"text/plain; version=0.0.4", false},
+		"application/openmetrics-text;version=1.0.0": {"application/openmetrics-text; version=1.0.0", true},
+	} {
+		r := request(t, http.MethodGet, tel.AdminURL()+"/metrics", func(r *http.Request) {
+			r.Header.Set("Accept", accept)
+			r.Header.Set("Accept-Encoding", "gzip")
+		})
+		response, err := oneShot(nil).Do(r)
+		must(t, err)
+		defer response.Body.Close()
+		if got := response.Header.Get("Content-Type"); !strings.HasPrefix(got, want.contentType) {
+			t.Errorf("%s: Content-Type %q, want %q", accept, got, want.contentType)
+		}
+		unzipped, err := gzip.NewReader(response.Body)
+		must(t, err)
+		body, err := io.ReadAll(unzipped)
+		must(t, err)
+		if strings.Contains(string(body), `trace_id="`) != want.exemplars {
+			t.Errorf("%s: exemplars should be there: %v\n%s", accept, want.exemplars, body)
+		}
+		if want.exemplars && !strings.HasSuffix(string(body), "# EOF\n") {
+			t.Errorf("%s: no end", accept)
+		}
+	}
+}
+
+// TestAdminLimits are those against slow clients.
+func TestAdminLimits(t *testing.T) {
+	tel, _ := admin(t, nil)
+	s := tel.admin.server
+	for name, limit := range map[string]time.Duration{
+		"ReadHeaderTimeout": s.ReadHeaderTimeout, "ReadTimeout": s.ReadTimeout, "IdleTimeout": s.IdleTimeout,
+	} {
+		if limit <= 0 || limit > 2*time.Minute {
+			t.Errorf("%s is %v", name, limit)
+		}
+	}
+	if s.MaxHeaderBytes <= 0 || s.MaxHeaderBytes > http.DefaultMaxHeaderBytes {
+		t.Errorf("MaxHeaderBytes is %d", s.MaxHeaderBytes)
+	}
+	// A minute's CPU profile with windows of a minute: the answer comes with the
+	// end of the second or third window.
+	if timeout := newAdminServer(nil, time.Minute).WriteTimeout; timeout < 3*time.Minute {
+		t.Errorf("WriteTimeout is %v", timeout)
+	}
+}
+
+// TestAdminConnections opens more connections than there may be.
+func TestAdminConnections(t *testing.T) {
+	tel, _ := admin(t, nil)
+	address := strings.TrimPrefix(tel.AdminURL(), "http://")
+	dial := func() net.Conn {
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", address)
+		must(t, err)
+		t.Cleanup(func() { _ = conn.Close() })
+		return conn
+	}
+	first := dial()
+	for range maxAdminConns - 1 {
+		dial()
+	}
+	tooMany := dial()
+	must(t, tooMany.SetReadDeadline(time.Now().Add(20*time.Second)))
+	if n, err := tooMany.Read(make([]byte, 1)); n > 0 || err == nil {
+		t.Error("one connection too many is served")
+	}
+	must(t, first.Close())
+	eventually(t, "a connection that ended makes room", func() bool {
+		response, err := oneShot(nil).Do(request(t, http.MethodGet, tel.AdminURL()+"/healthz", nil))
+		if err != nil {
+			return false
+		}
+		return response.Body.Close() == nil && response.StatusCode == http.StatusOK
+	})
+}
+
+// TestAdminNoListener has addresses that cannot be listened on: one warning
+// says which and what to do, and the handler serves all the same.
+func TestAdminNoListener(t *testing.T) {
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	must(t, err)
+	defer listener.Close()
+	for what, address := range map[string]string{
+		"taken":               listener.Addr().String(),
+		"another machine's":   "192.0.2.1:9464", // RFC 5737: for documentation
+		"a port out of range": "127.0.0.1:99999",
 	} {
 		t.Run(what, func(t *testing.T) {
-			r := request(t, c.method, tel.AdminURL()+"/metrics-dashboard", func(r *http.Request) {
-				r.Host = c.host
-				if c.site != "" {
-					r.Header.Set("Sec-Fetch-Site", c.site)
+			tel, log := admin(t, func(c *Config) { c.Admin.Address = address })
+			if tel.AdminURL() != "" {
+				t.Errorf("AdminURL is %q", tel.AdminURL())
+			}
+			for _, want := range []string{"level=WARN", "address=" + address, "OTEL_EXPORTER_PROMETHEUS_PORT", "Config.Admin.Address"} {
+				if strings.Count(log(), want) != 1 {
+					t.Errorf("want %q once in the log:\n%s", want, log())
 				}
-			})
-			if status, body := ask(t, oneShot(nil), r); status != c.status {
-				t.Errorf("status %d (%.200s), want %d", status, body, c.status)
+			}
+			w := httptest.NewRecorder()
+			tel.AdminHandler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost/healthz", nil))
+			if w.Code != http.StatusOK {
+				t.Errorf("AdminHandler answers %d", w.Code)
 			}
 		})
 	}
 }
 
-// TestAdminOutside is a listener that others reach: metrics stay open, what
-// shows the inside does not.
-func TestAdminOutside(t *testing.T) {
-	tel, _ := admin(t, func(c *Config) { c.Admin.Disabled = true })
-	outside := tel.pages(access{})
-	secured := tel.pages(access{authenticated: true})
-	for path, want := range map[string]int{
-		"/": 403, "/metrics-dashboard": 403, "/debug/pprof/": 403, "/debug/pprof/heap": 403, "/debug/report": 403,
-		"/metrics": 200, "/healthz": 200, "/readyz": 200,
-	} {
-		w := httptest.NewRecorder()
-		outside.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://shop.example"+path, nil))
-		if w.Code != want {
-			t.Errorf("%s: status %d, want %d", path, w.Code, want)
-		}
-		w = httptest.NewRecorder()
-		secured.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://shop.example"+path, nil))
-		if w.Code == http.StatusForbidden {
-			t.Errorf("%s: forbidden behind authentication", path)
-		}
+// TestAdminAddress is the order of code, environment and default.
+func TestAdminAddress(t *testing.T) {
+	t.Setenv("OTEL_EXPORTER_PROMETHEUS_HOST", "127.0.0.2") // loopback is all of 127/8
+	t.Setenv("OTEL_EXPORTER_PROMETHEUS_PORT", "0")
+	tel, _ := admin(t, func(c *Config) { c.Admin.Address = "" })
+	if !strings.HasPrefix(tel.AdminURL(), "http://127.0.0.2:") {
+		t.Errorf("by the environment: %q", tel.AdminURL())
+	}
+	if status, _ := ask(t, oneShot(nil), request(t, http.MethodGet, tel.AdminURL()+"/metrics-dashboard", nil)); status != http.StatusOK {
+		t.Errorf("status %d on a loopback address", status)
+	}
+	tel, _ = admin(t, func(c *Config) { c.Admin.Address = ":0" })
+	if !strings.HasPrefix(tel.AdminURL(), "http://localhost:") {
+		t.Errorf("by the code: %q", tel.AdminURL())
 	}
 }
 
-func TestAdminPortTaken(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	tel, log := admin(t, func(c *Config) { c.Admin.Address = listener.Addr().String() })
-	if tel.AdminURL() != "" {
-		t.Errorf("AdminURL %q on a port that is taken", tel.AdminURL())
-	}
-	for _, want := range []string{"address=" + listener.Addr().String(), "OTEL_EXPORTER_PROMETHEUS_PORT", "Config.Admin.Address"} {
-		if strings.Count(log(), want) != 1 {
-			t.Errorf("want %q once in the log:\n%s", want, log())
-		}
-	}
-}
-
-// TestAdminSecured has TLS and basic auth by the toolkit's file.
-func TestAdminSecured(t *testing.T) {
-	dir := t.TempDir()
-	certificate := selfSigned(t, dir)
-	file := filepath.Join(dir, "web.yaml")
-	// The password is "secret".
-	content := "basic_auth_users:\n  ops: $2y$04$E9TNAvvs6PMkxRmkE2uVKOYvTDCsOlJi2BfSPsCxTMBIpLbOgkEVi\n" +
-		"tls_server_config:\n  cert_file: cert.pem\n  key_file: key.pem\n"
-	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	tel, _ := admin(t, func(c *Config) { c.Admin.WebConfigFile = file })
-	if !strings.HasPrefix(tel.AdminURL(), "https://") {
-		t.Errorf("AdminURL %q, want https", tel.AdminURL())
-	}
-	pool := x509.NewCertPool()
-	pool.AddCert(certificate)
-	client := oneShot(&tls.Config{RootCAs: pool})
-	if status, _ := ask(t, client, request(t, http.MethodGet, tel.AdminURL()+"/metrics", nil)); status != http.StatusUnauthorized {
-		t.Errorf("status %d without a password, want 401", status)
-	}
-
-	for content, want := range map[string]string{
-		"basic_auth_users: [":        "WebConfigFile",
-		"tls_server_config: {x: y}":  "WebConfigFile",
-		"basic_auth_users: {a: abc}": "WebConfigFile",
-	} {
-		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		_, err := Init(t.Context(), Config{Domain: domain.Domain{Prefix: "tienda", Entity: "pedido"}, KeepGlobals: true,
-			Profiling: continuous.Config{Disabled: true}, Admin: Admin{Address: "127.0.0.1:0", WebConfigFile: file}})
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: error %v, want %q in it", content, err, want)
-		}
-	}
-}
-
-func selfSigned(t *testing.T, dir string) *x509.Certificate {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keyDER, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, block := range map[string]*pem.Block{
-		"cert.pem": {Type: "CERTIFICATE", Bytes: der}, "key.pem": {Type: "EC PRIVATE KEY", Bytes: keyDER},
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	certificate, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return certificate
-}
-
-// TestReady has checks that fail, panic and hang. None holds up another, and
-// one that hangs is not started again.
-func TestReady(t *testing.T) {
-	release := make(chan struct{})
-	calls := make(chan struct{}, 10)
-	tel, _ := admin(t, func(c *Config) {
-		c.Admin.Disabled = true
-	})
-	tel.AddReadyCheck("database", func(context.Context) error { return errors.New("replaced") })
-	tel.AddReadyCheck("database", func(context.Context) error { return nil })
-	tel.AddReadyCheck("queue", func(context.Context) error { return errors.New("no broker at 127.0.0.1:5672") })
-	tel.AddReadyCheck("cache", func(context.Context) error { panic("nil map") })
-	tel.AddReadyCheck("slow", func(context.Context) error { calls <- struct{}{}; <-release; return nil })
-	for range 2 {
-		w := httptest.NewRecorder()
-		tel.AdminHandler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost/readyz", nil))
-		body := w.Body.String()
-		for _, want := range []string{`"database": "ok"`, "no broker at", "the check panicked: nil map", `"ready": false`} {
-			if !strings.Contains(body, want) {
-				t.Errorf("no %q in %s", want, body)
+// TestAdminShutdown has a page in flight that waits for its client, and one
+// that waits for nothing but itself.
+func TestAdminShutdown(t *testing.T) {
+	for what, obeys := range map[string]bool{"obeys": true, "does not": false} {
+		t.Run(what, func(t *testing.T) {
+			cfg := quiet(func(c *Config) { c.Admin = Admin{Address: "127.0.0.1:0"} })
+			tel, err := Init(t.Context(), cfg)
+			must(t, err)
+			began, release, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
+			tel.HandleAdmin("GET /wait", "", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				close(began)
+				if obeys {
+					<-r.Context().Done()
+				} else {
+					<-release
+				}
+			}))
+			go func() {
+				defer close(ended)
+				if response, err := oneShot(nil).Do(request(t, http.MethodGet, tel.AdminURL()+"/wait", nil)); err == nil {
+					_ = response.Body.Close()
+				}
+			}()
+			<-began
+			timeout := 20 * time.Second
+			if !obeys {
+				timeout = 50 * time.Millisecond
 			}
-		}
+			ctx, cancel := context.WithTimeout(t.Context(), timeout)
+			defer cancel()
+			err = tel.Shutdown(ctx)
+			if (err == nil) != obeys || err != nil && !strings.Contains(err.Error(), "admin listener") {
+				t.Errorf("Shutdown: %v", err)
+			}
+			<-ended // its connection is closed in any case
+			if _, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(tel.AdminURL(), "http://")); err == nil {
+				t.Error("there is still a listener")
+			}
+			close(release)
+		})
+	}
+}
+
+// TestAdminHandlerInert has nothing to serve.
+func TestAdminHandlerInert(t *testing.T) {
+	for _, tel := range []*Telemetry{nil, {}} {
+		w := httptest.NewRecorder()
+		tel.AdminHandler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost/metrics", nil))
 		if w.Code != http.StatusServiceUnavailable {
 			t.Errorf("status %d, want 503", w.Code)
 		}
-	}
-	if len(calls) != 1 {
-		t.Errorf("the check that hangs was started %d times", len(calls))
-	}
-	close(release)
-}
-
-func TestDashboard(t *testing.T) {
-	tel, _ := admin(t, func(c *Config) {
-		c.Admin.Disabled = true
-		c.Domain.Events = []domain.Event{{Name: "pedidos", Attributes: map[string][]string{"canal": {"web"}}}, {Name: "valor", Kind: domain.KindHistogram}}
-	})
-	mux := tel.NewServeMux()
-	mux.HandleFunc("GET /good", func(http.ResponseWriter, *http.Request) {})
-	mux.HandleFunc("GET /bad/{id}", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) })
-	for i := range 100 {
-		mux.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/good", nil))
-		mux.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, fmt.Sprintf("/bad/%d", i), nil))
-	}
-	tel.Counter("pedidos").With("canal", "web").Add(3)
-	tel.Histogram("valor").With().Record(t.Context(), 40)
-	tel.APIErrorType("timeout")
-	tel.Counter("pedido").With().Add(1) // a problem
-
-	d := tel.dashboard(t.Context())
-	if d.SystemStatus != "degraded" || len(d.Reasons) != 1 || !strings.Contains(d.Reasons[0], "GET /bad/{id} answers 100 %") {
-		t.Errorf("status %s for %q", d.SystemStatus, d.Reasons)
-	}
-	found := false
-	for _, e := range d.Endpoints {
-		if e.Endpoint == "/good" {
-			found = e.Requests == 100 && e.Errors == 0 && *e.ErrorRatio == 0 && *e.P95 > 0 && *e.P95 <= 0.005
+		tel.HandleAdmin("/page", "", http.NotFoundHandler())
+		if tel.AdminURL() != "" {
+			t.Errorf("AdminURL is %q", tel.AdminURL())
 		}
-	}
-	if !found {
-		t.Errorf("endpoints %+v", d.Endpoints)
-	}
-	values := map[string]float64{}
-	for _, e := range append(d.Events, d.Errors...) {
-		values[e.Name] += e.Value
-	}
-	if values["pedidos"] != 3 || values["valor"] != 40 || values["api_errors"] != 1 {
-		t.Errorf("events %v", values)
-	}
-	if len(d.Problems) != 1 || !strings.Contains(d.Problems[0], "nearest=pedidos") {
-		t.Errorf("problems %q", d.Problems)
-	}
-}
-
-func TestQuantile(t *testing.T) {
-	bounds := []float64{1, 2, 4}
-	for _, c := range []struct {
-		q      float64
-		counts []uint64
-		want   float64
-	}{
-		{0.5, []uint64{10, 0, 0, 0}, 0.5},
-		{0.5, []uint64{5, 10, 5, 0}, 1.5},
-		{0.95, []uint64{0, 0, 10, 0}, 3.9},
-		{0.99, []uint64{1, 0, 0, 10}, 4},
-		{0.5, []uint64{0, 4, 0, 0}, 1.5},
-	} {
-		if got := quantile(c.q, bounds, c.counts); *got < c.want-1e-9 || *got > c.want+1e-9 {
-			t.Errorf("quantile(%v, %v) = %v, want %v", c.q, c.counts, *got, c.want)
-		}
-	}
-	if quantile(0.5, bounds, []uint64{0, 0, 0, 0}) != nil {
-		t.Error("a quantile of nothing")
 	}
 }

@@ -78,9 +78,13 @@ type Admin struct {
 	// Without authentication, the debug pages of a listener that is not on the
 	// loopback interface answer 403.
 	WebConfigFile string
-	// Hosts are further names under which the listener may be asked. The
+	// Hosts are further names under which a loopback listener may be asked. The
 	// loopback names, IP addresses and the listener's own host always are.
 	Hosts []string
+	// Guarded says that AdminHandler is mounted behind authentication of your
+	// own: it then serves every page to whoever reaches it, under any host name.
+	// The listener does not heed it.
+	Guarded bool
 }
 
 // OTLP configures the export by OTLP over HTTP with protobuf. Without an

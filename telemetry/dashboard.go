@@ -4,35 +4,35 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"math"
 	"net/http"
 	"slices"
-	"sync"
-	"time"
 
 	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/domain"
 )
 
 // The JSON of /metrics-dashboard. Field names are stable: they are only added.
-// Figures that there is no data for are null.
+// A figure that there is no data for is null, a list without entries is empty.
+// Durations are in seconds. What is said of a window is about the last
+// window_seconds, a minute or two while somebody looks regularly.
 type (
 	dashboard struct {
-		Domain        string      `json:"domain"` // the prefix
-		App           string      `json:"app"`
-		Entity        string      `json:"entity"`
-		Version       string      `json:"version"`
-		Revision      string      `json:"revision"`
-		UptimeSeconds float64     `json:"uptime_seconds"`
-		SystemStatus  string      `json:"system_status"` // healthy, degraded or unhealthy
-		Reasons       []string    `json:"reasons"`       // why it is not healthy
-		WindowSeconds float64     `json:"window_seconds"`
-		System        systemPart  `json:"system"`
-		Endpoints     []redPart   `json:"endpoints"` // by the time spent in them
-		Events        []eventPart `json:"events"`
-		Errors        []eventPart `json:"errors"`
-		Advice        []string    `json:"advice"`   // of the profile, what to look at first
-		Problems      []string    `json:"problems"` // what telemetry itself could not do
+		Domain        string         `json:"domain"` // the prefix
+		App           string         `json:"app"`
+		Entity        string         `json:"entity"`
+		Version       string         `json:"version"`
+		Revision      string         `json:"revision"`
+		UptimeSeconds float64        `json:"uptime_seconds"`
+		SystemStatus  string         `json:"system_status"` // healthy, degraded or unhealthy
+		Reasons       []string       `json:"reasons"`       // why it is not healthy
+		WindowSeconds float64        `json:"window_seconds"`
+		System        systemPart     `json:"system"`
+		Endpoints     []endpointPart `json:"endpoints"` // by the time spent in them
+		Functions     []functionPart `json:"functions"` // of Monitor, by the time spent in them
+		Events        []eventPart    `json:"events"`    // one entry a series
+		Errors        []eventPart    `json:"errors"`    // of APIError, those that happened
+		Advice        []string       `json:"advice"`    // of the profile, what to look at first
+		Problems      []string       `json:"problems"`  // what telemetry itself could not do
 	}
 	systemPart struct {
 		CPUPercent        *float64 `json:"cpu_percent"`
@@ -41,30 +41,47 @@ type (
 		ActiveRequests    int64    `json:"active_requests"`
 		ActiveConnections int64    `json:"active_connections"`
 	}
-	// redPart is one endpoint and method. All but Requests and Errors, which
-	// count from the start, are over the window.
-	redPart struct {
-		Endpoint    string   `json:"endpoint"`
-		Method      string   `json:"method"`
-		Requests    int64    `json:"requests"`
-		Errors      int64    `json:"errors"` // status 5xx
-		PerSecond   float64  `json:"requests_per_second"`
+	// endpointPart is one endpoint and method.
+	endpointPart struct {
+		Endpoint string `json:"endpoint"`
+		Method   string `json:"method"`
+		Requests int64  `json:"requests"` // since the start
+		Errors   int64  `json:"errors"`   // status 5xx, since the start
+
+		PerSecond      float64 `json:"requests_per_second"`
+		PerSecondStart float64 `json:"requests_per_second_since_start"`
+		ratePart
+		Profile *topPart `json:"profile"` // of the endpoint, all its methods
+	}
+	// functionPart is one monitored function.
+	functionPart struct {
+		Function string `json:"function"`
+		Calls    int64  `json:"calls"`  // since the start
+		Errors   int64  `json:"errors"` // since the start
+
+		PerSecond      float64 `json:"calls_per_second"`
+		PerSecondStart float64 `json:"calls_per_second_since_start"`
+		ratePart
+	}
+	// ratePart is over the window.
+	ratePart struct {
 		ErrorRatio  *float64 `json:"error_ratio"`
 		P50         *float64 `json:"p50_seconds"`
 		P95         *float64 `json:"p95_seconds"`
 		P99         *float64 `json:"p99_seconds"`
-		TimeSeconds float64  `json:"time_seconds"` // spent in its requests
-		Profile     *topPart `json:"profile,omitempty"`
+		TimeSeconds float64  `json:"time_seconds"` // spent in them
 
-		recent int64 // requests of the window
+		recent, failed int64 // of the window
 	}
-	// topPart is what the last minutes' profile says of an endpoint.
+	// topPart is what the last minutes' profile says of an endpoint. Shares are
+	// of the process, 0 to 1.
 	topPart struct {
-		CPUShare   float64                `json:"cpu_share"`
-		AllocShare float64                `json:"alloc_share"`
-		Functions  []continuous.Function  `json:"functions"`
-		Waits      []continuous.WaitPlace `json:"waits"`
-		Advice     []string               `json:"advice"`
+		CPUShare       float64                `json:"cpu_share"`
+		AllocShare     float64                `json:"alloc_share"`
+		Functions      []continuous.Function  `json:"functions"`       // own code by CPU seconds
+		AllocFunctions []continuous.Function  `json:"alloc_functions"` // own code by bytes allocated
+		Waits          []continuous.WaitPlace `json:"waits"`
+		Advice         []string               `json:"advice"`
 	}
 	eventPart struct {
 		Name   string            `json:"name"`
@@ -74,58 +91,6 @@ type (
 	}
 )
 
-// dashboardWindow is over how long the dashboard's rates and quantiles are: at
-// least this, up to the reading before. Nothing runs in between.
-const dashboardWindow = time.Minute
-
-// reading is what the RED series said at some time.
-type reading struct {
-	at     time.Time
-	routes map[*routeMethod]redReading
-}
-
-type redReading struct {
-	requests, errors int64
-	buckets          []uint64
-	sum              float64
-}
-
-// readings keeps two, so that there is always one to compare with.
-type readings struct {
-	mu           sync.Mutex
-	older, newer reading
-}
-
-func (t *Telemetry) read() reading {
-	r := reading{at: time.Now(), routes: map[*routeMethod]redReading{}}
-	for m := range t.routes.each {
-		one := redReading{buckets: make([]uint64, len(m.duration.buckets))}
-		for _, s := range m.statuses.all() {
-			n := s.n.Load()
-			one.requests += n
-			if s.key >= 500 {
-				one.errors += n
-			}
-		}
-		_, one.sum = m.duration.read(one.buckets)
-		r.routes[m] = one
-	}
-	return r
-}
-
-// compare returns a reading of now, and an earlier one.
-func (rs *readings) compare(now reading, start time.Time) (before reading) {
-	rs.mu.Lock()
-	defer rs.mu.Unlock()
-	if rs.newer.at.IsZero() {
-		rs.older, rs.newer = reading{at: start}, reading{at: start}
-	}
-	if now.at.Sub(rs.newer.at) >= dashboardWindow {
-		rs.older, rs.newer = rs.newer, now
-	}
-	return rs.older
-}
-
 func (t *Telemetry) serveDashboard(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, t.dashboard(r.Context()))
 }
@@ -133,82 +98,73 @@ func (t *Telemetry) serveDashboard(w http.ResponseWriter, r *http.Request) {
 func (t *Telemetry) dashboard(ctx context.Context) dashboard {
 	now := t.read()
 	before := t.readings.compare(now, t.started)
+	uptime, window := now.at.Sub(t.started).Seconds(), now.at.Sub(before.at).Seconds()
 	host := t.host.read()
 	d := dashboard{
 		Domain: t.cfg.Domain.Prefix, App: t.cfg.Domain.Service(), Entity: t.cfg.Domain.Entity,
-		Version: t.build.version, Revision: t.build.revision, UptimeSeconds: time.Since(t.started).Seconds(),
-		WindowSeconds: now.at.Sub(before.at).Seconds(), Reasons: []string{}, Problems: t.self.problems.list(),
-		System: systemPart{host.cpu, host.memory, host.disk, t.activeRequests.Load(), t.activeConnections.Load()},
+		Version: t.build.version, Revision: t.build.revision, UptimeSeconds: uptime, WindowSeconds: window,
+		System:  systemPart{host.cpu, host.memory, host.disk, t.activeRequests.Load(), t.activeConnections.Load()},
+		Reasons: []string{}, Endpoints: []endpointPart{}, Functions: []functionPart{}, Events: []eventPart{}, Errors: []eventPart{},
+		Advice: []string{}, Problems: t.self.problems.list(),
 	}
-	for m, reading := range now.routes {
-		if reading.requests > 0 || m.endpoint != domain.Unmatched {
-			d.Endpoints = append(d.Endpoints, red(m, reading, before.routes[m], d.WindowSeconds))
+	perSecond := func(n int64, seconds float64) float64 { return float64(n) / max(seconds, 1) }
+	for m := range t.routes.each {
+		state := now.of[m.duration]
+		if state.count == 0 && m.endpoint == domain.Unmatched {
+			continue
 		}
+		rates := rates(m.duration, state, before.of[m.duration])
+		d.Endpoints = append(d.Endpoints, endpointPart{
+			Endpoint: m.endpoint, Method: m.method, Requests: state.count, Errors: state.errors,
+			PerSecond: perSecond(rates.recent, window), PerSecondStart: perSecond(state.count, uptime), ratePart: rates,
+		})
 	}
-	slices.SortFunc(d.Endpoints, func(a, b redPart) int {
+	slices.SortFunc(d.Endpoints, func(a, b endpointPart) int {
 		return cmp.Or(cmp.Compare(b.TimeSeconds, a.TimeSeconds), cmp.Compare(a.Endpoint, b.Endpoint), cmp.Compare(a.Method, b.Method))
+	})
+	for _, f := range t.functions.all() {
+		state := now.of[f.duration]
+		rates := rates(f.duration, state, before.of[f.duration])
+		d.Functions = append(d.Functions, functionPart{
+			Function: f.name, Calls: state.count, Errors: state.errors,
+			PerSecond: perSecond(rates.recent, window), PerSecondStart: perSecond(state.count, uptime), ratePart: rates,
+		})
+	}
+	slices.SortFunc(d.Functions, func(a, b functionPart) int {
+		return cmp.Or(cmp.Compare(b.TimeSeconds, a.TimeSeconds), cmp.Compare(a.Function, b.Function))
 	})
 	for i := range t.families {
 		f := &t.families[i]
 		switch {
-		case f.Event != nil:
-			d.Events = append(d.Events, eventParts(f)...)
-		case f.Key == "entities_created" || f.Key == "entities_updated":
+		case f.Event != nil, f.Key == "entities_created", f.Key == "entities_updated":
 			d.Events = append(d.Events, eventParts(f)...)
 		case f.Key == "api_errors":
 			d.Errors = slices.DeleteFunc(eventParts(f), func(e eventPart) bool { return e.Value == 0 })
 		}
 	}
-	d.profile(ctx, t.profiler)
+	d.profile(t.reports.read(ctx, t.profiler))
 	d.judge(t.checkReady(ctx))
 	return d
 }
 
-// red compares two readings of one route.
-func red(m *routeMethod, now, before redReading, seconds float64) redPart {
-	part := redPart{Endpoint: m.endpoint, Method: m.method, Requests: now.requests, Errors: now.errors, TimeSeconds: now.sum - before.sum}
-	requests := now.requests - before.requests
-	part.recent, part.PerSecond = requests, float64(requests)/max(seconds, 1)
-	if requests > 0 {
-		part.ErrorRatio = new(float64(now.errors-before.errors) / float64(requests))
+// rates compares two readings of one series.
+func rates(h *histogram, now, before redReading) ratePart {
+	part := ratePart{recent: now.count - before.count, failed: now.errors - before.errors, TimeSeconds: now.sum - before.sum}
+	if part.recent > 0 {
+		part.ErrorRatio = new(float64(part.failed) / float64(part.recent))
 	}
 	counts := slices.Clone(now.buckets)
 	for i := range before.buckets {
 		counts[i] -= before.buckets[i]
 	}
-	part.P50 = quantile(0.50, m.duration.bounds, counts)
-	part.P95 = quantile(0.95, m.duration.bounds, counts)
-	part.P99 = quantile(0.99, m.duration.bounds, counts)
+	part.P50 = quantile(0.50, h.bounds, counts)
+	part.P95 = quantile(0.95, h.bounds, counts)
+	part.P99 = quantile(0.99, h.bounds, counts)
 	return part
 }
 
-// quantile interpolates within a bucket, as Prometheus' histogram_quantile
-// does; beyond the last bound it is that bound. It is nil without data.
-func quantile(q float64, bounds []float64, counts []uint64) *float64 {
-	var total uint64
-	for _, n := range counts {
-		total += n
-	}
-	if total == 0 {
-		return nil
-	}
-	rank, below := q*float64(total), 0.0
-	for i, bound := range bounds {
-		n := float64(counts[i])
-		if below+n >= rank && n > 0 {
-			lower := 0.0
-			if i > 0 {
-				lower = bounds[i-1]
-			}
-			return new(lower + (bound-lower)*(rank-below)/n)
-		}
-		below += n
-	}
-	return new(bounds[len(bounds)-1])
-}
-
 func eventParts(f *family) []eventPart {
-	var parts []eventPart
+	parts := []eventPart{}
 	for p := range f.points {
 		part := eventPart{Name: f.Key, Labels: map[string]string{}, Value: float64(p.n)}
 		for _, l := range p.labels.pairs {
@@ -216,45 +172,61 @@ func eventParts(f *family) []eventPart {
 		}
 		if p.hist != nil {
 			total, sum := p.hist.read(make([]uint64, len(p.hist.buckets)))
-			part.Value, part.Count = sum, &total
+			part.Value, part.Count = sum, &total // finite, or JSON could not say it: huge values are refused
 		}
 		parts = append(parts, part)
 	}
 	return parts
 }
 
-// profile adds what the profile of the last minutes says.
-func (d *dashboard) profile(ctx context.Context, profiler *continuous.Profiler) {
-	report, err := profiler.Report(ctx, continuous.ReportOptions{From: time.Now().Add(-5 * time.Minute), Top: 3})
-	if err != nil { // none yet
-		d.Advice = []string{}
+// profile adds what the profile of the last minutes says, if there is one.
+func (d *dashboard) profile(report *continuous.Report) {
+	if report == nil {
 		return
 	}
-	d.Advice = report.Advice
-	for _, u := range report.Endpoints {
-		for i := range d.Endpoints {
-			if d.Endpoints[i].Endpoint == u.Name {
-				d.Endpoints[i].Profile = &topPart{u.CPUShare, u.AllocShare, u.CPU.Own, u.Waits.Places, u.Advice}
-			}
+	d.Advice = orEmpty(report.Advice)
+	tops := make(map[string]*topPart, len(report.Endpoints))
+	for i := range report.Endpoints {
+		u := &report.Endpoints[i]
+		tops[u.Name] = &topPart{
+			u.CPUShare, u.AllocShare, orEmpty(u.CPU.Own), orEmpty(u.Allocations.Own), orEmpty(u.Waits.Places), orEmpty(u.Advice),
 		}
+	}
+	for i := range d.Endpoints {
+		d.Endpoints[i].Profile = tops[d.Endpoints[i].Endpoint]
 	}
 }
 
-// An endpoint is called failing from this ratio of 5xx on, and this many
-// requests.
+// orEmpty makes a list one that JSON has as [].
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+// An endpoint is called failing from this ratio of 5xx on, and the service
+// down from that. Of fewer requests nothing is said.
 const (
-	degradedRatio    = 0.05
-	degradedRequests = 20
+	degradedRatio  = 0.05
+	unhealthyRatio = 0.5
+	judgedRequests = 20
 )
 
 // judge says how the service is, and why.
 func (d *dashboard) judge(ready map[string]string) {
 	d.SystemStatus = "healthy"
+	var all, failed int64
 	for _, e := range d.Endpoints {
-		if e.ErrorRatio != nil && *e.ErrorRatio >= degradedRatio && e.recent >= degradedRequests {
+		all, failed = all+e.recent, failed+e.failed
+		if e.recent >= judgedRequests && *e.ErrorRatio >= degradedRatio {
 			d.SystemStatus = "degraded"
-			d.Reasons = append(d.Reasons, fmt.Sprintf("%s %s answers %.0f %% of its requests with 5xx", e.Method, e.Endpoint, math.Round(*e.ErrorRatio*100)))
+			d.Reasons = append(d.Reasons, fmt.Sprintf("%s %s answers %.0f %% of its requests with 5xx", e.Method, e.Endpoint, *e.ErrorRatio*100))
 		}
+	}
+	if ratio := float64(failed) / max(float64(all), 1); all >= judgedRequests && ratio >= unhealthyRatio {
+		d.SystemStatus = "unhealthy"
+		d.Reasons = append(d.Reasons, fmt.Sprintf("%.0f %% of all requests are answered with 5xx", ratio*100))
 	}
 	for name, failure := range ready {
 		if failure != "" {

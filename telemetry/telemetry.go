@@ -52,6 +52,7 @@ type Telemetry struct {
 	exchanges         sync.Pool
 	ready             readyChecks
 	readings          readings
+	reports           reports
 
 	// How they leave.
 	families []family
@@ -61,6 +62,7 @@ type Telemetry struct {
 	tracing  bool
 	profiler *continuous.Profiler
 	admin    *adminServer
+	pages    *adminPages
 
 	stopMeters, stopTraces func(context.Context) error
 	pusher                 *pusher
@@ -177,7 +179,7 @@ func (t *Telemetry) start(ctx context.Context, env environment) error {
 		t.pusher.start()
 	}
 	t.warnOfDefaultServeMux()
-	if t.admin, err = t.startAdmin(env.adminAddress); err != nil {
+	if t.admin, err = t.startAdmin(ctx, env.adminAddress); err != nil {
 		return err
 	}
 	if !t.cfg.KeepGlobals {
