@@ -3,6 +3,7 @@
 #
 #   e2e/servers/build.sh              those that the tests need
 #   e2e/servers/build.sh prometheus   only the named ones
+#   e2e/servers/build.sh all          every one that is known here
 #
 # Each has a small module of its own beside this script, so that the versions
 # that one server asks for never reach another, nor the SDK. The binaries go to
@@ -14,6 +15,7 @@
 set -euo pipefail
 
 default_servers="prometheus promtool pyroscope"
+known_servers="$default_servers alertmanager amtool collector"
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 dir=${LATIDO_SERVERS_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/latido/servers}
@@ -35,8 +37,17 @@ recipe() {
 		module=pyroscope source=github.com/grafana/pyroscope
 		package=$source/cmd/$1 cold="3 min"
 		;;
+	alertmanager | amtool)
+		module=alertmanager source=github.com/prometheus/alertmanager
+		package=$source/cmd/$1 cold="2 min"
+		;;
+	collector)
+		# Its main package is in the module itself, generated from manifest.yaml.
+		module=collector source=go.opentelemetry.io/collector/otelcol
+		package=. tags=remove_all_sd cold="5 min"
+		;;
 	*)
-		echo "build.sh: unknown server \"$1\": known are $default_servers" >&2
+		echo "build.sh: unknown server \"$1\": known are $known_servers" >&2
 		exit 2
 		;;
 	esac
@@ -96,6 +107,9 @@ mkdir -p "$dir"
 if [ $# -eq 0 ]; then
 	# shellcheck disable=SC2086 # a list of words
 	set -- $default_servers
+elif [ "$*" = all ]; then
+	# shellcheck disable=SC2086
+	set -- $known_servers
 fi
 for name in "$@"; do
 	recipe "$name" # a misspelt name is told before the minutes that the others take

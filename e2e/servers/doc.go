@@ -7,7 +7,8 @@
 //	up := prom.WaitForQuery(t, 30*time.Second, `up{job="tienda"} == 1`)
 //
 // The binaries are built by build.sh, beside this file. A test whose server was
-// not built fails and says so; it is never skipped.
+// not built fails and says so; it is never skipped. The module of the tests is
+// in no workspace: they are run with GOWORK=off.
 //
 // Every server ends with the test that started it, its data are in the test's
 // temporary folder, and its output is shown only when the test failed. Nothing

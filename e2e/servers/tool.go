@@ -23,6 +23,18 @@ func Promtool(t testing.TB, stdin string, args ...string) (out string, err error
 	return tool(t, "promtool", stdin, args...)
 }
 
+// Amtool runs amtool with stdin, as in
+//
+//	out, err := servers.Amtool(t, "", "check-config", "alertmanager.yaml")
+//
+// and returns what it wrote to stdout and stderr. The error wraps an
+// [*exec.ExitError] when amtool found something wrong: out says what.
+func Amtool(t testing.TB, stdin string, args ...string) (out string, err error) {
+	t.Helper()
+	return tool(t, "amtool", stdin, args...)
+}
+
+// tool runs a command line tool that build.sh built.
 func tool(t testing.TB, name, stdin string, args ...string) (out string, err error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), toolTimeout)
