@@ -2,7 +2,7 @@
 
 # Modules with tests that need no server. The root is also tested alone
 # (GOWORK=off), to show that it needs none of the others.
-MODULES   := . cmd/latido examples/echo-api bench
+MODULES   := . cmd/latido embedded examples/echo-api bench
 # e2e, its servers and bench are not in the workspace, which would otherwise
 # take the highest version that any of them asks for.
 CACHE     := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/latido
@@ -45,8 +45,9 @@ generate: ## Write again every file that is generated.
 	cd examples/echo-api && go generate ./...
 
 golden: ## Write the golden files again; read the diff.
-	GOWORK=off go test ./domain ./telemetry ./continuous -update
+	GOWORK=off go test ./domain ./telemetry ./continuous ./alerting -update
 	cd cmd/latido && GOWORK=off go test ./... -update
+	cd embedded && GOWORK=off go test ./... -update
 
 fuzz: ## Fuzz what parses bytes from outside, a minute each.
 	GOWORK=off go test ./domain -run '^$$' -fuzz FuzzLoad -fuzztime 1m

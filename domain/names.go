@@ -59,6 +59,9 @@ type Metric struct {
 	Buckets []float64
 	// Event is the event that the metric counts, nil for all others.
 	Event *Event
+	// Optional says that a process may do without: a limit that is not set, the
+	// figures of embedded/ in a service that does not start it.
+	Optional bool
 }
 
 // Label is the name in Prometheus of an OpenTelemetry attribute: error_type.
@@ -121,8 +124,22 @@ var contract = []Metric{
 	{Name: "telemetry.collect.errors", Kind: KindCounter, Unit: "{error}", Attributes: []string{"reason"},
 		Description: "Foreign instruments that could not be collected: a callback that panicked or hung, names that clash, text that is not UTF-8."},
 
+	{Name: "telemetry.alert.deliveries", Kind: KindCounter, Unit: "{delivery}", Attributes: []string{"receiver", "outcome"}, Optional: true,
+		Description: "Tries to deliver alerts, by receiver and outcome."},
+	{Name: "telemetry.incidents", Kind: KindCounter, Unit: "{incident}", Attributes: []string{"outcome"}, Optional: true,
+		Description: "Incidents by outcome: saved with evidence, saved without it, dropped to stay within the bounds, or failed."},
+	{Name: "telemetry.store.series", Kind: KindGauge, Unit: "{series}", Optional: true, Description: "Series in the embedded store's head."},
+	{Name: "telemetry.store.size", Kind: KindGauge, Unit: "By", Optional: true, Description: "Size of the embedded store on disk; 0 while it keeps to memory."},
+	{Name: "telemetry.store.faults", Kind: KindCounter, Unit: "{fault}", Attributes: []string{"reason"}, Optional: true,
+		Description: "What the embedded store survived: a full disk, a corrupt file, a clock that jumped, series beyond the limit, a rule that failed."},
+
+	{Name: "event.cpu", Kind: KindGauge, Unit: "s", Attributes: []string{"event"}, Optional: true,
+		Description: "CPU time that one event costs: its endpoint's share of the profile over the event's count."},
+	{Name: "event.allocated", Kind: KindGauge, Unit: "By", Attributes: []string{"event"}, Optional: true,
+		Description: "Bytes allocated that one event costs: its endpoint's share of the profile over the event's count."},
+
 	{Name: "go.memory.used", Kind: KindUpDown, Unit: "By", Attributes: []string{"go.memory.type"}, Description: "Memory used by the Go runtime."},
-	{Name: "go.memory.limit", Kind: KindUpDown, Unit: "By", Description: "Go runtime memory limit configured by the user, if a limit exists."},
+	{Name: "go.memory.limit", Kind: KindUpDown, Unit: "By", Optional: true, Description: "Go runtime memory limit configured by the user, if a limit exists."},
 	{Name: "go.memory.allocated", Kind: KindCounter, Unit: "By", Description: "Memory allocated to the heap by the application."},
 	{Name: "go.memory.allocations", Kind: KindCounter, Unit: "{allocation}", Description: "Count of allocations to the heap by the application."},
 	{Name: "go.memory.gc.goal", Kind: KindUpDown, Unit: "By", Description: "Heap size target for the end of the GC cycle."},

@@ -9,8 +9,9 @@ import (
 // Nearest returns the candidate most like name, or "" when none is near
 // enough to be what was meant. Case, accents and the choice of separator
 // count for nothing. When no candidate is a slip of the hand away, a name
-// that contains a candidate, or is the only part of one, counts as near:
-// requests_total is requests, and cpu is cpu_usage.
+// that contains a candidate, or is the only part of one, counts as near, and a
+// part that it begins with before any other: requests_total is requests, and
+// cpu is cpu_usage, not event_cpu.
 func Nearest(name string, candidates []string) string {
 	// A name far longer than any candidate is no slip of the hand, and the
 	// distance takes quadratic time.
@@ -39,8 +40,13 @@ func Nearest(name string, candidates []string) string {
 		case hasPart(folded, part) && len(c) > len(contained):
 			contained = c
 		case hasPart(part, folded):
-			several = containing != ""
-			containing = c
+			begins, began := strings.HasPrefix(part, folded), strings.HasPrefix(separated(containing), folded)
+			switch {
+			case containing == "" || begins && !began:
+				containing, several = c, false
+			case begins == began:
+				several = true
+			}
 		}
 	}
 	if contained == "" && !several {

@@ -226,6 +226,41 @@ func (t *Telemetry) TracerProvider() trace.TracerProvider {
 	return t.tracers
 }
 
+// Domain is what the service is about. It is the zero Domain where nothing is
+// recorded.
+func (t *Telemetry) Domain() domain.Domain {
+	if !t.recording() {
+		return domain.Domain{}
+	}
+	return t.cfg.Domain
+}
+
+// Profiler is the continuous profiler that Init started. It is nil, which
+// profiles nothing, where nothing is recorded.
+func (t *Telemetry) Profiler() *continuous.Profiler {
+	if !t.recording() {
+		return nil
+	}
+	return t.profiler
+}
+
+// Logger is the one of Config, and keeps its warnings for the dashboard.
+func (t *Telemetry) Logger() *slog.Logger {
+	if !t.recording() {
+		return slog.Default()
+	}
+	return t.self.log
+}
+
+// Version is the service's version and the revision that it was built from, ""
+// for what is not known.
+func (t *Telemetry) Version() (version, revision string) {
+	if !t.recording() {
+		return "", ""
+	}
+	return t.build.version, t.build.revision
+}
+
 // EntityCreated counts one entity of the domain created.
 func (t *Telemetry) EntityCreated() {
 	if t != nil {

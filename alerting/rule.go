@@ -1,0 +1,108 @@
+package alerting
+
+import (
+	"time"
+
+	"github.com/latido-dev/latido/domain"
+)
+
+// Options are what the domain file does not say. The zero value is what a
+// production set-up wants.
+type Options struct {
+	// Fast lets a minute pass in a second: every window, pending time and
+	// interval is a sixtieth of what it was, and never less than the scrapes of
+	// once a second can show. It is for demonstrations and tests.
+	Fast bool
+	// RunbookURL is where the runbook is published; an alert's section is added
+	// as #anchor. Empty means docs/runbook.md.
+	RunbookURL string
+	// EvidenceURL is the base URL of the service's admin listener as the
+	// Alertmanager server reaches it. The Alertmanager file then calls it with
+	// every alert, so that the service keeps an incident, and alerts link to
+	// that. Empty means neither.
+	EvidenceURL string
+}
+
+// Source says what a rule was made from.
+type Source string
+
+// The sources of a rule.
+const (
+	SourceThreshold Source = "threshold" // of the domain file
+	SourceSLO       Source = "slo"       // of the domain file
+	SourceDefault   Source = "default"   // one that every domain gets
+	SourceHeartbeat Source = "heartbeat" // always firing, so that its silence is noticed
+)
+
+// Evidence says what is worth looking at when a rule fires.
+type Evidence string
+
+// The kinds of evidence. The empty Evidence means none.
+const (
+	EvidenceCPU        Evidence = "cpu"        // hot functions by CPU time
+	EvidenceMemory     Evidence = "memory"     // functions by bytes allocated and in use
+	EvidenceLatency    Evidence = "latency"    // where requests wait, and hot functions
+	EvidenceErrors     Evidence = "errors"     // which endpoints and error types
+	EvidenceGoroutines Evidence = "goroutines" // what goroutines there are more of
+	EvidenceEvents     Evidence = "events"     // which business events moved
+)
+
+// Rule is one rule of Prometheus: it alerts, or it records a series.
+type Rule struct {
+	// Alert is the alert's name, Record the series'; one of them is set.
+	Alert, Record string
+	// Expr is the expression in PromQL.
+	Expr string
+	// For and KeepFiring are as in Prometheus.
+	For, KeepFiring time.Duration
+	// Labels and Annotations are as in the rule file. Every alert has the
+	// labels severity and domain, the prefix.
+	Labels, Annotations map[string]string
+
+	// The rest is for the runbook, the evidence, the checks and the replay; it
+	// does not reach the file.
+
+	Source   Source
+	Evidence Evidence
+	// Metric is the key of the metric that the rule is about, "" for none.
+	Metric string
+	// Window is how far back the expression looks, and Value the expression
+	// without its comparison: Expr is Value, Op and Bound in effect. They are
+	// empty for a rule that is no plain comparison.
+	Window time.Duration
+	Value  string
+	Op     string // ">", "<" or "=="
+	Bound  float64
+	// Severity, Summary, Description, Impact and Steps are for people.
+	Severity                     domain.Severity
+	Summary, Description, Impact string
+	Steps                        []string
+	// Drill is a case in which the alert fires, for the rule tests and for
+	// drills: the series to put there.
+	Drill Drill
+}
+
+// Drill is a set of series that makes one alert fire.
+type Drill struct {
+	// Interval is the time between samples.
+	Interval time.Duration
+	// Series are in promtool's notation, name and labels to values:
+	// `tienda_requests_total{status="500"}` to "0+10x60".
+	Series []DrillSeries
+	// After is when the alert fires, from the first sample on.
+	After time.Duration
+	// Labels are the alert's, alertname included. Annotations are not given:
+	// they are the rule's, with templates expanded.
+	Labels map[string]string
+}
+
+// DrillSeries is one series of a Drill.
+type DrillSeries struct{ Series, Values string }
+
+// Group is a group of rules, evaluated together in their order.
+type Group struct {
+	Name     string
+	Interval time.Duration // 0 is the server's
+	Limit    int           // of alerts a rule; 0 is none
+	Rules    []Rule
+}

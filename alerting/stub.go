@@ -1,0 +1,21 @@
+package alerting
+
+import (
+	"errors"
+
+	"github.com/latido-dev/latido/domain"
+)
+
+func Groups(d domain.Domain, o Options) []Group { return nil }
+func Rules(d domain.Domain, o Options) []Rule   { return nil }
+func RuleFile(d domain.Domain, o Options) ([]byte, error) {
+	return nil, errors.New("not yet")
+}
+func RuleTests(d domain.Domain, o Options, ruleFile string) ([]byte, error) {
+	return nil, errors.New("not yet")
+}
+func AlertmanagerFile(d domain.Domain, o Options) ([]byte, error) {
+	return nil, errors.New("not yet")
+}
+func Templates(d domain.Domain, o Options) []byte { return nil }
+func Runbook(d domain.Domain, o Options) []byte   { return nil }
