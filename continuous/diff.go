@@ -63,10 +63,7 @@ func tallyOf(sampleType string, p *profile.Profile) *tally {
 	if i < 0 {
 		return t
 	}
-	unit := 1.0
-	if p.SampleType[i].Unit == "nanoseconds" {
-		unit = 1e-9
-	}
+	unit := unitOf(p.SampleType[i])
 	for _, s := range p.Sample {
 		t.add(stack(s), float64(s.Value[i])*unit)
 	}

@@ -14,6 +14,7 @@ const (
 	kindGoroutine             // labelled goroutines, sampled several times in one window
 	kindMutex                 // contended in one window
 	kindBlock                 // blocked in one window
+	kindStacks                // all goroutines, as they were at the end of one window
 )
 
 // capture is one profile of one window of time.
@@ -70,6 +71,20 @@ func (r *ring) between(k kind, from, to time.Time) []capture {
 	var found []capture
 	for _, c := range r.list {
 		if c.kind == k && (to.IsZero() || c.from.Before(to)) && (from.IsZero() || c.to.After(from)) {
+			found = append(found, c)
+		}
+	}
+	return found
+}
+
+// endedIn returns the captures of a kind that ended after since and not after
+// until, oldest first. A zero time leaves its side open.
+func (r *ring) endedIn(k kind, since, until time.Time) []capture {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var found []capture
+	for _, c := range r.list {
+		if c.kind == k && (since.IsZero() || c.to.After(since)) && (until.IsZero() || !c.to.After(until)) {
 			found = append(found, c)
 		}
 	}

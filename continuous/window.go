@@ -19,14 +19,19 @@ func (c capture) parse() (*profile.Profile, error) {
 }
 
 // merged adds the captures of a kind and a range up to one profile, nil if
-// there is none. What is in use at the end of each window is not added up: the
-// last one's stands.
+// there is none.
 func (p *Profiler) merged(k kind, from, to time.Time) (*profile.Profile, error) {
 	captures := p.ring.between(k, from, to)
 	if len(captures) == 0 {
 		return nil, nil
 	}
-	profiles := make([]*profile.Profile, len(captures))
+	return merge(k, captures)
+}
+
+// merge adds captures up. What is in use at the end of each window is not
+// added up: the last one's stands. How often goroutines were looked at is.
+func merge(k kind, captures []capture) (*profile.Profile, error) {
+	profiles, looks := make([]*profile.Profile, len(captures)), 0
 	for i, c := range captures {
 		parsed, err := c.parse()
 		if err != nil {
@@ -35,11 +40,15 @@ func (p *Profiler) merged(k kind, from, to time.Time) (*profile.Profile, error) 
 		if k == kindHeap && i < len(captures)-1 {
 			dropInUse(parsed)
 		}
+		looks += rounds(parsed)
 		profiles[i] = parsed
 	}
 	all, err := profile.Merge(profiles)
 	if err != nil {
 		return nil, fmt.Errorf("merge %d profiles: %w", len(profiles), err)
+	}
+	if k == kindGoroutine {
+		all.Comments = []string{fmt.Sprintf("rounds=%d", looks)}
 	}
 	return all, nil
 }

@@ -1,0 +1,161 @@
+package continuous
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/pprof/profile"
+)
+
+// The kinds of profile that the ring keeps, as [Profiler.Profile] takes them.
+const (
+	ProfileCPU   = "cpu"   // sample type cpu; labelled with the endpoint
+	ProfileHeap  = "heap"  // sample types alloc_space, alloc_objects, inuse_space and inuse_objects
+	ProfileWaits = "waits" // goroutines that work for an endpoint or region, as often as they were seen
+	ProfileMutex = "mutex" // sample types contentions and delay; only with Config.MutexFraction
+	ProfileBlock = "block" // the same; only with Config.BlockRate
+)
+
+var kindsByName = map[string]kind{
+	ProfileCPU: kindCPU, ProfileHeap: kindHeap, ProfileWaits: kindGoroutine, ProfileMutex: kindMutex, ProfileBlock: kindBlock,
+}
+
+// Keep is how far back the ring reaches, at most: MaxBytes may end it sooner.
+func (p *Profiler) Keep() time.Duration {
+	if p == nil {
+		return 0
+	}
+	return p.cfg.Keep
+}
+
+// Interval is the length of a window, 0 for a Profiler that profiles nothing.
+func (p *Profiler) Interval() time.Duration {
+	if p == nil {
+		return 0
+	}
+	return p.cfg.Interval
+}
+
+// Profile adds up the windows of one kind, most of which lie between from and
+// to: two ranges that touch share no window, so that they can be compared. A
+// zero time leaves its side open. The duration is how much of the range was
+// profiled. It returns ErrNothing, wrapped, if that is nothing.
+//
+// The profile is the caller's. It is safe for concurrent use.
+func (p *Profiler) Profile(kind string, from, to time.Time) (*profile.Profile, time.Duration, error) {
+	k, ok := kindsByName[kind]
+	if !ok {
+		return nil, 0, fmt.Errorf("profile %q: write cpu, heap, waits, mutex or block", kind)
+	}
+	if p == nil {
+		return nil, 0, fmt.Errorf("profiling is off: %w", ErrNothing)
+	}
+	captures := slices.DeleteFunc(p.ring.between(k, from, to), func(c capture) bool {
+		middle := c.from.Add(c.to.Sub(c.from) / 2)
+		return !from.IsZero() && middle.Before(from) || !to.IsZero() && !middle.Before(to)
+	})
+	if len(captures) == 0 {
+		return nil, 0, fmt.Errorf("%s: %w", kind, ErrNothing)
+	}
+	profiled := time.Duration(0)
+	for _, c := range captures {
+		profiled += c.to.Sub(c.from)
+	}
+	all, err := merge(k, captures)
+	return all, profiled, err
+}
+
+// OfEndpoint returns the samples of one endpoint: those with its label, or, in
+// a heap profile, which has none, those on whose stack its handler is (see
+// BindEndpoint). The original is left as it is; the two share what they have in
+// common, so that neither may be changed afterwards. It is never nil.
+func (p *Profiler) OfEndpoint(all *profile.Profile, endpoint string) *profile.Profile {
+	if all == nil {
+		return &profile.Profile{}
+	}
+	of := p.endpointOf()
+	part := &profile.Profile{
+		SampleType: all.SampleType, DefaultSampleType: all.DefaultSampleType, Comments: all.Comments,
+		Mapping: all.Mapping, Location: all.Location, Function: all.Function, PeriodType: all.PeriodType, Period: all.Period,
+		TimeNanos: all.TimeNanos, DurationNanos: all.DurationNanos,
+	}
+	for _, s := range all.Sample {
+		if of(s) == endpoint {
+			part.Sample = append(part.Sample, s)
+		}
+	}
+	return part
+}
+
+// ByEndpoint adds up a profile's values of one sample type by endpoint, as
+// OfEndpoint has it: CPU seconds, bytes, or goroutines seen. What belongs to
+// no endpoint is under "". It is never nil.
+func (p *Profiler) ByEndpoint(sampleType string, all *profile.Profile) map[string]float64 {
+	sums := map[string]float64{}
+	if all == nil {
+		return sums
+	}
+	i := valueIndex(all, sampleType)
+	if i < 0 {
+		return sums
+	}
+	of, unit := p.endpointOf(), unitOf(all.SampleType[i])
+	for _, s := range all.Sample {
+		sums[of(s)] += float64(s.Value[i]) * unit
+	}
+	return sums
+}
+
+// endpointOf tells which endpoint a sample belongs to, by its label or else by
+// a handler that is bound to one endpoint only.
+func (p *Profiler) endpointOf() func(*profile.Sample) string {
+	var h handlers
+	if p != nil {
+		h = p.handlers()
+	}
+	return func(s *profile.Sample) string {
+		if endpoint := label(s, LabelEndpoint); endpoint != "" || len(h.bound) == 0 {
+			return endpoint
+		}
+		endpoint, _ := h.endpoint(stack(s))
+		return endpoint
+	}
+}
+
+// unitOf turns a sample's value into seconds where it is nanoseconds.
+func unitOf(t *profile.ValueType) float64 {
+	if t.Unit == "nanoseconds" {
+		return 1e-9
+	}
+	return 1
+}
+
+// HotOf lists the functions and lines that cost the most in a profile, of one
+// sample type: top of each kind. It is a pure function.
+func HotOf(sampleType string, p *profile.Profile, top int) Hot {
+	return tallyOf(sampleType, p).hot(top, nil)
+}
+
+// Total is the sum of a profile's values of one sample type: CPU seconds, or
+// bytes. It is a pure function.
+func Total(sampleType string, p *profile.Profile) float64 {
+	return tallyOf(sampleType, p).total
+}
+
+// WaitsOf says where the goroutines of a profile of the kind ProfileWaits wait,
+// at most at top places. It is a pure function.
+func WaitsOf(p *profile.Profile, top int) Waits {
+	var t waitTally
+	if p == nil {
+		return Waits{}
+	}
+	for _, s := range p.Sample {
+		t.add(stack(s), float64(s.Value[0]))
+	}
+	return t.waits(rounds(p), top)
+}
+
+// Short is a function's name with the last element of its package's path only:
+// shop.(*Supplier).Stock.
+func Short(function string) string { return short(function) }

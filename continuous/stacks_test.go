@@ -1,0 +1,58 @@
+package continuous
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+// All goroutines are kept now and then, those that work for no endpoint too.
+func TestGoroutinesKept(t *testing.T) {
+	p := local(t, Config{})
+	waitUntil(t, "all goroutines are kept", func() bool { return len(p.captures(kindStacks)) > 0 })
+	blocked(t, 40)
+	then, at, err := p.Goroutines(time.Now().Add(time.Hour))
+	if err != nil || at.After(time.Now()) {
+		t.Fatal(at, err)
+	}
+	waitUntil(t, "the goroutines show", func() bool {
+		now, _, err := p.Goroutines(time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		grown := DiffGoroutines(then, now, 1)[0]
+		return strings.HasSuffix(grown.Function, ".waitForSupplier") && grown.After-grown.Before == 40
+	})
+	if _, _, err := p.Goroutines(time.Now().Add(-time.Hour)); !errors.Is(err, ErrNothing) {
+		t.Errorf("an hour ago: %v", err)
+	}
+}
+
+func TestWriteTrace(t *testing.T) {
+	p := local(t, Config{TraceFor: time.Second, TraceBytes: 1 << 20})
+	var out bytes.Buffer
+	if err := p.WriteTrace(t.Context(), &out); err != nil || !bytes.HasPrefix(out.Bytes(), []byte("go 1.")) {
+		t.Errorf("%v, %d bytes", err, out.Len())
+	}
+	other := local(t, Config{TraceFor: time.Second}) // only one runs in a process: no harm
+	if err := other.WriteTrace(t.Context(), &out); !errors.Is(err, ErrNothing) {
+		t.Errorf("a second one: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := p.WriteTrace(ctx, &out); !errors.Is(err, context.Canceled) {
+		t.Errorf("with a done context: %v", err)
+	}
+	if err := p.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := p.WriteTrace(t.Context(), &out); !errors.Is(err, ErrNothing) {
+		t.Errorf("after Stop: %v", err)
+	}
+	if _, err := Start(Config{TraceFor: -1}); err == nil {
+		t.Error("a negative duration is taken")
+	}
+}
