@@ -1,0 +1,41 @@
+package alerting
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/latido-dev/latido/domain"
+)
+
+func TestUnknownMetrics(t *testing.T) {
+	d := domain.Domain{Prefix: "tienda", Entity: "pedido", Events: []domain.Event{
+		{Name: "pedidos"}, {Name: "valor", Kind: domain.KindHistogram, Unit: "COP"}, {Name: "carritos", Kind: domain.KindUpDown},
+	}}
+	for name, known := range map[string]bool{
+		"tienda_requests_total":                    true,
+		"tienda_requests":                          false, // without _total there is no series
+		"tienda_response_duration_seconds_bucket":  true,
+		"tienda_response_duration_seconds_count":   true,
+		"tienda_response_duration_seconds":         false, // a classic histogram has none of this name
+		"tienda_response_duration_seconds_max":     false,
+		"tienda_pedidos_total":                     true,
+		"tienda_valor_COP_sum":                     true,
+		"tienda_carritos":                          true,
+		"tienda_carritos_total":                    false,
+		"tienda_up":                                false,
+		"tienda_db_client_connection_count":        true, // a library's, with our prefix
+		"tienda_http_server_request_body_size_sum": true,
+		"tienda:nothing:recorded":                  false,
+		"tiendas_requests_total":                   true, // of another prefix
+		"tienda":                                   true,
+		"up":                                       true,
+	} {
+		if got := Exists(d, name); got != known {
+			t.Errorf("%s: exists %v, want %v", name, got, known)
+		}
+	}
+	names := []string{"tienda_b", "up", "tienda_a", "tienda_b"}
+	if got := UnknownMetrics(d, names); !slices.Equal(got, []string{"tienda_b", "tienda_a"}) {
+		t.Errorf("%v", got)
+	}
+}
