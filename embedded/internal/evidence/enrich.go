@@ -1,0 +1,136 @@
+package evidence
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"runtime/debug"
+	"time"
+
+	"github.com/latido-dev/latido/alerting"
+	"github.com/latido-dev/latido/embedded/internal/alert"
+)
+
+// Enrich returns the alert with annotations that say why it fires, and begins
+// an incident. It takes Config.Timeout at most, and less if ctx ends before;
+// then, as for every other reason, the annotation `evidence` says why there is
+// none. It never panics.
+//
+// Evidence is gathered once for each episode, when it begins: resends carry the
+// same, and the resolved alert too, which ends the incident. An alert whose
+// rule asks for none is returned as it came.
+func (r *Recorder) Enrich(ctx context.Context, a alert.Alert) (out alert.Alert) {
+	if r == nil {
+		return a
+	}
+	out = a.Clone()
+	defer func() {
+		if v := recover(); v != nil {
+			r.once("panic", func(log *slog.Logger) {
+				log.Error("gathering evidence panicked; alerts go out without it", "panic", clean(fmt.Sprint(v)), "stack", string(debug.Stack()))
+			})
+			annotate(&out, none("it panicked"))
+		}
+	}()
+	rule, ok := r.rule(a)
+	if !ok || rule.Evidence == "" {
+		return out
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
+	defer cancel()
+	e, first := r.episodes.of(a)
+	switch {
+	case e == nil: // the end of an episode that nobody saw begin
+		return out
+	case first:
+		annotate(&out, r.begin(ctx, a.Clone(), rule, e))
+		return out
+	case a.Resolved():
+		r.end(e, a.EndsAt)
+	}
+	select {
+	case <-e.found:
+		annotate(&out, e.annotations)
+	case <-ctx.Done():
+		annotate(&out, none(r.words.tooLong(r.cfg.Timeout)))
+	}
+	return out
+}
+
+// rule finds the one that an alert is of. Several may have one name and tell
+// their alerts apart by severity.
+func (r *Recorder) rule(a alert.Alert) (alerting.Rule, bool) {
+	rules := r.rules[a.Name()]
+	for _, rule := range rules {
+		if rule.Labels["severity"] == a.Labels["severity"] || string(rule.Severity) == a.Labels["severity"] {
+			return rule, true
+		}
+	}
+	if len(rules) > 0 {
+		return rules[0], true
+	}
+	return alerting.Rule{}, false
+}
+
+// none is what an alert without evidence says.
+func none(why string) map[string]string {
+	return map[string]string{AnnotationEvidence: "none: " + why}
+}
+
+func annotate(a *alert.Alert, annotations map[string]string) {
+	if a.Annotations == nil {
+		a.Annotations = map[string]string{}
+	}
+	maps.Copy(a.Annotations, annotations)
+}
+
+// begin gathers the evidence of an episode, and returns the annotations that
+// all its alerts carry. What comes too late for them is still kept as an
+// incident.
+func (r *Recorder) begin(ctx context.Context, a alert.Alert, rule alerting.Rule, e *episode) map[string]string {
+	e.annotations = none("it panicked")
+	defer close(e.found)
+	select {
+	case r.slots <- struct{}{}:
+	case <-ctx.Done():
+		close(e.saved)
+		e.annotations = none(r.words.busy())
+		return e.annotations
+	}
+	done := make(chan *gathered, 1)
+	started := r.background(func() {
+		defer func() { <-r.slots }()
+		defer close(e.saved)
+		defer close(done)
+		g := r.gather(ctx, a, rule, e.id)
+		done <- g
+		r.keep(g)
+	})
+	if !started {
+		<-r.slots
+		close(e.saved)
+		e.annotations = none("the service is stopping")
+		return e.annotations
+	}
+	select {
+	case g := <-done:
+		if g != nil { // nil after a panic
+			e.annotations = r.annotations(g.incident)
+		}
+	case <-ctx.Done():
+		e.annotations = none(r.words.tooLong(r.cfg.Timeout))
+	}
+	return e.annotations
+}
+
+// end writes into the incident that its alert is over.
+func (r *Recorder) end(e *episode, at time.Time) {
+	r.background(func() {
+		select {
+		case <-e.saved:
+		case <-r.ctx.Done(): // what is kept is written before the end
+		}
+		r.kept.end(e.id, at)
+	})
+}

@@ -1,0 +1,132 @@
+package evidence
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"runtime/pprof"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/latido-dev/latido/alerting"
+	"github.com/latido-dev/latido/continuous"
+	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/embedded/internal/alert"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var shop = domain.Domain{
+	Prefix: "tienda", App: "tienda-api", Entity: "pedido",
+	Events: []domain.Event{{Name: "pedidos_procesados"}, {Name: "carritos_activos", Kind: domain.KindUpDown}},
+}
+
+// rule makes a rule with evidence.
+func rule(name string, kind alerting.Evidence) alerting.Rule {
+	return alerting.Rule{Alert: name, Evidence: kind, Window: time.Second, Labels: map[string]string{"severity": "page"}, Severity: domain.SeverityPage}
+}
+
+// rules are one of each kind.
+var rules = []alerting.Rule{
+	rule("CPU", alerting.EvidenceCPU), rule("Memory", alerting.EvidenceMemory), rule("Slow", alerting.EvidenceLatency),
+	rule("Errors", alerting.EvidenceErrors), rule("Leak", alerting.EvidenceGoroutines), rule("Orders", alerting.EvidenceEvents),
+	rule("Plain", ""),
+}
+
+// firing makes an alert that has been firing since a moment ago.
+func firing(name string, labels ...string) alert.Alert {
+	a := alert.Alert{Labels: map[string]string{"alertname": name, "severity": "page", "domain": "tienda"}, StartsAt: time.Now(), ActiveAt: time.Now(), Value: 3}
+	for i := 0; i+1 < len(labels); i += 2 {
+		a.Labels[labels[i]] = labels[i+1]
+	}
+	return a
+}
+
+func start(t testing.TB, cfg Config) *Recorder {
+	t.Helper()
+	if cfg.Domain.Prefix == "" {
+		cfg.Domain = shop
+	}
+	if cfg.Rules == nil {
+		cfg.Rules = rules
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	r, err := Start(context.Background(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := r.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return r
+}
+
+// profiler starts one with short windows. Only one at a time has a CPU profile.
+func profiler(t testing.TB) *continuous.Profiler {
+	t.Helper()
+	t.Setenv("PYROSCOPE_SERVER_ADDRESS", "")
+	p, err := continuous.Start(continuous.Config{Interval: 100 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Stop(context.Background()) })
+	return p
+}
+
+// waitUntil polls: nothing here has a fixed time.
+func waitUntil(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited in vain: %s", what)
+		}
+	}
+}
+
+// profiledFor waits until the profiler has so many windows since from.
+func profiledFor(t testing.TB, p *continuous.Profiler, from time.Time, windows int) {
+	t.Helper()
+	waitUntil(t, "windows of profile", func() bool {
+		_, d, err := p.Profile(continuous.ProfileCPU, from, time.Time{})
+		return err == nil && d >= time.Duration(windows)*p.Interval()*9/10
+	})
+}
+
+// labelled runs fn in a goroutine that works for an endpoint, until the test
+// ends or stop is called.
+func labelled(t testing.TB, endpoint string, fn func(stop <-chan struct{})) (stop func()) {
+	quit := make(chan struct{})
+	var done sync.WaitGroup
+	done.Go(func() {
+		pprof.Do(context.Background(), pprof.Labels(continuous.LabelEndpoint, endpoint), func(context.Context) { fn(quit) })
+	})
+	stop = sync.OnceFunc(func() { close(quit); done.Wait() })
+	t.Cleanup(stop)
+	return stop
+}
+
+var spent float64
+
+//go:noinline
+func burn(stop <-chan struct{}) {
+	for {
+		select {
+		case <-stop:
+			return
+		default:
+		}
+		for i := range 100_000 {
+			spent += float64(i) * 1.000001
+		}
+	}
+}
+
+//go:noinline
+func awaitSupplier(stop <-chan struct{}) { <-stop }

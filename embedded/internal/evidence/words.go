@@ -1,0 +1,163 @@
+package evidence
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// words writes in the language of the domain. The sentences are here and in
+// cause.go, nowhere else.
+type words struct{ spanish bool }
+
+func wordsOf(language string) words { return words{language == "es"} }
+
+func (w words) language() string { return w.pick("en", "es") }
+
+func (w words) pick(english, spanish string) string {
+	if w.spanish {
+		return spanish
+	}
+	return english
+}
+
+// say formats the sentence of the language.
+func (w words) say(english, spanish string, args ...any) string {
+	return fmt.Sprintf(w.pick(english, spanish), args...)
+}
+
+// number writes a figure with three digits that matter.
+func (w words) number(v float64) string {
+	text := strconv.FormatFloat(v, 'g', 3, 64)
+	if v >= 1000 || v <= -1000 {
+		text = strconv.FormatFloat(v, 'f', 0, 64)
+	} else if strings.ContainsAny(text, "e") {
+		text = strconv.FormatFloat(v, 'f', 4, 64)
+		text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
+	}
+	if w.spanish {
+		text = strings.ReplaceAll(text, ".", ",")
+	}
+	return text
+}
+
+// bytes writes a size.
+func (w words) bytes(n float64) string {
+	for _, unit := range []string{"B", "KiB", "MiB"} {
+		if n < 1024 && n > -1024 {
+			return w.number(n) + " " + unit
+		}
+		n /= 1024
+	}
+	return w.number(n) + " GiB"
+}
+
+// seconds writes a length of time.
+func (w words) seconds(s float64) string {
+	switch {
+	case s < 0.001:
+		return w.number(s*1e6) + " µs"
+	case s < 1:
+		return w.number(s*1000) + " ms"
+	case s < 120:
+		return w.number(s) + " s"
+	}
+	return w.number(s/60) + " min"
+}
+
+func (w words) duration(d time.Duration) string { return w.seconds(d.Seconds()) }
+
+// quantity writes a figure of a section's type.
+func (w words) quantity(sampleType string, v float64) string {
+	switch sampleType {
+	case "cpu":
+		return w.say("%s cores", "%s núcleos", w.number(v))
+	case "alloc_space":
+		return w.bytes(v) + "/s"
+	case "inuse_space":
+		return w.bytes(v)
+	}
+	return w.say("%s s of waiting a second", "%s s de espera por segundo", w.number(v))
+}
+
+// amount writes a figure of a section's hot list, which is not per second.
+func (w words) amount(sampleType string, v float64) string {
+	switch sampleType {
+	case "alloc_space", "inuse_space":
+		return w.bytes(v)
+	}
+	return w.seconds(v)
+}
+
+// reasons are what continuous says a goroutine waits for, in Spanish.
+var reasons = map[string]string{
+	"sleep": "pausa (sleep)", "a free database connection": "una conexión libre a la base de datos", "lock": "un candado (lock)",
+	"other goroutines": "otras goroutines", "condition": "una condición", "network or file": "la red o un archivo", "select": "select",
+	"channel receive": "recibir de un canal", "channel send": "enviar a un canal", "for ever": "para siempre", "system call": "una llamada al sistema",
+}
+
+func (w words) reason(reason string) string {
+	if spanish, ok := reasons[reason]; ok && w.spanish {
+		return spanish
+	}
+	return reason
+}
+
+func (w words) tooLong(limit time.Duration) string {
+	return w.say("took longer than %s", "tardó más de %s", w.duration(limit))
+}
+
+func (w words) busy() string {
+	return w.pick("evidence of too many alerts is being gathered at once", "se reúne evidencia de demasiadas alertas a la vez")
+}
+
+func (w words) storeSilent() string {
+	return w.pick("the store did not answer in time: what else moved is not known", "el almacén no respondió a tiempo: no se sabe qué más cambió")
+}
+
+func (w words) profilingOff() string {
+	return w.pick("profiling is off", "los perfiles están apagados")
+}
+
+func (w words) noProfile() string {
+	return w.pick("no CPU profile of that time: the first window has not ended, or another CPU profile ran",
+		"no hay perfil de CPU de ese tiempo: no ha terminado la primera ventana, o había otro perfil de CPU")
+}
+
+func (w words) noHeap(age time.Duration) string {
+	return w.say("no heap profile of that time: the last garbage collection was %s ago", "no hay perfil de memoria de ese tiempo: la última recolección fue hace %s", w.duration(age))
+}
+
+func (w words) noBaseline(keep time.Duration) string {
+	return w.say("no earlier profile to compare with: the process is young, or it has been so for longer than the %s that are kept",
+		"no hay un perfil anterior con qué comparar: el proceso es joven, o está así desde hace más de los %s que se guardan", w.duration(keep))
+}
+
+func (w words) nothingSeen() string {
+	return w.pick("nothing stands out in the profiles or figures of that time", "nada se destaca en los perfiles ni en las cifras de ese tiempo")
+}
+
+// changed is one line of what moved at the same time.
+func (w words) changed(in *Incident) string {
+	var parts []string
+	if d := in.Deployed; d != nil {
+		when := ""
+		if !d.At.IsZero() {
+			when = w.say(" at %s", " a las %s", d.At.Format(time.TimeOnly))
+		}
+		parts = append(parts, w.say("version %s took the place of %s%s", "la versión %s reemplazó a %s%s", d.After, d.Before, when))
+	}
+	for _, m := range in.Moved {
+		if m.much() && len(parts) < 5 {
+			parts = append(parts, fmt.Sprintf("%s %s → %s", m.Name, w.whole(m.Before), w.whole(m.After)))
+		}
+	}
+	if len(parts) == 0 && len(in.Moved) > 0 {
+		return w.pick("no business event or request count moved", "ningún evento de negocio ni número de peticiones cambió")
+	}
+	return strings.Join(parts, "; ")
+}
+
+// whole writes a count, which increase() extrapolates to a fraction.
+func (w words) whole(v float64) string { return strconv.FormatFloat(v, 'f', 0, 64) }
