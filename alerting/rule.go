@@ -78,8 +78,11 @@ type Rule struct {
 	Summary, Description, Impact string
 	Steps                        []string
 	// Drill is a case in which the alert fires, for the rule tests and for
-	// drills: the series to put there.
+	// drills: the series to put there. It has no Labels where no series can be
+	// made up: for an expression in PromQL.
 	Drill Drill
+
+	trials []trial // for the rule tests; the first one is the drill
 }
 
 // Drill is a set of series that makes one alert fire.

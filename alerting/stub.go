@@ -6,11 +6,6 @@ import (
 	"github.com/latido-dev/latido/domain"
 )
 
-func Groups(d domain.Domain, o Options) []Group { return nil }
-func Rules(d domain.Domain, o Options) []Rule   { return nil }
-func RuleFile(d domain.Domain, o Options) ([]byte, error) {
-	return nil, errors.New("not yet")
-}
 func RuleTests(d domain.Domain, o Options, ruleFile string) ([]byte, error) {
 	return nil, errors.New("not yet")
 }

@@ -1,0 +1,68 @@
+package alerting
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/latido-dev/latido/domain"
+)
+
+// Groups are the rules of a domain that is valid, as they are evaluated: its
+// thresholds, one group for each objective, and the rules that every domain
+// gets. A group without rules is left out.
+func Groups(d domain.Domain, o Options) []Group {
+	b := builder{d: d, o: o, pace: pace{o.Fast}, words: wordsOf(d)}
+	var interval time.Duration // the server's
+	if o.Fast {
+		interval = time.Second
+	}
+	groups := []Group{{Name: d.Prefix + ".thresholds", Rules: b.thresholds()}}
+	for _, s := range d.SLOs {
+		groups = append(groups, Group{Name: d.Prefix + ".slo." + s.Name, Rules: b.slo(s)})
+	}
+	groups = append(groups, Group{Name: d.Prefix + ".defaults", Rules: b.defaults()})
+	groups = slices.DeleteFunc(groups, func(g Group) bool { return len(g.Rules) == 0 })
+	for i := range groups {
+		groups[i].Interval = interval
+	}
+	return groups
+}
+
+// Rules are all rules of a domain that is valid, those that record included,
+// in the order in which they are evaluated.
+func Rules(d domain.Domain, o Options) []Rule {
+	var all []Rule
+	for _, g := range Groups(d, o) {
+		all = append(all, g.Rules...)
+	}
+	return all
+}
+
+// builder makes the rules of one domain.
+type builder struct {
+	d     domain.Domain
+	o     Options
+	pace  pace
+	words words
+}
+
+// alert completes a rule that alerts with what all of them have.
+func (b builder) alert(r Rule, trials []trial) Rule {
+	r.Severity = cmp.Or(r.Severity, domain.SeverityTicket)
+	labels := map[string]string{"severity": string(r.Severity), "domain": b.d.Prefix}
+	for name, value := range r.Labels {
+		labels[name] = value
+	}
+	r.Labels = labels
+	r.Annotations = map[string]string{
+		"summary": r.Summary, "description": r.Description,
+		"runbook_url": cmp.Or(b.o.RunbookURL, "docs/runbook.md") + "#" + anchor(r.Alert),
+	}
+	if b.o.EvidenceURL != "" && r.Evidence != "" {
+		r.Annotations["incident"] = incidentURL(b.o.EvidenceURL, r.Alert)
+	}
+	r.trials = finished(r, trials)
+	r.Drill = drillOf(r.trials)
+	return r
+}

@@ -1,0 +1,115 @@
+package alerting
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/latido-dev/latido/domain"
+)
+
+// reportingPresets are about what is heard of the service: that it is heard of
+// at all, and that what it says is complete.
+func (b builder) reportingPresets() []preset {
+	say := b.words.of
+	info, _ := b.d.Metric("build_info")
+	version := map[string]string{"version": "v1.2.3", "revision": "abc", "goversion": "go1.26"}
+	hour := length(b.pace.window(time.Hour))
+	seen := func(labels string) string {
+		return fmt.Sprintf("group by (%s) (last_over_time(%s[%s]))", labels, info.Family, hour)
+	}
+	return append([]preset{{
+		of: "scrape",
+		rule: Rule{
+			Alert: "ServiceDown", Metric: info.Key, For: 2 * time.Minute, Severity: domain.SeverityPage,
+			// One that reported within the hour and does not now; or, by the name that
+			// it should have, one of which nothing is known at all.
+			Expr: fmt.Sprintf("(%s unless group by (job) (%s))\nor on () label_replace(absent(%s), \"job\", %s, \"\", \"\")",
+				seen("job"), info.Family, info.Family, strconv.Quote(b.d.Service())),
+			Summary:     say("The service does not report", "El servicio no reporta"),
+			Description: say("No instance of {{ $labels.job }} reports any more: it is down, or cannot be reached.", "Ninguna instancia de {{ $labels.job }} reporta ya: está caída o no se la alcanza."),
+			Impact:      say("The service is down, or nobody would know if it were.", "El servicio está caído, o nadie se enteraría si lo estuviera."),
+			Steps: []string{
+				say("See whether the process runs, and what its last log lines say.", "Ver si el proceso corre y qué dicen las últimas líneas de su registro."),
+				say("If it runs, ask its /metrics from the Prometheus machine.", "Si corre, pedir su /metrics desde la máquina de Prometheus."),
+			},
+		},
+		trials: func(r Rule) []trial {
+			job := target("job")
+			never := b.scene(r, "nobody ever reported")
+			gone := b.scene(r, "it reported, and went away")
+			gone.add(info.Family, version, "1 1 stale")
+			there := b.scene(r, "it reports")
+			there.steady(info.Family, version, 1, 0, r.For)
+			return []trial{
+				gone.fires(2*gone.interval+r.For, job, 1), never.fires(r.For, job, 1), there.silent(r.For),
+			}
+		},
+	}, {
+		of: "scrape",
+		rule: Rule{
+			Alert: "ScrapeFailing", Metric: info.Key, For: 5 * time.Minute,
+			// Of all that may be down only what has reported here is this service.
+			Expr:        fmt.Sprintf("max by (job, instance) (up) == 0\nand on (job, instance) %s", seen("job, instance")),
+			Summary:     say("An instance cannot be scraped", "No se pueden leer las métricas de una instancia"),
+			Description: say("{{ $labels.instance }} of {{ $labels.job }} does not answer Prometheus.", "{{ $labels.instance }} de {{ $labels.job }} no responde a Prometheus."),
+			Impact:      say("One instance is down, or its alerts are blind.", "Una instancia está caída, o sus alertas están ciegas."),
+			Steps: []string{
+				say("See the error on Prometheus' page of targets.", "Ver el error en la página de targets de Prometheus."),
+				say("If the instance was taken away on purpose, take it from the targets too.", "Si la instancia se retiró a propósito, retirarla también de los targets."),
+			},
+		},
+		trials: func(r Rule) []trial {
+			scraped := func(name, info1, up string) *scene {
+				s := b.scene(r, name)
+				if info1 != "" {
+					s.add(info.Family, version, info1)
+				}
+				s.add("up", nil, fmt.Sprintf(up, int(r.For/s.interval)+2))
+				return s
+			}
+			failing := scraped("it stopped to answer", "1 1 stale", "1 1 0+0x%d")
+			after := 2*failing.interval + r.For
+			return []trial{
+				failing.fires(after, target("job", "instance"), 0),
+				scraped("it answers", "1 1", "1+0x%d").silent(after),
+				scraped("another service", "", "0+0x%d").silent(after),
+			}
+		},
+	}}, b.telemetryPresets()...)
+}
+
+// telemetryPresets are about what Latido itself could not do.
+func (b builder) telemetryPresets() []preset {
+	say := b.words.of
+	// lost is a rule on a counter of what went wrong, over a quarter of an hour.
+	lost := func(alert, metric string, where map[string]string, bound float64, summary, impact, step string) preset {
+		q := b.ask(metric, domain.StatIncrease, 15*time.Minute)
+		q.where = where
+		return preset{
+			of: "telemetry", ask: q,
+			rule: Rule{Alert: alert, Op: ">", Bound: bound, For: 5 * time.Minute, Summary: summary, Impact: impact, Steps: []string{step}},
+		}
+	}
+	blind := say("Some metrics are missing or incomplete, and rules on them may be silent.", "Faltan métricas o están incompletas, y las reglas sobre ellas pueden callar.")
+	return []preset{
+		lost("TelemetryRefused", "telemetry_refused", nil, 0,
+			say("Values are refused", "Se rechazan valores"), blind,
+			say("See the service's log, which names the event and the value; declare it in the domain file or mend the call.", "Ver el registro del servicio, que nombra el evento y el valor; declararlo en el archivo de dominio o corregir la llamada.")),
+		lost("TelemetryCollectErrors", "telemetry_collect_errors", nil, 0,
+			say("Instruments cannot be read", "Hay instrumentos que no se pueden leer"), blind,
+			say("See the service's log, which names the instrument.", "Ver el registro del servicio, que nombra el instrumento.")),
+		lost("TelemetryExportsFail", "telemetry_exports", map[string]string{"outcome": "failure"}, 10,
+			say("Uploads fail", "Fallan los envíos"), say("Metrics or profiles do not reach their servers.", "Las métricas o los perfiles no llegan a sus servidores."),
+			say("See in the service's log which server answers what.", "Ver en el registro del servicio qué servidor responde qué.")),
+		lost("TelemetryProfilesDropped", "telemetry_profiles_dropped", nil, 0,
+			say("Profiles are dropped", "Se descartan perfiles"), say("The flame graphs have gaps.", "Los flame graphs tienen huecos."),
+			say("See whether the Pyroscope server is slow or down.", "Ver si el servidor de Pyroscope está lento o caído.")),
+		lost("TelemetryStoreFaults", "telemetry_store_faults", nil, 0,
+			say("The embedded store had to survive something", "El almacén embebido tuvo que sobrevivir a algo"), say("Samples may be kept in memory only, or be missing.", "Las muestras pueden estar solo en memoria, o faltar."),
+			say("See the reason in the metric and the service's log: a full disk, a corrupt file, a clock that jumped.", "Ver la razón en la métrica y en el registro: disco lleno, archivo dañado, reloj que saltó.")),
+		lost("AlertDeliveriesFail", "telemetry_alert_deliveries", map[string]string{"outcome": "failure"}, 5,
+			say("Alerts cannot be delivered", "No se pueden entregar las alertas"), say("Someone who should be told is not.", "Alguien que debería enterarse no se entera."),
+			say("See in the service's log which receiver fails and why.", "Ver en el registro del servicio qué receptor falla y por qué.")),
+	}
+}

@@ -1,0 +1,237 @@
+package alerting
+
+import (
+	"cmp"
+	"fmt"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/latido-dev/latido/domain"
+)
+
+// defaultMinRequests is what SLO.MinRequests 0 means.
+const defaultMinRequests = 10
+
+// objective is an SLO on its way to rules.
+type objective struct {
+	domain.SLO
+	b      builder
+	window time.Duration
+	budget *big.Rat // the part that may be bad
+}
+
+// slo are the rules of one objective: what they record for each window, then
+// the two alerts on how fast the budget burns, and what is left of it.
+func (b builder) slo(s domain.SLO) []Rule {
+	o := objective{SLO: s, b: b, window: time.Duration(cmp.Or(s.Window, domain.DefaultSLOWindow)), budget: budgetOf(s.Objective)}
+	var rules []Rule
+	for _, w := range o.windows() {
+		rules = append(rules, o.records(w)...)
+	}
+	rules = append(rules, o.record("slo_budget_left", "ratio", o.left()))
+	for _, severity := range []domain.Severity{domain.SeverityPage, domain.SeverityTicket} {
+		if pairs := o.pairs(severity); len(pairs) > 0 {
+			rules = append(rules, o.alert(severity, pairs))
+		}
+	}
+	return rules
+}
+
+// budgetOf is what an objective in percent leaves, exactly as it was written:
+// 0.001 of 99.9, where floating point has 0.0009999999999999432.
+func budgetOf(objective float64) *big.Rat {
+	good, _ := new(big.Rat).SetString(number(objective))
+	return new(big.Rat).Quo(new(big.Rat).Sub(big.NewRat(100, 1), good), big.NewRat(100, 1))
+}
+
+// decimal writes a ratio in full; it has a finite number of digits, since its
+// parts were decimals. Another one is written to more than a float has.
+func decimal(r *big.Rat) string {
+	n, exact := r.FloatPrec()
+	if !exact {
+		n = 20
+	}
+	return r.FloatString(n)
+}
+
+// factor is how many times as fast as allowed the budget of o burns in a pair
+// of windows that matters.
+func (o objective) factor(p burn) *big.Rat {
+	share, _ := new(big.Rat).SetString(number(p.share))
+	return new(big.Rat).Mul(share, big.NewRat(int64(burns.of), int64(p.long)*100))
+}
+
+// pairs are the pairs of windows of a severity. Those whose limit is beyond
+// everything being bad are left out: they could never fire.
+func (o objective) pairs(severity domain.Severity) []burn {
+	all := burns.page
+	if severity == domain.SeverityTicket {
+		all = burns.ticket
+	}
+	return slices.DeleteFunc(all[:], func(p burn) bool { return o.limit(p).Cmp(big.NewRat(1, 1)) >= 0 })
+}
+
+// limit is the part of bad ones beyond which the budget burns too fast.
+func (o objective) limit(p burn) *big.Rat { return new(big.Rat).Mul(o.factor(p), o.budget) }
+
+// windows are all windows of the pairs, shortest first.
+func (o objective) windows() []time.Duration {
+	var all []time.Duration
+	for _, p := range append(burns.page[:], burns.ticket[:]...) {
+		p = p.scaled(o.window)
+		all = append(all, p.long, p.short)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// name is that of a recorded series, in Prometheus' order level:metric:operation.
+func (o objective) name(metric, operation string) string {
+	return o.b.d.Prefix + ":" + metric + ":" + operation
+}
+
+// series selects a recorded series of o.
+func (o objective) series(metric, operation string) string {
+	return o.name(metric, operation) + "{slo=" + strconv.Quote(o.Name) + "}"
+}
+
+func (o objective) record(metric, operation, expr string) Rule {
+	return Rule{
+		Record: o.name(metric, operation), Expr: expr, Source: SourceSLO,
+		Labels: map[string]string{"slo": o.Name, "domain": o.b.d.Prefix},
+	}
+}
+
+// records are what one window says: how many there were, how many were bad,
+// and which part that is.
+func (o objective) records(w time.Duration) []Rule {
+	operation, ratio := "increase"+length(w), "ratio_rate"+length(w)
+	all, bad := o.counts(o.b.pace.window(w))
+	return []Rule{
+		o.record("slo_requests", operation, all),
+		o.record("slo_errors", operation, bad),
+		o.record("slo_errors", ratio, fmt.Sprintf("%s / (%s > 0)", o.series("slo_errors", operation), o.series("slo_requests", operation))),
+	}
+}
+
+// counts are how many there were in a window, and how many of them were bad.
+// Where no series counts the bad, or the good, there are none of them.
+func (o objective) counts(w time.Duration) (all, bad string) {
+	increase := func(metric, suffix string, where map[string]string) string {
+		m, _ := o.b.d.Metric(metric) // a valid domain has it
+		m.Family, m.Kind = m.Family+suffix, domain.KindCounter
+		return question{metric: m, where: where, window: w}.counted("increase")
+	}
+	with := func(label, value string) map[string]string {
+		where := map[string]string{label: value}
+		for l, v := range o.Where {
+			where[l] = v
+		}
+		return where
+	}
+	without := func(good string) string {
+		return fmt.Sprintf("clamp_min(%s - (%s or 0 * %s), 0)", all, good, all)
+	}
+	switch {
+	case o.Good.Status != "":
+		all = increase("requests", "", o.Where)
+		return all, fmt.Sprintf("%s or 0 * %s", increase("requests", "", with("status", negated(o.Good.Status))), all)
+	case o.Good.FasterThan != 0:
+		all = increase("response_duration", "_count", o.Where)
+		return all, without(increase("response_duration", "_bucket", with("le", bucket(time.Duration(o.Good.FasterThan)))))
+	default:
+		all = increase(o.Total, "", o.Where)
+		return all, without(increase(o.Good.Event, "", o.Where))
+	}
+}
+
+// negated keeps what a filter leaves out.
+func negated(text string) string {
+	m, err := domain.ParseMatcher(text)
+	if err != nil { // a valid domain has none
+		return text
+	}
+	return map[string]string{"=": "!=", "!=": "=", "=~": "!~", "!~": "=~"}[m.Op] + m.Value
+}
+
+// bucket filters the buckets of a histogram for a bound. A whole number is
+// le="1" where /metrics is written as plain text, and le="1.0" in OpenMetrics
+// and in every Prometheus since 3.0.
+func bucket(d time.Duration) string {
+	text := number(d.Seconds())
+	if strings.Contains(text, ".") {
+		return text
+	}
+	return "=~" + text + `(\.0)?`
+}
+
+// left is the part of the error budget that is left in the objective's window,
+// weighted with the traffic; below 0 it is overdrawn. It adds up what was
+// recorded, as counting anew over a month would be dear.
+func (o objective) left() string {
+	shortest := o.windows()[0]
+	window := "[" + length(o.b.pace.window(o.window)) + "]"
+	over := func(metric string) string {
+		return "sum_over_time(" + o.series(metric, "increase"+length(shortest)) + window + ")"
+	}
+	return fmt.Sprintf("1 - %s / (%s > 0) / %s", over("slo_errors"), over("slo_requests"), decimal(o.budget))
+}
+
+// alertSuffix says of an alert on an objective how fast its budget burns.
+var alertSuffix = map[domain.Severity]string{domain.SeverityPage: "BurnsFast", domain.SeverityTicket: "BurnsSlowly"}
+
+// alert fires when the budget burns too fast in one of the pairs of windows,
+// with enough traffic in the long one, and more than one bad request: one that
+// fails at night is no reason to wake up.
+func (o objective) alert(severity domain.Severity, pairs []burn) Rule {
+	least := cmp.Or(o.MinRequests, defaultMinRequests)
+	var either, words []string
+	for _, p := range pairs {
+		limit := decimal(o.limit(p))
+		s := p.scaled(o.window)
+		long, short := length(s.long), length(s.short)
+		either = append(either, fmt.Sprintf("(\n  %s > %s\n  and %s > %s\n  and %s >= %d\n  and %s >= 2\n)",
+			o.series("slo_errors", "ratio_rate"+long), limit, o.series("slo_errors", "ratio_rate"+short), limit,
+			o.series("slo_requests", "increase"+long), least, o.series("slo_errors", "increase"+long)))
+		factor, _ := o.factor(p).Float64()
+		words = append(words, fmt.Sprintf(o.b.words.of("%s times as fast as allowed for %s and %s", "%s veces más rápido de lo permitido en %s y en %s"), number(factor), long, short))
+	}
+	r := Rule{
+		Alert: o.Name + alertSuffix[severity], Expr: strings.Join(either, "\nor\n"), Source: SourceSLO, Severity: severity,
+		Labels: map[string]string{"slo": o.Name}, Evidence: o.evidence(), Metric: o.metric(), Window: o.b.pace.window(pairs[0].scaled(o.window).long),
+		Steps:  o.Runbook,
+		Impact: cmp.Or(o.Description, o.Name),
+	}
+	goal := number(o.Objective) + " %"
+	r.Summary = literal(fmt.Sprintf(o.b.words.of("%s: the error budget burns fast", "%s: el presupuesto de errores se gasta rápido"), o.Name))
+	if severity == domain.SeverityTicket {
+		r.Summary = literal(fmt.Sprintf(o.b.words.of("%s: the error budget burns too fast to last", "%s: el presupuesto de errores no va a alcanzar"), o.Name))
+	}
+	r.Description = literal(fmt.Sprintf(o.b.words.of("Of the objective %s (%s in %s), the budget burns ", "Del objetivo %s (%s en %s), el presupuesto se gasta "), o.Name, goal, length(o.window))+
+		strings.Join(words, o.b.words.of(", or ", ", o "))) +
+		o.b.words.of(": {{ $value | humanizePercentage }} are bad (job {{ $labels.job }}).", ": son malas {{ $value | humanizePercentage }} (job {{ $labels.job }}).")
+	return o.b.alert(r, o.trials(severity, pairs, r))
+}
+
+func (o objective) evidence() Evidence {
+	switch {
+	case o.Good.FasterThan != 0:
+		return EvidenceLatency
+	case o.Good.Event != "":
+		return EvidenceEvents
+	}
+	return EvidenceErrors
+}
+
+func (o objective) metric() string {
+	switch {
+	case o.Good.FasterThan != 0:
+		return "response_duration"
+	case o.Good.Event != "":
+		return o.Total
+	}
+	return "requests"
+}

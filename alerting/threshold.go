@@ -1,0 +1,177 @@
+package alerting
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/latido-dev/latido/domain"
+)
+
+// defaultWindow is what Threshold.Window 0 means.
+const defaultWindow = 5 * time.Minute
+
+// thresholds are the rules of the domain's thresholds, one for each.
+func (b builder) thresholds() []Rule {
+	rules := make([]Rule, len(b.d.Thresholds))
+	for i, t := range b.d.Thresholds {
+		rules[i] = b.threshold(t)
+	}
+	return rules
+}
+
+func (b builder) threshold(t domain.Threshold) Rule {
+	r := Rule{
+		Alert: t.Name, Source: SourceThreshold, For: b.pace.pending(time.Duration(t.For)), KeepFiring: b.pace.pending(time.Duration(t.KeepFiring)),
+		Severity: t.Severity, Summary: t.Summary, Description: strings.TrimSpace(t.Description), Impact: t.Impact, Steps: t.Runbook,
+	}
+	switch {
+	case t.Heartbeat:
+		return b.heartbeat(r)
+	case t.Expr != "":
+		return b.raw(r, t)
+	}
+	q := b.question(t)
+	r.Metric, r.Value = q.metric.Key, q.expr()
+	if q.stat != domain.StatValue {
+		r.Window = q.window
+	}
+	r.Op, r.Bound = condition(t)
+	r.Expr = compare(r.Value, r.Op, r.Bound)
+	if t.Evidence == domain.EvidenceProfile {
+		r.Evidence = evidenceOf(q)
+	}
+	r.Summary = cmp.Or(r.Summary, literal(cased(b.words.condition(q, r))))
+	r.Description = cmp.Or(r.Description, b.words.description(q, r))
+	return b.alert(r, b.trials(q, r))
+}
+
+// question is what a threshold asks.
+func (b builder) question(t domain.Threshold) question {
+	m, _ := b.d.Metric(cmp.Or(t.Metric, t.Event)) // a valid domain has it
+	q := question{
+		metric: m, stat: cmp.Or(t.Stat, m.Kind.Stats()[0]), where: t.Where, by: t.By, per: time.Duration(t.Per),
+		window: b.pace.window(cmp.Or(time.Duration(t.Window), defaultWindow)),
+	}
+	op, bound := condition(t)
+	if counts := q.stat == domain.StatRate || q.stat == domain.StatIncrease; counts && (op == "<" || op == "==" && bound == 0) {
+		q.absent = b.d.Service()
+	}
+	return q
+}
+
+// condition is the comparison of a threshold; "" for one that has none.
+func condition(t domain.Threshold) (op string, bound float64) {
+	switch {
+	case t.Above != nil:
+		return ">", float64(*t.Above)
+	case t.Below != nil:
+		return "<", float64(*t.Below)
+	case t.Equals != nil:
+		return "==", float64(*t.Equals)
+	}
+	return "", 0
+}
+
+// raw is the rule of an expression in PromQL, which may have its comparison in
+// itself.
+func (b builder) raw(r Rule, t domain.Threshold) Rule {
+	expr := strings.TrimSpace(t.Expr)
+	r.Expr = expr
+	text := b.words.of("The expression holds", "Se cumple la expresión")
+	if r.Op, r.Bound = condition(t); r.Op != "" {
+		r.Value = "(" + expr + ")"
+		if strings.Contains(expr, "#") { // a comment would take the bracket with it
+			r.Value = "(\n" + expr + "\n)"
+		}
+		r.Expr = compare(r.Value, r.Op, r.Bound)
+		text = b.words.of("The expression is ", "La expresión está ") + b.words.comparison(r.Op) + " " + number(r.Bound)
+	}
+	if t.Evidence == domain.EvidenceProfile {
+		r.Evidence = EvidenceLatency // it has the hot functions too
+	}
+	r.Summary = cmp.Or(r.Summary, r.Alert+": "+strings.ToLower(text[:1])+text[1:])
+	r.Description = cmp.Or(r.Description, text+b.words.lasting(r.For)+b.words.of(", with the value ", ", con el valor ")+valueTemplate("")+".")
+	return b.alert(r, nil) // of an expression it is not known what makes it hold
+}
+
+// heartbeat is a rule that always fires: whoever no longer hears of it knows
+// that the way from here to there is broken.
+func (b builder) heartbeat(r Rule) Rule {
+	r.Source, r.Expr = SourceHeartbeat, "vector(1)"
+	r.Severity = cmp.Or(r.Severity, domain.SeverityInfo)
+	r.Labels = map[string]string{heartbeatLabel: "true", "job": b.d.Service()}
+	r.Summary = cmp.Or(r.Summary, b.words.of("Alerts of "+b.d.Service()+" arrive", "Las alertas de "+b.d.Service()+" llegan"))
+	r.Description = cmp.Or(r.Description, b.words.of(
+		"This alert always fires. When it is no longer heard of, alerts do not arrive.",
+		"Esta alerta suena siempre. Si deja de llegar, las alertas no llegan."))
+	return b.alert(r, []trial{b.scene(r, "always").fires(r.For, nil, 1)})
+}
+
+// heartbeatLabel marks an alert that always fires, so that it can be routed
+// apart.
+const heartbeatLabel = "heartbeat"
+
+// evidenceOf says what explains a metric.
+func evidenceOf(q question) Evidence {
+	if q.metric.Event != nil {
+		return EvidenceEvents
+	}
+	switch key := q.metric.Key; {
+	case key == "cpu_usage" || key == "event_cpu" || key == "go_schedule_duration":
+		return EvidenceCPU
+	case key == "go_goroutine_count":
+		return EvidenceGoroutines
+	case key == "memory_usage" || key == "event_allocated" || strings.HasPrefix(key, "go_memory_"):
+		return EvidenceMemory
+	case key == "api_errors" || key == "function_calls" || q.where["status"] != "":
+		return EvidenceErrors
+	case strings.HasPrefix(key, "entities_"):
+		return EvidenceEvents
+	default:
+		return EvidenceLatency
+	}
+}
+
+// condition says in words what must hold.
+func (w words) condition(q question, r Rule) string {
+	text := w.statistic(q)
+	var filters []string
+	for _, label := range slices.Sorted(maps.Keys(q.where)) {
+		m, err := domain.ParseMatcher(q.where[label])
+		if err != nil {
+			m = domain.Matcher{Op: "=", Value: q.where[label]}
+		}
+		filters = append(filters, label+m.Op+strconv.Quote(m.Value))
+	}
+	if len(filters) > 0 {
+		text += w.of(" with ", " con ") + strings.Join(filters, ", ")
+	}
+	return text + " " + w.comparison(r.Op) + " " + amount(r.Bound, q.unit())
+}
+
+// description says in words what holds, with the labels and the value of the
+// alert as templates.
+func (w words) description(q question, r Rule) string {
+	where := []string{}
+	for _, label := range q.labels() {
+		where = append(where, label+" {{ $labels."+label+" }}")
+	}
+	over := ""
+	if r.Window > 0 {
+		over = w.of(" over ", " en ") + length(r.Window)
+	}
+	return fmt.Sprintf("%s%s%s: %s (%s).", literal(cased(w.condition(q, r))), over, w.lasting(r.For), valueTemplate(q.unit()), strings.Join(where, ", "))
+}
+
+// lasting says how long a condition has held.
+func (w words) lasting(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return w.of(" for ", " durante ") + length(d)
+}

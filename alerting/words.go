@@ -1,0 +1,182 @@
+package alerting
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/latido-dev/latido/domain"
+)
+
+// words are the texts for people, in the domain's language.
+type words struct{ es bool }
+
+func wordsOf(d domain.Domain) words { return words{es: d.Language == "es"} }
+
+// of chooses between the two languages.
+func (w words) of(en, es string) string {
+	if w.es {
+		return es
+	}
+	return en
+}
+
+// nouns are what the contract's metrics are about.
+var nouns = map[string][2]string{
+	"requests":                   {"requests", "las peticiones"},
+	"response_duration":          {"response time", "el tiempo de respuesta"},
+	"active_connections":         {"open connections", "las conexiones abiertas"},
+	"active_requests":            {"requests in flight", "las peticiones en curso"},
+	"cpu_usage":                  {"CPU in use on the host", "la CPU en uso de la máquina"},
+	"memory_usage":               {"memory in use on the host", "la memoria en uso de la máquina"},
+	"disk_usage":                 {"disk in use", "el disco en uso"},
+	"entities_created":           {"entities created", "las entidades creadas"},
+	"entities_updated":           {"entities updated", "las entidades actualizadas"},
+	"api_errors":                 {"errors", "los errores"},
+	"function_calls":             {"calls of monitored functions", "las llamadas a funciones vigiladas"},
+	"function_duration":          {"duration of monitored functions", "la duración de las funciones vigiladas"},
+	"event_cpu":                  {"CPU time that one event costs", "el tiempo de CPU que cuesta un evento"},
+	"event_allocated":            {"memory that one event allocates", "la memoria que reserva un evento"},
+	"go_memory_used":             {"memory used by the Go runtime", "la memoria usada por Go"},
+	"go_memory_limit":            {"Go memory limit", "el límite de memoria de Go"},
+	"go_memory_allocated":        {"bytes allocated", "los bytes reservados"},
+	"go_memory_allocations":      {"allocations", "las reservas de memoria"},
+	"go_memory_gc_goal":          {"heap goal of the collector", "la meta del recolector"},
+	"go_goroutine_count":         {"goroutines", "las goroutines"},
+	"go_schedule_duration":       {"time that goroutines wait for a processor", "el tiempo que las goroutines esperan un procesador"},
+	"telemetry_refused":          {"values that were refused", "los valores rechazados"},
+	"telemetry_exports":          {"uploads", "los envíos"},
+	"telemetry_collect_errors":   {"instruments that could not be read", "los instrumentos que no se pudieron leer"},
+	"telemetry_alert_deliveries": {"alert deliveries", "las entregas de alertas"},
+	"telemetry_incidents":        {"incidents", "los incidentes"},
+}
+
+// noun says what a metric is about: an event by its own name.
+func (w words) noun(m domain.Metric) string {
+	if n, ok := nouns[m.Key]; ok && m.Event == nil {
+		return w.of(n[0], n[1])
+	}
+	return m.Key
+}
+
+// ofNoun is noun after "of".
+func (w words) ofNoun(m domain.Metric) string {
+	if !w.es {
+		return "of " + w.noun(m)
+	}
+	return strings.Replace("de "+w.noun(m), "de el ", "del ", 1)
+}
+
+// statistic names what a question asks: "p95 of response time".
+func (w words) statistic(q question) string {
+	noun, of := w.noun(q.metric), w.ofNoun(q.metric)
+	switch q.stat {
+	case domain.StatP50, domain.StatP95, domain.StatP99:
+		return string(q.stat) + " " + of
+	case domain.StatMean:
+		return w.of("mean ", "media ") + of
+	case domain.StatRate:
+		return w.of("rate ", "ritmo ") + of + w.of(" per ", " por ") + w.perTime(q.per)
+	case domain.StatIncrease:
+		return w.of("number ", "número ") + of
+	case domain.StatRatio:
+		return w.of("share ", "parte ") + of
+	default:
+		return strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(noun, "el "), "la "), "los "), "las ")
+	}
+}
+
+func (w words) perTime(per time.Duration) string {
+	switch per {
+	case 0, time.Second:
+		return w.of("second", "segundo")
+	case time.Minute:
+		return w.of("minute", "minuto")
+	case time.Hour:
+		return w.of("hour", "hora")
+	case 24 * time.Hour:
+		return w.of("day", "día")
+	}
+	return length(per)
+}
+
+// comparison says how a value lies to its bound.
+func (w words) comparison(op string) string {
+	switch op {
+	case ">":
+		return w.of("above", "por encima de")
+	case "<":
+		return w.of("below", "por debajo de")
+	default:
+		return w.of("exactly", "exactamente")
+	}
+}
+
+// unit is that of the answer to a question.
+func (q question) unit() string {
+	switch q.stat {
+	case domain.StatRatio:
+		return "%"
+	case domain.StatRate, domain.StatIncrease:
+		if q.metric.Kind == domain.KindHistogram {
+			return ""
+		}
+	}
+	return q.metric.Unit
+}
+
+// amount writes a number with its unit for people.
+func amount(v float64, unit string) string {
+	switch unit {
+	case "s":
+		if ns := v * 1e9; v != 0 && v < 365*86400 && ns == float64(int64(ns)) {
+			return time.Duration(ns).String()
+		}
+		return number(v) + "s"
+	case "%":
+		return number(v) + " %"
+	case "By":
+		for _, u := range []struct {
+			name  string
+			bytes float64
+		}{{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}} {
+			if v >= u.bytes && v*100/u.bytes == float64(int64(v*100/u.bytes)) {
+				return number(v/u.bytes) + " " + u.name
+			}
+		}
+		return number(v) + " B"
+	}
+	if unit == "" || strings.HasPrefix(unit, "{") {
+		return number(v)
+	}
+	return number(v) + " " + unit
+}
+
+// valueTemplate shows the value of an alert, in Prometheus' templates.
+func valueTemplate(unit string) string {
+	switch unit {
+	case "s":
+		return "{{ $value | humanizeDuration }}"
+	case "%":
+		return "{{ $value | humanize }} %"
+	case "By":
+		return "{{ $value | humanize1024 }}B"
+	}
+	if unit == "" || strings.HasPrefix(unit, "{") {
+		return "{{ $value | humanize }}"
+	}
+	return "{{ $value | humanize }} " + literal(unit)
+}
+
+// literal keeps a text from being read as a template.
+func literal(text string) string {
+	return strings.ReplaceAll(text, "{{", "{{"+strconv.Quote("{{")+"}}")
+}
+
+// cased starts a sentence.
+func cased(text string) string {
+	for i, r := range text {
+		return strings.ToUpper(string(r)) + text[i+len(string(r)):]
+	}
+	return text
+}
