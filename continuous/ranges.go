@@ -159,3 +159,6 @@ func WaitsOf(p *profile.Profile, top int) Waits {
 // Short is a function's name with the last element of its package's path only:
 // shop.(*Supplier).Stock.
 func Short(function string) string { return short(function) }
+
+// OwnerOf says whose code a function is: Own, Dependency or Runtime.
+func OwnerOf(function string) string { return owner(function) }

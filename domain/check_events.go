@@ -74,7 +74,25 @@ func (v *validator) event(e *Event, path string, series, idents map[string]strin
 	case !v.unread(path + ".buckets"):
 		v.buckets(path+".buckets", e.Buckets)
 	}
+	if e.Endpoint != "" {
+		v.endpoint(path+".endpoint", e.Endpoint, kind)
+	}
 	v.attributes(e, path+".attributes", idents)
+}
+
+// endpoint checks the route that an event comes from.
+func (v *validator) endpoint(path, endpoint string, kind Kind) {
+	_, route, hasMethod := strings.Cut(endpoint, " ")
+	switch {
+	case kind != KindCounter:
+		v.add(path, "only a counter has a cost: leave it out")
+	case hasMethod && strings.HasPrefix(route, "/"):
+		v.add(path, "%q has a method, which the label endpoint has not: write %s", endpoint, strings.TrimSpace(route))
+	case strings.ContainsAny(endpoint, " \t?#"), !strings.Contains(endpoint, "/"):
+		v.add(path, "%q is no route: write its pattern, such as /pedidos or /pedidos/{id}", endpoint)
+	case len(endpoint) > maxValueBytes:
+		v.add(path, "is too long, %d of at most %d bytes", len(endpoint), maxValueBytes)
+	}
 }
 
 // eventName checks the name with what becomes of it in Prometheus and in Go.

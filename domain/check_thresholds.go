@@ -175,6 +175,9 @@ func (v *validator) withoutMetric(t Threshold, path, subject string) {
 
 // onMetric checks what a threshold says about its metric.
 func (v *validator) onMetric(t Threshold, path string, m Metric) {
+	if slices.Contains(m.Attributes, "event") && len(v.d.costed()) == 0 && !v.unread("events") {
+		v.add(path+".metric", "%s needs an event whose endpoint is known: add endpoint to the event, such as endpoint: /pedidos", m.Key)
+	}
 	stats := m.Kind.Stats()
 	stat := t.Stat
 	switch {

@@ -58,6 +58,11 @@ type Event struct {
 	// that is not listed is recorded as Other, so that the number of series is
 	// known beforehand: at most MaxCombinations for one event.
 	Attributes map[string][]string `yaml:"attributes,omitempty"`
+	// Endpoint is the route whose requests produce the event, as the label
+	// endpoint has it: /pedidos. Its CPU time and allocations over the event's
+	// count are what one event costs: the metrics event_cpu and event_allocated.
+	// Only a counter has one. Empty means that its cost is not known.
+	Endpoint string `yaml:"endpoint,omitempty"`
 }
 
 // Stat is what a threshold computes from its metric.

@@ -95,6 +95,8 @@ func (v *validator) labelValues(m Metric, label string) []string {
 			all = append(all, "") // a call that succeeded
 		}
 		return append(all, v.d.Errors...)
+	case "event":
+		return v.d.costed()
 	}
 	return nil
 }
@@ -143,7 +145,7 @@ func (v *validator) matcher(path, label, text string, m Metric) {
 		return
 	}
 	known := v.labelValues(m, label)
-	if known == nil {
+	if known == nil { // open, or without any, of which onMetric tells
 		return
 	}
 	if slices.ContainsFunc(known, match.names()) {

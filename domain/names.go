@@ -178,6 +178,16 @@ func (d Domain) eventMetric(e *Event) Metric {
 	return d.named(m)
 }
 
+// costed are the events whose cost is known: the values of the label event.
+func (d Domain) costed() (names []string) {
+	for _, e := range d.Events {
+		if e.Endpoint != "" && e.kind() == KindCounter {
+			names = append(names, e.Name)
+		}
+	}
+	return names
+}
+
 // kind is the event's kind, with the default.
 func (e *Event) kind() Kind {
 	if e.Kind == "" {
