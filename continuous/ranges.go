@@ -31,7 +31,7 @@ func (p *Profiler) Keep() time.Duration {
 
 // Interval is the length of a window, 0 for a Profiler that profiles nothing.
 func (p *Profiler) Interval() time.Duration {
-	if p == nil {
+	if p == nil || p.quit == nil {
 		return 0
 	}
 	return p.cfg.Interval

@@ -47,6 +47,8 @@ func (t *Telemetry) ownFamilies() []family {
 		"memory_usage":       sampled(func() *float64 { return t.host.read().memory }),
 		"disk_usage":         sampled(func() *float64 { return t.host.read().disk }),
 		"build_info":         t.buildInfo(),
+		"event_cpu":          t.costs.points(func(c eventCost) *float64 { return c.cpu }),
+		"event_allocated":    t.costs.points(func(c eventCost) *float64 { return c.allocated }),
 
 		"telemetry_refused":           byValue([]string{"reason"}, reasons(refusedReasons[:]), func(i int) int64 { return t.self.refusals[i].Load() }),
 		"telemetry_collect_errors":    byValue([]string{"reason"}, reasons(collectReasons[:]), func(i int) int64 { return t.self.collectErrors[i].Load() }),

@@ -61,6 +61,7 @@ type Telemetry struct {
 	tracers  trace.TracerProvider
 	tracing  bool
 	profiler *continuous.Profiler
+	costs    *costs // nil where no event has one
 	admin    *adminServer
 	pages    *adminPages
 
@@ -160,6 +161,7 @@ func (t *Telemetry) start(ctx context.Context, env environment) error {
 		return fmt.Errorf("profiling: %w", err)
 	}
 
+	t.costs = t.startCosts()
 	t.families = t.ownFamilies()
 	var reader sdkmetric.Reader
 	interval := t.cfg.OTLP.MetricInterval
@@ -315,6 +317,7 @@ func (t *Telemetry) stop(ctx context.Context) error {
 	if t.pusher != nil {
 		part(3, t.pusher.shutdown)
 	}
+	t.costs.stop()
 	wg.Wait()
 	if t.stopMeters != nil {
 		errs = append(errs, t.stopMeters(context.WithoutCancel(ctx))) // only closes readers

@@ -1,0 +1,192 @@
+package telemetry
+
+import (
+	"fmt"
+	"iter"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/latido-dev/latido/continuous"
+)
+
+// The cost of an event is read from the profiles anew every costEvery windows,
+// in the background: a scrape parses nothing. It is about the last costOver
+// windows, five minutes by default, so that few events have enough samples.
+const (
+	costEvery = 3
+	costOver  = 30
+)
+
+// costs are what the events cost whose endpoint the domain tells: the CPU time
+// and the allocations of the endpoint over the count of the event.
+type costs struct {
+	profiler *continuous.Profiler
+	self     *self
+	events   []costedEvent
+
+	quit, done chan struct{}
+	stopOnce   sync.Once
+
+	readings []costReading // the loop's own; oldest first
+
+	mu   sync.Mutex
+	last []eventCost // one for each of events
+}
+
+type costedEvent struct {
+	event    *event
+	endpoint string
+	labels   *labelSet
+}
+
+// eventCost is nil where there is no data: no event, or no sample of its
+// endpoint, which is too little to call nothing.
+type eventCost struct{ cpu, allocated *float64 }
+
+// costReading is what happened since the reading before, and the counts of the
+// events when it was taken.
+type costReading struct {
+	at       time.Time
+	until    time.Time // of the windows
+	profiled time.Duration
+	used     []continuous.Cost // of each event's endpoint
+	counts   []int64
+}
+
+// startCosts begins to read the costs. It is nil, which has none, for a domain
+// that tells no endpoint or a service that is not profiled.
+func (t *Telemetry) startCosts() *costs {
+	c := &costs{profiler: t.profiler, self: t.self, quit: make(chan struct{}), done: make(chan struct{})}
+	for _, e := range t.events.list {
+		if e.Event != nil && e.Event.Endpoint != "" && e.numbers != nil {
+			c.events = append(c.events, costedEvent{e, e.Event.Endpoint, newLabels([]string{"event"}, []string{e.Key})})
+		}
+	}
+	interval := t.profiler.Interval()
+	if len(c.events) == 0 || interval == 0 {
+		return nil
+	}
+	c.last = make([]eventCost, len(c.events))
+	c.readings = []costReading{c.begin(time.Now())}
+	go c.run(interval)
+	return c
+}
+
+func (c *costs) run(interval time.Duration) {
+	defer close(c.done)
+	tick := time.NewTicker(costEvery * interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-c.quit:
+			return
+		case now := <-tick.C:
+			c.guarded(func() { c.read(now, costOver*interval) })
+		}
+	}
+}
+
+// guarded runs fn; a panic of it is logged once and costs one reading.
+func (c *costs) guarded(fn func()) {
+	defer func() {
+		if r := recover(); r != nil {
+			c.self.once("cost", func(log *slog.Logger) {
+				log.Error("the cost of events could not be read", "panic", cleanValue(fmt.Sprint(r)))
+			})
+		}
+	}()
+	fn()
+}
+
+// stop ends the background reading. It may be called more than once.
+func (c *costs) stop() {
+	if c == nil {
+		return
+	}
+	c.stopOnce.Do(func() { close(c.quit) })
+	<-c.done
+}
+
+func (c *costs) begin(now time.Time) costReading {
+	r := costReading{at: now, until: now, used: make([]continuous.Cost, len(c.events)), counts: make([]int64, len(c.events))}
+	for i, e := range c.events {
+		for j := range e.event.numbers {
+			r.counts[i] += e.event.numbers[j].Load()
+		}
+	}
+	return r
+}
+
+// read takes a reading, if a window has ended since the last one, and works out
+// the costs over the last ones.
+func (c *costs) read(now time.Time, over time.Duration) {
+	r := c.begin(now)
+	used, err := c.profiler.Costs(c.readings[len(c.readings)-1].until)
+	if err != nil { // another CPU profile runs, most likely: the next reading has both
+		if now.Sub(c.readings[len(c.readings)-1].at) > over { // what is known is too old
+			c.publish(make([]eventCost, len(c.events)))
+		}
+		return
+	}
+	r.until, r.profiled = used.Until, used.Profiled
+	for i, e := range c.events {
+		r.used[i] = used.Endpoints[e.endpoint]
+	}
+	c.readings = append(c.readings, r)
+	for len(c.readings) > 2 && now.Sub(c.readings[1].at) >= over {
+		c.readings = append(c.readings[:0:0], c.readings[1:]...)
+	}
+	c.publish(c.work())
+}
+
+// work divides what the endpoints used by the count of their events. CPU time
+// is taken by the second, since there may be gaps in its profile.
+func (c *costs) work() []eventCost {
+	first, last := c.readings[0], c.readings[len(c.readings)-1]
+	elapsed := last.at.Sub(first.at).Seconds()
+	all := make([]eventCost, len(c.events))
+	for i := range c.events {
+		events := float64(last.counts[i] - first.counts[i])
+		var sum continuous.Cost
+		profiled := 0.0
+		for _, r := range c.readings[1:] {
+			sum.CPUSeconds += r.used[i].CPUSeconds
+			sum.AllocBytes += r.used[i].AllocBytes
+			profiled += r.profiled.Seconds()
+		}
+		if events <= 0 || elapsed <= 0 {
+			continue
+		}
+		if sum.CPUSeconds > 0 && profiled > 0 {
+			all[i].cpu = new(sum.CPUSeconds / profiled * elapsed / events)
+		}
+		if sum.AllocBytes > 0 {
+			all[i].allocated = new(sum.AllocBytes / events)
+		}
+	}
+	return all
+}
+
+func (c *costs) publish(all []eventCost) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last = all
+}
+
+// points are the series of one of the two families.
+func (c *costs) points(of func(eventCost) *float64) iter.Seq[point] {
+	if c == nil {
+		return nil
+	}
+	return func(yield func(point) bool) {
+		c.mu.Lock()
+		last := c.last // replaced as a whole, never written to
+		c.mu.Unlock()
+		for i, cost := range last {
+			if v := of(cost); v != nil && !yield(point{labels: c.events[i].labels, value: *v}) {
+				return
+			}
+		}
+	}
+}
