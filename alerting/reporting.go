@@ -8,6 +8,9 @@ import (
 	"github.com/latido-dev/latido/domain"
 )
 
+// serviceDown is the alert on a service of which nothing is heard.
+const serviceDown = "ServiceDown"
+
 // reportingPresets are about what is heard of the service: that it is heard of
 // at all, and that what it says is complete.
 func (b builder) reportingPresets() []preset {
@@ -21,7 +24,7 @@ func (b builder) reportingPresets() []preset {
 	return append([]preset{{
 		of: "scrape",
 		rule: Rule{
-			Alert: "ServiceDown", Metric: info.Key, For: 2 * time.Minute, Severity: domain.SeverityPage,
+			Alert: serviceDown, Metric: info.Key, For: 2 * time.Minute, Severity: domain.SeverityPage,
 			// One that reported within the hour and does not now; or, by the name that
 			// it should have, one of which nothing is known at all.
 			Expr: fmt.Sprintf("(%s unless group by (job) (%s))\nor on () label_replace(absent(%s), \"job\", %s, \"\", \"\")",

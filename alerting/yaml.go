@@ -18,18 +18,41 @@ type field struct {
 	comment string
 }
 
-// MarshalYAML writes the fields in their order.
-func (f fields) MarshalYAML() (any, error) {
+// node writes the fields in their order. Lists of fields are written here too:
+// what goes through the encoder loses its comments.
+func (f fields) node() (*yaml.Node, error) {
 	n := &yaml.Node{Kind: yaml.MappingNode}
 	for _, each := range f {
-		var value yaml.Node
-		if err := value.Encode(each.value); err != nil {
+		value, err := nodeOf(each.value)
+		if err != nil {
 			return nil, fmt.Errorf("%s: %w", each.key, err)
 		}
-		key := &yaml.Node{Kind: yaml.ScalarNode, Value: each.key, HeadComment: each.comment}
-		n.Content = append(n.Content, key, &value)
+		n.Content = append(n.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: each.key, HeadComment: each.comment}, value)
 	}
 	return n, nil
+}
+
+func nodeOf(value any) (*yaml.Node, error) {
+	switch v := value.(type) {
+	case fields:
+		return v.node()
+	case []fields:
+		n := &yaml.Node{Kind: yaml.SequenceNode}
+		for _, each := range v {
+			item, err := each.node()
+			if err != nil {
+				return nil, err
+			}
+			if len(item.Content) > 0 { // its first comment is about all of it
+				item.HeadComment, item.Content[0].HeadComment = item.Content[0].HeadComment, ""
+			}
+			n.Content = append(n.Content, item)
+		}
+		return n, nil
+	default:
+		var n yaml.Node
+		return &n, n.Encode(v)
+	}
 }
 
 // file writes a generated file: how it was made, then its content.
@@ -38,7 +61,11 @@ func file(head string, content fields) ([]byte, error) {
 	b.WriteString(head)
 	encoder := yaml.NewEncoder(&b)
 	encoder.SetIndent(2)
-	if err := encoder.Encode(content); err != nil {
+	root, err := content.node()
+	if err != nil {
+		return nil, err
+	}
+	if err := encoder.Encode(root); err != nil {
 		return nil, err
 	}
 	return b.Bytes(), encoder.Close()
