@@ -1,91 +1,191 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
-	"strings"
+	"net/url"
+	"os"
+	"time"
 
 	"github.com/latido-dev/latido/domain"
 )
 
-// checked is what check found, as -format json prints it.
-type checked struct {
-	File       string    `json:"file"`
-	OK         bool      `json:"ok"`
-	Events     int       `json:"events"`
-	Thresholds int       `json:"thresholds"`
-	SLOs       int       `json:"slos"`
-	Problems   []problem `json:"problems"`
+// checkConfig is what the flags of check say.
+type checkConfig struct {
+	file         string
+	rules        string // glob
+	alertmanager string
+	dashboards   string // folder
+	runbook      string
+	given        map[string]bool // the flags that were
+	maxSeries    int
+
+	url   *url.URL // nil for an offline check
+	job   string
+	since time.Duration
 }
 
-type problem struct {
-	Line    int    `json:"line"`
-	Column  int    `json:"column"`
-	Path    string `json:"path"`
-	Message string `json:"message"`
+// inspection is what the checks of one run look at.
+type inspection struct {
+	cfg  checkConfig
+	data []byte // the domain file's text
+	d    domain.Domain
+	err  error // why there is no domain
+
+	rules ruleSet
+
+	live *live // nil without -url, or when nothing answers
 }
 
-// check loads and validates a domain file.
+// need says what a check cannot do without.
+type need int
+
+const (
+	needNothing    need = iota
+	needDomain          // a domain without mistakes
+	needService         // -url, and something that answers there
+	needPrometheus      // and that has Prometheus' API
+)
+
+// inspect is one check.
+type inspect struct {
+	name  string
+	about string
+	needs need
+	run   func(in *inspection) finding
+}
+
+// checks are all checks, in the order in which they run and are printed.
+var checks = []inspect{
+	{"domain", "the domain file has no mistakes", needNothing, checkDomain},
+	{"expressions", "the domain's own PromQL parses, and the metrics in it exist", needDomain, checkExpressions},
+	{"cardinality", "the events cannot make more series than the budget", needDomain, checkCardinality},
+	{"rules", "rule files load, the metrics in them exist, and no alert is there twice", needDomain, checkRules},
+	{"generated", "generated files are as the domain file says", needDomain, checkGenerated},
+	{"runbook", "every alert has a section in the runbook", needDomain, checkRunbook},
+	{"receivers", "somebody hears of every alert", needDomain, checkReceivers},
+	{"dashboards", "dashboards ask for metrics that exist", needDomain, checkDashboards},
+	{"service", "something answers at -url", needDomain, checkService},
+	{"prefix", "no other job uses the domain's metrics", needPrometheus, checkPrefix},
+	{"foreign", "the service has no family without the prefix", needService, checkForeign},
+	{"events", "every event of the domain exists", needService, checkEvents},
+	{"data", "every event has data", needService, checkData},
+	{"kinds", "every metric has the kind of the contract", needService, checkKinds},
+	{"labels", "every metric has just the labels of the contract", needService, checkLabels},
+	{"values", "attributes have only the values that the domain lists", needService, checkValues},
+	{"series", "the service has no more series than the budget", needService, checkSeries},
+	{"loaded", "the server has every rule, as the rule file says it", needPrometheus, checkLoaded},
+	{"health", "the server evaluates every rule without an error", needPrometheus, checkHealth},
+}
+
+// check runs all checks on a domain file, and with -url on what runs.
 func check(c *call) error {
-	format := c.flags.String("format", "text", "text or json")
+	cfg := checkConfig{file: "domain.yaml", given: map[string]bool{}}
+	base := c.flags.String("url", "", "look at this running service's admin listener, or Prometheus, too")
+	format := c.flags.String("format", "text", "text, json, or junit for CI systems")
+	c.flags.StringVar(&cfg.rules, "rules", "deploy/prometheus/rules/*.rules.yaml", "the rule files, a `glob`; without one the rules that would be generated")
+	c.flags.StringVar(&cfg.alertmanager, "alertmanager", "deploy/alertmanager/alertmanager.yaml", "the Alertmanager's `file`")
+	c.flags.StringVar(&cfg.dashboards, "dashboards", "deploy/grafana/dashboards", "the `folder` of Grafana dashboards")
+	c.flags.StringVar(&cfg.runbook, "runbook", "docs/runbook.md", "the runbook's `file`")
+	c.flags.IntVar(&cfg.maxSeries, "max-series", 10_000, "the budget of series of one process")
+	c.flags.StringVar(&cfg.job, "job", "", "the service's job in Prometheus; empty means the domain's app")
+	c.flags.DurationVar(&cfg.since, "since", 24*time.Hour, "how far back a Prometheus is asked whether an event has data")
 	rest, err := c.parse()
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	file := "domain.yaml"
-	switch len(rest) {
-	case 0:
-	case 1:
-		file = rest[0]
-	default:
+	case len(rest) > 1:
 		return usageError{"one file at a time"}
+	case len(rest) == 1:
+		cfg.file = rest[0]
 	}
-	if *format != "text" && *format != "json" {
-		return usageError{fmt.Sprintf("-format %q: write text or json", *format)}
+	if outputs[*format] == nil {
+		return usageError{fmt.Sprintf("-format %q: write text, json or junit", *format)}
 	}
-	d, err := load(c, file)
-	found := checked{File: file, OK: err == nil, Events: len(d.Events), Thresholds: len(d.Thresholds), SLOs: len(d.SLOs), Problems: []problem{}}
-	var mistakes domain.Errors
-	if errors.As(err, &mistakes) {
-		for _, m := range mistakes {
-			found.Problems = append(found.Problems, problem{m.Line, m.Column, m.Path, m.Message})
+	if cfg.maxSeries < 1 || cfg.since <= 0 {
+		return usageError{"-max-series and -since are positive"}
+	}
+	if *base != "" {
+		if cfg.url, err = serviceURL(*base); err != nil {
+			return err
 		}
-	} else if err != nil {
+	}
+	c.flags.Visit(func(f *flag.Flag) { cfg.given[f.Name] = true })
+
+	in := &inspection{cfg: cfg}
+	if in.data, err = domainText(c, cfg.file); err != nil {
 		return err // the file cannot be read at all
 	}
-	if *format == "json" {
-		encoder := json.NewEncoder(c.stdout)
-		encoder.SetIndent("", "  ")
-		_ = encoder.Encode(found) // run tells
-	} else if found.OK {
-		fmt.Fprintf(c.stdout, "%s  ok    %s\n", file, strings.Join([]string{
-			count(found.Events, "event"), count(found.Thresholds, "threshold"), count(found.SLOs, "SLO")}, ", "))
-	} else {
-		fmt.Fprintf(c.stdout, "%v\n", err)
-	}
+	found := runChecks(in)
+	outputs[*format](c.stdout, found)
 	if !found.OK {
 		return errProblems
 	}
 	return nil
 }
 
-// load loads a domain file; "-" is standard input.
-func load(c *call, file string) (domain.Domain, error) {
-	if file != "-" {
-		return domain.Load(file)
+// runChecks runs every check that has what it needs.
+func runChecks(in *inspection) checked {
+	found := checked{File: in.cfg.file, OK: true}
+	for _, check := range checks {
+		if check.needs >= needDomain && in.err != nil ||
+			check.name == "service" && in.cfg.url == nil ||
+			check.needs >= needService && in.live == nil ||
+			check.needs >= needPrometheus && !in.live.api {
+			continue
+		}
+		f := check.run(in)
+		f.Check, f.about = check.name, check.about
+		if f.Subject == "" {
+			f.Subject = check.name
+		}
+		if f.Status == "" {
+			f.Status = statusOK
+		}
+		if len(f.Problems) > 0 {
+			f.Status, found.OK = statusFail, false
+		}
+		found.Checks = append(found.Checks, f)
 	}
-	data, err := io.ReadAll(io.LimitReader(c.stdin, domain.MaxFileSize+1))
-	if err != nil {
-		return domain.Domain{}, fmt.Errorf("read standard input: %w", err)
-	}
-	return domain.Parse("-", data)
+	return found
 }
 
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
+// domainText reads a domain file; "-" is standard input.
+func domainText(c *call, file string) ([]byte, error) {
+	from := c.stdin
+	if file != "-" {
+		f, err := os.Open(file)
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("%w: write one with: latido init", err)
+		}
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = f.Close() }() // nothing was written
+		from = f
 	}
-	return fmt.Sprintf("%d %ss", n, what)
+	// One byte more than allowed, so that Parse sees that it is too long.
+	data, err := io.ReadAll(io.LimitReader(from, domain.MaxFileSize+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", file, err)
+	}
+	return data, nil
+}
+
+// checkDomain loads the domain file, for itself and for all other checks.
+func checkDomain(in *inspection) finding {
+	in.d, in.err = domain.Parse(in.cfg.file, in.data)
+	f := finding{Subject: in.cfg.file, Detail: list(
+		count(len(in.d.Events), "event"), count(len(in.d.Thresholds), "threshold"), count(len(in.d.SLOs), "SLO"))}
+	var mistakes domain.Errors
+	if errors.As(in.err, &mistakes) {
+		for _, m := range mistakes {
+			f.Problems = append(f.Problems, problem{File: m.File, Line: m.Line, Column: m.Column, Path: m.Path, Message: m.Message})
+		}
+	} else if in.err != nil {
+		f.fail("%v", in.err)
+	}
+	return f
 }

@@ -31,7 +31,8 @@ type verb struct {
 }
 
 var verbs = []verb{
-	{"check", "[-format text|json] [FILE]", "check a domain file, or - for standard input: every mistake, with its line", check},
+	{"check", "[-url URL] [-rules GLOB] [-alertmanager FILE] [-dashboards DIR] [-runbook FILE] [-format text|json|junit] [FILE]",
+		"check a domain file, or - for standard input, with all that comes from it and, given -url, what runs", check},
 	{"generate", "events [-domain FILE] [-out FILE] [-package NAME] [-check]", "write typed helpers for the domain's events", generate},
 	{"report", "[-url URL] [-last 5m] [-format text|json|pprof] [-top N] [-out FILE]", "where a running service's time and memory go", report},
 	{"schema", "", "print the JSON Schema of the domain file, for editors", schema},

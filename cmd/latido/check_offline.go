@@ -1,0 +1,191 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/latido-dev/latido/alerting"
+	"github.com/latido-dev/latido/domain"
+)
+
+// checkExpressions parses the thresholds that are written in PromQL.
+func checkExpressions(in *inspection) finding {
+	var f finding
+	n := 0
+	for i, t := range in.d.Thresholds {
+		if t.Expr == "" {
+			continue
+		}
+		n++
+		path := fmt.Sprintf("thresholds[%d].expr", i)
+		for _, m := range exprMistakes(in.d, t.Expr) {
+			line, column := domain.Position(in.data, path, m.offset)
+			f.Problems = append(f.Problems, problem{File: in.cfg.file, Line: line, Column: column, Path: path, Message: m.message})
+		}
+	}
+	f.Detail = count(n, "expression")
+	return f
+}
+
+// checkCardinality adds up what series the events can make, the value that
+// stands for all others included.
+func checkCardinality(in *inspection) finding {
+	var f finding
+	total, most, name := 0, 0, ""
+	for _, e := range in.d.Events {
+		n := 1
+		for _, values := range e.Attributes {
+			n *= len(values) + 1
+		}
+		if m, ok := in.d.Metric(e.Name); ok && m.Kind == domain.KindHistogram {
+			n *= len(m.Buckets) + 3 // the last bucket, the sum and the count
+		}
+		if total += n; n > most {
+			most, name = n, e.Name
+		}
+	}
+	f.Detail = fmt.Sprintf("the events make at most %d series, of %d", total, in.cfg.maxSeries)
+	if total > in.cfg.maxSeries {
+		f.fail("the events can make %d series, and the budget is %d: %s alone makes %d", total, in.cfg.maxSeries, name, most).
+			Fix = "leave out an attribute of " + name + ", or values of one, or allow more with -max-series"
+	}
+	return f
+}
+
+// source is a file that comes from the domain file.
+type source struct {
+	path  string
+	again string // the command that writes it
+	text  func(alerting.Options) ([]byte, error)
+}
+
+// generatedBy stands in the first lines of a file that comes from the domain
+// file: one that was written by hand is left alone.
+const generatedBy = "latido generate"
+
+// generatedFiles are the files that would be written from the domain, where
+// they are looked for.
+func generatedFiles(in *inspection) []source {
+	rules := filepath.Join(filepath.Dir(in.cfg.rules), in.d.Prefix+".rules.yaml")
+	return []source{
+		{rules, "latido generate rules", func(o alerting.Options) ([]byte, error) { return alerting.RuleFile(in.d, o) }},
+		{strings.TrimSuffix(rules, ".yaml") + ".test.yaml", "latido generate rule-tests", func(o alerting.Options) ([]byte, error) {
+			return alerting.RuleTests(in.d, o, filepath.Base(rules))
+		}},
+		{in.cfg.alertmanager, "latido generate alertmanager", func(o alerting.Options) ([]byte, error) { return alerting.AlertmanagerFile(in.d, o) }},
+		{filepath.Join(filepath.Dir(in.cfg.alertmanager), "latido.tmpl"), "latido generate alertmanager", func(o alerting.Options) ([]byte, error) {
+			return alerting.Templates(in.d, o), nil
+		}},
+		{in.cfg.runbook, "latido generate runbook", func(o alerting.Options) ([]byte, error) { return alerting.Runbook(in.d, o), nil }},
+	}
+}
+
+// checkGenerated compares the files that are there with what would be written.
+func checkGenerated(in *inspection) finding {
+	var f finding
+	fresh := 0
+	for _, s := range generatedFiles(in) {
+		got, err := os.ReadFile(s.path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			f.fail("%v", err)
+			continue
+		}
+		if !bytes.Contains(got[:min(len(got), 500)], []byte(generatedBy)) {
+			f.Notes = append(f.Notes, s.path+" was not generated: left alone")
+			continue
+		}
+		// A checkout on Windows may have turned line ends into CRLF.
+		got = bytes.ReplaceAll(got, []byte("\r\n"), []byte("\n"))
+		same, err := asGenerated(in, s, got)
+		switch {
+		case err != nil:
+			f.fail("%s cannot be made: %v", s.path, err)
+		case !same:
+			f.Problems = append(f.Problems, problem{File: s.path, Message: "is not as " + in.cfg.file + " says",
+				Fix: "write it again with: " + s.again})
+		default:
+			fresh++
+		}
+	}
+	f.Detail = count(fresh, "file") + " as " + in.cfg.file + " says"
+	if fresh == 0 && len(f.Problems) == 0 {
+		f.Status, f.Detail = statusSkip, "no generated file is there: write them with latido generate"
+	}
+	return f
+}
+
+// asGenerated reports whether a file is what is generated with the options
+// that its own content has: where the runbook is published and who is asked for
+// evidence are no matter of the domain file.
+func asGenerated(in *inspection, s source, got []byte) (bool, error) {
+	for _, o := range optionsOf(in, got) {
+		want, err := s.text(o)
+		if err != nil {
+			return false, err
+		}
+		if bytes.Equal(got, want) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// optionsOf are the options with which a file may have been generated.
+func optionsOf(in *inspection, got []byte) []alerting.Options {
+	var o alerting.Options
+	for _, r := range in.rules.rules {
+		if url, _, ok := strings.Cut(r.Annotations["runbook_url"], "#"); ok && url != defaultRunbook {
+			o.RunbookURL = url
+		}
+		if url, _, ok := strings.Cut(r.Annotations["incident"], "/incidents"); ok {
+			o.EvidenceURL = url
+		}
+	}
+	if i := bytes.Index(got, []byte(evidencePath)); i >= 0 { // the Alertmanager's file has it, and no rule of one SLO
+		start := bytes.LastIndexAny(got[:i], " \"'\n") + 1
+		o.EvidenceURL = string(got[start:i])
+	}
+	fast := o
+	fast.Fast = true
+	all := []alerting.Options{o, fast}
+	if o != (alerting.Options{}) {
+		all = append(all, alerting.Options{}, alerting.Options{Fast: true})
+	}
+	return all
+}
+
+// Where the runbook is by default, and where an Alertmanager asks for evidence.
+const (
+	defaultRunbook = "docs/runbook.md"
+	evidencePath   = "/api/evidence"
+)
+
+// checkRunbook looks for the section that each alert's runbook_url names.
+func checkRunbook(in *inspection) finding {
+	alerts := in.rules.alerts()
+	text, from, wrong := in.read(in.cfg.runbook, "runbook", func() ([]byte, error) { return alerting.Runbook(in.d, alerting.Options{}), nil })
+	if wrong != nil {
+		return finding{Problems: []problem{*wrong}}
+	}
+	f := finding{Detail: count(len(alerts), "section") + " in " + from}
+	anchors := sections(string(text))
+	for _, r := range alerts {
+		_, anchor, ok := strings.Cut(r.Annotations["runbook_url"], "#")
+		switch {
+		case !ok:
+			f.at(r, "%s has no runbook_url with a section, such as %s#%s", r.Alert, defaultRunbook, strings.ToLower(r.Alert))
+		case !slices.Contains(anchors, anchor):
+			f.at(r, "%s has no section #%s in %s", r.Alert, anchor, from).Fix = "write the runbook with latido generate runbook, or a section of this name by hand"
+		}
+	}
+	return f
+}
