@@ -1,0 +1,203 @@
+package am
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/alertmanager/config"
+	"github.com/prometheus/common/model"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/noop"
+
+	"github.com/latido-dev/latido/embedded/internal/alert"
+)
+
+// stopBudget is the longest that Stop takes when its context has more.
+const stopBudget = 5 * time.Second
+
+// Action is a receiver that is a Go function. Its context ends after ten
+// seconds. It is called once for an alert that fires and once when the alert is
+// resolved; an error or a panic is a failed delivery, and it is called again.
+type Action = func(context.Context, alert.Alert) error
+
+// Config says what Start starts.
+type Config struct {
+	// Dir keeps silences, the notification log and the alerts. Empty means
+	// memory only.
+	Dir string
+	// File is Alertmanager's configuration file, Templates the template file
+	// that it names: both are read from here, and not from disk. With Templates
+	// nil those of File are read.
+	File, Templates []byte
+	// Secrets are values for options of File whose names end in _file: the path
+	// there, to what that file would hold. Other such paths are read from disk
+	// at each delivery, as Alertmanager does.
+	Secrets map[string]string
+	// Actions are the functions of the receivers called action/NAME, by NAME.
+	Actions map[string]Action
+	// Forward are the base URLs of Alertmanager servers that get every alert.
+	Forward []string
+	// ExternalURL is where people reach this Alertmanager; templates use it.
+	ExternalURL string
+	// Meter takes the figures. Nil means none.
+	Meter metric.Meter
+	// Logger takes the lines of the log receiver, and troubles. Nil means
+	// slog.Default().
+	Logger *slog.Logger
+}
+
+// Server is an Alertmanager. Its methods are safe for concurrent use; on a nil
+// Server they do nothing.
+type Server struct {
+	parts     *parts
+	handler   http.Handler
+	inbox     *inbox
+	forwards  []*forward
+	store     *store
+	receivers []*guard
+	actions   []*action
+	known     *known
+	resolve   time.Duration
+	log       *slog.Logger
+	base      context.Context // done when the last of Stop begins
+	cancel    context.CancelFunc
+
+	running sync.WaitGroup // the goroutines of this package
+	once    sync.Once
+	err     error
+}
+
+// Start starts an Alertmanager. The network is never waited for, and a folder
+// that cannot be used costs a warning and its memory of the past.
+//
+// It returns an error for what a person has to mend: a file that Alertmanager
+// refuses, an action without its function, a template that cannot be executed.
+func Start(ctx context.Context, cfg Config) (*Server, error) {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	if cfg.Meter == nil {
+		cfg.Meter = noop.NewMeterProvider().Meter("")
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("alertmanager: %w", err)
+	}
+	loaded, err := load(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("alertmanager: %w", err)
+	}
+	s := &Server{known: newKnown(), log: cfg.Logger, resolve: resolveTimeout(loaded.conf)}
+	s.base, s.cancel = context.WithCancel(context.Background())
+	if err := s.start(cfg, loaded); err != nil {
+		return nil, errors.Join(fmt.Errorf("alertmanager: %w", err), s.Stop(context.WithoutCancel(ctx)))
+	}
+	return s, nil
+}
+
+func (s *Server) start(cfg Config, loaded *loaded) error {
+	deliveries, err := newDeliveries(cfg.Meter)
+	if err != nil {
+		return err
+	}
+	quiet := slog.New(newQuiet(cfg.Logger.Handler(), loaded.secrets))
+	s.store = openStore(cfg.Dir, cfg.Logger)
+	if s.parts, err = assemble(s, loaded, cfg, deliveries, quiet); err != nil {
+		return err
+	}
+	s.inbox = newInbox(s.parts.put, deliveries, quiet)
+	for _, base := range cfg.Forward {
+		f, err := newForward(base, s.resolve, deliveries, cfg.Logger)
+		if err != nil {
+			return err
+		}
+		s.forwards = append(s.forwards, f)
+	}
+	s.parts.run()
+	s.running.Go(func() { s.inbox.run(s.base) })
+	s.running.Go(func() { s.store.run(s.base) })
+	for _, f := range s.forwards {
+		s.running.Go(func() { f.run(s.base) })
+	}
+	s.handler = newHandler(s.parts.api)
+	return nil
+}
+
+// Put takes alerts, firing or resolved. It does not wait: of an alert that is
+// put again before it was taken in, the newest state counts.
+//
+// A firing alert counts as resolved if it is not put again for the time that
+// the file calls resolve_timeout, five minutes by default.
+func (s *Server) Put(alerts ...alert.Alert) {
+	if s == nil {
+		return
+	}
+	for _, a := range alerts {
+		a = a.Clone()
+		s.inbox.put(a)
+		for _, f := range s.forwards {
+			f.put(a)
+		}
+	}
+}
+
+// Handler answers for Alertmanager's v2 API; it wants the whole path, from
+// /api/v2/ on.
+func (s *Server) Handler() http.Handler {
+	if s == nil {
+		return http.NotFoundHandler()
+	}
+	return s.handler
+}
+
+// ReceiversOf names the receivers to which the routes lead an alert.
+func (s *Server) ReceiversOf(a alert.Alert) []string {
+	if s == nil {
+		return nil
+	}
+	return s.parts.receiversOf(labelSet(a.Labels))
+}
+
+// Stop ends every goroutine and every delivery under way, and keeps silences and
+// the notification log. Alerts that wait for their group are not delivered: they
+// are kept, and delivered after the next start if they still fire. An action
+// that does not return is left behind, with an error that names it.
+//
+// It takes as long as ctx lets it, at most five seconds. Further calls return
+// the same error.
+func (s *Server) Stop(ctx context.Context) error {
+	if s == nil {
+		return nil
+	}
+	s.once.Do(func() { s.err = s.stop(ctx) })
+	return s.err
+}
+
+func (s *Server) stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, stopBudget)
+	defer cancel()
+	if s.inbox != nil {
+		s.inbox.close() // what was put is taken in, and kept
+	}
+	s.cancel()
+	s.parts.stop()
+	var errs []error
+	for _, a := range s.actions {
+		errs = append(errs, a.close(ctx))
+	}
+	s.running.Wait()
+	s.store.close()
+	return errors.Join(errs...)
+}
+
+// resolveTimeout is how long a firing alert lasts without being put again.
+func resolveTimeout(c *config.Config) time.Duration {
+	if d := time.Duration(c.Global.ResolveTimeout); d > 0 {
+		return d
+	}
+	return time.Duration(model.Duration(5 * time.Minute))
+}

@@ -1,0 +1,283 @@
+package am
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	amalert "github.com/prometheus/alertmanager/alert"
+	apiv2 "github.com/prometheus/alertmanager/api/v2"
+	"github.com/prometheus/alertmanager/config"
+	"github.com/prometheus/alertmanager/config/receiver"
+	"github.com/prometheus/alertmanager/dispatch"
+	"github.com/prometheus/alertmanager/eventrecorder"
+	"github.com/prometheus/alertmanager/featurecontrol"
+	"github.com/prometheus/alertmanager/inhibit"
+	"github.com/prometheus/alertmanager/marker"
+	"github.com/prometheus/alertmanager/nflog"
+	"github.com/prometheus/alertmanager/nflog/nflogpb"
+	"github.com/prometheus/alertmanager/notify"
+	"github.com/prometheus/alertmanager/provider/mem"
+	"github.com/prometheus/alertmanager/silence"
+	"github.com/prometheus/alertmanager/timeinterval"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/model"
+
+	"github.com/latido-dev/latido/embedded/internal/alert"
+)
+
+// Alertmanager's own defaults, as its command has them.
+const (
+	retention           = 120 * time.Hour
+	maintenanceInterval = 15 * time.Minute
+	gcInterval          = 30 * time.Minute
+	dispatchMaintenance = 30 * time.Second
+)
+
+const (
+	maxGroups       = 2000
+	maxSilences     = 1000
+	maxSilenceBytes = 16 << 10
+)
+
+// parts are Alertmanager's parts, put together. This file is the only one that
+// knows its wide constructors.
+type parts struct {
+	api        *apiv2.API
+	alerts     *mem.Alerts
+	silences   *silence.Silences
+	nflog      *nflog.Log
+	inhibitor  *inhibit.Inhibitor
+	dispatcher *dispatch.Dispatcher
+	routes     *dispatch.Route
+	put        func([]alert.Alert)
+
+	started     bool
+	maintenance chan struct{}  // closed to end it
+	running     sync.WaitGroup // what run started
+	flushes     sync.WaitGroup // groups that are delivering
+}
+
+// assemble puts Alertmanager together for s, as its command does; run starts it.
+func assemble(s *Server, l *loaded, cfg Config, deliveries deliveries, log *slog.Logger) (*parts, error) {
+	var (
+		registry = prometheus.NewRegistry() // its figures are not ours to publish
+		flags    = featurecontrol.NoopFlags{}
+		events   = eventrecorder.NopRecorder()
+		groups   = marker.NewGroupMarker()
+		metrics  = notify.NewMetrics(registry, flags)
+		p        = &parts{maintenance: make(chan struct{}), routes: dispatch.NewRoute(l.conf.Route, nil)}
+		err      error
+	)
+	p.nflog, err = restore(s.store, "nflog", func(r reader) (*nflog.Log, error) {
+		return nflog.New(nflog.Options{SnapshotReader: r, Retention: retention, Logger: log, Metrics: prometheus.NewRegistry()})
+	})
+	if err != nil {
+		return p, fmt.Errorf("notification log: %w", err)
+	}
+	p.silences, err = restore(s.store, "silences", func(r reader) (*silence.Silences, error) {
+		return silence.New(silence.Options{
+			SnapshotReader: r, Retention: retention, Logger: log, Metrics: prometheus.NewRegistry(), EventRecorder: events,
+			Limits: silence.Limits{MaxSilences: func() int { return maxSilences }, MaxSilenceSizeBytes: func() int { return maxSilenceBytes }},
+		})
+	})
+	if err != nil {
+		return p, fmt.Errorf("silences: %w", err)
+	}
+	silencer := silence.NewSilencer(p.silences, log, events)
+	p.alerts, err = mem.NewAlerts(context.Background(), gcInterval, maxAlertsPerName,
+		&watch{silencer, s.known, s.store.changed}, log, events, registry, flags)
+	if err != nil {
+		return p, fmt.Errorf("alerts: %w", err)
+	}
+	p.put = func(alerts []alert.Alert) { p.take(s, alerts, log) }
+	s.store.keep("nflog", p.nflog.Snapshot, p.nflog.SetBroadcast)
+	s.store.keep("silences", p.silences.Snapshot, p.silences.SetBroadcast)
+	s.store.keep("alerts.json", p.saveAlerts, nil)
+
+	receivers, err := integrations(s, l, cfg, deliveries, log)
+	if err != nil {
+		return p, err
+	}
+	p.inhibitor = inhibit.NewInhibitor(p.alerts, l.conf.InhibitRules, log, events)
+	intervals := timeinterval.NewIntervener(timeIntervals(l.conf))
+	stages := notify.RoutingStage{}
+	for name, integrations := range receivers {
+		var fanout notify.FanoutStage
+		for _, integration := range integrations {
+			recv := &nflogpb.Receiver{GroupName: name, Integration: integration.Name(), Idx: uint32(integration.Index())}
+			log := &steadyLog{p.nflog}
+			fanout = append(fanout, &delivery{
+				dedup: notify.NewDedupStage(integration, log, recv),
+				retry: notify.NewRetryStage(*integration, name, metrics, events),
+				set:   notify.NewSetNotifiesStage(log, recv),
+				log:   log, recv: recv, missed: newMissed(),
+			})
+		}
+		stages[name] = notify.MultiStage{
+			notify.NewMuteStage(p.inhibitor, metrics),
+			notify.NewTimeActiveStage(intervals, groups, metrics),
+			notify.NewTimeMuteStage(intervals, groups, metrics),
+			notify.NewMuteStage(silencer, metrics),
+			fanout,
+		}
+	}
+	p.dispatcher = dispatch.NewDispatcher(p.alerts, p.routes, p.counted(stages), groups, flushTimeout,
+		dispatchMaintenance, groupLimit{}, log, events, dispatch.NewDispatcherMetrics(false, registry, flags), l.tmpl)
+	p.api, err = apiv2.NewAPI(p.alerts, p.dispatcher.Groups, groups.Muted, p.silences, nil, log, registry)
+	if err != nil {
+		return p, fmt.Errorf("API: %w", err)
+	}
+	p.api.Update(l.shown, func(ctx context.Context, labels model.LabelSet) {
+		p.inhibitor.Mutes(ctx, labels)
+		silencer.Mutes(ctx, labels)
+	})
+	return p, s.store.load("alerts.json", func(r reader) error { return p.loadAlerts(s, r) })
+}
+
+// integrations builds the receivers that the routes lead to: Alertmanager's
+// own, except for mail and the two kinds that it lacks.
+func integrations(s *Server, l *loaded, cfg Config, d deliveries, log *slog.Logger) (map[string][]*notify.Integration, error) {
+	used := map[string]bool{}
+	dispatch.NewRoute(l.conf.Route, nil).Walk(func(r *dispatch.Route) { used[r.RouteOpts.Receiver] = true })
+	all := map[string][]*notify.Integration{}
+	for _, r := range l.conf.Receivers {
+		if !used[r.Name] {
+			continue
+		}
+		var own []notify.Integration
+		add := func(n notify.Notifier, rs notify.ResolvedSender, kind string, i int) {
+			own = append(own, notify.NewIntegration(n, rs, kind, i, r.Name))
+		}
+		for i, c := range r.WebhookConfigs {
+			add(&webhooks{conf: c, tmpl: l.tmpl, log: log}, c, "webhook", i)
+		}
+		for i, c := range r.EmailConfigs {
+			e, err := newEmail(c, l.tmpl, log)
+			if err != nil {
+				return nil, fmt.Errorf("receiver %q: %w", r.Name, err)
+			}
+			add(e, c, "email", i)
+		}
+		if r.Name == logReceiver {
+			add(&logged{log: cfg.Logger, known: s.known}, always{}, "log", 0)
+		}
+		if name := actionOf(r.Name); name != "" {
+			do := cfg.Actions[name]
+			if do == nil {
+				return nil, fmt.Errorf("receiver %q: there is no function %q: give it in Config.Actions", r.Name, name)
+			}
+			function := newAction(s.base, name, do, s.known)
+			s.actions = append(s.actions, function)
+			add(function, always{}, "action", 0)
+		}
+		r.WebhookConfigs, r.EmailConfigs = nil, nil
+		theirs, err := receiver.BuildReceiverIntegrations(r, l.tmpl, log, httpOptions()...)
+		if err != nil {
+			return nil, fmt.Errorf("receiver %q: %s", r.Name, l.secrets.text(err.Error()))
+		}
+		for _, one := range append(own, theirs...) {
+			g := newGuard(&one, r.Name, d, l.secrets, cfg.Logger)
+			s.receivers = append(s.receivers, g)
+			guarded := notify.NewIntegration(g, &one, one.Name(), one.Index(), r.Name)
+			all[r.Name] = append(all[r.Name], &guarded)
+		}
+		if all[r.Name] == nil { // a receiver that tells nobody
+			all[r.Name] = []*notify.Integration{}
+		}
+	}
+	return all, nil
+}
+
+func timeIntervals(c *config.Config) map[string][]timeinterval.TimeInterval {
+	all := map[string][]timeinterval.TimeInterval{}
+	for _, i := range c.MuteTimeIntervals {
+		all[i.Name] = i.TimeIntervals
+	}
+	for _, i := range c.TimeIntervals {
+		all[i.Name] = i.TimeIntervals
+	}
+	return all
+}
+
+// flushTimeout is how long a group may try to deliver.
+func flushTimeout(groupInterval time.Duration) time.Duration {
+	return max(groupInterval, notify.MinTimeout)
+}
+
+type groupLimit struct{}
+
+// MaxNumberOfAggregationGroups implements dispatch.Limits.
+func (groupLimit) MaxNumberOfAggregationGroups() int { return maxGroups }
+
+// counted lets stop wait for the groups that are delivering: the dispatcher
+// cancels them, and does not wait.
+func (p *parts) counted(stage notify.Stage) notify.Stage {
+	return notify.StageFunc(func(ctx context.Context, log *slog.Logger, alerts ...*amalert.Alert) (context.Context, []*amalert.Alert, error) {
+		p.flushes.Add(1)
+		defer p.flushes.Done()
+		return stage.Exec(ctx, log, alerts...)
+	})
+}
+
+func (p *parts) run() {
+	p.started = true
+	p.running.Go(func() { p.nflog.Maintenance(maintenanceInterval, "", p.maintenance, nil) })
+	p.running.Go(func() { p.silences.Maintenance(maintenanceInterval, "", p.maintenance, nil) })
+	// The inhibitor has to know the alerts before the dispatcher tells of one
+	// that it would inhibit.
+	p.running.Go(p.inhibitor.Run)
+	p.inhibitor.WaitForLoading()
+	p.running.Go(func() { p.dispatcher.Run(time.Now()) })
+	p.dispatcher.WaitForLoading()
+}
+
+func (p *parts) stop() {
+	if p == nil {
+		return
+	}
+	if p.started {
+		p.inhibitor.Stop()
+		p.dispatcher.Stop()
+		p.flushes.Wait()
+		close(p.maintenance)
+		p.running.Wait()
+	}
+	if p.alerts != nil {
+		p.alerts.Close()
+	}
+}
+
+// take puts alerts into Alertmanager's store.
+func (p *parts) take(s *Server, alerts []alert.Alert, log *slog.Logger) {
+	now := time.Now()
+	taken := make([]*amalert.Alert, 0, len(alerts))
+	for _, a := range alerts {
+		converted, err := convert(a, now, s.resolve)
+		if err != nil {
+			log.Warn("an alert was refused", "error", err)
+			continue
+		}
+		s.known.learn(converted.Fingerprint(), a)
+		taken = append(taken, converted)
+	}
+	if err := p.alerts.Put(context.Background(), taken...); err != nil {
+		log.Warn("alerts were refused", "error", err)
+	}
+}
+
+func (p *parts) receiversOf(labels model.LabelSet) []string {
+	var names []string
+	for _, route := range p.routes.Match(labels) {
+		names = append(names, route.RouteOpts.Receiver)
+	}
+	return names
+}
+
+// always says that resolved alerts are told too.
+type always struct{}
+
+// SendResolved implements notify.ResolvedSender.
+func (always) SendResolved() bool { return true }

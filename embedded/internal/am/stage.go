@@ -1,0 +1,214 @@
+package am
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	amalert "github.com/prometheus/alertmanager/alert"
+	"github.com/prometheus/alertmanager/nflog"
+	"github.com/prometheus/alertmanager/nflog/nflogpb"
+	"github.com/prometheus/alertmanager/notify"
+	"github.com/prometheus/common/model"
+	"google.golang.org/protobuf/encoding/protodelim"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// delivery is what happens to the alerts of a group on their way to one
+// integration. The stages are Alertmanager's, in its order; between them stands
+// the memory of alerts that could not be told: without it, one that fires and
+// is resolved while its receiver is down is never told, since the notification
+// log knows nothing of it.
+type delivery struct {
+	dedup, retry, set notify.Stage
+	log               *steadyLog
+	recv              *nflogpb.Receiver
+	missed            *missed
+}
+
+var discard = slog.New(slog.DiscardHandler)
+
+// Exec implements notify.Stage. A group is never in two Exec at once.
+func (d *delivery) Exec(ctx context.Context, _ *slog.Logger, alerts ...*amalert.Alert) (context.Context, []*amalert.Alert, error) {
+	group, _ := notify.GroupKey(ctx)
+	entry, err := d.log.entry(group, d.recv)
+	if err != nil {
+		return ctx, nil, err
+	}
+	ctx, told, err := d.dedup.Exec(ctx, discard, alerts...)
+	if err != nil {
+		return ctx, nil, err
+	}
+	if len(told) == 0 {
+		if !d.missed.over(group, alerts) {
+			return ctx, nil, nil
+		}
+		told = alerts
+		ctx = notify.WithNotificationReason(ctx, notify.ReasonNewResolvedAlerts)
+	}
+	ctx = context.WithValue(ctx, newsKey{}, newsOf(ctx, entry, alerts))
+	ctx, told, err = d.retry.Exec(ctx, discard, told...)
+	if err != nil {
+		d.missed.add(group, alerts)
+		return ctx, nil, err
+	}
+	d.missed.forget(group)
+	return d.set.Exec(ctx, discard, told...)
+}
+
+// missed are the alerts that fired and could not be told, by group.
+type missed struct {
+	mu     sync.Mutex
+	groups map[string]map[model.Fingerprint]bool
+	count  int
+}
+
+func newMissed() *missed { return &missed{groups: map[string]map[model.Fingerprint]bool{}} }
+
+func (m *missed) add(group string, alerts []*amalert.Alert) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, a := range alerts {
+		if a.Resolved() || m.count >= maxAlerts {
+			continue
+		}
+		if m.groups[group] == nil {
+			m.groups[group] = map[model.Fingerprint]bool{}
+		}
+		if key := a.Fingerprint(); !m.groups[group][key] {
+			m.groups[group][key] = true
+			m.count++
+		}
+	}
+}
+
+// over tells whether one of the alerts is over that could not be told while it
+// fired.
+func (m *missed) over(group string, alerts []*amalert.Alert) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, a := range alerts {
+		if a.Resolved() && m.groups[group][a.Fingerprint()] {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *missed) forget(group string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.count -= len(m.groups[group])
+	delete(m.groups, group)
+}
+
+// news says which alerts of a message its receiver has not been told of before
+// in their state. A message of Alertmanager has all alerts of the group; the
+// log and an action want each state of an alert once.
+type news struct {
+	fresh map[model.Fingerprint]bool
+	// since tells the messages of a group apart: when the one before was
+	// delivered.
+	since time.Time
+}
+
+type newsKey struct{}
+
+// newsOf compares alerts with what the notification log has of their group.
+func newsOf(ctx context.Context, entry *nflogpb.Entry, alerts []*amalert.Alert) news {
+	n := news{fresh: map[model.Fingerprint]bool{}}
+	firing, _ := notify.FiringAlerts(ctx) // hashes, in the order of alerts
+	resolved, _ := notify.ResolvedAlerts(ctx)
+	reason, _ := notify.NotificationReason(ctx)
+	toldFiring, toldResolved := map[uint64]bool{}, map[uint64]bool{}
+	if entry != nil {
+		n.since = entry.Timestamp.AsTime()
+		for _, hash := range entry.FiringAlerts {
+			toldFiring[hash] = reason != notify.ReasonRepeatIntervalElapsed
+		}
+		for _, hash := range entry.ResolvedAlerts {
+			toldResolved[hash] = true
+		}
+	}
+	for _, a := range alerts {
+		told, hashes := toldFiring, &firing
+		if a.Resolved() {
+			told, hashes = toldResolved, &resolved
+		}
+		if len(*hashes) == 0 {
+			continue
+		}
+		n.fresh[a.Fingerprint()] = !told[(*hashes)[0]]
+		*hashes = (*hashes)[1:]
+	}
+	return n
+}
+
+// freshOf are those of alerts that their receiver has not been told of.
+func freshOf(ctx context.Context, alerts []*amalert.Alert) []*amalert.Alert {
+	n, ok := ctx.Value(newsKey{}).(news)
+	if !ok {
+		return alerts
+	}
+	var fresh []*amalert.Alert
+	for _, a := range alerts {
+		if n.fresh[a.Fingerprint()] {
+			fresh = append(fresh, a)
+		}
+	}
+	return fresh
+}
+
+// steadyLog is the notification log under a clock that may be set back. The log
+// itself does not replace an entry by one with an earlier time, so that after
+// such a jump every message would be sent again at each interval of its group,
+// until the clock has caught up.
+type steadyLog struct{ kept *nflog.Log }
+
+func (l *steadyLog) entry(group string, recv *nflogpb.Receiver) (*nflogpb.Entry, error) {
+	entries, err := l.kept.Query(nflog.QGroupKey(group), nflog.QReceiver(recv))
+	if errors.Is(err, nflog.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil || len(entries) == 0 {
+		return nil, err
+	}
+	return entries[0], nil
+}
+
+// Query implements notify.NotificationLog.
+func (l *steadyLog) Query(params ...nflog.QueryParam) ([]*nflogpb.Entry, error) {
+	return l.kept.Query(params...)
+}
+
+// Log implements notify.NotificationLog.
+func (l *steadyLog) Log(recv *nflogpb.Receiver, group string, firing, resolved []uint64, store *nflog.Store, expiry time.Duration) error {
+	before, err := l.entry(group, recv)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	if before == nil || !before.Timestamp.AsTime().After(now) {
+		return l.kept.Log(recv, group, firing, resolved, store, expiry)
+	}
+	at := before.Timestamp.AsTime().Add(time.Millisecond)
+	var b bytes.Buffer
+	if _, err := protodelim.MarshalTo(&b, &nflogpb.MeshEntry{
+		Entry: &nflogpb.Entry{
+			Receiver: recv, GroupKey: []byte(group), Timestamp: timestamppb.New(at), FiringAlerts: firing, ResolvedAlerts: resolved,
+			ReceiverData: before.ReceiverData,
+		},
+		ExpiresAt: timestamppb.New(at.Add(min(expiry, retention))),
+	}); err != nil {
+		return fmt.Errorf("notification log: %w", err)
+	}
+	return l.kept.Merge(b.Bytes())
+}
+
+// reader is what a kept state is read from; nil for none.
+type reader = io.Reader
