@@ -1,0 +1,147 @@
+package prom
+
+import (
+	"context"
+	"errors"
+	"math"
+	"net/http"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/grafana/regexp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/common/route"
+	"github.com/prometheus/prometheus/config"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/tsdb"
+	"github.com/prometheus/prometheus/util/notifications"
+	v1 "github.com/prometheus/prometheus/web/api/v1"
+)
+
+// apiPrefix is where the API is.
+const apiPrefix = "/api/v1"
+
+// prometheusVersion is what the API says that it is. Grafana and promtool ask
+// for it to know what it can do.
+const prometheusVersion = "3.15.0"
+
+// maxBody bounds what a request may have.
+const maxBody = 1 << 20
+
+// newAPI is the only place that knows the constructor of Prometheus' API. All
+// that writes, deletes or takes samples from outside is off.
+func newAPI(cfg Config, s *store, engine promql.QueryEngine, e *evaluator, x *scraper) http.Handler {
+	started := s.clock.Now()
+	conf := func() config.Config {
+		if x == nil {
+			return config.DefaultConfig
+		}
+		return *x.config
+	}
+	api := v1.NewAPI(
+		engine,
+		s,
+		nil, nil, // nothing is written from outside
+		s,
+		func(context.Context) v1.ScrapePoolsRetriever { return retriever{x} },
+		func(context.Context) v1.TargetRetriever { return retriever{x} },
+		func(context.Context) v1.AlertmanagerRetriever { return retriever{x} },
+		conf,
+		map[string]string{"storage.tsdb.retention.time": model.Duration(cfg.Retention).String()},
+		v1.GlobalURLOptions{},
+		func(f http.HandlerFunc) http.HandlerFunc { return f },
+		admin{s},
+		cfg.Dir,
+		false,       // no admin API
+		false, 1000, // no search API
+		quiet(cfg.Logger),
+		func(context.Context) v1.RulesRetriever { return e },
+		5_000_000, 2, 1<<20, // remote read: samples, at once, bytes in a frame
+		false,
+		regexp.MustCompile("^$"), // no other origin
+		func() (v1.RuntimeInfo, error) { return runtimeInfo(cfg, s, started), nil },
+		&v1.PrometheusVersion{Version: prometheusVersion, GoVersion: runtime.Version(), Branch: "embedded"},
+		func() []notifications.Notification { return nil },
+		func() (<-chan notifications.Notification, func(), bool) { return nil, nil, false },
+		prometheus.NewRegistry(), prometheus.NewRegistry(),
+		nil,
+		false, nil, // no remote write
+		false, false, false, // no OTLP
+		false,
+		lookback(cfg),
+		false,
+		false,
+		nil,
+		nil,
+		v1.OpenAPIOptions{},
+		promQL,
+	)
+	router := route.New().WithPrefix(apiPrefix)
+	api.Register(router)
+	return limited(router, s.clock)
+}
+
+// limited bounds a request, and gives an instant query that names no time the
+// store's, which is not the wall clock's after that has jumped.
+func limited(next http.Handler, c *clock) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		if strings.HasSuffix(r.URL.Path, "/query") {
+			if err := r.ParseForm(); err != nil {
+				http.Error(w, "the form cannot be read: "+err.Error(), http.StatusBadRequest)
+				return
+			}
+			if r.Form.Get("time") == "" {
+				r.Form.Set("time", strconv.FormatFloat(float64(c.Now().UnixMilli())/1000, 'f', 3, 64))
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func runtimeInfo(cfg Config, s *store, started time.Time) v1.RuntimeInfo {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "localhost"
+	}
+	return v1.RuntimeInfo{
+		StartTime: started, Hostname: host, ServerTime: s.clock.Now(),
+		ReloadConfigSuccess: true, LastConfigTime: started, CorruptionCount: int64(s.faults.of(faultCorrupt)),
+		GoroutineCount: runtime.NumGoroutine(), GOMAXPROCS: runtime.GOMAXPROCS(0), GOMEMLIMIT: math.MaxInt64,
+		StorageRetention: model.Duration(cfg.Retention).String(),
+	}
+}
+
+// admin gives the API what it says of the store, and none of what it could do
+// to it.
+type admin struct{ *store }
+
+var errReadOnly = errors.New("the store is only read from outside")
+
+func (admin) CleanTombstones() error { return errReadOnly }
+func (admin) Delete(context.Context, int64, int64, ...*labels.Matcher) error {
+	return errReadOnly
+}
+func (admin) Snapshot(string, bool) error { return errReadOnly }
+
+func (a admin) Stats(label string, limit int) (*tsdb.Stats, error) {
+	_, generations := a.parts()
+	return generations[len(generations)-1].head.Stats(label, limit), nil
+}
+
+func (admin) WALReplayStatus() (tsdb.WALReplayStatus, error) { return tsdb.WALReplayStatus{}, nil }
+
+func (a admin) BlockMetas() ([]tsdb.BlockMeta, error) {
+	blocks, _ := a.parts()
+	metas := make([]tsdb.BlockMeta, 0, len(blocks))
+	for _, b := range blocks {
+		metas = append(metas, b.Meta())
+	}
+	return metas, nil
+}
+

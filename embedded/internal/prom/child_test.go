@@ -1,0 +1,3 @@
+package prom
+
+func child() bool { return false }

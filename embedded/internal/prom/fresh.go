@@ -1,0 +1,62 @@
+package prom
+
+import (
+	"sync"
+	"time"
+)
+
+// freshness knows how recent the data are: since when scrapes succeed without
+// a gap. It is safe for concurrent use.
+type freshness struct {
+	interval time.Duration // between scrapes
+
+	mu    sync.Mutex
+	last  time.Time // scrape that succeeded
+	since time.Time // the first one of the row that last ends
+	first chan struct{}
+	any   bool // scrape, successful or not
+}
+
+func newFreshness(interval time.Duration) *freshness {
+	return &freshness{interval: interval, first: make(chan struct{})}
+}
+
+// patience is how long after a scrape its data count as recent: one may fail
+// to come in time without anything being wrong.
+func (f *freshness) patience() time.Duration { return 5 * f.interval / 2 }
+
+// scraped is told of every scrape that was stored.
+func (f *freshness) scraped(at time.Time, up bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.any {
+		f.any = true
+		close(f.first)
+	}
+	if !up {
+		f.since = time.Time{}
+		return
+	}
+	if f.since.IsZero() || at.Sub(f.last) > f.patience() {
+		f.since = at
+	}
+	f.last = at
+}
+
+// lastScrape is when one last succeeded, zero for never.
+func (f *freshness) lastScrape() time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.last
+}
+
+// at tells whether there are recent data at a time, and for how long there have
+// been without a gap.
+func (f *freshness) at(now time.Time) (fresh bool, covered time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.since.IsZero() || now.Sub(f.last) > f.patience() {
+		return false, 0
+	}
+	return true, now.Sub(f.since)
+}

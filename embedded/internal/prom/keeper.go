@@ -1,0 +1,102 @@
+package prom
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/rules"
+)
+
+// maxKept is the longest that an alert is kept after data are there again. A
+// window that is longer is not emptied by the gap.
+const maxKept = 10 * time.Minute
+
+// errNoData leaves a rule's pending alerts as they are. It is no fault of the
+// rule's.
+var errNoData = errors.New("there are no recent data: its alerts are as they were")
+
+// keeper stands between the rules and PromQL and sees to it that no alert is
+// over for lack of data. When there are no recent data, or not yet for as long
+// as the rule looks back, an alert that is missing from the result is put back
+// into it.
+type keeper struct {
+	query   rules.QueryFunc
+	fresh   *freshness
+	windows map[string]time.Duration // by ruleKey
+
+	mu    sync.Mutex
+	rules map[string]*rules.AlertingRule // by ruleKey
+}
+
+// Query implements rules.QueryFunc.
+func (k *keeper) Query(ctx context.Context, expr string, ts time.Time) (promql.Vector, error) {
+	result, err := k.query(ctx, expr, ts)
+	if err != nil {
+		return nil, err
+	}
+	origin := rules.FromOriginContext(ctx)
+	if origin.Kind != rules.KindAlerting || expr != origin.Query { // a recording rule's, or a template's
+		return result, nil
+	}
+	key := ruleKey(origin.Name, origin.Labels)
+	k.mu.Lock()
+	rule := k.rules[key]
+	k.mu.Unlock()
+	if rule == nil {
+		return result, nil
+	}
+	fresh, covered := k.fresh.at(ts)
+	if fresh && covered >= min(k.windows[key], maxKept) {
+		return result, nil
+	}
+	missing := missing(rule, result)
+	for _, a := range missing {
+		if !fresh && a.State == rules.StatePending {
+			return nil, errNoData // it must not go on to fire either
+		}
+		result = append(result, promql.Sample{Metric: a.Labels, F: a.Value, T: ts.UnixMilli()})
+	}
+	return result, nil
+}
+
+// missing are the alerts of a rule, pending or firing, that no sample of a
+// result stands for.
+func missing(rule *rules.AlertingRule, result promql.Vector) []*rules.Alert {
+	active := rule.ActiveAlerts()
+	if len(active) == 0 {
+		return nil
+	}
+	templated := map[string]bool{}
+	rule.Labels().Range(func(l labels.Label) {
+		if strings.Contains(l.Value, "{{") {
+			templated[l.Name] = true
+		}
+	})
+	b := labels.NewBuilder(labels.EmptyLabels())
+	identity := func(l labels.Labels) string {
+		b.Reset(l)
+		b.Del(labels.MetricName)
+		rule.Labels().Range(func(l labels.Label) { b.Set(l.Name, l.Value) })
+		b.Set(labels.AlertName, rule.Name())
+		for name := range templated {
+			b.Del(name)
+		}
+		return b.Labels().String()
+	}
+	there := make(map[string]bool, len(result))
+	for _, s := range result {
+		there[identity(s.Metric)] = true
+	}
+	var gone []*rules.Alert
+	for _, a := range active {
+		if !there[identity(a.Labels)] {
+			gone = append(gone, a)
+		}
+	}
+	return gone
+}

@@ -1,0 +1,159 @@
+package prom
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/promql/parser"
+)
+
+const (
+	maxQueries      = 8                // at once
+	maxQuerySamples = 5_000_000        // in memory at once, for one query
+	queryTimeout    = 10 * time.Second // of one query
+)
+
+// lookback is how long a sample counts as the present. Five minutes is a
+// server's; so that both say the same, it is ours.
+func lookback(Config) time.Duration { return 5 * time.Minute }
+
+func newEngine(cfg Config) *promql.Engine {
+	return promql.NewEngine(promql.EngineOpts{
+		Logger:               slog.New(slog.DiscardHandler),
+		MaxSamples:           maxQuerySamples,
+		Timeout:              queryTimeout,
+		LookbackDelta:        lookback(cfg),
+		EnableAtModifier:     true,
+		EnableNegativeOffset: true,
+		ActiveQueryTracker:   turns(make(chan struct{}, maxQueries)),
+		NoStepSubqueryIntervalFn: func(int64) int64 {
+			return cfg.EvaluationInterval.Milliseconds()
+		},
+		Parser: promQL,
+	})
+}
+
+// turns bounds how many queries run at once. It implements promql.QueryTracker.
+type turns chan struct{}
+
+func (t turns) GetMaxConcurrent() int { return cap(t) }
+
+func (t turns) Insert(ctx context.Context, _ string) (int, error) {
+	select {
+	case t <- struct{}{}:
+		return 0, nil
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+func (t turns) Delete(int) { <-t }
+
+func (t turns) Close() error { return nil }
+
+// Sample is one value of a query's result.
+type Sample struct {
+	Labels map[string]string
+	Value  float64
+	Time   time.Time
+}
+
+// Point is one value of a series.
+type Point struct {
+	Time  time.Time
+	Value float64
+}
+
+// Series is one series of a range query's result, oldest point first.
+type Series struct {
+	Labels map[string]string
+	Points []Point
+}
+
+// Exemplar is one exemplar, with the labels of its series and its own.
+type Exemplar struct {
+	Series, Labels map[string]string
+	Value          float64
+	Time           time.Time
+}
+
+// Query evaluates expr at a time. A scalar is one sample without labels;
+// histograms are left out. It is safe for concurrent use.
+func (s *Server) Query(ctx context.Context, expr string, at time.Time) ([]Sample, error) {
+	q, err := s.engine.NewInstantQuery(ctx, s.store, nil, expr, at)
+	if err != nil {
+		return nil, err
+	}
+	defer q.Close()
+	r := q.Exec(ctx)
+	if r.Err != nil {
+		return nil, r.Err
+	}
+	switch v := r.Value.(type) {
+	case promql.Vector:
+		out := make([]Sample, 0, len(v))
+		for _, x := range v {
+			if x.H == nil {
+				out = append(out, Sample{x.Metric.Map(), x.F, time.UnixMilli(x.T)})
+			}
+		}
+		return out, nil
+	case promql.Scalar:
+		return []Sample{{map[string]string{}, v.V, time.UnixMilli(v.T)}}, nil
+	}
+	return nil, fmt.Errorf("query %q is a %s: write one that has a vector", expr, r.Value.Type())
+}
+
+// QueryRange evaluates expr at from, at to, and every step in between.
+func (s *Server) QueryRange(ctx context.Context, expr string, from, to time.Time, step time.Duration) ([]Series, error) {
+	q, err := s.engine.NewRangeQuery(ctx, s.store, nil, expr, from, to, step)
+	if err != nil {
+		return nil, err
+	}
+	defer q.Close()
+	m, err := q.Exec(ctx).Matrix()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Series, 0, len(m))
+	for _, x := range m {
+		series := Series{Labels: x.Metric.Map(), Points: make([]Point, 0, len(x.Floats))}
+		for _, p := range x.Floats {
+			series.Points = append(series.Points, Point{time.UnixMilli(p.T), p.F})
+		}
+		out = append(out, series)
+	}
+	return out, nil
+}
+
+// Exemplars returns those between two times of the series that an expression
+// selects, such as tienda_response_duration_seconds_bucket{endpoint="/orders"}.
+func (s *Server) Exemplars(ctx context.Context, expr string, from, to time.Time) ([]Exemplar, error) {
+	e, err := promQL.ParseExpr(expr)
+	if err != nil {
+		return nil, err
+	}
+	selectors := parser.ExtractSelectors(e)
+	if len(selectors) == 0 {
+		return nil, nil
+	}
+	q, err := s.store.ExemplarQuerier(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := q.Select(from.UnixMilli(), to.UnixMilli(), selectors...)
+	if err != nil {
+		return nil, err
+	}
+	var out []Exemplar
+	for _, series := range found {
+		for _, x := range series.Exemplars {
+			out = append(out, Exemplar{series.SeriesLabels.Map(), x.Labels.Map(), x.Value, time.UnixMilli(x.Ts)})
+		}
+	}
+	return out, nil
+}
+

@@ -1,0 +1,189 @@
+package prom
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	commoncfg "github.com/prometheus/common/config"
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/config"
+	"github.com/prometheus/prometheus/discovery/targetgroup"
+	"github.com/prometheus/prometheus/scrape"
+)
+
+// pipeListener hands out connections that are made of memory.
+type pipeListener struct {
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+}
+
+func newPipeListener() *pipeListener {
+	return &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
+}
+
+// dial returns one end of a new connection; Accept returns the other one.
+func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	client, server := net.Pipe()
+	select {
+	case l.conns <- server:
+		return client, nil
+	case <-ctx.Done():
+		return nil, errors.Join(ctx.Err(), client.Close(), server.Close())
+	case <-l.done:
+		return nil, errors.Join(net.ErrClosed, client.Close(), server.Close())
+	}
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error {
+	l.once.Do(func() { close(l.done) })
+	return nil
+}
+
+func (l *pipeListener) Addr() net.Addr { return pipeAddr{} }
+
+type pipeAddr struct{}
+
+func (pipeAddr) Network() string { return "pipe" }
+func (pipeAddr) String() string  { return "in the process" }
+
+// scraper asks the service for its metrics, with Prometheus' own scrape
+// manager.
+type scraper struct {
+	manager  *scrape.Manager
+	config   *config.Config
+	listener *pipeListener
+	server   *http.Server
+	targets  chan map[string][]*targetgroup.Group
+	wg       sync.WaitGroup
+
+	mu      sync.Mutex
+	applied bool
+}
+
+
+// newScraper makes one; it starts nothing.
+func newScraper(cfg Config, s *store) (*scraper, error) {
+	conf, err := scrapeConfig(cfg)
+	if err != nil {
+		return nil, err
+	}
+	x := &scraper{config: conf, listener: newPipeListener(), targets: make(chan map[string][]*targetgroup.Group)}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", cfg.Metrics)
+	x.server = &http.Server{Handler: mux, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
+	x.manager, err = scrape.NewManager(&scrape.Options{
+		DiscoveryReloadOnStartup: true,
+		HTTPClientOptions:        []commoncfg.HTTPClientOption{commoncfg.WithDialContextFunc(x.listener.dial)},
+	}, quiet(cfg.Logger), nil, nil, s, prometheus.NewRegistry())
+	return x, err
+}
+
+func scrapeConfig(cfg Config) (*config.Config, error) {
+	timeout := min(cfg.ScrapeInterval, 10*time.Second)
+	job, err := json.Marshal(cfg.Job) // which is YAML as well
+	if err != nil {
+		return nil, fmt.Errorf("Job: %w", err)
+	}
+	conf, err := config.Load(fmt.Sprintf(`
+global:
+  scrape_interval: %s
+  scrape_timeout: %s
+  evaluation_interval: %s
+scrape_configs:
+  - job_name: %s
+    honor_timestamps: false # time is the store's
+    enable_compression: false # it is the same process
+    body_size_limit: 64MB # of one answer
+`, model.Duration(cfg.ScrapeInterval), model.Duration(timeout), model.Duration(cfg.EvaluationInterval), job), slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, fmt.Errorf("Job %q, ScrapeInterval %v: %w", cfg.Job, cfg.ScrapeInterval, err)
+	}
+	return conf, nil
+}
+
+// start begins to scrape.
+func (x *scraper) start(cfg Config) {
+	x.wg.Go(func() { _ = x.server.Serve(x.listener) })
+	x.wg.Go(func() { _ = x.manager.Run(x.targets) })
+	x.wg.Go(func() {
+		// It asks the network for the machine's name, which may take its time.
+		if err := x.manager.ApplyConfig(x.config); err != nil {
+			cfg.Logger.Warn("embedded store: the service cannot be scraped", "err", err)
+			return
+		}
+		select {
+		case x.targets <- map[string][]*targetgroup.Group{cfg.Job: {{
+			Source:  "process",
+			Targets: []model.LabelSet{{model.AddressLabel: "process", model.InstanceLabel: model.LabelValue(cfg.Instance)}},
+		}}}:
+		case <-x.listener.done:
+		}
+	})
+}
+
+// stop ends it. No sample is stored afterwards.
+func (x *scraper) stop() error {
+	_ = x.listener.Close() // refuses new connections, and ends a start that waits
+	err := x.server.Close()
+	x.manager.Stop()
+	x.wg.Wait()
+	return err
+}
+
+// quiet passes on what Prometheus' packages warn of, once each.
+func quiet(to *slog.Logger) *slog.Logger {
+	return slog.New(&onceHandler{to: to.Handler(), said: &sync.Map{}})
+}
+
+// onceHandler drops what is below a warning, and what was said before.
+type onceHandler struct {
+	to   slog.Handler
+	said *sync.Map
+	with string
+}
+
+func (h *onceHandler) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= slog.LevelWarn && h.to.Enabled(ctx, l)
+}
+
+func (h *onceHandler) Handle(ctx context.Context, r slog.Record) error {
+	if _, said := h.said.LoadOrStore(h.with+r.Message, true); said {
+		return nil
+	}
+	r.Message = "embedded store: " + strings.ToLower(r.Message[:min(1, len(r.Message))]) + r.Message[min(1, len(r.Message)):]
+	return h.to.Handle(ctx, r)
+}
+
+func (h *onceHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	with := h.with
+	for _, a := range attrs {
+		with += a.String() + " "
+	}
+	return &onceHandler{h.to.WithAttrs(attrs), h.said, with}
+}
+
+func (h *onceHandler) WithGroup(name string) slog.Handler {
+	return &onceHandler{h.to.WithGroup(name), h.said, h.with + name + " "}
+}
+
+var _ io.Closer = (*pipeListener)(nil)
