@@ -39,6 +39,8 @@ func (t *Telemetry) Middleware(next http.Handler) http.Handler {
 		x.ask = true
 		if name := t.routeOf(r); name != "" {
 			r = x.bind(t.route(name), r)
+		} else {
+			r = x.label(r) // its span has a profile even without an endpoint
 		}
 		w, x.out = x.writer(r)
 		next.ServeHTTP(w, x.out)
@@ -114,6 +116,7 @@ type exchange struct {
 	r     *http.Request
 	out   *http.Request // r as it was handed on
 	route *routeMethod  // nil while it is not known
+	span  string        // the id of the span that has a profile, "" for none
 	start time.Duration
 	ctx   requestContext
 
@@ -121,7 +124,7 @@ type exchange struct {
 	gone     bool // the client had left before it
 	hijacked bool
 	returned bool // the handler did, rather than panic
-	labelled bool // the goroutine carries the route's labels
+	labelled bool // the goroutine carries the request's labels
 	ask      bool // the route is asked for after the handler
 }
 
@@ -155,10 +158,23 @@ func (t *Telemetry) begin(w http.ResponseWriter, r *http.Request) *exchange {
 // to hand on.
 func (x *exchange) bind(route *route, r *http.Request) *http.Request {
 	x.route = route.method(methodIndex(r.Method))
+	return x.label(r)
+}
+
+// label labels the goroutine with what is known of the request, and returns the
+// request to hand on.
+func (x *exchange) label(r *http.Request) *http.Request {
 	if x.t.cfg.Profiling.Disabled {
 		return r
 	}
-	labels, nested := x.route.labels, x.labelled
+	nested := x.labelled
+	if x.t.tracing && x.span == "" {
+		x.span = profiledSpan(x.r.Context())
+	}
+	labels := x.labels()
+	if labels == nil {
+		return r
+	}
 	x.labelled = true
 	switch {
 	case x.t.cfg.NoRequestContext:
@@ -168,7 +184,7 @@ func (x *exchange) bind(route *route, r *http.Request) *http.Request {
 		pprof.SetGoroutineLabels(labels)
 		return r.WithContext(&requestContext{r.Context(), labels})
 	case labelledContext(r.Context()): // the caller has labels of its own, which stay
-		ctx := pprof.WithLabels(r.Context(), x.route.profileLabels())
+		ctx := pprof.WithLabels(r.Context(), x.profileLabels())
 		pprof.SetGoroutineLabels(ctx)
 		return r.WithContext(ctx)
 	}

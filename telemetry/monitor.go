@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/domain"
 )
 
@@ -38,7 +37,7 @@ func Monitored[T any](t *Telemetry, name string, fn func(context.Context) (T, er
 			f.duration.observe(monotonic() - start)
 			f.calls.get(outcome, func() *labelSet { return f.labels(outcome) }).n.Add(1)
 		}()
-		pprof.Do(ctx, pprof.Labels(continuous.LabelRegion, f.name), func(ctx context.Context) { value, err = fn(ctx) })
+		pprof.Do(ctx, t.regionLabels(ctx, f.name), func(ctx context.Context) { value, err = fn(ctx) })
 		outcome = ""
 		if err != nil {
 			outcome = t.errorName(err)

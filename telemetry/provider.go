@@ -150,7 +150,11 @@ func (t *Telemetry) startTraces(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("otlp traces: %w", err)
 	}
-	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(validExporter{exporter}), sdktrace.WithResource(t.resource))
+	provider := sdktrace.NewTracerProvider(
+		sdktrace.WithBatcher(validExporter{exporter}),
+		sdktrace.WithResource(t.resource),
+		sdktrace.WithSampler(t.sampler()),
+	)
 	t.tracers, t.tracing = provider, true
 	t.stopTraces = func(ctx context.Context) error {
 		err := provider.ForceFlush(ctx)
@@ -226,13 +230,16 @@ func spanName(method, endpoint string) string {
 // (the limit of the W3C Baggage specification).
 const maxBaggage = 8192
 
+// outgoing hands the trace on. What it would read, whoever calls it trusts.
+var outgoing = propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, cappedBaggage{})
+
 // incoming reads the caller's trace. Baggage ends up in the headers of every
 // outgoing request, so that a stranger's is not taken.
 func (t *Telemetry) incoming() propagation.TextMapPropagator {
 	if !t.cfg.TrustTraceParent {
 		return propagation.TraceContext{}
 	}
-	return propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, cappedBaggage{})
+	return outgoing
 }
 
 type cappedBaggage struct{ propagation.Baggage }

@@ -127,6 +127,9 @@ func newTelemetry(cfg Config) *Telemetry {
 // start brings up one part after the other: first what records, then what
 // shows it.
 func (t *Telemetry) start(ctx context.Context, env environment) error {
+	if !t.cfg.KeepGlobals { // first, so that it hears of what the other parts find
+		otel.SetErrorHandler(otel.ErrorHandlerFunc(t.sdkError))
+	}
 	var err error
 	t.resource, err = newResource(ctx, t.cfg, t.build, t.cfg.Domain.App)
 	if err != nil {
@@ -191,12 +194,11 @@ func (t *Telemetry) start(ctx context.Context, env environment) error {
 }
 
 func (t *Telemetry) setGlobals() {
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(t.sdkError))
 	otel.SetMeterProvider(t.meters)
 	if t.tracing {
 		otel.SetTracerProvider(t.tracers)
 	}
-	otel.SetTextMapPropagator(propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, cappedBaggage{}))
+	otel.SetTextMapPropagator(outgoing)
 }
 
 // sdkError takes what OpenTelemetry's SDK has to say: each kind of trouble is
@@ -226,6 +228,19 @@ func (t *Telemetry) TracerProvider() trace.TracerProvider {
 		return otel.GetTracerProvider()
 	}
 	return t.tracers
+}
+
+// Propagator writes the trace and its baggage into the headers of what the
+// service sends, and reads them from what it is sent, as the W3C has them
+// (traceparent, tracestate, baggage). It is OpenTelemetry's global one, unless
+// KeepGlobals is set: a client is then made with
+// otelhttp.WithPropagators(tel.Propagator()) and
+// otelhttp.WithTracerProvider(tel.TracerProvider()).
+func (t *Telemetry) Propagator() propagation.TextMapPropagator {
+	if !t.recording() {
+		return otel.GetTextMapPropagator()
+	}
+	return outgoing
 }
 
 // Domain is what the service is about. It is the zero Domain where nothing is
