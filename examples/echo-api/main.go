@@ -6,9 +6,10 @@
 //	go run ./examples/echo-api
 //
 // main.go is the life of a service: flags, start, stop. run.go is the order in
-// which its parts come up and go down, report.go what it prints. The shop
-// itself is in shop, its customers are in load, latidoecho is the adapter that
-// measures the routes of labstack/echo, and events is generated from
+// which its parts come up and go down, report.go what it prints, and
+// receivers.go who is told of alerts. The shop itself is in shop, its customers
+// are in load, breaks has the switches that break it, latidoecho is the adapter
+// that measures the routes of labstack/echo, and events is generated from
 // domain.yaml.
 package main
 
@@ -51,6 +52,7 @@ type options struct {
 	rate     float64
 	mix      load.Mix
 	duration time.Duration
+	fast     bool
 
 	started func(apiURL, adminURL string) // for tests; nil for none
 }
@@ -64,6 +66,7 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	flags.BoolVar(&o.load, "load", true, "send the API the traffic of a shop")
 	flags.Float64Var(&o.rate, "rate", 40, "`requests` a second, on average")
 	flags.DurationVar(&o.duration, "duration", 0, "stop by itself after this `time`; 0 runs until Ctrl-C")
+	flags.BoolVar(&o.fast, "fast", false, "let a minute of the alert rules pass in a second: what you break is told within one minute")
 	flags.Func("mix", "how often each `action` is chosen (default "+o.mix.String()+")", func(text string) (err error) {
 		o.mix, err = load.ParseMix(text)
 		return err

@@ -16,6 +16,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/latido-dev/latido/examples/echo-api/breaks"
 	"github.com/latido-dev/latido/examples/echo-api/internal/scrape"
 	"github.com/latido-dev/latido/internal/testkit"
 )
@@ -38,7 +39,7 @@ func TestRun(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	ctx, interrupt := context.WithTimeout(t.Context(), time.Minute)
 	defer interrupt()
-	o, err := parseFlags([]string{"-addr", "127.0.0.1:0", "-rate", "200"}, io.Discard)
+	o, err := parseFlags([]string{"-addr", "127.0.0.1:0", "-rate", "200", "-fast"}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,6 +60,20 @@ func TestRun(t *testing.T) {
 		metrics, seen = get(t, adminURL+"/metrics"), map[string]bool{}
 		for _, s := range scrape.Counted(metrics, "tienda_requests_total") {
 			seen[endpointLabel.FindStringSubmatch(s)[1]] = true
+		}
+	}
+	// It is broken when it is stopped, and leaves nothing behind nevertheless.
+	for _, name := range []string{"cpu", "leak", "slow"} {
+		if status := breakIt(t, adminURL, name, ""); status != http.StatusPreconditionRequired {
+			t.Errorf("breaking %s without the header answers %d", name, status)
+		}
+		if status := breakIt(t, adminURL, name, "yes"); status != http.StatusOK {
+			t.Errorf("breaking %s answers %d", name, status)
+		}
+	}
+	for poll := time.Tick(50 * time.Millisecond); !strings.Contains(get(t, adminURL+"/debug/pprof/goroutine?debug=1"), "shop.forecastSales"); <-poll {
+		if ctx.Err() != nil {
+			t.Fatal("the report starts no forecast")
 		}
 	}
 	if ready := get(t, adminURL+"/readyz"); !strings.Contains(ready, "database") {
@@ -92,7 +107,7 @@ func TestRun(t *testing.T) {
 	for _, family := range []string{"tienda_telemetry_refused_total", "tienda_telemetry_collect_errors_total"} {
 		scrape.Check(t, scrape.Counted(metrics, family)) // all that the shop records is declared
 	}
-	for _, want := range []string{adminURL + "/debug/report", "The shop was open for", "GET /pedidos/{id}", "pedidos_procesados canal=web"} {
+	for _, want := range []string{adminURL + "/debug/report", "curl -X POST -H 'Latido-Confirm: yes' " + adminURL + "/break/slow", "The shop was open for", "GET /pedidos/{id}", "pedidos_procesados canal=web"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the output has no %q:\n%s", want, &out)
 		}
@@ -100,6 +115,23 @@ func TestRun(t *testing.T) {
 	if left, err := os.ReadDir(os.TempDir()); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
+}
+
+// breakIt flips one of the switches, and returns the status of the answer.
+func breakIt(t *testing.T, adminURL, name, confirm string) int {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, adminURL+breaks.Path+name, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Latido-Confirm", confirm)
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	return response.StatusCode
 }
 
 func get(t *testing.T, url string) string {
@@ -171,6 +203,7 @@ func TestFlags(t *testing.T) {
 		"":                     "",
 		"-rate 5 -duration 1m": "",
 		"-mix crear=1":         "",
+		"-fast":                "",
 		"-mix comprar=1":       "no such action; there are ver,",
 		"-rate 0":              "-rate 0: must be above 0",
 		"-rate NaN":            "-rate NaN: must be above 0",

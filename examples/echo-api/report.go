@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/examples/echo-api/breaks"
 	"github.com/latido-dev/latido/examples/echo-api/load"
 )
 
@@ -33,6 +34,8 @@ func where(out io.Writer, o options, d domain.Domain, apiURL, adminURL string) {
 		line("dashboard", adminURL+"/metrics-dashboard")
 		line("report", adminURL+"/debug/report")
 		line("profiles", adminURL+"/debug/pprof/")
+		line("break it", breaks.Curl(http.MethodPost, adminURL, "slow"))
+		line("", "or cpu, errors, leak, silence: "+adminURL+breaks.Path)
 	}
 	if pyroscope := os.Getenv("PYROSCOPE_SERVER_ADDRESS"); pyroscope != "" {
 		line("Pyroscope", pyroscope+", application "+d.Service())

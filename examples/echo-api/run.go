@@ -15,7 +15,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/examples/echo-api/breaks"
 	"github.com/latido-dev/latido/examples/echo-api/load"
 	"github.com/latido-dev/latido/examples/echo-api/shop"
 	"github.com/latido-dev/latido/telemetry"
@@ -28,6 +30,10 @@ var domainFile []byte
 
 // seeded is how many orders of earlier days the shop starts with.
 const seeded = 1000
+
+// fastProfiles is the length of a profile's window with -fast: an alert that
+// looks ten seconds back then has whole windows to look at.
+const fastProfiles = 2 * time.Second
 
 // How long the parts may take to stop.
 const (
@@ -42,6 +48,10 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	d, wrong := withReceivers(d, os.Getenv)
+	for _, err := range wrong {
+		slog.Warn("a receiver of alerts is left out", "error", err)
+	}
 	// First what can fail because of somebody else: the port.
 	listener, err := listen(ctx, o.addr)
 	if err != nil {
@@ -49,7 +59,11 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	}
 	defer listener.Close()
 
-	tel, err := telemetry.Init(ctx, telemetry.Config{Domain: d})
+	var profiling continuous.Config
+	if o.fast {
+		profiling.Interval = fastProfiles
+	}
+	tel, err := telemetry.Init(ctx, telemetry.Config{Domain: d, Profiling: profiling})
 	if err != nil {
 		slog.Error("telemetry is off, and the shop works without it", "error", err)
 	}
@@ -68,8 +82,12 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	defer func() { err = errors.Join(err, store.Close(), remove()) }()
 	tel.AddReadyCheck("database", store.Ready)
 
+	api := shop.New(store, tel)
+	defer api.Breaks.Close()
+	tel.HandleAdmin(breaks.Path, "break the shop on purpose, and heal it", api.Breaks.Handler())
+
 	server := &http.Server{
-		Handler:           shop.New(store, tel).Handler(),
+		Handler:           api.Handler(),
 		ConnState:         tel.ConnState,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,

@@ -9,9 +9,11 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/labstack/echo/v5"
 
+	"github.com/latido-dev/latido/examples/echo-api/breaks"
 	"github.com/latido-dev/latido/examples/echo-api/events"
 	"github.com/latido-dev/latido/examples/echo-api/latidoecho"
 	"github.com/latido-dev/latido/telemetry"
@@ -26,18 +28,24 @@ type API struct {
 	Store    *Store
 	Supplier *Supplier
 	Gateway  *Gateway
+	// Breaks are what is broken of it on purpose. Close them when the API is
+	// no longer asked: they may have started goroutines.
+	Breaks *breaks.Set
 
-	tel     *telemetry.Telemetry
-	metrics metrics
-	carts   carts
-	stock   func(context.Context) (Stock, error) // Supplier.Stock, monitored
+	tel       *telemetry.Telemetry
+	metrics   metrics
+	carts     carts
+	forecasts forecasts
+	watchers  atomic.Int64                         // of prices, that awaitPriceChange holds
+	stock     func(context.Context) (Stock, error) // Supplier.Stock, monitored
 }
 
 // New makes the API on a store, with a supplier and a payment gateway as they
 // are on a normal day.
 func New(store *Store, tel *telemetry.Telemetry) *API {
 	events.Bind(tel)
-	api := &API{Store: store, Supplier: NewSupplier(), Gateway: NewGateway(), tel: tel, metrics: newMetrics(tel)}
+	api := &API{Store: store, Supplier: NewSupplier(), Gateway: NewGateway(), Breaks: new(breaks.Set), tel: tel, metrics: newMetrics(tel)}
+	api.Supplier.Slow, api.Gateway.Down = &api.Breaks.Slow, &api.Breaks.Errors
 	api.carts.active = api.metrics.carts
 	api.stock = telemetry.Monitored(tel, "consultar_proveedor", func(ctx context.Context) (Stock, error) {
 		return api.Supplier.Stock(ctx)

@@ -35,13 +35,19 @@ type testShop struct {
 
 func open(t *testing.T, path string) *testShop {
 	t.Helper()
+	return openProfiled(t, path, continuous.Config{Disabled: true})
+}
+
+// openProfiled also has a profiler: without one, goroutines have no labels.
+func openProfiled(t *testing.T, path string, profiling continuous.Config) *testShop {
+	t.Helper()
 	d, err := domain.Load("../domain.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	tel, err := telemetry.Init(t.Context(), telemetry.Config{
 		Domain: d, KeepGlobals: true,
-		Admin: telemetry.Admin{Disabled: true}, Profiling: continuous.Config{Disabled: true},
+		Admin: telemetry.Admin{Disabled: true}, Profiling: profiling,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +56,9 @@ func open(t *testing.T, path string) *testShop {
 	if err != nil {
 		t.Fatal(err)
 	}
+	api := New(store, tel)
 	t.Cleanup(func() {
+		api.Breaks.Close()
 		if err := store.Close(); err != nil {
 			t.Error(err)
 		}
@@ -58,7 +66,6 @@ func open(t *testing.T, path string) *testShop {
 			t.Error(err)
 		}
 	})
-	api := New(store, tel)
 	return &testShop{T: t, api: api, handler: api.Handler(), tel: tel}
 }
 

@@ -12,6 +12,7 @@ import (
 const catalogueSize = 5000
 
 func (api *API) exportCatalogue(c *echo.Context) error {
+	api.watchPrices()
 	c.Response().Header().Set(echo.HeaderContentType, "text/csv; charset=utf-8")
 	w := csv.NewWriter(c.Response())
 	if err := w.WriteAll(catalogueRows(catalogueSize)); err != nil {

@@ -13,6 +13,7 @@
 //	supplier.go   an endpoint that waits          (Supplier.awaitAnswer)
 //	catalogue.go  an endpoint that allocates      (catalogueRows)
 //	payments.go   an endpoint that fails at times (Gateway.Status)
+//	broken.go     what is wrong with it when it is broken on purpose (package breaks)
 //	problem.go    errors as the API answers them
 //	metrics.go    business events, and the three ways to record one
 //	seed.go       orders of earlier days

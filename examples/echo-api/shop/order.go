@@ -12,6 +12,7 @@ import (
 // The states of an order.
 const (
 	StateNew       = "nuevo"
+	StateWaiting   = "en espera" // not stored: see breaks
 	StateCancelled = "cancelado"
 )
 

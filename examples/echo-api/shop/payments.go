@@ -5,6 +5,8 @@ import (
 	"net/http"
 
 	"github.com/labstack/echo/v5"
+
+	"github.com/latido-dev/latido/examples/echo-api/breaks"
 )
 
 // Gateway stands for the payment gateway, which fails now and then. Its
@@ -12,14 +14,18 @@ import (
 type Gateway struct {
 	// FailureRate is the share of questions that fail, from 0 to 1.
 	FailureRate float64
+	// Down makes every question fail; nil means never.
+	Down *breaks.Switch
 }
 
-// NewGateway returns a gateway that fails once in ten times.
-func NewGateway() *Gateway { return &Gateway{FailureRate: 0.1} }
+// NewGateway returns a gateway that fails twice in a hundred times. Its alert
+// looks at some 24 questions in a fast window: at a tenth it would call
+// somebody for nothing now and then, at this it does not in a year.
+func NewGateway() *Gateway { return &Gateway{FailureRate: 0.02} }
 
 // Status asks the gateway how it is.
 func (g *Gateway) Status() (string, error) {
-	if rand.Float64() < g.FailureRate {
+	if g.Down.On() || rand.Float64() < g.FailureRate {
 		return "", &Problem{Status: http.StatusBadGateway, Message: "la pasarela de pagos no responde", Kind: "pasarela_no_disponible"}
 	}
 	return "disponible", nil

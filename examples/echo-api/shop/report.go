@@ -36,6 +36,9 @@ func (api *API) salesReport(c *echo.Context) error {
 	continuous.Region(ctx, "estadisticas_ventas", func(context.Context) {
 		sales = salesStatistics(totals)
 	})
+	if api.Breaks.CPU.On() {
+		api.forecasts.ask(ctx, &api.Breaks.CPU, totals)
+	}
 	return c.JSON(http.StatusOK, sales)
 }
 

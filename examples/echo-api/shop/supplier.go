@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v5"
+
+	"github.com/latido-dev/latido/examples/echo-api/breaks"
 )
 
 // Supplier stands for the system of somebody else that the shop asks for its
@@ -17,14 +19,19 @@ type Supplier struct {
 	Delay func() time.Duration
 	// Timeout is when the shop gives up.
 	Timeout time.Duration
+	// Slow makes the supplier take SlowDelay, and the shop wait for it; nil
+	// means never.
+	Slow      *breaks.Switch
+	SlowDelay time.Duration
 }
 
-// NewSupplier returns a supplier that takes 250 to 850 ms, with two seconds
-// of patience.
+// NewSupplier returns a supplier that takes 250 to 850 ms, and three seconds
+// when it is slow, with five seconds of patience.
 func NewSupplier() *Supplier {
 	return &Supplier{
-		Delay:   func() time.Duration { return 250*time.Millisecond + rand.N(600*time.Millisecond) },
-		Timeout: 2 * time.Second,
+		Delay:     func() time.Duration { return 250*time.Millisecond + rand.N(600*time.Millisecond) },
+		Timeout:   5 * time.Second,
+		SlowDelay: 3 * time.Second,
 	}
 }
 
@@ -41,7 +48,11 @@ func (s *Supplier) Stock(ctx context.Context) (Stock, error) {
 // ask sends the question, and returns where the answer will come.
 func (s *Supplier) ask() <-chan Stock {
 	answer := make(chan Stock, 1) // nobody may be waiting any more
-	time.AfterFunc(s.Delay(), func() {
+	delay := s.Delay()
+	if s.Slow.On() {
+		delay = s.SlowDelay
+	}
+	time.AfterFunc(delay, func() {
 		answer <- Stock{"CAFE-500": 40 + rand.IntN(60), "CACAO-250": 20 + rand.IntN(40), "PANELA-1K": rand.IntN(30)}
 	})
 	return answer
