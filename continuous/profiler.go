@@ -131,7 +131,8 @@ type Profiler struct {
 	cycles   uint64    // garbage collections at heapFrom
 	mutex    *godeltaprof.BlockProfiler
 	block    *godeltaprof.BlockProfiler
-	fraction int // of mutexes, before Start
+	fraction int       // of mutexes, before Start
+	noSpans  time.Time // windows that ended until then have lost their spans' labels
 
 	mu        sync.Mutex
 	endpoints map[string]map[string]bool // endpoint to its handlers' functions
@@ -349,6 +350,7 @@ func (p *Profiler) window() (more bool) {
 	p.keepHeap(to, !more)
 	p.keepDelta(kindMutex, p.mutex, from, to)
 	p.keepDelta(kindBlock, p.block, from, to)
+	p.dropSpans(to)
 	p.endCPU() // last, so that what profiling costs is in the profile
 	return more
 }
@@ -381,6 +383,11 @@ func (p *Profiler) endCPU() {
 
 func (p *Profiler) keepWaits(from, to time.Time) {
 	sum, whole := p.waits.take(from, to)
+	if len(whole) > 0 {
+		if slim, err := withoutSpans(whole); err == nil {
+			whole = slim // nobody asks where one request waited
+		}
+	}
 	p.keepStacks(to, whole)
 	if sum == nil {
 		return

@@ -63,6 +63,9 @@ func (p *Profiler) Profile(kind string, from, to time.Time) (*profile.Profile, t
 		profiled += c.to.Sub(c.from)
 	}
 	all, err := merge(k, captures)
+	if err == nil {
+		all, err = addUpSpans(all)
+	}
 	return all, profiled, err
 }
 

@@ -64,7 +64,7 @@ type GoroutineGroup struct {
 	File     string `json:"file"`
 	Line     int64  `json:"line"`
 	Reason   string `json:"reason"`            // what they wait for; "" for those that run
-	Started  string `json:"started,omitempty"` // the function that they began with
+	Started  string `json:"started,omitempty"` // the own function that they began with, or else the first one
 	Owner    string `json:"owner"`             // Own, Dependency or Runtime
 	Before   int64  `json:"before"`
 	After    int64  `json:"after"`
@@ -118,9 +118,12 @@ func groupOf(frames []frame) (GoroutineGroup, bool) {
 		i = len(frames) - 1
 	}
 	reason, _ := waitReason(frames)
-	root := frames[len(frames)-1].function
-	if root == "runtime.goexit" && len(frames) > 1 {
-		root = frames[len(frames)-2].function
+	root := frames[len(frames)-1].function // sync.(*WaitGroup).Go.func1 says little
+	for _, f := range slices.Backward(frames) {
+		if owner(f.function) == Own {
+			root = f.function
+			break
+		}
 	}
 	g := GoroutineGroup{Function: frames[i].function, File: frames[i].file, Line: frames[i].line, Reason: reason, Owner: owner(frames[i].function)}
 	if root != g.Function {

@@ -194,7 +194,7 @@ func (m Move) weight() float64 {
 // much tells whether a move is worth a word.
 func (m Move) much() bool {
 	least, most := min(m.Before, m.After), max(m.Before, m.After)
-	return m.weight() >= 3 && (least <= 0 || most/least >= 1.3)
+	return m.weight() >= 2.5 && (least <= 0 || most/least >= 1.3)
 }
 
 // deployed tells whether another version ran in one of the two times.

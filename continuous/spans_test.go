@@ -1,0 +1,163 @@
+package continuous
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"runtime/pprof"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/pprof/profile"
+)
+
+// ofSpans is a CPU profile of one second for each of n requests to an endpoint,
+// each with a span of its own, and of a second of "/other" without.
+func ofSpans(t *testing.T, n int) []byte {
+	t.Helper()
+	fn := &profile.Function{ID: 1, Name: "shop.Pay"}
+	at := &profile.Location{ID: 1, Line: []profile.Line{{Function: fn, Line: 7}}}
+	p := &profile.Profile{
+		SampleType: []*profile.ValueType{{Type: "cpu", Unit: "nanoseconds"}},
+		Function:   []*profile.Function{fn}, Location: []*profile.Location{at},
+	}
+	add := func(labels map[string][]string) {
+		p.Sample = append(p.Sample, &profile.Sample{Value: []int64{1e9}, Location: []*profile.Location{at}, Label: labels})
+	}
+	for i := range n {
+		add(map[string][]string{
+			LabelEndpoint: {"/pay"}, LabelSpanID: {fmt.Sprintf("%016x", i*0x9e3779b97f4a7c1)}, "trace_id": {fmt.Sprintf("%032x", i)},
+		})
+	}
+	add(map[string][]string{LabelEndpoint: {"/other"}})
+	var buf bytes.Buffer
+	if err := p.Write(&buf); err != nil {
+		t.Fatal(err)
+	}
+	return buf.Bytes()
+}
+
+// wantAddedUp checks that a profile of ofSpans has one sample an endpoint, and
+// no span.
+func wantAddedUp(t *testing.T, p *profile.Profile, seconds map[string]int64) {
+	t.Helper()
+	for _, s := range p.Sample {
+		if len(s.Label) != 1 || s.Value[0] != seconds[label(s, LabelEndpoint)]*1e9 {
+			t.Errorf("%v of %v, want %v seconds by endpoint", s.Value, s.Label, seconds)
+		}
+	}
+	if len(p.Sample) != len(seconds) {
+		t.Errorf("%d samples, want %d", len(p.Sample), len(seconds))
+	}
+}
+
+func TestWithoutSpans(t *testing.T) {
+	for n, seconds := range map[int]map[string]int64{0: {"/other": 1}, 1: {"/pay": 1, "/other": 1}, 500: {"/pay": 500, "/other": 1}} {
+		data := ofSpans(t, n)
+		slim, err := withoutSpans(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if same := &slim[0] == &data[0]; same != (n == 0) {
+			t.Errorf("%d spans: it is the same profile: %v", n, same)
+		}
+		p, err := profile.ParseData(slim)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantAddedUp(t, p, seconds)
+	}
+	if _, err := withoutSpans([]byte("no profile")); err == nil {
+		t.Error("no error for what is no profile")
+	}
+}
+
+// TestSpansAge: the last windows have them, for Pyroscope to fetch; older ones
+// and what is added up for a report do not.
+func TestSpansAge(t *testing.T) {
+	p := &Profiler{cfg: Config{Interval: 10 * time.Second}, ring: ring{maxBytes: 1 << 20, keep: time.Hour}}
+	start := time.Now()
+	at := func(window int) time.Time { return start.Add(time.Duration(window) * 10 * time.Second) }
+	whole := ofSpans(t, 100)
+	slim, err := withoutSpans(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const kept = 8 // windows of 10 s in spansKept
+	for window := range 20 {
+		p.ring.add(capture{kindCPU, at(window), at(window + 1), whole})
+		p.dropSpans(at(window + 1))
+		captures := p.captures(kindCPU)
+		for i, c := range captures {
+			if old := i < len(captures)-kept; old != (len(c.data) == len(slim)) {
+				t.Fatalf("window %d of %d has %d bytes, %d with spans and %d without", i, len(captures), len(c.data), len(whole), len(slim))
+			}
+		}
+	}
+	bytes, _ := p.ring.size()
+	if want := kept*len(whole) + (20-kept)*len(slim) + 20*captureOverhead; bytes != want {
+		t.Errorf("the ring counts %d bytes, want %d", bytes, want)
+	}
+	sum, _, err := p.Profile(ProfileCPU, time.Time{}, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantAddedUp(t, sum, map[string]int64{"/pay": 2000, "/other": 20})
+}
+
+// TestSpansUploaded: what is sent to Pyroscope has the span of a CPU sample, and
+// not that of a goroutine. What is served has it too, for who fetches it there.
+func TestSpansUploaded(t *testing.T) {
+	const span = "0123456789abcdef"
+	var cpu, goroutines atomic.Pointer[profile.Profile]
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		f, _, err := r.FormFile("profile")
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		p, err := profile.Parse(f)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		of := map[string]*atomic.Pointer[profile.Profile]{"cpu": &cpu, "goroutine": &goroutines}
+		for _, s := range p.Sample {
+			if last := of[p.SampleType[len(p.SampleType)-1].Type]; last != nil && label(s, LabelEndpoint) == "/pay" {
+				last.Store(p)
+			}
+		}
+	}))
+	defer server.Close()
+	pprof.Do(context.Background(), pprof.Labels(LabelEndpoint, "/pay", LabelSpanID, span), func(context.Context) { burn(t) })
+	p, err := Start(Config{ServerAddress: server.URL, Interval: testInterval, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Stop(context.Background())
+	waitUntil(t, "both are uploaded", func() bool { return cpu.Load() != nil && goroutines.Load() != nil })
+	spans := func(p *profile.Profile) (n int) {
+		for _, s := range p.Sample {
+			if label(s, LabelSpanID) == span {
+				n++
+			}
+		}
+		return n
+	}
+	if spans(cpu.Load()) == 0 {
+		t.Error("no CPU sample with its span is uploaded")
+	}
+	if spans(goroutines.Load()) > 0 {
+		t.Error("goroutines are uploaded with their spans")
+	}
+	w := httptest.NewRecorder()
+	p.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/debug/pprof/profile?last=1m", nil))
+	if served, err := profile.Parse(w.Body); err != nil || spans(served) == 0 {
+		t.Errorf("no CPU sample with its span is served (%v)", err)
+	}
+}

@@ -1,0 +1,199 @@
+package evidence
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/latido-dev/latido/embedded/internal/alert"
+)
+
+// A store that hangs, and heeds its context, costs the alert what the store
+// knows, and no time beyond the limit.
+func TestHangingStore(t *testing.T) {
+	p := profiler(t)
+	profiledFor(t, p, time.Time{}, 2)
+	hang := func(ctx context.Context, _ string, _ time.Time) ([]Sample, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	r := start(t, Config{Profiler: p, Query: hang, Timeout: 500 * time.Millisecond})
+	began := time.Now()
+	out := r.Enrich(t.Context(), firing("Slow"))
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("took %v of 500 ms", took)
+	}
+	if in := incidentOf(t, r, out); !strings.Contains(strings.Join(in.Notes, " "), "the store did not answer in time") {
+		t.Errorf("notes %q, annotations %v", in.Notes, out.Annotations)
+	}
+}
+
+// One that does not even heed its context holds no alert up. The number of
+// those that hang is bounded, and Stop says that one still does.
+func TestStoreHangsForEver(t *testing.T) {
+	release := make(chan struct{})
+	var asked sync.WaitGroup
+	hang := func(context.Context, string, time.Time) ([]Sample, error) {
+		asked.Add(1)
+		defer asked.Done()
+		<-release
+		return nil, nil
+	}
+	r, err := Start(t.Context(), Config{Domain: shop, Rules: rules, Query: hang, Timeout: 100 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	began := time.Now()
+	for i := range 20 {
+		all.Go(func() {
+			out := r.Enrich(t.Context(), firing("Orders", "endpoint", fmt.Sprint("/", i)))
+			if why := out.Annotations["evidence"]; !strings.HasPrefix(why, "none: ") {
+				t.Errorf("annotations %v", out.Annotations)
+			}
+		})
+	}
+	all.Wait()
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("20 alerts took %v", took)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := r.Stop(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Stop: %v", err)
+	}
+	close(release)
+	if err := r.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPanickingStore(t *testing.T) {
+	query := func(context.Context, string, time.Time) ([]Sample, error) { panic("boom\nfake=line") }
+	var out strings.Builder
+	r := start(t, Config{Query: query, Logger: slog.New(slog.NewTextHandler(&out, nil))})
+	for range 2 {
+		a := r.Enrich(t.Context(), firing("Orders"))
+		if !strings.HasPrefix(a.Annotations["evidence"], "none: ") {
+			t.Errorf("annotations %v", a.Annotations)
+		}
+	}
+	if err := r.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if n := strings.Count(out.String(), "boom"); n != 1 {
+		t.Errorf("logged %d times: %s", n, out.String())
+	}
+}
+
+// A Now that panics is in no goroutine of ours, but in the caller's.
+func TestPanickingClock(t *testing.T) {
+	ok := true
+	r := start(t, Config{Now: func() time.Time {
+		if ok {
+			return time.Now()
+		}
+		panic("boom")
+	}})
+	ok = false
+	if out := r.Enrich(t.Context(), firing("CPU")); !strings.HasPrefix(out.Annotations["evidence"], "none: ") {
+		t.Errorf("annotations %v", out.Annotations)
+	}
+}
+
+func TestDoneContext(t *testing.T) {
+	r := start(t, Config{})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if out := r.Enrich(ctx, firing("CPU")); !strings.HasPrefix(out.Annotations["evidence"], "none: ") {
+		t.Errorf("annotations %v", out.Annotations)
+	}
+}
+
+// Resends carry the same; the resolved alert too, and its incident ends.
+func TestEpisodes(t *testing.T) {
+	asked := 0
+	var mu sync.Mutex
+	r := start(t, Config{Query: func(_ context.Context, _ string, _ time.Time) ([]Sample, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		asked++
+		return []Sample{{Labels: map[string]string{"moved": "pedidos_procesados"}, Value: float64(asked)}}, nil
+	}})
+	a := firing("Orders")
+	first := r.Enrich(t.Context(), a)
+	id := incidentOf(t, r, first).ID
+	n := asked
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			again := r.Enrich(t.Context(), a)
+			if fmt.Sprint(again.Annotations) != fmt.Sprint(first.Annotations) {
+				t.Errorf("a resend has %v, the first %v", again.Annotations, first.Annotations)
+			}
+		})
+	}
+	all.Wait()
+	if asked != n {
+		t.Error("resends asked the store again")
+	}
+	over := a.Clone()
+	over.EndsAt = time.Now()
+	if out := r.Enrich(t.Context(), over); out.Annotations["incident"] != first.Annotations["incident"] {
+		t.Errorf("the resolved alert has %v", out.Annotations)
+	}
+	waitUntil(t, "the incident ends", func() bool { return r.kept.find(id).incident.EndsAt != nil })
+	later := a.Clone()
+	later.StartsAt = a.StartsAt.Add(time.Hour)
+	if out := r.Enrich(t.Context(), later); incidentOf(t, r, out).ID == id {
+		t.Error("the next episode has the incident of the last one")
+	}
+}
+
+func TestWithoutEvidence(t *testing.T) {
+	r := start(t, Config{})
+	for _, name := range []string{"Plain", "unknown", ""} {
+		if out := r.Enrich(t.Context(), firing(name)); len(out.Annotations) != 0 {
+			t.Errorf("%q: %v", name, out.Annotations)
+		}
+	}
+	over := firing("CPU")
+	over.EndsAt = time.Now()
+	if out := r.Enrich(t.Context(), over); len(out.Annotations) != 0 {
+		t.Errorf("the end of an episode that nobody saw begin: %v", out.Annotations)
+	}
+	var none *Recorder
+	if out := none.Enrich(t.Context(), firing("CPU")); len(out.Annotations) != 0 || none.Stop(t.Context()) != nil || none.Handler() == nil {
+		t.Error("a nil Recorder does something")
+	}
+	if _, err := Start(t.Context(), Config{Timeout: -1, MaxBytes: -1}); err == nil {
+		t.Error("negative bounds are taken")
+	}
+}
+
+func TestAfterStop(t *testing.T) {
+	r := start(t, Config{})
+	if err := r.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if out := r.Enrich(t.Context(), firing("CPU")); out.Annotations["evidence"] != "none: the service is stopping" {
+		t.Errorf("annotations %v", out.Annotations)
+	}
+}
+
+// What is remembered of alerts is bounded.
+func TestEpisodesBounded(t *testing.T) {
+	es := newEpisodes()
+	for i := range 3 * maxEpisodes {
+		es.of(alert.Alert{Labels: map[string]string{"alertname": "A", "endpoint": fmt.Sprint(i)}, StartsAt: time.Now()})
+	}
+	if len(es.known) != maxEpisodes || len(es.order) != maxEpisodes {
+		t.Errorf("%d and %d remembered, want %d", len(es.known), len(es.order), maxEpisodes)
+	}
+}
