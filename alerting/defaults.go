@@ -171,7 +171,7 @@ func (b builder) memoryPreset() preset {
 			For: 5 * time.Minute, Evidence: EvidenceMemory,
 			Summary: say("Memory is near its limit", "La memoria está cerca de su límite"),
 			Description: fmt.Sprintf(say("Go's memory is at %s of its limit, above 90 %%%s (%s).", "La memoria de Go está en %s de su límite, por encima de 90 %%%s (%s)."),
-				valueTemplate("%"), b.words.lasting(b.pace.pending(5*time.Minute)), "job {{ $labels.job }}, instance {{ $labels.instance }}"),
+				valueTemplate("%", 90), b.words.lasting(b.pace.pending(5*time.Minute)), "job {{ $labels.job }}, instance {{ $labels.instance }}"),
 			Impact: say("Time goes into collecting garbage; soon the process is killed.", "El tiempo se va en recoger basura; pronto el sistema mata el proceso."),
 			Steps: []string{
 				say("See in the incident which functions hold memory, and which of it is new.", "Mirar en el incidente qué funciones retienen memoria y cuál es nueva."),
@@ -187,7 +187,7 @@ func (b builder) memoryPreset() preset {
 				return s
 			}
 			return []trial{
-				at("more than 90 %", 91).fires(r.For, target("job", "instance"), 91),
+				at("more than 90 %", 91).fires(r.For, b.target("job", "instance"), 91),
 				at("less than 90 %", 89).silent(r.For),
 			}
 		},
@@ -211,8 +211,8 @@ func (b builder) goroutinePreset() preset {
 			Expr: fmt.Sprintf("%s > 500\nand %s > 2 * %s\nand %s > 0", now, now,
 				over("max", "max_over_time", recent, " offset "+length(before)), over("max", "deriv", before, "")),
 			Summary: say("Goroutines leak", "Se fugan goroutines"),
-			Description: fmt.Sprintf(say("There are {{ $value | humanize }} goroutines, more than twice as many as %s ago, and they go on growing (job {{ $labels.job }}, instance {{ $labels.instance }}).",
-				"Hay {{ $value | humanize }} goroutines, más del doble que hace %s, y siguen creciendo (job {{ $labels.job }}, instance {{ $labels.instance }})."), length(before)),
+			Description: fmt.Sprintf(say("There are {{ $value }} goroutines, more than twice as many as %s ago, and they go on growing (job {{ $labels.job }}, instance {{ $labels.instance }}).",
+				"Hay {{ $value }} goroutines, más del doble que hace %s, y siguen creciendo (job {{ $labels.job }}, instance {{ $labels.instance }})."), length(before)),
 			Impact: say("Memory grows until the process is killed.", "La memoria crece hasta que el sistema mata el proceso."),
 			Steps: []string{
 				say("See in the incident where the new goroutines stand.", "Mirar en el incidente dónde están las goroutines nuevas."),
@@ -227,7 +227,7 @@ func (b builder) goroutinePreset() preset {
 				return s, before + 2*recent - s.interval + r.For
 			}
 			leak, after := grown("more than twice as many", 300, 650)
-			trials := []trial{leak.fires(after, target("job", "instance"), 650)}
+			trials := []trial{leak.fires(after, b.target("job", "instance"), 650)}
 			for _, n := range [][2]int{{300, 590}, {240, 490}, {650, 650}} {
 				s, after := grown(fmt.Sprintf("%d, then %d", n[0], n[1]), n[0], n[1])
 				trials = append(trials, s.silent(after))

@@ -1,20 +1,213 @@
 package alerting
 
-import "time"
+import (
+	"maps"
+	"math"
+	"strconv"
+	"time"
 
-type trial struct{}
-type scene struct{ interval time.Duration }
+	"github.com/latido-dev/latido/domain"
+)
 
-func (b builder) trials(q question, r Rule) []trial { return nil }
-func (b builder) scene(r Rule, name string) *scene  { return &scene{interval: time.Second} }
-func (s *scene) steady(family string, labels map[string]string, start, step float64, until time.Duration) {
+// perInterval is how many requests there are from one sample to the next.
+const perInterval = 100
+
+// trials are those of a plain comparison: the alert fires just beyond the bound
+// and not just before it, so that a rule with another bound fails.
+//
+// There are none where no series can be made up: for a filter that matches
+// nothing that could be thought of, or an exact comparison with a number that
+// is computed, and so never exact.
+func (b builder) trials(q question, r Rule) []trial {
+	fires, silent, ok := q.values(r)
+	match, other, found := q.examples(b.d)
+	if !ok || !found {
+		return nil
+	}
+	kept := b.target("job")
+	for _, label := range q.labels()[1:] {
+		kept[label] = match[label]
+		if label == "instance" {
+			kept[label] = drillInstance
+		}
+	}
+	var trials []trial
+	for _, v := range fires {
+		s := b.scene(r, r.Op+" "+number(r.Bound)+", "+number(v))
+		begins := q.begins(v, r, s.interval)
+		after := begins + r.For
+		if q.fills() && v != 0 && after < q.window { // until then it is not v yet
+			if r.For >= s.interval {
+				s.checks = append(s.checks, check{after: after - s.interval})
+			}
+			after, s.pending = q.window, 0
+		}
+		q.measure(s, match, other, v, after)
+		trials = append(trials, s.fires(after, kept, v))
+	}
+	if q.absent != "" {
+		s := b.scene(r, "no series at all")
+		trials = append(trials, s.fires(r.For, b.target("job"), 0))
+	}
+	for _, v := range silent {
+		s := b.scene(r, "not "+r.Op+" "+number(r.Bound)+", "+number(v))
+		after := q.window + r.For + r.KeepFiring + 2*s.interval
+		q.measure(s, match, other, v, after)
+		trials = append(trials, s.silent(after))
+	}
+	return trials
 }
-func (s *scene) add(family string, labels map[string]string, values string) {}
-func (s *scene) fires(after time.Duration, labels map[string]string, value float64) trial {
-	return trial{}
+
+// values are those with which the condition of a rule just holds, the first
+// one for drills, and those with which it just does not. ok is false where a
+// value cannot be met exactly.
+func (q question) values(r Rule) (fires, silent []float64, ok bool) {
+	step := math.Abs(r.Bound) / 20
+	if step == 0 {
+		step = 2 // at 1 a prefix begins or ends, by the last bit
+	}
+	round := func(v float64) float64 {
+		// Four digits are what the templates show: no more, or the last may differ.
+		v, _ = strconv.ParseFloat(strconv.FormatFloat(v, 'g', 4, 64), 64)
+		if q.unit() == "s" && math.Abs(v) >= 60 { // shown in whole seconds
+			return math.Floor(v) + 0.5
+		}
+		return v
+	}
+	beyond := round(r.Bound + step)
+	if top := q.highest(); beyond > top {
+		beyond = (r.Bound + top) / 2
+	}
+	short := round(r.Bound - step)
+	if r.Bound == 0 {
+		short = 0
+	}
+	switch r.Op {
+	case ">":
+		return []float64{beyond}, []float64{short}, true
+	case "<":
+		if q.absent != "" { // nothing at all is what is feared
+			return []float64{0, short}, []float64{beyond}, true
+		}
+		if r.Bound == 0 {
+			return []float64{-step}, []float64{0}, true
+		}
+		return []float64{short}, []float64{beyond}, true
+	default:
+		exact := q.stat == domain.StatValue || q.stat == domain.StatMean && q.metric.Kind != domain.KindHistogram || r.Bound == 0 && q.stat.Quantile() == 0 ||
+			q.stat == domain.StatRatio && r.Bound == 100
+		if r.Bound == q.highest() {
+			return []float64{r.Bound}, []float64{short}, exact
+		}
+		return []float64{r.Bound}, []float64{beyond}, exact
+	}
 }
-func (s *scene) silent(after time.Duration) trial          { return trial{} }
-func target(labels ...string) map[string]string            { return nil }
-func finished(r Rule, t []trial) []trial                   { return t }
-func drillOf([]trial) Drill                                { return Drill{} }
-func (o objective) trials(s any, p []burn, r Rule) []trial { return nil }
+
+// highest is what the answer cannot be beyond.
+func (q question) highest() float64 {
+	switch {
+	case q.stat == domain.StatRatio:
+		return 100
+	case q.stat.Quantile() > 0:
+		return q.metric.Buckets[len(q.metric.Buckets)-1]
+	}
+	return math.Inf(1)
+}
+
+// fills tells whether the answer grows until the window is full of samples.
+func (q question) fills() bool { return q.stat == domain.StatRate || q.stat == domain.StatIncrease }
+
+// begins is when the condition first holds, of series that start at 0.
+func (q question) begins(v float64, r Rule, interval time.Duration) time.Duration {
+	switch {
+	case q.stat == domain.StatValue, q.stat == domain.StatMean && q.metric.Kind != domain.KindHistogram:
+		return 0
+	case !q.fills():
+		return interval // a rate has two samples
+	case r.Op == ">":
+		samples := math.Floor(r.Bound/v*float64(q.window)/float64(interval)) + 1
+		return min(time.Duration(samples)*interval, q.window)
+	case q.absent != "" && q.by == "":
+		return 0 // one sample alone is no growth, and so counts as 0
+	default:
+		return interval
+	}
+}
+
+// measure adds series of which the answer to the question is v.
+func (q question) measure(s *scene, match, other map[string]string, v float64, until time.Duration) {
+	family := q.metric.Family
+	seconds := s.interval.Seconds()
+	switch {
+	case q.stat.Quantile() > 0:
+		for bound, n := range distribution(q.metric.Buckets, q.stat.Quantile(), v) {
+			s.steady(family+"_bucket", with(match, "le", bound), 0, n*perInterval, until)
+		}
+		s.steady(family+"_count", match, 0, perInterval, until)
+	case q.stat == domain.StatMean && q.metric.Kind == domain.KindHistogram:
+		s.steady(family+"_count", match, 0, perInterval, until)
+		s.steady(family+"_sum", match, 0, perInterval*v, until)
+	case q.stat == domain.StatRate:
+		per := q.per.Seconds()
+		if per == 0 {
+			per = 1
+		}
+		s.steady(family+q.countSuffix(), match, 0, v*seconds/per, until)
+	case q.stat == domain.StatIncrease:
+		s.steady(family+q.countSuffix(), match, 0, v*seconds/q.window.Seconds(), until)
+	case q.stat == domain.StatRatio:
+		s.steady(family+q.countSuffix(), match, 0, v*perInterval/100, until)
+		if v < 100 {
+			s.steady(family+q.countSuffix(), other, 0, (100-v)*perInterval/100, until)
+		}
+	default:
+		s.steady(family, match, v, 0, until)
+	}
+}
+
+// with is labels and one more.
+func with(labels map[string]string, name, value string) map[string]string {
+	all := maps.Clone(labels)
+	if all == nil {
+		all = map[string]string{}
+	}
+	all[name] = value
+	return all
+}
+
+// distribution yields the buckets of a histogram, by their bounds and with the
+// part of all values that they count, whose quantile is v.
+func distribution(bounds []float64, quantile, v float64) func(yield func(string, float64) bool) {
+	// The quantile lies in the bucket from lo to hi, at the part f of it.
+	i, lo := 0, 0.0
+	for i < len(bounds)-1 && v > bounds[i] {
+		lo = bounds[i]
+		i++
+	}
+	f := 1.0
+	if hi := bounds[i]; hi > lo {
+		f = (v - lo) / (hi - lo)
+	}
+	// Below the bucket, and below its end: so that quantile is the part f between.
+	below, upTo := 0.0, 1.0
+	if f <= quantile {
+		below = (quantile - f) / (1 - f)
+	} else {
+		upTo = quantile / f
+	}
+	return func(yield func(string, float64) bool) {
+		for j, bound := range bounds {
+			part := 1.0
+			switch {
+			case j < i:
+				part = below
+			case j == i:
+				part = upTo
+			}
+			if !yield(number(bound), part) {
+				return
+			}
+		}
+		yield("+Inf", 1)
+	}
+}

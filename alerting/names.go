@@ -7,52 +7,68 @@ import (
 	"github.com/latido-dev/latido/domain"
 )
 
-// Exists tells whether the domain has a series of this name: of a metric, a
-// histogram's parts included, or one that a rule records. A name that does not
-// begin with the domain's prefix is nobody's business here, and exists; so
-// does one of another library's instruments, whose names are known by the
-// namespaces of OpenTelemetry's semantic conventions.
-//
-// For many names use [UnknownMetrics], which makes the list of names once.
-func Exists(d domain.Domain, name string) bool { return len(UnknownMetrics(d, []string{name})) == 0 }
+// Series are the names of all series that the metrics and recording rules of a
+// domain make. It is made once, and then safe for concurrent use.
+type Series struct {
+	d     domain.Domain
+	names []string
+	known map[string]bool
+}
 
-// UnknownMetrics returns those of the names that begin with the domain's
-// prefix and that no series has, each once, in the order given; see [Exists].
-// A rule that asks for one would never fire.
+// SeriesOf lists the series of a domain that is valid.
+func SeriesOf(d domain.Domain) *Series {
+	s := &Series{d: d, known: make(map[string]bool)}
+	for _, m := range d.Metrics() {
+		if m.Kind == domain.KindHistogram {
+			s.add(m.Family+"_bucket", m.Family+"_sum", m.Family+"_count")
+		} else {
+			s.add(m.Family)
+		}
+	}
+	for _, r := range Rules(d, Options{}) {
+		if r.Record != "" {
+			s.add(r.Record)
+		}
+	}
+	return s
+}
+
+func (s *Series) add(names ...string) {
+	for _, name := range names {
+		if !s.known[name] {
+			s.known[name] = true
+			s.names = append(s.names, name)
+		}
+	}
+}
+
+// Names lists all names, those of a histogram's parts and of recorded series
+// included. The caller may change the list.
+func (s *Series) Names() []string { return slices.Clone(s.names) }
+
+// Exists tells whether there is a series of this name. A name that does not
+// begin with the domain's prefix is nobody's business here, and exists; so
+// does one of another library's instruments, which get the prefix too: these
+// names are known by the namespaces of OpenTelemetry's semantic conventions.
+func (s *Series) Exists(name string) bool {
+	return !ours(s.d, name) || s.known[name] || foreign(s.d, name)
+}
+
+// UnknownMetrics returns those of the names that do not exist, each once, in
+// the order given; see [Series.Exists]. A rule that asks for one would never
+// fire.
 func UnknownMetrics(d domain.Domain, names []string) []string {
 	if len(names) == 0 {
 		return nil
 	}
-	known := make(map[string]bool)
-	for _, name := range SeriesNames(d) {
-		known[name] = true
-	}
+	s := SeriesOf(d)
 	var unknown []string
 	for _, name := range names {
-		if ours(d, name) && !known[name] && !foreign(d, name) && !slices.Contains(unknown, name) {
+		if !s.Exists(name) && !slices.Contains(unknown, name) {
 			unknown = append(unknown, name)
 		}
 	}
 	return unknown
-}
-
-// SeriesNames lists the names of all series that the domain's metrics and
-// recording rules make, those of a histogram's parts included.
-func SeriesNames(d domain.Domain) []string {
-	var names []string
-	for _, m := range d.Metrics() {
-		if m.Kind == domain.KindHistogram {
-			names = append(names, m.Family+"_bucket", m.Family+"_sum", m.Family+"_count")
-		} else {
-			names = append(names, m.Family)
-		}
-	}
-	for _, r := range Rules(d, Options{}) {
-		if r.Record != "" && !slices.Contains(names, r.Record) {
-			names = append(names, r.Record)
-		}
-	}
-	return names
 }
 
 // ours tells whether a name is one that only this domain may use: a metric's,

@@ -30,7 +30,7 @@ func TestUnknownMetrics(t *testing.T) {
 		"tienda":                                   true,
 		"up":                                       true,
 	} {
-		if got := Exists(d, name); got != known {
+		if got := SeriesOf(d).Exists(name); got != known {
 			t.Errorf("%s: exists %v, want %v", name, got, known)
 		}
 	}

@@ -38,7 +38,7 @@ func (b builder) reportingPresets() []preset {
 			},
 		},
 		trials: func(r Rule) []trial {
-			job := target("job")
+			job := b.target("job")
 			never := b.scene(r, "nobody ever reported")
 			gone := b.scene(r, "it reported, and went away")
 			gone.add(info.Family, version, "1 1 stale")
@@ -74,7 +74,7 @@ func (b builder) reportingPresets() []preset {
 			failing := scraped("it stopped to answer", "1 1 stale", "1 1 0+0x%d")
 			after := 2*failing.interval + r.For
 			return []trial{
-				failing.fires(after, target("job", "instance"), 0),
+				failing.fires(after, b.target("job", "instance"), 0),
 				scraped("it answers", "1 1", "1+0x%d").silent(after),
 				scraped("another service", "", "0+0x%d").silent(after),
 			}

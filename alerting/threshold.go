@@ -95,7 +95,7 @@ func (b builder) raw(r Rule, t domain.Threshold) Rule {
 		r.Evidence = EvidenceLatency // it has the hot functions too
 	}
 	r.Summary = cmp.Or(r.Summary, r.Alert+": "+strings.ToLower(text[:1])+text[1:])
-	r.Description = cmp.Or(r.Description, text+b.words.lasting(r.For)+b.words.of(", with the value ", ", con el valor ")+valueTemplate("")+".")
+	r.Description = cmp.Or(r.Description, text+b.words.lasting(r.For)+b.words.of(", with the value ", ", con el valor ")+valueTemplate("", r.Bound)+".")
 	return b.alert(r, nil) // of an expression it is not known what makes it hold
 }
 
@@ -165,7 +165,7 @@ func (w words) description(q question, r Rule) string {
 	if r.Window > 0 {
 		over = w.of(" over ", " en ") + length(r.Window)
 	}
-	return fmt.Sprintf("%s%s%s: %s (%s).", literal(cased(w.condition(q, r))), over, w.lasting(r.For), valueTemplate(q.unit()), strings.Join(where, ", "))
+	return fmt.Sprintf("%s%s%s: %s (%s).", literal(cased(w.condition(q, r))), over, w.lasting(r.For), valueTemplate(q.unit(), r.Bound), strings.Join(where, ", "))
 }
 
 // lasting says how long a condition has held.

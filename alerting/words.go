@@ -1,6 +1,7 @@
 package alerting
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -152,20 +153,22 @@ func amount(v float64, unit string) string {
 	return number(v) + " " + unit
 }
 
-// valueTemplate shows the value of an alert, in Prometheus' templates.
-func valueTemplate(unit string) string {
-	switch unit {
-	case "s":
+// valueTemplate shows the value of an alert, in Prometheus' templates. A prefix
+// such as k only helps where the numbers are large, as the bound is.
+func valueTemplate(unit string, bound float64) string {
+	plain := `{{ printf "%.4g" $value }}`
+	if math.Abs(bound) >= 1000 {
+		plain = "{{ $value | humanize }}"
+	}
+	switch {
+	case unit == "s":
 		return "{{ $value | humanizeDuration }}"
-	case "%":
-		return "{{ $value | humanize }} %"
-	case "By":
+	case unit == "By":
 		return "{{ $value | humanize1024 }}B"
+	case unit == "" || strings.HasPrefix(unit, "{"):
+		return plain
 	}
-	if unit == "" || strings.HasPrefix(unit, "{") {
-		return "{{ $value | humanize }}"
-	}
-	return "{{ $value | humanize }} " + literal(unit)
+	return plain + " " + literal(unit)
 }
 
 // literal keeps a text from being read as a template.

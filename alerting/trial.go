@@ -1,0 +1,152 @@
+package alerting
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// trial is one set of series on which a rule is tried. The first trial of a
+// rule is its drill.
+type trial struct {
+	name     string
+	interval time.Duration
+	series   []DrillSeries
+	checks   []check
+}
+
+// check is what must hold of the alert some time after the first sample: that
+// it fires with these labels and this value, or that it does not.
+type check struct {
+	after  time.Duration
+	fires  bool
+	labels map[string]string
+	value  float64
+}
+
+// drillInstance is the address of the admin listener, which is the instance
+// for a Prometheus beside it and in the process.
+const drillInstance = "127.0.0.1:9464"
+
+// target are labels that Prometheus gives to every series of the service.
+func (b builder) target(names ...string) map[string]string {
+	all := map[string]string{"job": b.d.Service(), "instance": drillInstance}
+	labels := map[string]string{}
+	for _, name := range names {
+		labels[name] = all[name]
+	}
+	return labels
+}
+
+// scene is a trial as it is put together.
+type scene struct {
+	trial
+	pending time.Duration     // how long the condition holds before the alert fires
+	target  map[string]string // labels of every series
+}
+
+// scene begins a trial of a rule.
+func (b builder) scene(r Rule, name string) *scene {
+	return &scene{
+		trial:   trial{name: strings.TrimSpace(r.Alert + ": " + name), interval: b.interval(r)},
+		pending: r.For, target: b.target("job", "instance"),
+	}
+}
+
+// interval is the time between the samples of a rule's trials. It divides the
+// rule's times, so that it is known at which sample something begins, and a
+// window has several samples.
+func (b builder) interval(r Rule) time.Duration {
+	i := time.Minute
+	if b.pace.fast {
+		i = time.Second
+	}
+	for _, d := range []time.Duration{r.Window, r.For, r.KeepFiring} {
+		i = gcd(i, d)
+	}
+	for r.Window > 0 && i*4 > r.Window {
+		i /= 2
+	}
+	return i
+}
+
+func gcd(a, b time.Duration) time.Duration {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}
+
+// add adds a series with values in promtool's notation.
+func (s *scene) add(family string, labels map[string]string, values string) {
+	all := maps.Clone(s.target)
+	maps.Copy(all, labels)
+	var pairs []string
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		pairs = append(pairs, name+"="+strconv.Quote(all[name]))
+	}
+	s.series = append(s.series, DrillSeries{family + "{" + strings.Join(pairs, ",") + "}", values})
+}
+
+// steady adds a series that begins at start and grows by step with each
+// sample, for a while and a little longer.
+func (s *scene) steady(family string, labels map[string]string, start, step float64, until time.Duration) {
+	step, _ = strconv.ParseFloat(strconv.FormatFloat(step, 'g', 9, 64), 64) // nobody reads 81.24999999999997
+	sign := "+"
+	if step < 0 {
+		sign, step = "-", -step
+	}
+	s.add(family, labels, fmt.Sprintf("%s%s%sx%d", number(start), sign, number(step), int(until/s.interval)+1))
+}
+
+// fires says that the alert fires after a time, with the labels that its
+// expression keeps, and that a sample before its pending time is over it does
+// not.
+func (s *scene) fires(after time.Duration, kept map[string]string, value float64) trial {
+	if s.pending >= s.interval {
+		s.checks = append(s.checks, check{after: after - s.interval})
+	}
+	return s.firesBy(after, kept, value)
+}
+
+// firesBy says only that it fires then.
+func (s *scene) firesBy(after time.Duration, kept map[string]string, value float64) trial {
+	s.checks = append(s.checks, check{after, true, kept, value})
+	return s.trial
+}
+
+// silent says that the alert does not fire.
+func (s *scene) silent(after time.Duration) trial {
+	s.checks = append(s.checks, check{after: after})
+	return s.trial
+}
+
+// finished adds to the labels of each alert those of its rule.
+func finished(r Rule, trials []trial) []trial {
+	for _, t := range trials {
+		for i, c := range t.checks {
+			if c.fires {
+				labels := maps.Clone(c.labels)
+				if labels == nil {
+					labels = map[string]string{}
+				}
+				maps.Copy(labels, r.Labels)
+				labels["alertname"] = r.Alert
+				t.checks[i].labels = labels
+			}
+		}
+	}
+	return trials
+}
+
+// drillOf is the first trial, for others to see.
+func drillOf(trials []trial) Drill {
+	if len(trials) == 0 {
+		return Drill{}
+	}
+	last := trials[0].checks[len(trials[0].checks)-1]
+	return Drill{Interval: trials[0].interval, Series: trials[0].series, After: last.after, Labels: last.labels}
+}
