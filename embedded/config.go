@@ -1,0 +1,95 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/latido-dev/latido/embedded/internal/alert"
+)
+
+// Alert is an alert as an action gets it.
+type Alert = alert.Alert
+
+// Action is called with an alert that fires, and again when it is resolved.
+// Its context ends after ten seconds. It must be safe for concurrent use: two
+// alerts may come at once, but not one alert twice. An error, or a panic, counts
+// as a failed delivery, and it is called again later.
+type Action func(context.Context, Alert) error
+
+// Config says what Start starts. Its zero value is an in-process Prometheus
+// and Alertmanager with the rules and receivers of the domain, and six hours of
+// data in the user's cache folder.
+type Config struct {
+	// Dir is where the data are: samples, silences, the notification log and
+	// incidents. Empty means latido/ and the service's name in the user's cache
+	// folder. A folder that cannot be used costs a warning; then all is kept in
+	// memory.
+	Dir string
+	// Memory keeps everything in memory: nothing outlives the process.
+	Memory bool
+	// Retention is how far back samples are kept. 0 means 6 hours.
+	Retention time.Duration
+	// MaxBytes bounds the samples on disk. 0 means 64 MiB.
+	MaxBytes int64
+	// MaxSeries bounds the series, and with them the memory. 0 means 20,000.
+	MaxSeries int
+	// ScrapeInterval is the time between two looks at the service's metrics. 0
+	// means 5 seconds, or 1 with Fast.
+	ScrapeInterval time.Duration
+	// EvaluationInterval is the time between two evaluations of the rules. 0
+	// means 15 seconds, or 1 with Fast.
+	EvaluationInterval time.Duration
+
+	// RuleFile and AlertmanagerFile are read in place of what the domain says,
+	// as Prometheus and Alertmanager read them. Empty means the domain's.
+	RuleFile, AlertmanagerFile string
+	// RunbookURL is where the runbook is published. Empty means docs/runbook.md.
+	RunbookURL string
+	// Actions are the functions that the domain's action receivers name.
+	Actions map[string]Action
+	// Fast lets a minute pass in a second, for demonstrations and tests: see
+	// alerting.Options.
+	Fast bool
+	// EvidenceOnly leaves rules and alerts to servers: the process only keeps
+	// its samples, and answers the Alertmanager that asks for evidence.
+	EvidenceOnly bool
+
+	// MaxIncidents and MaxIncidentBytes bound the incidents that are kept. 0
+	// means 100 and 32 MiB.
+	MaxIncidents     int
+	MaxIncidentBytes int64
+}
+
+func (c Config) withDefaults() (Config, error) {
+	var errs []error
+	for name, d := range map[string]time.Duration{
+		"Retention": c.Retention, "ScrapeInterval": c.ScrapeInterval, "EvaluationInterval": c.EvaluationInterval,
+	} {
+		if d < 0 {
+			errs = append(errs, fmt.Errorf("%s %v: write a positive duration, or 0 for the default", name, d))
+		}
+	}
+	for name, n := range map[string]int64{
+		"MaxBytes": c.MaxBytes, "MaxSeries": int64(c.MaxSeries), "MaxIncidents": int64(c.MaxIncidents), "MaxIncidentBytes": c.MaxIncidentBytes,
+	} {
+		if n < 0 {
+			errs = append(errs, fmt.Errorf("%s %d: write a positive number, or 0 for the default", name, n))
+		}
+	}
+	if c.Memory && c.Dir != "" {
+		errs = append(errs, errors.New("a Dir has no meaning with Memory: leave out one of the two"))
+	}
+	scrape, evaluate := 5*time.Second, 15*time.Second
+	if c.Fast {
+		scrape, evaluate = time.Second, time.Second
+	}
+	if c.ScrapeInterval == 0 {
+		c.ScrapeInterval = scrape
+	}
+	if c.EvaluationInterval == 0 {
+		c.EvaluationInterval = evaluate
+	}
+	return c, errors.Join(errs...)
+}

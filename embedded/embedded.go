@@ -1,0 +1,237 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/latido-dev/latido/alerting"
+	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/embedded/internal/am"
+	"github.com/latido-dev/latido/embedded/internal/evidence"
+	"github.com/latido-dev/latido/embedded/internal/prom"
+	"github.com/latido-dev/latido/telemetry"
+)
+
+// stopBudget is the longest that Stop takes when its context has more.
+const stopBudget = 5 * time.Second
+
+// evidenceTimeout is how long an alert waits for its evidence.
+const evidenceTimeout = 2 * time.Second
+
+// Embedded is a Prometheus and an Alertmanager in the process. Its methods are
+// safe for concurrent use; on a nil Embedded, and on one that Start returned
+// with an error, they do nothing.
+type Embedded struct {
+	cfg   Config
+	tel   *telemetry.Telemetry
+	log   *slog.Logger
+	rules []alerting.Rule
+
+	folder   *folder // nil for memory
+	alerts   *am.Server
+	evidence *evidence.Recorder
+	pipeline *pipeline
+	store    atomic.Pointer[prom.Server]
+
+	drills   sync.WaitGroup  // those whose alerts still fire
+	drilling chan struct{}   // those that are being started
+	stopping context.Context // done when Stop begins
+	stop     context.CancelFunc
+	stopOnce sync.Once
+	stopErr  error
+	stopped  chan struct{}
+}
+
+// Start starts the store, the rules and the receivers for the service that tel
+// is the telemetry of. ctx bounds the start; the network is never waited for.
+//
+// It returns an error for mistakes that a person made: a rule that does not
+// parse, a metric that does not exist, a receiver that is not configured. What
+// the environment lacks, a folder, space, a server, is logged and costs that
+// function only.
+//
+// The Embedded is never nil. For a tel that records nothing, Start starts
+// nothing and returns no error. Call Stop before tel.Shutdown.
+func Start(ctx context.Context, tel *telemetry.Telemetry, cfg Config) (*Embedded, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return &Embedded{}, fmt.Errorf("embedded: %w", err)
+	}
+	if tel == nil || tel.Domain().Prefix == "" {
+		return &Embedded{}, nil
+	}
+	e := &Embedded{cfg: cfg, tel: tel, log: tel.Logger(), drilling: make(chan struct{}, 10), stopped: make(chan struct{})}
+	e.stopping, e.stop = context.WithCancel(context.Background())
+	if err := e.start(ctx); err != nil {
+		return &Embedded{}, errors.Join(fmt.Errorf("embedded: %w", err), e.Stop(context.WithoutCancel(ctx)))
+	}
+	return e, nil
+}
+
+// start brings up one part after the other, those first that others hand
+// something to.
+func (e *Embedded) start(ctx context.Context) (err error) {
+	d := e.tel.Domain()
+	o := alerting.Options{Fast: e.cfg.Fast, RunbookURL: e.cfg.RunbookURL}
+	e.rules = alerting.Rules(d, o)
+	rules, err := ruleFile(d, e.cfg, o)
+	if err != nil {
+		return err
+	}
+	if e.cfg.EvidenceOnly {
+		rules = nil
+	}
+	if !e.cfg.Memory {
+		if e.folder, err = openFolder(e.cfg.Dir, d.Service()); err != nil {
+			e.log.Warn("samples, silences and incidents are kept in memory, and end with the process", "error", err)
+		}
+	}
+	if !e.cfg.EvidenceOnly {
+		if e.alerts, err = e.startReceivers(ctx, d, o); err != nil {
+			return err
+		}
+	}
+	if e.evidence, err = e.startEvidence(ctx, d); err != nil {
+		return err
+	}
+	e.pipeline = newPipeline(e.evidence.Enrich, e.alerts.Put, evidenceTimeout)
+	store, err := prom.Start(ctx, prom.Config{
+		Dir: e.folder.sub("metrics"), Retention: e.cfg.Retention, MaxBytes: e.cfg.MaxBytes, MaxSeries: e.cfg.MaxSeries,
+		ScrapeInterval: e.cfg.ScrapeInterval, EvaluationInterval: e.cfg.EvaluationInterval,
+		Job: d.Service(), Instance: e.instance(), Metrics: e.tel.AdminHandler(), Rules: rules, ExternalURL: e.tel.AdminURL(),
+		Notify: e.pipeline.notify, Meter: e.tel.MeterProvider().Meter(scope), Logger: e.log,
+	})
+	if err != nil {
+		return err
+	}
+	e.store.Store(store)
+	e.serve()
+	return nil
+}
+
+// scope is the instrumentation scope of what the parts say of themselves.
+const scope = "github.com/latido-dev/latido/embedded"
+
+// instance is the label that a Prometheus server would give the process: the
+// address that it scrapes.
+func (e *Embedded) instance() string {
+	if u, err := url.Parse(e.tel.AdminURL()); err == nil && u.Host != "" {
+		return u.Host
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return "localhost"
+	}
+	return host
+}
+
+// startReceivers starts the Alertmanager, on the file of cfg or else the
+// domain's. A domain that tells nobody has its alerts in the log.
+func (e *Embedded) startReceivers(ctx context.Context, d domain.Domain, o alerting.Options) (*am.Server, error) {
+	if len(d.Notify) == 0 {
+		d.Notify = []domain.Receiver{{Log: &domain.LogReceiver{}}}
+	}
+	cfg := am.Config{
+		Dir: e.folder.sub("alerts"), Secrets: map[string]string{}, Actions: map[string]am.Action{},
+		ExternalURL: e.tel.AdminURL(), Meter: e.tel.MeterProvider().Meter(scope), Logger: e.log,
+	}
+	var err error
+	if e.cfg.AlertmanagerFile != "" {
+		cfg.File, err = os.ReadFile(e.cfg.AlertmanagerFile)
+	} else {
+		cfg.File, err = alerting.AlertmanagerFile(d, o)
+		cfg.Templates = alerting.Templates(d, o)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("receivers: %w", err)
+	}
+	for _, s := range alerting.Secrets(d) {
+		if cfg.Secrets[s.File] = os.Getenv(s.Env); cfg.Secrets[s.File] == "" {
+			e.log.Warn("a receiver lacks its secret, and cannot be told of alerts: set the variable", "variable", s.Env)
+		}
+	}
+	for name, action := range e.cfg.Actions {
+		cfg.Actions[name] = am.Action(action)
+	}
+	for _, r := range alerting.Receivers(d) {
+		if server := r.Receiver.Alertmanager; server != nil {
+			cfg.Forward = append(cfg.Forward, server.URL)
+		}
+	}
+	return am.Start(ctx, cfg)
+}
+
+// startEvidence starts what explains alerts. It asks the store, which is there
+// a moment later.
+func (e *Embedded) startEvidence(ctx context.Context, d domain.Domain) (*evidence.Recorder, error) {
+	version, revision := e.tel.Version()
+	releaseAfter := time.Duration(0)
+	if e.cfg.Fast {
+		releaseAfter = 10 * time.Second
+	}
+	return evidence.Start(ctx, evidence.Config{
+		Domain: d, Rules: e.rules, Profiler: e.tel.Profiler(), Version: version, Revision: revision,
+		Query: e.query, QueryRange: e.queryRange, Exemplars: e.exemplars, Now: e.now,
+		Dir: e.folder.sub("incidents"), MaxIncidents: e.cfg.MaxIncidents, MaxBytes: e.cfg.MaxIncidentBytes,
+		URL: e.tel.AdminURL, Timeout: evidenceTimeout, ReleaseAfter: releaseAfter,
+		Meter: e.tel.MeterProvider().Meter(scope), Logger: e.log,
+	})
+}
+
+// serve puts the pages on the admin listener. They answer 503 once Stop began.
+func (e *Embedded) serve() {
+	page := func(pattern, description string, h http.Handler) {
+		e.tel.HandleAdmin(pattern, description, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if e.stopping.Err() != nil {
+				http.Error(w, "the service is stopping", http.StatusServiceUnavailable)
+				return
+			}
+			h.ServeHTTP(w, r)
+		}))
+	}
+	page("/api/v1/", "", e.store.Load().Handler())
+	incidents := e.evidence.Handler()
+	page("GET /incidents/", "what happened, with its evidence", incidents)
+	page("/api/incidents", "", incidents)
+	page("/api/incidents/", "", incidents)
+	page("POST /api/evidence", "", incidents)
+	if e.alerts != nil {
+		page("/api/v2/", "", e.alerts.Handler())
+		// drills
+	}
+}
+
+// Stop ends the rules, hands on what is under way, and stops every goroutine,
+// within ctx and at most five seconds. What is pending or firing goes on at the
+// next start. Further calls return the same result.
+func (e *Embedded) Stop(ctx context.Context) error {
+	if e == nil || e.stopped == nil {
+		return nil
+	}
+	e.stopOnce.Do(func() {
+		defer close(e.stopped)
+		ctx, cancel := context.WithTimeout(ctx, stopBudget)
+		defer cancel()
+		e.stop()
+		var errs []error
+		if store := e.store.Load(); store != nil {
+			errs = append(errs, store.Stop(ctx))
+		}
+		e.drills.Wait()
+		if e.pipeline != nil {
+			e.pipeline.close(ctx)
+		}
+		errs = append(errs, e.evidence.Stop(ctx), e.alerts.Stop(ctx), e.folder.close())
+		e.stopErr = errors.Join(errs...)
+	})
+	<-e.stopped
+	return e.stopErr
+}
