@@ -7,8 +7,10 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"path/filepath"
 	"time"
 
+	"github.com/latido-dev/latido/alerting"
 	"github.com/latido-dev/latido/domain"
 )
 
@@ -34,7 +36,8 @@ type inspection struct {
 	d    domain.Domain
 	err  error // why there is no domain
 
-	rules ruleSet
+	series *alerting.Series // of the domain
+	rules  ruleSet
 
 	live *live // nil without -url, or when nothing answers
 }
@@ -177,14 +180,18 @@ func domainText(c *call, file string) ([]byte, error) {
 // checkDomain loads the domain file, for itself and for all other checks.
 func checkDomain(in *inspection) finding {
 	in.d, in.err = domain.Parse(in.cfg.file, in.data)
-	f := finding{Subject: in.cfg.file, Detail: list(
+	f := finding{Subject: filepath.Base(in.cfg.file), Detail: list(
 		count(len(in.d.Events), "event"), count(len(in.d.Thresholds), "threshold"), count(len(in.d.SLOs), "SLO"))}
+	if in.err == nil {
+		in.series = alerting.SeriesOf(in.d)
+		return f
+	}
 	var mistakes domain.Errors
 	if errors.As(in.err, &mistakes) {
 		for _, m := range mistakes {
 			f.Problems = append(f.Problems, problem{File: m.File, Line: m.Line, Column: m.Column, Path: m.Path, Message: m.Message})
 		}
-	} else if in.err != nil {
+	} else {
 		f.fail("%v", in.err)
 	}
 	return f

@@ -133,7 +133,7 @@ func (q query) problems(in *inspection) []string {
 		var all []string
 		for _, n := range names {
 			if !strings.Contains(n.name, anyValue) && !in.exists(n.name) {
-				all = append(all, missing(in.d, n.name, in.rules.recorded))
+				all = append(all, in.missing(n.name))
 			}
 		}
 		return all

@@ -86,13 +86,22 @@ func (file amFile) receivers() map[string]bool {
 		name, _ := r["name"].(string)
 		tells := name == "log" || strings.HasPrefix(name, "action/")
 		for key, value := range r {
-			if configs, ok := value.([]any); ok && strings.HasSuffix(key, "_configs") && len(configs) > 0 {
+			configs, _ := value.([]any)
+			if strings.HasSuffix(key, "_configs") && slices.ContainsFunc(configs, tellsSomebody) {
 				tells = true
 			}
 		}
 		receivers[name] = tells
 	}
 	return receivers
+}
+
+// tellsSomebody tells whether an integration has a person at its end: the
+// service's own webhook, which gathers evidence, has none.
+func tellsSomebody(config any) bool {
+	fields, _ := config.(map[string]any)
+	url, _ := fields["url"].(string)
+	return !strings.HasSuffix(url, evidencePath)
 }
 
 // maxRoutes is how deep routes may be nested: more than that nobody means.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/rulefmt"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/latido-dev/latido/alerting"
 	"github.com/latido-dev/latido/domain"
@@ -120,11 +121,14 @@ func (s *ruleSet) load(f *finding, file string, data []byte) {
 	if groups == nil {
 		return
 	}
+	var places struct{ Groups []rulefmt.RuleGroupNode }
+	_ = yaml.Unmarshal(data, &places) // it was read before
 	for i, g := range groups.Groups {
 		for j, rule := range g.Rules {
 			r := fileRule{Rule: rule, file: file, data: data, path: fmt.Sprintf("groups[%d].rules[%d]", i, j)}
 			if file != "" {
-				r.line, r.column = domain.Position(data, r.path, 0)
+				at := places.Groups[i].Rules[j]
+				r.line, r.column = max(at.Alert.Line, at.Record.Line), max(at.Alert.Column, at.Record.Column)
 			}
 			s.rules = append(s.rules, r)
 			if r.Record != "" && !slices.Contains(s.recorded, r.Record) {
@@ -158,7 +162,7 @@ func checkRule(in *inspection, f *finding, r fileRule) {
 	if _, wrong := parseExpr(r.Expr); wrong != nil {
 		return
 	}
-	for _, m := range exprMistakes(in.d, r.Expr, in.rules.recorded...) {
+	for _, m := range in.exprMistakes(r.Expr) {
 		p := f.at(r, "%s: %s", r.name(), m.message)
 		if r.line > 0 {
 			p.Line, p.Column = domain.Position(r.data, r.path+".expr", m.offset)

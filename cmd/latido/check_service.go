@@ -8,7 +8,6 @@ import (
 
 	"github.com/prometheus/common/model"
 
-	"github.com/latido-dev/latido/alerting"
 	"github.com/latido-dev/latido/domain"
 )
 
@@ -57,7 +56,7 @@ func checkPrefix(in *inspection) finding {
 		return f
 	}
 	names := map[string]bool{}
-	for _, name := range alerting.SeriesNames(in.d) {
+	for _, name := range in.series.Names() {
 		names[name] = true
 	}
 	jobs := map[string]string{} // to a series of theirs

@@ -6,15 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/latido-dev/latido/alerting"
 )
-
-// exists tells whether there is a series of this name, of the domain's or of a
-// rule's.
-func (in *inspection) exists(name string) bool {
-	return slices.Contains(in.rules.recorded, name) || alerting.Exists(in.d, name)
-}
 
 // variables are those of a dashboard: what each is replaced by, and what it asks.
 type variables struct {

@@ -45,7 +45,7 @@ func TestCalls(t *testing.T) {
 		{"schema", 0, `"prefix"`, ""},
 		{"schema x", 2, "", "no arguments"},
 		{"version", 0, "latido ", ""},
-		{"check testdata/tienda.yaml", 0, "testdata/tienda.yaml  ok    3 events", ""},
+		{"check testdata/tienda.yaml", 0, "tienda.yaml  ok    3 events", ""},
 		{"check -h", 0, "-max-series", ""},
 		{"check testdata/none.yaml", 1, "", "none.yaml"},
 		{"check a b", 2, "", "one file"},

@@ -9,7 +9,6 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
-	"github.com/latido-dev/latido/alerting"
 	"github.com/latido-dev/latido/domain"
 )
 
@@ -55,28 +54,32 @@ func parseExpr(text string) ([]selected, *mistake) {
 }
 
 // exprMistakes are what is wrong with an expression of this domain: it does
-// not parse, or it asks for a metric that does not exist. known are names of
-// series that exist beside the domain's.
-func exprMistakes(d domain.Domain, text string, known ...string) []mistake {
+// not parse, or it asks for a metric that does not exist.
+func (in *inspection) exprMistakes(text string) []mistake {
 	names, wrong := parseExpr(text)
 	if wrong != nil {
 		return []mistake{{wrong.offset, "not PromQL: " + wrong.message}}
 	}
 	var mistakes []mistake
 	for _, n := range names {
-		if !slices.Contains(known, n.name) && !alerting.Exists(d, n.name) {
-			mistakes = append(mistakes, mistake{n.offset, missing(d, n.name, known)})
+		if !in.exists(n.name) {
+			mistakes = append(mistakes, mistake{n.offset, in.missing(n.name)})
 		}
 	}
 	return mistakes
 }
 
+// exists tells whether there is a series of this name, of the domain's or of a
+// rule file's.
+func (in *inspection) exists(name string) bool {
+	return in.series.Exists(name) || slices.Contains(in.rules.recorded, name)
+}
+
 // missing says that a metric does not exist, and which one was meant.
-func missing(d domain.Domain, name string, known []string) string {
-	series := append(alerting.SeriesNames(d), known...)
-	near := nearest(d, name, series)
+func (in *inspection) missing(name string) string {
+	near := nearest(in.d, name, append(in.series.Names(), in.rules.recorded...))
 	if near == "" {
-		return fmt.Sprintf("there is no metric %s, so this would never be true: declare it as an event, or leave out the prefix %s if it is another service's", name, d.Prefix)
+		return fmt.Sprintf("there is no metric %s, so this would never be true: declare it as an event, or leave out the prefix %s if it is another service's", name, in.d.Prefix)
 	}
 	return fmt.Sprintf("there is no metric %s, so this would never be true (did you mean %s?)", name, near)
 }
