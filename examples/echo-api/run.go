@@ -17,6 +17,7 @@ import (
 
 	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/embedded"
 	"github.com/latido-dev/latido/examples/echo-api/breaks"
 	"github.com/latido-dev/latido/examples/echo-api/load"
 	"github.com/latido-dev/latido/examples/echo-api/shop"
@@ -81,6 +82,18 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, store.Close(), remove()) }()
 	tel.AddReadyCheck("database", store.Ready)
+
+	alerts, err := embedded.Start(ctx, tel, embedded.Config{Fast: o.fast})
+	if err != nil {
+		slog.Error("alerts are off, and the shop works without them", "error", err)
+	}
+	defer func() {
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), telemetryGrace)
+		defer cancel()
+		if err := alerts.Stop(stopping); err != nil {
+			slog.Warn("alerts did not stop as they should", "error", err)
+		}
+	}()
 
 	api := shop.New(store, tel)
 	defer api.Breaks.Close()
