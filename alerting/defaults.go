@@ -38,6 +38,7 @@ func (b builder) defaults() []Rule {
 				r.Window = p.ask.window
 			}
 			r.Expr = compare(r.Value, r.Op, r.Bound)
+			r.condition = b.words.condition(p.ask, r)
 			if r.Description == "" {
 				r.Description = b.words.description(p.ask, r)
 			}

@@ -82,7 +82,8 @@ type Rule struct {
 	// made up: for an expression in PromQL.
 	Drill Drill
 
-	trials []trial // for the rule tests; the first one is the drill
+	condition string  // when the alert fires, in words; "" where only the expression says
+	trials    []trial // for the rule tests; the first one is the drill
 }
 
 // Drill is a set of series that makes one alert fire.

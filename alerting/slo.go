@@ -197,21 +197,22 @@ func (o objective) alert(severity domain.Severity, pairs []burn) Rule {
 			o.series("slo_errors", "ratio_rate"+long), limit, o.series("slo_errors", "ratio_rate"+short), limit,
 			o.series("slo_requests", "increase"+long), least, o.series("slo_errors", "increase"+long)))
 		factor, _ := o.factor(p).Float64()
-		words = append(words, fmt.Sprintf(o.b.words.of("%s times as fast as allowed for %s and %s", "%s veces más rápido de lo permitido en %s y en %s"), number(factor), long, short))
+		words = append(words, fmt.Sprintf(o.b.words.of("at ×%s of what is allowed over %s and %s", "a ×%s de lo permitido en %s y en %s"), number(factor), long, short))
 	}
 	r := Rule{
 		Alert: o.Name + alertSuffix[severity], Expr: strings.Join(either, "\nor\n"), Source: SourceSLO, Severity: severity,
 		Labels: map[string]string{"slo": o.Name}, Evidence: o.evidence(), Metric: o.metric(), Window: o.b.pace.window(pairs[0].scaled(o.window).long),
 		Steps:  o.Runbook,
-		Impact: cmp.Or(o.Description, o.Name),
+		Impact: o.b.words.of("The objective is missed: ", "Se incumple el objetivo: ") + cmp.Or(o.Description, o.Name),
 	}
 	goal := number(o.Objective) + " %"
 	r.Summary = literal(fmt.Sprintf(o.b.words.of("%s: the error budget burns fast", "%s: el presupuesto de errores se gasta rápido"), o.Name))
 	if severity == domain.SeverityTicket {
 		r.Summary = literal(fmt.Sprintf(o.b.words.of("%s: the error budget burns too fast to last", "%s: el presupuesto de errores no va a alcanzar"), o.Name))
 	}
-	r.Description = literal(fmt.Sprintf(o.b.words.of("Of the objective %s (%s in %s), the budget burns ", "Del objetivo %s (%s en %s), el presupuesto se gasta "), o.Name, goal, length(o.window))+
-		strings.Join(words, o.b.words.of(", or ", ", o "))) +
+	r.condition = fmt.Sprintf(o.b.words.of("of the objective %s (%s in %s), the budget burns ", "del objetivo %s (%s en %s), el presupuesto se gasta "), o.Name, goal, length(o.window)) +
+		strings.Join(words, o.b.words.of(", or ", ", o "))
+	r.Description = literal(cased(r.condition)) +
 		o.b.words.of(": {{ $value | humanizePercentage }} are bad (job {{ $labels.job }}).", ": son malas {{ $value | humanizePercentage }} (job {{ $labels.job }}).")
 	return o.b.alert(r, o.trials(severity, pairs, r))
 }

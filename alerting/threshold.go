@@ -45,7 +45,8 @@ func (b builder) threshold(t domain.Threshold) Rule {
 	if t.Evidence == domain.EvidenceProfile {
 		r.Evidence = evidenceOf(q)
 	}
-	r.Summary = cmp.Or(r.Summary, literal(cased(b.words.condition(q, r))))
+	r.condition = b.words.condition(q, r)
+	r.Summary = cmp.Or(r.Summary, literal(cased(r.condition)))
 	r.Description = cmp.Or(r.Description, b.words.description(q, r))
 	return b.alert(r, b.trials(q, r))
 }
@@ -151,7 +152,11 @@ func (w words) condition(q question, r Rule) string {
 	if len(filters) > 0 {
 		text += w.of(" with ", " con ") + strings.Join(filters, ", ")
 	}
-	return text + " " + w.comparison(r.Op) + " " + amount(r.Bound, q.unit())
+	text += " " + w.comparison(r.Op) + " " + amount(r.Bound, q.unit())
+	if r.Window > 0 {
+		text += w.of(" over ", " en ") + length(r.Window)
+	}
+	return text
 }
 
 // description says in words what holds, with the labels and the value of the
@@ -161,11 +166,7 @@ func (w words) description(q question, r Rule) string {
 	for _, label := range q.labels() {
 		where = append(where, label+" {{ $labels."+label+" }}")
 	}
-	over := ""
-	if r.Window > 0 {
-		over = w.of(" over ", " en ") + length(r.Window)
-	}
-	return fmt.Sprintf("%s%s%s: %s (%s).", literal(cased(w.condition(q, r))), over, w.lasting(r.For), valueTemplate(q.unit(), r.Bound), strings.Join(where, ", "))
+	return fmt.Sprintf("%s%s: %s (%s).", literal(cased(w.condition(q, r))), w.lasting(r.For), valueTemplate(q.unit(), r.Bound), strings.Join(where, ", "))
 }
 
 // lasting says how long a condition has held.

@@ -178,6 +178,9 @@ func literal(text string) string {
 
 // cased starts a sentence.
 func cased(text string) string {
+	if len(text) > 1 && text[0] == 'p' && text[1] >= '0' && text[1] <= '9' { // p95
+		return text
+	}
 	for i, r := range text {
 		return strings.ToUpper(string(r)) + text[i+len(string(r)):]
 	}
