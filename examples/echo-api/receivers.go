@@ -39,7 +39,9 @@ func withReceivers(d domain.Domain, getenv func(string) string) (domain.Domain, 
 	case to == "":
 		wrong = append(wrong, fmt.Errorf("%s: no mail is sent to nobody: set %s, as in guardia@example.com", smtpEnv, mailToEnv))
 	default:
-		mail := domain.Receiver{Email: &domain.EmailReceiver{To: addresses(to), SMTP: smtp, Plaintext: isLoopback(smtp)}}
+		// People need not hear of the heartbeat, which never ends.
+		heard := []domain.Severity{domain.SeverityPage, domain.SeverityTicket}
+		mail := domain.Receiver{Severities: heard, Email: &domain.EmailReceiver{To: addresses(to), SMTP: smtp, Plaintext: isLoopback(smtp)}}
 		if err := checkReceiver(d, mail); err != nil {
 			wrong = append(wrong, fmt.Errorf("%s, %s: %w", mailToEnv, smtpEnv, err))
 		} else {

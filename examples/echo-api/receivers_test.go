@@ -16,7 +16,7 @@ func TestReceivers(t *testing.T) {
 	}
 	webhook := domain.Receiver{Webhook: &domain.WebhookReceiver{URLEnv: "ALERT_WEBHOOK"}}
 	mail := func(smtp string, plaintext bool, to ...string) domain.Receiver {
-		return domain.Receiver{Email: &domain.EmailReceiver{To: to, SMTP: smtp, Plaintext: plaintext}}
+		return domain.Receiver{Severities: []domain.Severity{domain.SeverityPage, domain.SeverityTicket}, Email: &domain.EmailReceiver{To: to, SMTP: smtp, Plaintext: plaintext}}
 	}
 	for environment, want := range map[string]struct {
 		added []domain.Receiver

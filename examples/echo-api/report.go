@@ -34,6 +34,8 @@ func where(out io.Writer, o options, d domain.Domain, apiURL, adminURL string) {
 		line("dashboard", adminURL+"/metrics-dashboard")
 		line("report", adminURL+"/debug/report")
 		line("profiles", adminURL+"/debug/pprof/")
+		line("incidents", adminURL+"/incidents/")
+		line("alerts", adminURL+"/api/v2/alerts")
 		line("break it", breaks.Curl(http.MethodPost, adminURL, "slow"))
 		line("", "or cpu, errors, leak, silence: "+adminURL+breaks.Path)
 	}

@@ -45,6 +45,7 @@ const (
 // run starts the shop, drives its traffic, and stops it when ctx is done or
 // its time is over. It leaves nothing behind.
 func run(ctx context.Context, o options, out io.Writer) (err error) {
+	out = &console{out: out}
 	d, err := domain.Parse("domain.yaml", domainFile)
 	if err != nil {
 		return err
@@ -83,7 +84,9 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	defer func() { err = errors.Join(err, store.Close(), remove()) }()
 	tel.AddReadyCheck("database", store.Ready)
 
-	alerts, err := embedded.Start(ctx, tel, embedded.Config{Fast: o.fast})
+	alerts, err := embedded.Start(ctx, tel, embedded.Config{Fast: o.fast, Actions: map[string]embedded.Action{
+		"anotar": func(_ context.Context, a embedded.Alert) error { return note(out, a.Labels, a.Annotations, a.Resolved()) },
+	}})
 	if err != nil {
 		slog.Error("alerts are off, and the shop works without them", "error", err)
 	}

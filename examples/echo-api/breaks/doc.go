@@ -13,9 +13,12 @@
 //	cpu      every sales report starts shop.forecastSales,        CPUAlta
 //	         which takes all the cores
 //	errors   the payment gateway answers nothing any more         PagosFallando{endpoint="/pagos/estado"}
-//	leak     every export of the catalogue leaves goroutines      GoroutinesGrowing
+//	leak     every export of the catalogue leaves goroutines      GoroutineLeak
 //	         behind in shop.awaitPriceChange
 //	silence  orders are answered with 202 and never processed     SinPedidos
+//
+// GoroutineLeak compares with half an hour ago: it is over when an even leak is
+// no longer twice as high, after 55 minutes, or 50 seconds with -fast.
 //
 // The traffic of the example drives cpu, leak, errors and silence: without it
 // nobody asks for what is broken. A break ends by itself after a quarter of an

@@ -25,7 +25,7 @@ func (s *Set) all() []named {
 		{&s.Slow, "slow", "the supplier takes three seconds, and the shop waits for it", "RespuestaLenta"},
 		{&s.CPU, "cpu", "every sales report starts a forecast that takes all the cores", "CPUAlta"},
 		{&s.Errors, "errors", "the payment gateway answers nothing any more", "PagosFallando"},
-		{&s.Leak, "leak", "every export of the catalogue leaves goroutines behind", "GoroutinesGrowing"},
+		{&s.Leak, "leak", "every export of the catalogue leaves goroutines behind", "GoroutineLeak"},
 		{&s.Silence, "silence", "orders are accepted and never processed", "SinPedidos"},
 	}
 }

@@ -15,8 +15,8 @@ type Mix map[string]int
 // endpoints. "perdido" asks for paths that do not exist.
 func DefaultMix() Mix {
 	return Mix{
-		"ver": 30, "listar": 10, "crear": 20, "cambiar": 6, "cancelar": 3, "carrito": 10,
-		"reporte": 4, "proveedor": 5, "catalogo": 4, "pagos": 4, "salud": 2, "perdido": 2,
+		"ver": 28, "listar": 10, "crear": 20, "cambiar": 6, "cancelar": 3, "carrito": 10,
+		"reporte": 4, "proveedor": 5, "catalogo": 4, "pagos": 6, "salud": 2, "perdido": 2,
 	}
 }
 

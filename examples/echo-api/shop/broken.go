@@ -78,7 +78,7 @@ func forecastSales(totals []int64, over func() bool) (best int64) {
 // The break "leak": every export of the catalogue leaves leakedEach goroutines
 // behind, until there are maxLeaked.
 const (
-	leakedEach = 250
+	leakedEach = 100
 	maxLeaked  = 20_000
 )
 

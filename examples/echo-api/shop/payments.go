@@ -19,8 +19,9 @@ type Gateway struct {
 }
 
 // NewGateway returns a gateway that fails twice in a hundred times. Its alert
-// looks at some 24 questions in a fast window: at a tenth it would call
-// somebody for nothing now and then, at this it does not in a year.
+// fires when half of them fail, and with -fast looks at 24 questions at a time:
+// at a tenth it would call somebody for nothing now and then, at this it does
+// not in a year.
 func NewGateway() *Gateway { return &Gateway{FailureRate: 0.02} }
 
 // Status asks the gateway how it is.
