@@ -16,6 +16,7 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
 	colmetrics "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
 	"google.golang.org/protobuf/proto"
 
@@ -169,6 +170,10 @@ func TestInert(t *testing.T) {
 			must(t, err)
 			_, span := tel.TracerProvider().Tracer("t").Start(ctx, "s")
 			span.End()
+			if tel.Propagator() == nil {
+				t.Error("no propagator")
+			}
+			slog.New(tel.LogHandler(slog.DiscardHandler)).InfoContext(trace.ContextWithSpan(ctx, span), "done")
 			_ = tel.AdminURL()
 			tel.AdminHandler().ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "http://localhost/metrics", nil))
 			must(t, tel.Shutdown(ctx))
