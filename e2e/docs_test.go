@@ -67,7 +67,7 @@ func compile(t *testing.T, source string) string {
 
 // TestDocumentsCompile builds every Go program in the documents.
 func TestDocumentsCompile(t *testing.T) {
-	for _, document := range []string{"README.md", "docs/routers.md"} {
+	for _, document := range []string{"README.md", "docs/routers.md", "docs/traces.md"} {
 		for i, b := range blocks(t, document) {
 			if b.language == "go" {
 				t.Run(fmt.Sprintf("%s %d", document, i), func(t *testing.T) { compile(t, b.text) })
