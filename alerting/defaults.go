@@ -92,7 +92,7 @@ func whole(where map[string]string) bool {
 
 // ask is a question on a metric of the contract over some minutes.
 func (b builder) ask(key string, stat domain.Stat, window time.Duration) question {
-	m, _ := b.d.Metric(key)
+	m := b.metric(key)
 	return question{metric: m, stat: stat, window: b.pace.window(window)}
 }
 
@@ -199,7 +199,7 @@ func (b builder) memoryPreset() preset {
 // even the fewest of late are twice the most of half an hour ago.
 func (b builder) goroutinePreset() preset {
 	say := b.words.of
-	m, _ := b.d.Metric("go_goroutine_count")
+	m := b.metric("go_goroutine_count")
 	recent, before := b.pace.window(5*time.Minute), b.pace.window(30*time.Minute)
 	over := func(aggregation, function string, window time.Duration, offset string) string {
 		return fmt.Sprintf("%s by (job, instance) (%s(%s[%s]%s))", aggregation, function, m.Family, length(window), offset)

@@ -12,7 +12,7 @@ import (
 // thresholds, one group for each objective, and the rules that every domain
 // gets. A group without rules is left out.
 func Groups(d domain.Domain, o Options) []Group {
-	b := builder{d: d, o: o, pace: pace{o.Fast}, words: wordsOf(d)}
+	b := newBuilder(d, o)
 	var interval time.Duration // the server's
 	if o.Fast {
 		interval = time.Second
@@ -45,7 +45,21 @@ type builder struct {
 	o     Options
 	pace  pace
 	words words
+	// metrics are the domain's, by key: to name one is dear, and it is asked for
+	// hundreds of times.
+	metrics map[string]domain.Metric
 }
+
+func newBuilder(d domain.Domain, o Options) builder {
+	b := builder{d: d, o: o, pace: pace{o.Fast}, words: wordsOf(d), metrics: map[string]domain.Metric{}}
+	for _, m := range d.Metrics() {
+		b.metrics[m.Key] = m
+	}
+	return b
+}
+
+// metric is one that a valid domain has.
+func (b builder) metric(key string) domain.Metric { return b.metrics[key] }
 
 // alert completes a rule that alerts with what all of them have.
 func (b builder) alert(r Rule, trials []trial) Rule {

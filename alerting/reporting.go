@@ -15,7 +15,7 @@ const serviceDown = "ServiceDown"
 // at all, and that what it says is complete.
 func (b builder) reportingPresets() []preset {
 	say := b.words.of
-	info, _ := b.d.Metric("build_info")
+	info := b.metric("build_info")
 	version := map[string]string{"version": "v1.2.3", "revision": "abc", "goversion": "go1.26"}
 	hour := length(b.pace.window(time.Hour))
 	seen := func(labels string) string {

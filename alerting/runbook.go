@@ -19,7 +19,7 @@ import (
 //
 // It is Markdown; a text of the domain file stands there as it is.
 func Runbook(d domain.Domain, o Options) []byte {
-	p := page{d: d, o: o, w: wordsOf(d)}
+	p := page{builder: newBuilder(d, o), w: wordsOf(d)}
 	for _, r := range Rules(d, o) {
 		if r.Alert != "" {
 			p.alerts = append(p.alerts, r)
@@ -47,9 +47,8 @@ func Runbook(d domain.Domain, o Options) []byte {
 
 // page is the runbook as it is written.
 type page struct {
+	builder
 	b      strings.Builder
-	d      domain.Domain
-	o      Options
 	w      words
 	alerts []Rule
 }
@@ -171,7 +170,7 @@ func (p *page) diagnosis(r Rule) []string {
 	case EvidenceErrors:
 		items = append(items, p.w.of("Which endpoint fails, and how:", "Qué endpoint falla, y cómo:")+" `"+p.breakdown("requests", "endpoint, status", map[string]string{"status": "=~5.."})+"`, `"+p.breakdown("api_errors", "error_type", nil)+"`.")
 	case EvidenceEvents:
-		if m, ok := p.d.Metric(r.Metric); ok && len(m.Attributes) > 0 {
+		if m := p.metric(r.Metric); len(m.Attributes) > 0 {
 			labels := make([]string, len(m.Attributes))
 			for i, a := range m.Attributes {
 				labels[i] = domain.Label(a)
@@ -180,7 +179,7 @@ func (p *page) diagnosis(r Rule) []string {
 		}
 	}
 	if slo := r.Labels["slo"]; slo != "" {
-		o := objective{b: builder{d: p.d, o: p.o}}
+		o := objective{b: p.builder}
 		o.Name = slo
 		items = append(items, p.w.of("How much of the error budget is left:", "Cuánto queda del presupuesto de errores:")+" `"+o.series("slo_budget_left", "ratio")+"`.")
 	}
@@ -201,7 +200,7 @@ func (p *page) query(r Rule) string {
 
 // breakdown is the rate of a counter by some labels.
 func (p *page) breakdown(metric, labels string, where map[string]string) string {
-	m, _ := p.d.Metric(metric)
+	m := p.metric(metric)
 	q := question{metric: m, where: where, by: labels, window: defaultWindow}
 	return strings.Replace(q.counted("rate"), "by (job, ", "by (", 1)
 }

@@ -121,7 +121,7 @@ func (o objective) records(w time.Duration) []Rule {
 // Where no series counts the bad, or the good, there are none of them.
 func (o objective) counts(w time.Duration) (all, bad string) {
 	increase := func(metric, suffix string, where map[string]string) string {
-		m, _ := o.b.d.Metric(metric) // a valid domain has it
+		m := o.b.metric(metric) // a valid domain has it
 		m.Family, m.Kind = m.Family+suffix, domain.KindCounter
 		return question{metric: m, where: where, window: w}.counted("increase")
 	}

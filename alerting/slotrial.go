@@ -83,7 +83,7 @@ func (o objective) onRequests(severity domain.Severity, r Rule) []trial {
 // bad. It reports whether there can be such series.
 func (o objective) add(s *scene, n, bad float64, until time.Duration) bool {
 	labels := func(metric, label, filter string) (map[string]string, string, bool) {
-		m, _ := o.b.d.Metric(metric)
+		m := o.b.metric(metric)
 		where := o.Where
 		if label != "" {
 			where = with(o.Where, label, filter)

@@ -53,7 +53,7 @@ func (b builder) threshold(t domain.Threshold) Rule {
 
 // question is what a threshold asks.
 func (b builder) question(t domain.Threshold) question {
-	m, _ := b.d.Metric(cmp.Or(t.Metric, t.Event)) // a valid domain has it
+	m := b.metric(cmp.Or(t.Metric, t.Event))
 	q := question{
 		metric: m, stat: cmp.Or(t.Stat, m.Kind.Stats()[0]), where: t.Where, by: t.By, per: time.Duration(t.Per),
 		window: b.pace.window(cmp.Or(time.Duration(t.Window), defaultWindow)),

@@ -33,7 +33,8 @@ type verb struct {
 var verbs = []verb{
 	{"check", "[-url URL] [-rules GLOB] [-alertmanager FILE] [-dashboards DIR] [-runbook FILE] [-format text|json|junit] [FILE]",
 		"check a domain file, or - for standard input, with all that comes from it and, given -url, what runs", check},
-	{"generate", "events [-domain FILE] [-out FILE] [-package NAME] [-check]", "write typed helpers for the domain's events", generate},
+	{"generate", "events|rules|rule-tests|alertmanager|runbook|all [-domain FILE] [-out FILE] [-check] [-fast] [-runbook-url URL] [-evidence-url URL] [-package NAME]",
+		"write what comes from the domain file: helpers for its events, alert rules and their tests, receivers, the runbook", generate},
 	{"report", "[-url URL] [-last 5m] [-format text|json|pprof] [-top N] [-out FILE]", "where a running service's time and memory go", report},
 	{"schema", "", "print the JSON Schema of the domain file, for editors", schema},
 	{"version", "", "print the version", version},

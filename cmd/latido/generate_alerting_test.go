@@ -1,0 +1,95 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestGenerateAll writes everything at once, finds it fresh, and finds what was
+// changed by hand.
+func TestGenerateAll(t *testing.T) {
+	source, err := filepath.Abs("testdata/tienda.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	files := []string{
+		"events/events_gen.go", "deploy/prometheus/rules/tienda.rules.yaml", "deploy/prometheus/rules/tienda.rules.test.yaml",
+		"deploy/alertmanager/alertmanager.yaml", "deploy/alertmanager/latido.tmpl", "docs/runbook.md",
+	}
+	if code, stdout, stderr := latido("generate", "all", "-domain", source, "-check"); code != 1 || strings.Count(stdout, "FAIL") != len(files) {
+		t.Errorf("-check of nothing: exit %d\n%s%s", code, stdout, stderr)
+	}
+	for _, verdict := range []string{"  written from ", "  ok    "} { // the second time nothing has changed
+		code, stdout, stderr := latido("generate", "all", "-domain", source)
+		if code != 0 || strings.Count(stdout, verdict) != len(files) {
+			t.Errorf("exit %d, want %d files %s:\n%s%s", code, len(files), verdict, stdout, stderr)
+		}
+	}
+	for _, file := range files {
+		path := filepath.FromSlash(file)
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, append(content, ' '), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		code, stdout, _ := latido("generate", "all", "-domain", source, "-check")
+		if code != 1 || strings.Count(stdout, "FAIL") != 1 || !strings.Contains(stdout, path+"  FAIL") {
+			t.Errorf("%s was changed: exit %d\n%s", file, code, stdout)
+		}
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestGenerateFlags follows each flag into the files that it is about, and into
+// the command that a stale file names.
+func TestGenerateFlags(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	for _, c := range []struct{ what, flags, want string }{
+		{"rules", "-fast", "interval: 1s"},
+		{"rules", "-runbook-url https://wiki/runbook", "runbook_url: https://wiki/runbook#"},
+		{"rules", "-evidence-url http://tienda:9464", "incident: http://tienda:9464/incidents/?alert="},
+		{"alertmanager", "-fast", "group_wait: 1s"},
+		{"alertmanager", "-evidence-url http://tienda:9464", "url: http://tienda:9464/api/evidence"},
+	} {
+		args := append([]string{"generate", c.what, "-domain", "testdata/tienda.yaml", "-out", out}, strings.Fields(c.flags)...)
+		if _, stdout, _ := latido(append(args, "-check")...); !strings.Contains(stdout, "latido generate "+c.what) || !strings.Contains(stdout, c.flags) {
+			t.Errorf("%s: the command to write it again is not there:\n%s", args, stdout)
+		}
+		if code, _, stderr := latido(args...); code != 0 {
+			t.Errorf("%s: exit %d %s", args, code, stderr)
+		}
+		if got, err := os.ReadFile(out); err != nil || !strings.Contains(string(got), c.want) {
+			t.Errorf("%s: no %q in it (%v)", args, c.want, err)
+		}
+		if err := os.Remove(out); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for args, want := range map[string]string{
+		"generate all -out x":    "one thing at a time",
+		"generate ruls":          `did you mean "rules"?`,
+		"generate rules runbook": "say what to generate",
+	} {
+		if code, _, stderr := latido(strings.Fields(args)...); code != 2 || !strings.Contains(stderr, want) {
+			t.Errorf("%s: exit %d %s", args, code, stderr)
+		}
+	}
+}
+
+// TestExampleIsGenerated holds the files in deploy/ and docs/ against the
+// example's domain file.
+func TestExampleIsGenerated(t *testing.T) {
+	t.Chdir("../..")
+	for _, what := range []string{"rules", "rule-tests", "alertmanager", "runbook"} {
+		if code, stdout, stderr := latido("generate", what, "-domain", "examples/echo-api/domain.yaml", "-check"); code != 0 {
+			t.Errorf("%s%s", stdout, stderr)
+		}
+	}
+}
