@@ -235,3 +235,16 @@ func TestWebhook(t *testing.T) {
 		t.Errorf("a storm: %d %s", code, text)
 	}
 }
+
+// The style of a page is what its policy allows.
+func TestContentPolicy(t *testing.T) {
+	files := map[string][]byte{}
+	if err := render(sample("en").incident, nil, files); err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(files[fileHTML]), "<style>")
+	css, _, _ := strings.Cut(rest, "</style>")
+	if css != style {
+		t.Error("the style in the page is not the one whose hash is allowed")
+	}
+}

@@ -1,0 +1,152 @@
+package evidence
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/latido-dev/latido/domain"
+)
+
+// Half an hour of one release: 2 orders and 4 looks at the catalogue a second.
+const release = `
+  tienda_requests_total{endpoint="/pedidos",status="201"} 0+10x360
+  tienda_requests_total{endpoint="/pedidos",status="500"} 0+0x180 0+1x180
+  tienda_requests_total{endpoint="/catalogo",status="200"} 0+20x360
+  tienda_requests_total{endpoint="/rara",status="200"} 0+0x300 0+1x12
+  tienda_response_duration_seconds_bucket{endpoint="/pedidos",le="0.1"} 0+0x360
+  tienda_response_duration_seconds_bucket{endpoint="/pedidos",le="0.2"} 0+10x360
+  tienda_response_duration_seconds_bucket{endpoint="/pedidos",le="+Inf"} 0+10x360
+  tienda_event_cpu_seconds{event="pedidos_procesados"} 0.004x360
+  tienda_event_allocated_bytes{event="pedidos_procesados"} 2048x360
+`
+
+func TestMeasure(t *testing.T) {
+	s := load(t, release)
+	r := start(t, s.sources(Config{}, 1500*time.Second))
+	w := &releases{r: r, started: time.UnixMilli(0)}
+	m := w.measure(t.Context(), Release{"1.4.1", ""})
+	if m == nil {
+		t.Fatal("no measure")
+	}
+	orders := m.Endpoints["/pedidos"]
+	if orders.Rate < 2.1 || orders.Rate > 2.3 || orders.ErrorRatio < 0.08 || orders.ErrorRatio > 0.1 || orders.P95 < 0.19 || orders.P95 > 0.2 {
+		t.Errorf("/pedidos %+v, want 2.2 a second, 9 %% errors, 195 ms", orders)
+	}
+	if _, ok := m.Endpoints["/rara"]; ok || len(m.Endpoints) != 2 {
+		t.Errorf("endpoints %v: one with a handful of requests says nothing", m.Endpoints)
+	}
+	if m.Events["pedidos_procesados"] != (cost{0.004, 2048}) || m.Requests < 3500 || m.To.Sub(m.From) != defaultReleaseAfter {
+		t.Errorf("%+v", m)
+	}
+	w.started = time.UnixMilli(0).Add(1495 * time.Second)
+	if m := w.measure(t.Context(), Release{}); m != nil {
+		t.Errorf("measured %v requests of five seconds", m.Requests)
+	}
+}
+
+func measured(version string, cpu float64, orders red, event cost, profile ...string) measure {
+	at := time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
+	return measure{Release: Release{version, ""}, From: at, To: at.Add(10 * time.Minute), Requests: 6000, CPU: cpu, Profiled: 600,
+		Endpoints: map[string]red{"/pedidos": orders, "/catalogo": {Rate: 4, P95: 0.02}}, Events: map[string]cost{"pedidos_procesados": event}, profile: stacks(profile...)}
+}
+
+func TestJudge(t *testing.T) {
+	old := measured("1.4.1", 0.002, red{10, 0.001, 0.1}, cost{0.004, 1 << 20}, "6000 main.order main.price", "3000 main.list")
+	for name, c := range map[string]struct {
+		now  measure
+		want []string // "" first for a release that is no worse
+	}{
+		"an order costs more": {measured("1.4.2", 0.0025, red{10, 0.001, 0.1}, cost{0.0056, 1 << 20}, "12000 main.order main.price", "3000 main.list"),
+			[]string{"Since 1.4.2 (before: 1.4.1): one pedidos_procesados costs 40 % more CPU time (4 ms → 5.6 ms)", "main.price (price.go:20) grew the most, from 1 ms to 2 ms a request"}},
+		"slower":                      {measured("1.4.2", 0.002, red{10, 0.001, 0.3}, cost{0.004, 1 << 20}), []string{"p95 of /pedidos 100 ms → 300 ms"}},
+		"more errors":                 {measured("1.4.2", 0.002, red{10, 0.08, 0.1}, cost{0.004, 1 << 20}), []string{"server errors of /pedidos 0.1 % → 8 %"}},
+		"more memory":                 {measured("1.4.2", 0.002, red{10, 0.001, 0.1}, cost{0.004, 2 << 20}), []string{"one pedidos_procesados costs 100 % more memory (1 MiB → 2 MiB)"}},
+		"the same, with more traffic": {measured("1.4.2", 0.0021, red{50, 0.001, 0.11}, cost{0.0042, 1 << 20}), []string{"", "Release 1.4.2 is no worse than 1.4.1"}},
+		"errors of chance":            {measured("1.4.2", 0.002, red{10, 0.008, 0.1}, cost{0.004, 1 << 20}), []string{"", "no worse"}},
+		"a millisecond":               {measured("1.4.2", 0.002, red{10, 0.001, 0.105}, cost{0.004, 1 << 20}), []string{"", "no worse"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := start(t, Config{})
+			in := r.judge(old, c.now)
+			want(t, in.Cause, c.want...)
+			if in.Verdict.Worse != (c.want[0] != "") || in.Severity != "info" || in.Kind != KindRelease || !idPattern.MatchString(in.ID) {
+				t.Errorf("%+v", in)
+			}
+			if in.Verdict.Worse && !in.Verdict.Figures[0].Worse {
+				t.Error("the worse figure is not the first")
+			}
+			r.keep(&gathered{incident: in, before: old.profile, after: c.now.profile})
+			text := body(t, get(t, r.Handler(), "/incidents/"+in.ID))
+			want(t, text, "Release 1.4.2", "Against the version before (1.4.1)")
+		})
+	}
+	es := start(t, Config{Domain: domain.Domain{Prefix: "tienda", Language: "es"}})
+	now := measured("1.4.2", 0.0025, red{10, 0.001, 0.1}, cost{0.0056, 1 << 20})
+	want(t, es.judge(old, now).Cause, "Desde 1.4.2 (antes: 1.4.1): un pedidos_procesados cuesta 40 % más tiempo de CPU (4 ms → 5,6 ms)")
+}
+
+// A release is compared once with the one before, whatever restarts there are.
+func TestReleases(t *testing.T) {
+	dir := t.TempDir()
+	var cpu atomic.Value // seconds of an order
+	cpu.Store(0.004)
+	query := func(_ context.Context, expr string, _ time.Time) ([]Sample, error) {
+		switch {
+		case strings.Contains(expr, "event_cpu"):
+			return []Sample{{Labels: map[string]string{"event": "pedidos_procesados"}, Value: cpu.Load().(float64)}}, nil
+		case strings.Contains(expr, "increase(tienda_requests_total{}"):
+			return []Sample{{Labels: map[string]string{"endpoint": "/pedidos"}, Value: 1000}}, nil
+		}
+		return nil, nil
+	}
+	var log strings.Builder
+	run := func(version string, after time.Duration) *Recorder {
+		return start(t, Config{Dir: dir, Version: version, Query: query, ReleaseAfter: after, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	}
+	stop := func(r *Recorder) {
+		t.Helper()
+		if err := r.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	has := func(file string) func() bool {
+		return func() bool {
+			data, err := os.ReadFile(filepath.Join(dir, "releases", file))
+			return err == nil && len(data) > 0
+		}
+	}
+	first := run("1.4.1", time.Second)
+	waitUntil(t, "the first release is measured", has("current.json"))
+	stop(first)
+
+	cpu.Store(0.0056)
+	crashed := run("1.4.2", time.Hour) // ends before it could be compared
+	waitUntil(t, "the release before is kept", has("previous.json"))
+	stop(crashed)
+
+	second := run("1.4.2", time.Second)
+	waitUntil(t, "a verdict", func() bool { return len(second.kept.list()) == 1 })
+	in := second.kept.list()[0]
+	want(t, in.Cause, "Since 1.4.2 (before: 1.4.1): one pedidos_procesados costs 40 % more CPU time (4 ms → 5.6 ms)")
+	waitUntil(t, "the release before is forgotten", func() bool { return !has("previous.json")() })
+	stop(second)
+	if !strings.Contains(log.String(), "level=WARN msg=\"release compared with the one before\"") {
+		t.Errorf("logged %s", log.String())
+	}
+
+	again := run("1.4.2", time.Second)
+	if err := os.Remove(filepath.Join(dir, "releases", "current.json")); err != nil {
+		t.Fatal(err)
+	}
+	waitUntil(t, "it is measured again", has("current.json"))
+	stop(again)
+	if n := len(again.kept.list()); n != 1 {
+		t.Errorf("%d verdicts after another restart", n)
+	}
+}
