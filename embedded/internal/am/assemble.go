@@ -113,7 +113,7 @@ func assemble(s *Server, l *loaded, cfg Config, deliveries deliveries, log *slog
 				dedup: notify.NewDedupStage(integration, log, recv),
 				retry: notify.NewRetryStage(*integration, name, metrics, events),
 				set:   notify.NewSetNotifiesStage(log, recv),
-				log:   log, recv: recv, missed: newMissed(),
+				log:   log, recv: recv, missed: newMissed(), newest: p.newest,
 			})
 		}
 		stages[name] = notify.MultiStage{
@@ -179,7 +179,7 @@ func integrations(s *Server, l *loaded, cfg Config, d deliveries, log *slog.Logg
 			return nil, fmt.Errorf("receiver %q: %s", r.Name, l.secrets.text(err.Error()))
 		}
 		for _, one := range append(own, theirs...) {
-			g := newGuard(&one, r.Name, d, l.secrets, cfg.Logger)
+			g := newGuard(s.base, &one, r.Name, d, l.secrets, cfg.Logger)
 			s.receivers = append(s.receivers, g)
 			guarded := notify.NewIntegration(g, &one, one.Name(), one.Index(), r.Name)
 			all[r.Name] = append(all[r.Name], &guarded)

@@ -63,7 +63,8 @@ func (d deliveries) add(receiver, outcome string) {
 type guard struct {
 	inner      *notify.Integration
 	receiver   string
-	timeout    time.Duration
+	base       context.Context // done when the server stops
+	timeout    time.Duration   // of an attempt; 0 for one that ends by itself
 	deliveries deliveries
 	secrets    *redactor
 	log        *slog.Logger
@@ -75,14 +76,14 @@ type guard struct {
 	down    time.Time // since when it fails; zero while it works
 }
 
-func newGuard(inner *notify.Integration, receiver string, d deliveries, secrets *redactor, log *slog.Logger) *guard {
-	g := &guard{inner: inner, receiver: receiver, timeout: attemptTimeout, deliveries: d, secrets: secrets, log: log,
+func newGuard(base context.Context, inner *notify.Integration, receiver string, d deliveries, secrets *redactor, log *slog.Logger) *guard {
+	g := &guard{base: base, inner: inner, receiver: receiver, timeout: attemptTimeout, deliveries: d, secrets: secrets, log: log,
 		turns: make(chan struct{}, maxAtOnce), status: ReceiverStatus{Name: receiver, Kind: inner.Name()}}
 	switch inner.Name() {
 	case "email":
 		g.timeout = mailTimeout
 	case "action":
-		g.timeout = time.Hour // each call has ten seconds of its own; the group's interval ends the whole
+		g.timeout = 0 // each call has ten seconds of its own
 	}
 	return g
 }
@@ -101,14 +102,15 @@ func (g *guard) Notify(ctx context.Context, alerts ...*amalert.Alert) (retry boo
 		g.wait(-1)
 		return true, fmt.Errorf("waiting for its turn: %w", context.Cause(ctx))
 	}
-	attempt, cancel := context.WithTimeoutCause(ctx, g.timeout, fmt.Errorf("no answer within %v", g.timeout))
-	defer cancel()
-	outcome, retry, err := g.attempt(attempt, alerts)
+	if stale, ok := ctx.Value(staleKey{}).(func() bool); ok && stale() {
+		return false, errStale
+	}
+	outcome, retry, err := g.attempt(ctx, alerts)
 	if err == nil {
 		g.settle(outcomeSuccess, nil)
 		return false, nil
 	}
-	if errors.Is(ctx.Err(), context.Canceled) {
+	if g.base.Err() != nil {
 		return retry, errStopped
 	}
 	err = errors.New(g.secrets.text(err.Error()))
@@ -122,6 +124,14 @@ var (
 )
 
 func (g *guard) attempt(ctx context.Context, alerts []*amalert.Alert) (outcome string, retry bool, err error) {
+	if g.timeout > 0 {
+		// The end of the group's interval does not cut an attempt short: the
+		// receiver may have taken the message, and would get it again.
+		detached, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), g.timeout, fmt.Errorf("no answer within %v", g.timeout))
+		defer cancel()
+		defer context.AfterFunc(g.base, cancel)()
+		ctx = detached
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			outcome, retry, err = outcomePanic, false, fmt.Errorf("panic: %v", p)

@@ -20,45 +20,90 @@ import (
 )
 
 // delivery is what happens to the alerts of a group on their way to one
-// integration. The stages are Alertmanager's, in its order; between them stands
-// the memory of alerts that could not be told: without it, one that fires and
-// is resolved while its receiver is down is never told, since the notification
-// log knows nothing of it.
+// integration. The stages are Alertmanager's, in its order. Around them are two
+// things that it does not do: between tries the alerts are brought up to date,
+// or a receiver that was down for minutes would first be told of what is long
+// over; and alerts that could not be told are remembered, or one that fires and
+// is resolved while its receiver is down would never be told, since the
+// notification log knows nothing of it.
 type delivery struct {
 	dedup, retry, set notify.Stage
 	log               *steadyLog
 	recv              *nflogpb.Receiver
 	missed            *missed
+	newest            func(alerts []*amalert.Alert) []*amalert.Alert
 }
 
 var discard = slog.New(slog.DiscardHandler)
 
+// errStale ends the tries of a message that says of an alert what is no more so.
+var errStale = errors.New("an alert of this message has changed")
+
 // Exec implements notify.Stage. A group is never in two Exec at once.
 func (d *delivery) Exec(ctx context.Context, _ *slog.Logger, alerts ...*amalert.Alert) (context.Context, []*amalert.Alert, error) {
+	for {
+		told, err := d.try(ctx, alerts)
+		if !errors.Is(err, errStale) {
+			return ctx, told, err
+		}
+		alerts = d.newest(alerts)
+	}
+}
+
+func (d *delivery) try(ctx context.Context, alerts []*amalert.Alert) ([]*amalert.Alert, error) {
 	group, _ := notify.GroupKey(ctx)
 	entry, err := d.log.entry(group, d.recv)
 	if err != nil {
-		return ctx, nil, err
+		return nil, err
 	}
 	ctx, told, err := d.dedup.Exec(ctx, discard, alerts...)
 	if err != nil {
-		return ctx, nil, err
+		return nil, err
 	}
 	if len(told) == 0 {
 		if !d.missed.over(group, alerts) {
-			return ctx, nil, nil
+			return nil, nil
 		}
 		told = alerts
 		ctx = notify.WithNotificationReason(ctx, notify.ReasonNewResolvedAlerts)
 	}
 	ctx = context.WithValue(ctx, newsKey{}, newsOf(ctx, entry, alerts))
+	ctx = context.WithValue(ctx, staleKey{}, func() bool {
+		for i, a := range d.newest(alerts) {
+			if a.Resolved() != alerts[i].Resolved() {
+				return true
+			}
+		}
+		return false
+	})
 	ctx, told, err = d.retry.Exec(ctx, discard, told...)
 	if err != nil {
 		d.missed.add(group, alerts)
-		return ctx, nil, err
+		return nil, err
 	}
 	d.missed.forget(group)
-	return d.set.Exec(ctx, discard, told...)
+	_, told, err = d.set.Exec(ctx, discard, told...)
+	return told, err
+}
+
+// staleKey is that of a func() bool: whether a message is out of date.
+type staleKey struct{}
+
+// newest are alerts as they are now. A group gives them once, for as long as it
+// tries.
+func (p *parts) newest(alerts []*amalert.Alert) []*amalert.Alert {
+	newest := make([]*amalert.Alert, 0, len(alerts))
+	for _, a := range alerts {
+		if now, err := p.alerts.Get(a.Fingerprint()); err == nil && now.UpdatedAt.After(a.UpdatedAt) {
+			b := *now
+			if !b.Resolved() {
+				b.EndsAt = time.Time{} // or it might be resolved on the way, by time alone
+			}
+			a = &b
+		}
+		newest = append(newest, a)
+	}
+	return newest
 }
 
 // missed are the alerts that fired and could not be told, by group.

@@ -1,0 +1,221 @@
+package am
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/alertmanager/nflog"
+	"github.com/prometheus/alertmanager/nflog/nflogpb"
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/protobuf/encoding/protodelim"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// killed returns a copy of a folder: what a process that is killed leaves.
+func killed(t *testing.T, dir string) string {
+	t.Helper()
+	left := t.TempDir()
+	if err := os.CopyFS(left, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	return left
+}
+
+// saved waits until the state of s is on disk.
+func saved(t *testing.T, s *Server, dir, file, want string) {
+	t.Helper()
+	wait(t, want+" in "+file, func() bool {
+		b, err := os.ReadFile(filepath.Join(dir, file))
+		return err == nil && bytes.Contains(b, []byte(want))
+	})
+}
+
+// After kill -9 a silence still holds, an alert that still fires is not told
+// again, and one that is over is resolved for those who were told of it.
+func TestKilled(t *testing.T) {
+	t.Parallel()
+	h, dir := newHook(t), t.TempDir()
+	cfg := Config{Dir: dir, File: file([2]string{"hook", webhookTo(h.URL)})}
+	s := start(t, cfg)
+	silenceAlert(t, s, "Quiet")
+	still, over, ended := firing("Still"), firing("Over"), firing("Ended")
+	s.Put(still, over, ended, firing("Quiet"))
+	wait(t, "three messages", func() bool { return len(h.got()) == 3 })
+	ends := resolved(ended)
+	s.Put(ends)
+	wait(t, "a fourth", func() bool { return len(h.got()) == 4 })
+	wait(t, "the end on disk", func() bool {
+		b, _ := os.ReadFile(filepath.Join(dir, "alerts.json"))
+		return bytes.Contains(b, []byte(`"endsAt"`))
+	})
+	saved(t, s, dir, "silences", "Quiet")
+	for _, name := range []string{"Still", "Over", "Ended"} {
+		saved(t, s, dir, "nflog", name)
+	}
+	time.Sleep(2 * saveInterval) // whatever else is to be written; nothing waits for it
+
+	cfg.Dir = killed(t, dir)
+	next := start(t, cfg)
+	var silences []struct{ Status struct{ State string } }
+	get(t, next, "/api/v2/silences", &silences)
+	if len(silences) != 1 || silences[0].Status.State != "active" {
+		t.Errorf("silences after the restart: %+v", silences)
+	}
+	next.Put(still, firing("Quiet"), resolved(over))
+	wait(t, "a message", func() bool { return len(h.got()) == 5 })
+	next.Put(firing("New"))
+	wait(t, "a new message", func() bool { return len(h.got()) == 6 })
+	got := h.states()[4:]
+	if got[0] != "Over resolved" || got[1] != "New firing" {
+		t.Errorf("after the restart: %v, want only what is new", got)
+	}
+}
+
+// Rules that say nothing more of an alert after a restart let it end; before
+// that they have the time to say so.
+func TestKilledAlertEnds(t *testing.T) {
+	t.Parallel()
+	h, dir := newHook(t), t.TempDir()
+	cfg := Config{Dir: dir, File: append([]byte("global: {resolve_timeout: 1s}\n"), file([2]string{"hook", webhookTo(h.URL)})...)}
+	s, err := Start(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Put(firing("Over"))
+	wait(t, "the message", func() bool { return len(h.got()) == 1 })
+	stop(t, s)
+	began := time.Now()
+	start(t, cfg)
+	wait(t, "the end", func() bool { return len(h.got()) == 2 })
+	if got := h.states(); got[1] != "Over resolved" || time.Since(began) < time.Second {
+		t.Errorf("after %v: %v", time.Since(began), got)
+	}
+}
+
+// A broken file costs what it had, and nothing else.
+func TestBrokenFiles(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func([]byte) []byte{
+		"torn":    func(b []byte) []byte { return b[:len(b)-3] },
+		"garbage": func([]byte) []byte { return bytes.Repeat([]byte{0xff, 0x13}, 5000) },
+		"zeros":   func(b []byte) []byte { return make([]byte, len(b)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h, dir, lines := newHook(t), t.TempDir(), &logs{}
+			cfg := Config{Dir: dir, File: file([2]string{"hook", webhookTo(h.URL)}), Logger: lines.logger()}
+			s, err := Start(t.Context(), cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			silenceAlert(t, s, "Quiet")
+			s.Put(firing("Slow"))
+			wait(t, "the message", func() bool { return len(h.got()) == 1 })
+			stop(t, s)
+			for _, name := range []string{"nflog", "silences", "alerts.json"} {
+				path := filepath.Join(dir, name)
+				b, err := os.ReadFile(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(path, spoil(b), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			next := start(t, cfg)
+			next.Put(firing("Other"))
+			wait(t, "another message", func() bool { return len(h.got()) == 2 })
+			aside, _ := filepath.Glob(filepath.Join(dir, "*.broken"))
+			if len(aside) != 3 || strings.Count(lines.String(), "moved aside") != 3 {
+				t.Errorf("moved aside: %v\n%s", aside, lines)
+			}
+		})
+	}
+}
+
+// A folder that cannot be written to costs one warning.
+func TestUnwritable(t *testing.T) {
+	t.Parallel()
+	h, lines := newHook(t), &logs{}
+	dir := filepath.Join(t.TempDir(), "file", "dir")
+	if err := os.WriteFile(filepath.Dir(dir), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, Config{Dir: dir, File: file([2]string{"hook", webhookTo(h.URL)}), Logger: lines.logger()})
+	s.Put(firing("Slow"))
+	wait(t, "the message", func() bool { return len(h.got()) == 1 })
+	if n := strings.Count(lines.String(), "kept in memory"); n != 1 || s.Status().Persistent {
+		t.Errorf("%d warnings, persistent %t:\n%s", n, s.Status().Persistent, lines)
+	}
+}
+
+// A write that fails is said once, leaves no file behind, and is made up for.
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	lines, dir := &logs{}, t.TempDir()
+	s := openStore(dir, lines.logger())
+	full := true
+	s.keep("nflog", func(w io.Writer) (int64, error) {
+		if full {
+			return 0, errors.New("no space left on device")
+		}
+		n, err := w.Write([]byte("state"))
+		return int64(n), err
+	}, nil)
+	s.save()
+	s.save()
+	if s.persistent() || strings.Count(lines.String(), "no space left") != 1 {
+		t.Errorf("persistent %t:\n%s", s.persistent(), lines)
+	}
+	full = false
+	s.save()
+	if b, err := os.ReadFile(filepath.Join(dir, "nflog")); err != nil || string(b) != "state" || !s.persistent() {
+		t.Errorf("%q, %v, persistent %t", b, err, s.persistent())
+	}
+	// A folder in the place of the file: it cannot be renamed over.
+	os.Remove(filepath.Join(dir, "nflog"))
+	os.MkdirAll(filepath.Join(dir, "nflog", "x"), 0o700)
+	s.files[0].last = [32]byte{}
+	s.save()
+	if left, _ := filepath.Glob(filepath.Join(dir, ".nflog-*")); len(left) > 0 || s.persistent() {
+		t.Errorf("left behind: %v, persistent %t", left, s.persistent())
+	}
+}
+
+// A clock that was set back an hour must not stop the notification log from
+// being written: every message would be sent at each interval for an hour.
+func TestClockSetBack(t *testing.T) {
+	t.Parallel()
+	log, err := nflog.New(nflog.Options{Retention: time.Hour, Metrics: prometheus.NewRegistry()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	recv := &nflogpb.Receiver{GroupName: "hook", Integration: "webhook"}
+	ahead := time.Now().Add(time.Hour)
+	var b bytes.Buffer
+	if _, err := protodelim.MarshalTo(&b, &nflogpb.MeshEntry{
+		Entry:     &nflogpb.Entry{Receiver: recv, GroupKey: []byte("g"), Timestamp: timestamppb.New(ahead), FiringAlerts: []uint64{1}},
+		ExpiresAt: timestamppb.New(ahead.Add(time.Hour)),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := log.Merge(b.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	steady := &steadyLog{log}
+	for _, firing := range [][]uint64{{1, 2}, {2}} {
+		if err := steady.Log(recv, "g", firing, nil, nil, time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		entry, err := steady.entry("g", recv)
+		if err != nil || len(entry.FiringAlerts) != len(firing) || entry.FiringAlerts[0] != firing[0] {
+			t.Errorf("entry %v, %v: want %v", entry, err, firing)
+		}
+	}
+}
