@@ -73,7 +73,7 @@ func newAPI(cfg Config, s *store, engine promql.QueryEngine, e *evaluator, x *sc
 		false, nil, // no remote write
 		false, false, false, // no OTLP
 		false,
-		lookback(cfg),
+		lookback,
 		false,
 		false,
 		nil,
@@ -144,4 +144,3 @@ func (a admin) BlockMetas() ([]tsdb.BlockMeta, error) {
 	}
 	return metas, nil
 }
-

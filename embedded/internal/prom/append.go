@@ -138,6 +138,9 @@ func (a *scrapeAppender) Commit() error {
 		a.store.faults.add(faultClock, "the store has samples from the future, and began anew", nil)
 		a.store.renew(a.g)
 	}
+	if a.g.bytes() > a.store.logLimit() {
+		a.store.poke()
+	}
 	if err == nil && a.up != nil {
 		a.store.fresh.scraped(time.UnixMilli(a.stamped), *a.up)
 	}

@@ -8,14 +8,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/oklog/ulid/v2"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/tsdb"
 	"github.com/prometheus/prometheus/tsdb/chunks"
-	"github.com/prometheus/prometheus/tsdb/index"
-
 	"github.com/prometheus/prometheus/tsdb/fileutil"
+	"github.com/prometheus/prometheus/tsdb/index"
 )
 
 const (
@@ -145,7 +145,7 @@ func (s *store) removeAside() {
 
 // expireBlocks removes the blocks that end before oldest, and the oldest ones
 // while there are too many bytes.
-func (s *store) expireBlocks(oldest int64) {
+func (s *store) expireBlocks(now time.Time, oldest int64) {
 	s.mu.Lock()
 	var bytes int64
 	for _, b := range s.blocks {
@@ -154,10 +154,11 @@ func (s *store) expireBlocks(oldest int64) {
 	aside := asideBytes(s.cfg.Dir)
 	drop := 0
 	for _, b := range s.blocks {
-		if b.MaxTime() > oldest && bytes+aside <= s.blockLimit() {
+		expired := endOf(b, now) <= oldest
+		if !expired && bytes+aside <= s.blockLimit() {
 			break
 		}
-		if b.MaxTime() > oldest && aside > 0 {
+		if !expired && aside > 0 {
 			s.removeAside()
 			aside = 0
 			if bytes <= s.blockLimit() {
@@ -179,6 +180,15 @@ func (s *store) expireBlocks(oldest int64) {
 			s.faults.add(faultDisk, "an old block cannot be removed", err)
 		}
 	}
+}
+
+// endOf is when a block ends. One that has a sample from a far future ends when
+// those around it do.
+func endOf(b *tsdb.Block, now time.Time) int64 {
+	if b.MaxTime() > now.Add(maxFuture).UnixMilli() {
+		return b.MinTime() + blockRange.Milliseconds()
+	}
+	return b.MaxTime()
 }
 
 func asideBytes(dir string) int64 {

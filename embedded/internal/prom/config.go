@@ -58,8 +58,10 @@ type Config struct {
 	// Logger says what is wrong, each thing once. Nil means nothing.
 	Logger *slog.Logger
 
-	time timeSource // nil is the system's; a seam for tests
-	free func(dir string) (uint64, error)
+	// Seams for tests; nil is the real thing.
+	time       timeSource
+	free       func(dir string) (uint64, error)
+	breakQuery func(queryFunc) queryFunc
 }
 
 const (

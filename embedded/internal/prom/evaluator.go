@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
-	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/rules"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/util/strutil"
@@ -45,13 +44,19 @@ type evaluator struct {
 	sent map[string]map[uint64]bool // alerts that are passed on and not over, by rule
 }
 
-func newEvaluator(cfg Config, s *store, engine promql.QueryEngine) (*evaluator, error) {
+func newEvaluator(cfg Config, s *store) (*evaluator, error) {
 	file, err := parseRules(cfg.Rules)
 	if err != nil {
 		return nil, err
 	}
 	e := &evaluator{cfg: cfg, store: s, faults: s.faults, last: map[*rules.Group]time.Time{}, sent: map[string]map[uint64]bool{}}
-	e.keeper = &keeper{query: rules.EngineQueryFunc(engine, s), fresh: s.fresh, rules: map[string]*rules.AlertingRule{}}
+	// An engine of their own: rules do not wait for what people ask.
+	engine := newEngine(cfg, 1)
+	query := rules.EngineQueryFunc(engine, s)
+	if cfg.breakQuery != nil {
+		query = cfg.breakQuery(query)
+	}
+	e.keeper = &keeper{query: query, fresh: s.fresh, rules: map[string]*rules.AlertingRule{}}
 	e.resend = min(maxResend, 4*cfg.EvaluationInterval)
 	e.options = &rules.ManagerOptions{
 		ExternalURL: parseExternalURL(cfg.ExternalURL),

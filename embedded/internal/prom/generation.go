@@ -35,13 +35,15 @@ const (
 // after a crash. A head in memory has no log.
 //
 // The head never writes chunks: tsdb panics where it cannot. Its folder for
-// them is removed as soon as it is open, and Close, which would write them, is
-// only called once the head has none.
+// them is removed as soon as it is open, and its Close, which would write them,
+// is never called: it holds nothing else but that folder's descriptor, which goes
+// with the garbage.
 type generation struct {
 	number uint64
 	head   *tsdb.Head
 	log    *wlog.WL // nil for memory
 	dir    string   // of the log
+	covers []string // logs of runs before that are in it, and go when it goes
 	reg    *prometheus.Registry
 
 	// appending is held for reading from the first sample of a transaction to
@@ -83,11 +85,12 @@ func newGeneration(number uint64, dir string) (g *generation, err error) {
 // scratch makes a folder that a head can be opened with. It may be anywhere:
 // nothing is ever written to it.
 func scratch(dir string) (string, error) {
+	parents := []string{os.TempDir(), "/dev/shm", "."}
+	if dir != "" {
+		parents = append([]string{filepath.Dir(dir)}, parents...)
+	}
 	var errs []error
-	for _, parent := range []string{filepath.Dir(dir), os.TempDir(), "/dev/shm", "."} {
-		if parent == "." && dir == "" {
-			continue
-		}
+	for _, parent := range parents {
 		made, err := os.MkdirTemp(parent, "latido-head-")
 		if err == nil {
 			return made, nil

@@ -20,12 +20,15 @@ const maxKept = 10 * time.Minute
 // rule's.
 var errNoData = errors.New("there are no recent data: its alerts are as they were")
 
+// queryFunc is how the rules ask.
+type queryFunc = rules.QueryFunc
+
 // keeper stands between the rules and PromQL and sees to it that no alert is
 // over for lack of data. When there are no recent data, or not yet for as long
 // as the rule looks back, an alert that is missing from the result is put back
 // into it.
 type keeper struct {
-	query   rules.QueryFunc
+	query   queryFunc
 	fresh   *freshness
 	windows map[string]time.Duration // by ruleKey
 

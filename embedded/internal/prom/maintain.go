@@ -218,6 +218,9 @@ func (s *store) drop(g *generation) {
 	if g.log != nil {
 		err = errors.Join(err, os.RemoveAll(g.dir))
 	}
+	for _, dir := range g.covers {
+		err = errors.Join(err, os.RemoveAll(dir))
+	}
 	if err != nil {
 		s.faults.add(faultDisk, "a log could not be removed", err)
 	}
@@ -237,7 +240,7 @@ func (s *store) expire(now time.Time) {
 			s.drop(g)
 		}
 	}
-	s.expireBlocks(oldest)
+	s.expireBlocks(now, oldest)
 }
 
 // trim takes the oldest samples out of a head in memory.

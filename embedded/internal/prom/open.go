@@ -1,10 +1,8 @@
 package prom
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -90,7 +88,7 @@ func (s *store) beginAt(dir string, logs []string) error {
 	r := newReplay(g, wall.Add(-s.cfg.Retention).UnixMilli(), wall.Add(maxFuture).UnixMilli())
 	for _, old := range logs {
 		if err := r.dir(old); err != nil {
-			if isDiskError(err) {
+			if dir != "" && isDiskError(err) {
 				return errors.Join(err, g.close(), os.RemoveAll(dir))
 			}
 			s.faults.add(faultCorrupt, "a log could not be read to its end", err)
@@ -101,15 +99,11 @@ func (s *store) beginAt(dir string, logs []string) error {
 	}
 	newest := r.newest
 	for _, b := range s.blocks {
-		newest = max(newest, min(b.MaxTime(), wall.Add(maxFuture).UnixMilli()))
-	}
-	floor := time.Time{}
-	if newest > math.MinInt64 {
-		floor = time.UnixMilli(newest + 1)
+		newest = max(newest, endOf(b, wall))
 	}
 	s.number++
 	s.active, s.disk = g, dir != ""
-	s.clock = newClock(s.cfg.time, floor)
+	s.clock = newClock(s.cfg.time, time.UnixMilli(newest+1))
 	s.clock.jumps = func() { s.faults.add(faultClock, "the clock was ahead for a while, and is followed", nil) }
 	if dir != "" {
 		for _, old := range logs {
@@ -117,12 +111,15 @@ func (s *store) beginAt(dir string, logs []string) error {
 				s.faults.add(faultDisk, "an old log cannot be removed", err)
 			}
 		}
+	} else {
+		g.covers = logs
 	}
 	return nil
 }
 
-// close ends the store. What is in memory is gone, what is in the log is not.
-func (s *store) close(context.Context) error {
+// close ends the store. What is in memory is gone, what is in a log or a block
+// is not.
+func (s *store) close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var errs []error

@@ -11,24 +11,26 @@ import (
 )
 
 const (
-	maxQueries      = 8                // at once
-	maxQuerySamples = 5_000_000        // in memory at once, for one query
+	maxQueries      = 4                // at once
+	maxQuerySamples = 2_000_000        // in memory at once, of one query: 32 MB
 	queryTimeout    = 10 * time.Second // of one query
 )
 
-// lookback is how long a sample counts as the present. Five minutes is a
-// server's; so that both say the same, it is ours.
-func lookback(Config) time.Duration { return 5 * time.Minute }
+// lookback is how long a sample counts as the present: a server's, so that both
+// say the same.
+const lookback = 5 * time.Minute
 
-func newEngine(cfg Config) *promql.Engine {
+// newEngine makes an engine that runs so many queries at once, and lets others
+// wait.
+func newEngine(cfg Config, atOnce int) *promql.Engine {
 	return promql.NewEngine(promql.EngineOpts{
 		Logger:               slog.New(slog.DiscardHandler),
 		MaxSamples:           maxQuerySamples,
 		Timeout:              queryTimeout,
-		LookbackDelta:        lookback(cfg),
+		LookbackDelta:        lookback,
 		EnableAtModifier:     true,
 		EnableNegativeOffset: true,
-		ActiveQueryTracker:   turns(make(chan struct{}, maxQueries)),
+		ActiveQueryTracker:   turns(make(chan struct{}, atOnce)),
 		NoStepSubqueryIntervalFn: func(int64) int64 {
 			return cfg.EvaluationInterval.Milliseconds()
 		},
@@ -156,4 +158,3 @@ func (s *Server) Exemplars(ctx context.Context, expr string, from, to time.Time)
 	}
 	return out, nil
 }
-

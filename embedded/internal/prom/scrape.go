@@ -80,7 +80,6 @@ type scraper struct {
 	applied bool
 }
 
-
 // newScraper makes one; it starts nothing.
 func newScraper(cfg Config, s *store) (*scraper, error) {
 	conf, err := scrapeConfig(cfg)

@@ -45,7 +45,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("prom: %w", err)
 	}
-	s := &Server{cfg: cfg, engine: newEngine(cfg), stopped: make(chan struct{})}
+	s := &Server{cfg: cfg, engine: newEngine(cfg, maxQueries), stopped: make(chan struct{})}
 	if _, err := parseRules(cfg.Rules); err != nil { // before anything is opened
 		return nil, fmt.Errorf("prom: %w", err)
 	}
@@ -57,7 +57,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("prom: %w", err)
 	}
 	if err := s.assemble(); err != nil {
-		return nil, fmt.Errorf("prom: %w", errors.Join(err, s.store.close(ctx)))
+		return nil, fmt.Errorf("prom: %w", errors.Join(err, s.store.close()))
 	}
 	running, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
@@ -71,7 +71,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 
 // assemble makes the parts around the store. It starts nothing.
 func (s *Server) assemble() (err error) {
-	if s.rules, err = newEvaluator(s.cfg, s.store, s.engine); err != nil {
+	if s.rules, err = newEvaluator(s.cfg, s.store); err != nil {
 		return err
 	}
 	if s.store.unlock != nil { // the folder is ours, full or not
@@ -127,7 +127,7 @@ func (s *Server) Stop(ctx context.Context) error {
 				errs = append(errs, s.scraper.stop())
 			}
 			s.wg.Wait()
-			errs = append(errs, s.metrics.Unregister(), s.engine.Close(), s.store.close(ctx))
+			errs = append(errs, s.metrics.Unregister(), s.store.close())
 			s.stopErr = errors.Join(errs...)
 		}()
 	})

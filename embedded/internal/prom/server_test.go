@@ -41,7 +41,9 @@ func TestFiresAndResolves(t *testing.T) {
 	if got := get[struct{ Result []any }](t, s, "/api/v1/query", url.Values{"query": {"cpu_percent"}}); len(got.Result) != 1 {
 		t.Errorf("query: %+v", got)
 	}
-	groups := get[struct{ Groups []struct{ Rules []struct{ Health string } } }](t, s, "/api/v1/rules", nil)
+	groups := get[struct {
+		Groups []struct{ Rules []struct{ Health string } }
+	}](t, s, "/api/v1/rules", nil)
 	if len(groups.Groups) != 1 || groups.Groups[0].Rules[1].Health != "ok" {
 		t.Errorf("rules: %+v", groups)
 	}

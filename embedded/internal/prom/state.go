@@ -64,6 +64,17 @@ func (a savedAlert) same() savedAlert {
 	return a
 }
 
+// earlier is the alert with all its times moved. Times in the future would let a
+// firing alert begin anew.
+func (a savedAlert) earlier(by time.Duration) savedAlert {
+	for _, t := range []*time.Time{&a.ActiveAt, &a.FiredAt, &a.ResolvedAt, &a.KeepFiringSince} {
+		if !t.IsZero() {
+			*t = t.Add(-by)
+		}
+	}
+	return a
+}
+
 func newStateFile(dir string) *stateFile {
 	return &stateFile{path: filepath.Join(dir, "alerts.json")}
 }
@@ -153,12 +164,13 @@ func (f *stateFile) load() (savedState, error) {
 func (e *evaluator) restore(s savedState) {
 	now := e.store.clock.Now()
 	outage := now.Sub(s.At)
+	back := max(0, -outage) // how much the clock went back while nobody looked
 	byRule := map[string][]savedAlert{}
 	for _, a := range s.Alerts {
 		if a.State == rules.StatePending.String() && outage > maxPendingOutage || outage > maxFiringOutage {
 			continue
 		}
-		byRule[a.Rule] = append(byRule[a.Rule], a)
+		byRule[a.Rule] = append(byRule[a.Rule], a.earlier(back))
 	}
 	for _, r := range e.AlertingRules() {
 		saved := byRule[ruleKey(r.Name(), r.Labels())]

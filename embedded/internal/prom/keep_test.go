@@ -1,0 +1,148 @@
+package prom
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/prometheus/promql"
+
+	"github.com/latido-dev/latido/embedded/internal/alert"
+)
+
+const keepRules = `
+groups:
+  - name: keep
+    rules:
+      - {alert: Instant, expr: cpu_percent > 80, labels: {severity: '{{ if gt $value 90.0 }}page{{ else }}ticket{{ end }}'}}
+      - {alert: Rate, expr: 'rate(errors_total[1s]) > 0'}
+      - {alert: Down, expr: up == 0}
+      - {alert: Pending, expr: cpu_percent > 80, for: 700ms}
+`
+
+func TestNoDataIsNotTheEnd(t *testing.T) {
+	t.Parallel()
+	svc, box := newService(), &inbox{}
+	svc.set("cpu_percent", 95)
+	count := atomic.Int64{}
+	grow := func() { svc.set("errors_total", float64(count.Add(1))) }
+	grow()
+	s := start(t, Config{Metrics: svc, Rules: []byte(keepRules), Notify: box.notify})
+	eventually(t, "all fire", func() bool { grow(); return box.firing("Instant") && box.firing("Rate") })
+
+	svc.broken.Store(true)
+	eventually(t, "Down fires", func() bool { return box.firing("Down") })
+	at, sent := s.Now(), map[string]int{"Instant": len(box.of("Instant")), "Rate": len(box.of("Rate"))}
+	eventually(t, "the blind ones are sent again, for longer than their windows", func() bool {
+		return s.Now().Sub(at) > 1500*time.Millisecond && len(box.of("Instant")) > sent["Instant"]+2 && len(box.of("Rate")) > sent["Rate"]+2
+	})
+	if s.Fresh() {
+		t.Error("data count as fresh although every scrape fails")
+	}
+	svc.broken.Store(false)
+	eventually(t, "Down is resolved", func() bool { return box.resolved("Down") })
+	eventually(t, "the condition still holds", func() bool { grow(); return s.Now().Sub(s.store.fresh.since) > 1200*time.Millisecond })
+	for _, name := range []string{"Instant", "Rate"} {
+		for _, a := range box.of(name) {
+			if a.Resolved() || !a.StartsAt.Equal(box.of(name)[0].StartsAt) {
+				t.Errorf("%s: got %+v", name, a)
+			}
+		}
+	}
+	svc.set("cpu_percent", 5)
+	eventually(t, "the real end", func() bool { return box.resolved("Instant") && box.resolved("Rate") })
+}
+
+func TestPendingDoesNotFireBlindly(t *testing.T) {
+	t.Parallel()
+	svc, box := newService(), &inbox{}
+	svc.set("cpu_percent", 95)
+	s := start(t, Config{Metrics: svc, Rules: []byte(keepRules), Notify: box.notify})
+	eventually(t, "it is pending", func() bool {
+		v, ok := value(t, s, `ALERTS{alertname="Pending",alertstate="pending"}`)
+		return ok && v == 1
+	})
+	svc.broken.Store(true)
+	eventually(t, "Down fires", func() bool { return box.firing("Down") })
+	at := s.Now()
+	eventually(t, "time passes", func() bool { return s.Now().Sub(at) > time.Second })
+	if got := box.of("Pending"); len(got) != 0 {
+		t.Errorf("fired without data: %+v", got)
+	}
+	svc.broken.Store(false)
+	eventually(t, "it fires with data", func() bool { return box.firing("Pending") })
+}
+
+func TestFailedQueryIsNotTheEnd(t *testing.T) {
+	t.Parallel()
+	svc, box := newService(), &inbox{}
+	svc.set("cpu_percent", 95)
+	s := start(t, Config{Metrics: svc, Rules: []byte(cpuRules), Notify: box.notify})
+	eventually(t, "it fires", func() bool { return box.firing("CPUHigh") })
+	broken := atomic.Bool{}
+	// The loop reads the function, so it is replaced while that is not running.
+	stop(t, s)
+	s = start(t, Config{Metrics: svc, Rules: []byte(cpuRules), Notify: box.notify, breakQuery: func(q queryFunc) queryFunc {
+		return func(ctx context.Context, expr string, ts time.Time) (promql.Vector, error) {
+			if broken.Load() {
+				return nil, errors.New("the store is broken")
+			}
+			return q(ctx, expr, ts)
+		}
+	}})
+	n := len(box.of("CPUHigh"))
+	eventually(t, "it fires again", func() bool { return len(box.of("CPUHigh")) > n })
+	broken.Store(true)
+	svc.set("cpu_percent", 5)
+	eventually(t, "the failure is counted", func() bool { return s.store.faults.of(faultRule) > 0 })
+	n = len(box.of("CPUHigh"))
+	eventually(t, "it is sent again", func() bool { return len(box.of("CPUHigh")) > n+2 })
+	for _, a := range box.of("CPUHigh") {
+		if a.Resolved() {
+			t.Fatalf("resolved by a failed query: %+v", a)
+		}
+	}
+	broken.Store(false)
+	eventually(t, "the real end", func() bool { return box.resolved("CPUHigh") })
+}
+
+func TestStormIsBounded(t *testing.T) {
+	t.Parallel()
+	svc, box := newService(), &inbox{}
+	for i := range 150 {
+		svc.set("queue{shard=\""+strings.Repeat("x", i+1)+"\"}", float64(100+i))
+	}
+	s := start(t, Config{Metrics: svc, Notify: box.notify, Rules: []byte(`
+groups:
+  - name: storm
+    rules: [{alert: Full, expr: queue > 50}]
+`)})
+	eventually(t, "they fire twice", func() bool { return len(box.of("Full")) >= 2*maxAlerts })
+	seen := map[string]alert.Alert{}
+	for _, a := range box.of("Full") {
+		seen[a.Labels["shard"]] = a
+	}
+	if len(seen) != maxAlerts || s.store.faults.of(faultStorm) == 0 {
+		t.Errorf("%d alerts, %d faults", len(seen), s.store.faults.of(faultStorm))
+	}
+	for _, a := range seen {
+		if a.Value < 150 {
+			t.Errorf("not one of the worst: %v", a.Value)
+		}
+	}
+	for i := range 150 {
+		svc.set("queue{shard=\""+strings.Repeat("x", i+1)+"\"}", 0)
+	}
+	over := map[string]bool{}
+	eventually(t, "all are resolved", func() bool {
+		for _, a := range box.of("Full") {
+			if a.Resolved() {
+				over[a.Labels["shard"]] = true
+			}
+		}
+		return len(over) == maxAlerts
+	})
+}
