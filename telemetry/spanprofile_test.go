@@ -174,3 +174,21 @@ func TestSpanProfileCost(t *testing.T) {
 		t.Errorf("%v allocations a request more, want 6", got)
 	}
 }
+
+// BenchmarkSpanProfile is a sampled request with the label of its span, and
+// without profiles; the spans go nowhere.
+func BenchmarkSpanProfile(b *testing.B) {
+	for name, disabled := range map[string]bool{"labelled": false, "not_profiled": true} {
+		b.Run(name, func(b *testing.B) {
+			tel, _ := startTraced(b)
+			tel.tracers = sdktrace.NewTracerProvider()
+			tel.cfg.Profiling.Disabled = disabled
+			h := ofMux(tel, func(http.ResponseWriter, *http.Request) {})
+			r := httptest.NewRequest(http.MethodGet, "/orders/7", nil)
+			b.ReportAllocs()
+			for b.Loop() {
+				h.ServeHTTP(plainRecorder{}, r)
+			}
+		})
+	}
+}
