@@ -128,16 +128,7 @@ func (a *scrapeAppender) Commit() error {
 		return nil
 	}
 	err := a.store.committed(a.g, a.app.Commit())
-	a.g.appending.RUnlock()
-	if a.dropped > 0 {
-		a.store.faults.count(faultSeries, a.dropped)
-	}
-	// All samples refused means that the head holds one from the future, and
-	// would refuse for as long as that is away.
-	if a.refused > 0 && a.taken == 0 && a.up != nil {
-		a.store.faults.add(faultClock, "the store has samples from the future, and began anew", nil)
-		a.store.renew(a.g)
-	}
+	a.end()
 	if a.g.bytes() > a.store.logLimit() {
 		a.store.poke()
 	}
@@ -151,8 +142,23 @@ func (a *scrapeAppender) Rollback() error {
 	if a.app == nil {
 		return nil
 	}
-	defer a.g.appending.RUnlock()
-	return a.app.Rollback()
+	err := a.app.Rollback()
+	a.end() // a scrape whose own report is refused is rolled back
+	return err
+}
+
+// end gives the head back, and looks at what it made of the samples.
+func (a *scrapeAppender) end() {
+	a.g.appending.RUnlock()
+	if a.dropped > 0 {
+		a.store.faults.count(faultSeries, a.dropped)
+	}
+	// All samples refused means that the head holds one from the future, and
+	// would refuse for as long as that is away.
+	if a.refused > 0 && a.taken == 0 && a.up != nil {
+		a.store.faults.add(faultClock, "the store has samples from the future, and began anew", nil)
+		a.store.renew(a.g)
+	}
 }
 
 // Appender returns an appender for what rules record.

@@ -147,6 +147,7 @@ func (s *store) removeAside() {
 // while there are too many bytes.
 func (s *store) expireBlocks(now time.Time, oldest int64) {
 	s.mu.Lock()
+	limit := s.blockLimit()
 	var bytes int64
 	for _, b := range s.blocks {
 		bytes += b.Size()
@@ -155,13 +156,13 @@ func (s *store) expireBlocks(now time.Time, oldest int64) {
 	drop := 0
 	for _, b := range s.blocks {
 		expired := endOf(b, now) <= oldest
-		if !expired && bytes+aside <= s.blockLimit() {
+		if !expired && bytes+aside <= limit {
 			break
 		}
 		if !expired && aside > 0 {
 			s.removeAside()
 			aside = 0
-			if bytes <= s.blockLimit() {
+			if bytes <= limit {
 				break
 			}
 		}

@@ -19,13 +19,21 @@ const (
 	returnInterval = time.Minute
 )
 
-// logShare is the share of MaxBytes that one log may take. Besides the blocks
-// there are at most the log that is being written, the one before, and the block
-// that is being made of it.
+// logShare is the share of MaxBytes that one log may take.
 const logShare = 8
 
-func (s *store) logLimit() int64   { return max(s.cfg.MaxBytes/logShare, segmentBytes/4) }
-func (s *store) blockLimit() int64 { return s.cfg.MaxBytes - 3*s.logLimit() }
+func (s *store) logLimit() int64 { return max(s.cfg.MaxBytes/logShare, segmentBytes/4) }
+
+// blockLimit is what all blocks may take: what the logs leave, and a block that
+// is about to be made of one of them. Its chunks are given logLimit beforehand,
+// and its index is no larger. The caller holds the lock.
+func (s *store) blockLimit() int64 {
+	n := s.cfg.MaxBytes - 2*s.logLimit() - s.active.bytes()
+	for _, g := range s.older {
+		n -= g.bytes()
+	}
+	return n
+}
 
 // minFree is the space that has to be left for the folder to be written to.
 func (s *store) minFree() uint64 { return uint64(min(s.cfg.MaxBytes/4, 16<<20)) }
@@ -79,6 +87,7 @@ func (s *store) look(away *time.Time) {
 			s.toDisk()
 		}
 	}
+	s.expire(now) // first: a block needs room while its log is still there
 	s.flush()
 	s.expire(now)
 }

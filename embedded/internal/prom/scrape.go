@@ -133,7 +133,7 @@ func (x *scraper) start(cfg Config) {
 		select {
 		case x.targets <- map[string][]*targetgroup.Group{cfg.Job: {{
 			Source:  "process",
-			Targets: []model.LabelSet{{model.AddressLabel: "process", model.InstanceLabel: model.LabelValue(cfg.Instance)}},
+			Targets: []model.LabelSet{{model.AddressLabel: "localhost", model.InstanceLabel: model.LabelValue(cfg.Instance)}},
 		}}}:
 		case <-x.listener.done:
 		}

@@ -49,11 +49,11 @@ func newStore(cfg Config, f *faults) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	compactor, err := tsdb.NewLeveledCompactor(context.Background(), nil, slog.New(slog.DiscardHandler), []int64{headRange.Milliseconds()}, nil, nil)
-	if err != nil {
-		return nil, err
-	}
-	return &store{cfg: cfg, faults: f, log: cfg.Logger, exemplars: exemplars, compactor: compactor, wake: make(chan struct{}, 1)}, nil
+	s := &store{cfg: cfg, faults: f, log: cfg.Logger, exemplars: exemplars, wake: make(chan struct{}, 1)}
+	s.compactor, err = tsdb.NewLeveledCompactorWithOptions(context.Background(), nil, discard, []int64{headRange.Milliseconds()}, nil, tsdb.LeveledCompactorOptions{
+		MaxBlockChunkSegmentSize: s.logLimit(), // it is allocated beforehand, whatever will be in it
+	})
+	return s, err
 }
 
 // parts are what a query reads: what overlaps its time.

@@ -1,0 +1,255 @@
+package prom
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/storage"
+	"github.com/prometheus/prometheus/tsdb/fileutil"
+)
+
+func TestSecondProcess(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	svc := newService()
+	svc.set("x", 1)
+	first := start(t, Config{Dir: dir, Metrics: svc})
+	second := start(t, Config{Dir: dir, Metrics: svc})
+	if st := first.Status(); st.Mode != ModeDisk || st.Why != "" {
+		t.Errorf("first: %+v", st)
+	}
+	if st := second.Status(); st.Mode != ModeMemory || st.Why == "" || second.store.faults.of(faultLocked) != 1 {
+		t.Errorf("second: %+v", st)
+	}
+	for _, s := range []*Server{first, second} {
+		eventually(t, "samples", func() bool { v, ok := value(t, s, "x"); return ok && v == 1 })
+	}
+}
+
+func TestUnusableFolder(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	svc := newService()
+	svc.set("x", 1)
+	s := start(t, Config{Dir: filepath.Join(file, "below"), Metrics: svc})
+	if st := s.Status(); st.Mode != ModeMemory || st.Why == "" {
+		t.Errorf("%+v", st)
+	}
+	eventually(t, "samples", func() bool { _, ok := value(t, s, "x"); return ok })
+}
+
+// block makes s write a block of what it has, and returns its folder.
+func block(t *testing.T, s *Server) string {
+	t.Helper()
+	s.store.mu.RLock()
+	n, g := len(s.store.blocks), s.store.active
+	s.store.mu.RUnlock()
+	s.store.renew(g)
+	var dir string
+	eventually(t, "a block", func() bool {
+		s.store.mu.RLock()
+		defer s.store.mu.RUnlock()
+		if len(s.store.blocks) > n {
+			dir = s.store.blocks[n].Dir()
+		}
+		return dir != ""
+	})
+	return dir
+}
+
+func TestCorruptBlocks(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(dir string) error{
+		"meta.json":       func(dir string) error { return os.WriteFile(filepath.Join(dir, "meta.json"), []byte("{"), 0o600) },
+		"no meta.json":    func(dir string) error { return os.Remove(filepath.Join(dir, "meta.json")) },
+		"truncated index": func(dir string) error { return os.Truncate(filepath.Join(dir, "index"), 100) },
+		"truncated chunk": func(dir string) error { return os.Truncate(filepath.Join(dir, "chunks", "000001"), 20) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			svc := newService()
+			svc.set("x", 1)
+			s := start(t, Config{Dir: dir, Metrics: svc})
+			more := func() {
+				n, _ := value(t, s, "count_over_time(x[1m])")
+				eventually(t, "samples", func() bool { m, _ := value(t, s, "count_over_time(x[1m])"); return m > n+3 })
+			}
+			more()
+			broken := block(t, s)
+			more()
+			block(t, s)
+			more()
+			stop(t, s)
+			if err := spoil(broken); err != nil {
+				t.Fatal(err)
+			}
+			s = start(t, Config{Dir: dir})
+			if n, _ := value(t, s, "count_over_time(x[1m])"); n < 7 {
+				t.Errorf("%v samples: what is in the other block and in the log is lost", n)
+			}
+			if st := s.Status(); st.Mode != ModeDisk || s.store.faults.of(faultCorrupt) != 1 {
+				t.Errorf("%+v, %d faults", st, s.store.faults.of(faultCorrupt))
+			}
+			if _, err := os.Stat(filepath.Join(dir, corruptPrefix+filepath.Base(broken))); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestStateThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "alerts.json"), []byte("{torn"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	svc, box := newService(), &inbox{}
+	svc.set("cpu_percent", 95)
+	s := start(t, Config{Dir: dir, Metrics: svc, Rules: []byte(cpuRules), Notify: box.notify})
+	eventually(t, "it fires", func() bool { return box.firing("CPUHigh") })
+	if s.store.faults.of(faultState) == 0 {
+		t.Error("not counted")
+	}
+}
+
+func TestLeavesAFullDiskAndReturns(t *testing.T) {
+	t.Parallel()
+	var full atomic.Bool
+	dir := t.TempDir()
+	svc := newService()
+	svc.set("x", 1)
+	s := start(t, Config{Dir: dir, Metrics: svc, free: func(string) (uint64, error) {
+		if full.Load() {
+			return 1 << 10, nil
+		}
+		return 1 << 40, nil
+	}})
+	count := func() float64 { n, _ := value(t, s, "count_over_time(x[1m])"); return n }
+	eventually(t, "samples", func() bool { return count() > 5 })
+	full.Store(true)
+	s.store.poke()
+	eventually(t, "memory", func() bool { st := s.Status(); return st.Mode == ModeMemory && st.Why != "" })
+	n := count()
+	eventually(t, "more samples, and none lost", func() bool { return count() > n+5 })
+	full.Store(false)
+	s.store.toDisk()
+	s.store.poke()
+	if st := s.Status(); st.Mode != ModeDisk || st.Why != "" {
+		t.Errorf("%+v", st)
+	}
+	eventually(t, "what was in memory is a block", func() bool {
+		s.store.mu.RLock()
+		defer s.store.mu.RUnlock()
+		return len(s.store.older) == 0
+	})
+	n = count()
+	stop(t, s)
+	s = start(t, Config{Dir: dir})
+	if got := count(); got < n {
+		t.Errorf("%v samples of %v are left after a restart", got, n)
+	}
+}
+
+func TestBoundOnDisk(t *testing.T) {
+	t.Parallel()
+	const limit = 2 << 20
+	dir := t.TempDir()
+	svc := newService()
+	for i := range 1500 {
+		svc.set(fmt.Sprintf("x{i=\"%d\"}", i), float64(i))
+	}
+	s := start(t, Config{Dir: dir, Metrics: svc, MaxBytes: limit, ScrapeInterval: 10 * time.Millisecond})
+	var most int64
+	stopAt := time.Now().Add(4 * time.Second)
+	blocks := false
+	eventually(t, "blocks are written and removed", func() bool {
+		if n, err := fileutil.DirSize(dir); err == nil {
+			most = max(most, n)
+		}
+		s.store.mu.RLock()
+		blocks = blocks || len(s.store.blocks) > 0
+		s.store.mu.RUnlock()
+		for i := range 50 {
+			svc.set(fmt.Sprintf("x{i=\"%d\"}", i*30), float64(time.Now().UnixNano()))
+		}
+		return blocks && time.Now().After(stopAt)
+	})
+	if most > limit {
+		t.Errorf("%d bytes on disk, the limit is %d", most, limit)
+	}
+	if v, ok := value(t, s, `count(x)`); !ok || v != 1500 {
+		t.Errorf("count is %v", v)
+	}
+}
+
+func TestSeriesLimit(t *testing.T) {
+	t.Parallel()
+	svc, box := newService(), &inbox{}
+	svc.set("cpu_percent", 95)
+	s := start(t, Config{Metrics: svc, MaxSeries: 20, Rules: []byte(cpuRules), Notify: box.notify})
+	eventually(t, "a scrape", func() bool { _, ok := value(t, s, "cpu_percent"); return ok })
+	for i := range 500 {
+		svc.set(fmt.Sprintf("y{i=\"%d\"}", i), 1)
+	}
+	eventually(t, "they are dropped", func() bool { return s.store.faults.of(faultSeries) > 1000 })
+	if n, _ := value(t, s, `count({__name__=~".+"})`); n > 20+10 {
+		t.Errorf("%v series", n)
+	}
+	if up, ok := value(t, s, "up"); !ok || up != 1 || !s.Fresh() {
+		t.Errorf("up is %v", up)
+	}
+	eventually(t, "rules go on", func() bool { return box.firing("CPUHigh") })
+}
+
+func TestSampleFromTheFuture(t *testing.T) {
+	t.Parallel()
+	svc := newService()
+	svc.set("x", 1)
+	s := start(t, Config{Metrics: svc})
+	eventually(t, "samples", func() bool { _, ok := value(t, s, "x"); return ok })
+	g := s.store.acquire()
+	app := g.head.AppenderV2(t.Context())
+	_, err := app.Append(0, labels.FromStrings("__name__", "wild"), 0, s.Now().Add(30*24*time.Hour).UnixMilli(), 1, nil, nil, storage.AppendV2Options{})
+	if err := errors.Join(err, app.Commit()); err != nil {
+		t.Fatal(err)
+	}
+	g.appending.RUnlock()
+	n, _ := value(t, s, "count_over_time(x[1m])")
+	eventually(t, "samples go on", func() bool { m, _ := value(t, s, "count_over_time(x[1m])"); return m > n+5 })
+	if s.store.faults.of(faultClock) == 0 {
+		t.Error("not counted")
+	}
+}
+
+func TestStoredSamplesFromTheFuture(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	svc := newService()
+	svc.set("x", 1)
+	ahead := &steadyTime{systemTime: systemTime{time.Now()}}
+	ahead.set(30 * 24 * time.Hour)
+	s := start(t, Config{Dir: dir, Metrics: svc, time: ahead})
+	eventually(t, "samples", func() bool { _, ok := value(t, s, "x"); return ok })
+	block(t, s)
+	n := svc.asked.Load()
+	eventually(t, "more", func() bool { return svc.asked.Load() > n+3 })
+	stop(t, s)
+	s = start(t, Config{Dir: dir, Metrics: svc})
+	if d := time.Until(s.Now()); d.Abs() > time.Minute {
+		t.Errorf("the clock is %v ahead", d)
+	}
+	eventually(t, "samples", func() bool { _, ok := value(t, s, "x"); return ok })
+	if s.store.faults.of(faultClock) < 2 {
+		t.Errorf("%d faults", s.store.faults.of(faultClock))
+	}
+}

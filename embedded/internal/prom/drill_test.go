@@ -1,0 +1,71 @@
+package prom
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/latido-dev/latido/alerting"
+)
+
+func TestDrill(t *testing.T) {
+	t.Parallel()
+	box := &inbox{}
+	s := start(t, Config{Notify: box.notify})
+	all := []alerting.Rule{
+		{Record: "job:requests:rate1m", Expr: "sum by (job) (rate(requests_total[1m]))"},
+		{Record: "job:errors:ratio", Expr: `sum by (job) (rate(requests_total{status="500"}[1m])) / job:requests:rate1m`},
+		{Record: "unread", Expr: "vector(1)"},
+	}
+	rule := alerting.Rule{Alert: "Errors", Expr: "job:errors:ratio > 0.5", For: 2 * time.Minute, Labels: map[string]string{"severity": "page"},
+		Annotations: map[string]string{"summary": `{{ $value | humanizePercentage }} fail`},
+		Drill: alerting.Drill{Interval: 30 * time.Second, After: 5 * time.Minute, Series: []alerting.DrillSeries{
+			{Series: `requests_total{job="tienda-api",status="500"}`, Values: "0+30x20"},
+			{Series: `requests_total{job="tienda-api",status="200"}`, Values: "0+10x20"},
+		}}}
+	fired, err := s.Drill(t.Context(), all, rule)
+	if err != nil || len(fired) != 1 {
+		t.Fatalf("%+v, %v", fired, err)
+	}
+	a := fired[0]
+	if a.Annotations["summary"] != "75% fail" || a.Labels["job"] != "tienda-api" || a.Labels["severity"] != "page" || a.Name() != "Errors" {
+		t.Errorf("%+v", a)
+	}
+	if d := a.StartsAt.Sub(a.ActiveAt); d != 2*time.Minute {
+		t.Errorf("fired after %v", d)
+	}
+	if len(box.all) != 0 {
+		t.Errorf("somebody was told: %+v", box.all)
+	}
+	rule.Drill.After = time.Minute
+	if fired, err := s.Drill(t.Context(), all, rule); err != nil || len(fired) != 0 {
+		t.Errorf("too early: %+v, %v", fired, err)
+	}
+	rule.Drill.Series[0].Values = "0+x"
+	if _, err := s.Drill(t.Context(), all, rule); err == nil || !strings.Contains(err.Error(), "Errors") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestWrongConfig(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		cfg  Config
+		want string
+	}{
+		"expression": {Config{Rules: []byte("groups:\n- name: a\n  rules:\n  - alert: X\n    expr: sum(\n")}, "5:"},
+		"key":        {Config{Rules: []byte("groups:\n- name: a\n  rulez: []\n")}, "line 3"},
+		"template":   {Config{Rules: []byte("groups:\n- name: a\n  rules:\n  - alert: X\n    expr: up\n    annotations: {a: '{{ $labels.x'}\n")}, "template"},
+		"retention":  {Config{Retention: -1}, "Retention"},
+		"series":     {Config{MaxSeries: -1}, "MaxSeries"},
+		"bytes":      {Config{MaxBytes: 5}, "MaxBytes"},
+		"url":        {Config{ExternalURL: "http://a b"}, "ExternalURL"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Start(t.Context(), c.cfg)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %q in it", err, c.want)
+			}
+		})
+	}
+}

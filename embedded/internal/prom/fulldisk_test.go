@@ -1,0 +1,5 @@
+//go:build !linux
+
+package prom
+
+func childFullDisk(string) error { return nil }
