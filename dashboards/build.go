@@ -1,0 +1,189 @@
+package dashboards
+
+import (
+	"cmp"
+	"fmt"
+
+	"github.com/grafana/grafana-foundation-sdk/go/common"
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+	"github.com/grafana/grafana-foundation-sdk/go/prometheus"
+
+	"github.com/latido-dev/latido/alerting"
+	"github.com/latido-dev/latido/domain"
+)
+
+// board makes the dashboards of one domain.
+type board struct {
+	words
+	d     domain.Domain
+	o     Options
+	rules []alerting.Rule
+	err   error // the first metric that was asked for in vain
+
+	drawn map[string]bool // thresholds that are lines of a panel
+}
+
+func newBoard(d domain.Domain, o Options) *board {
+	return &board{words: wordsOf(d), d: d, o: o, rules: alerting.Rules(d, alerting.Options{}), drawn: map[string]bool{}}
+}
+
+// page is one dashboard.
+type page struct {
+	name         string // overview, http ...
+	title, about string
+	from         string // the time range: now-3h
+	endpoint     bool   // there is a variable of this name
+	profiles     bool   // it asks Pyroscope
+	variables    []dashboard.VariableModel
+	sections     []section
+}
+
+// section is a row of a dashboard. One without a title has no heading, one
+// without panels is left out.
+type section struct {
+	title  string
+	panels []panel
+}
+
+// metric finds a metric of the contract by its key.
+func (b *board) metric(key string) domain.Metric {
+	m, ok := b.d.Metric(key)
+	if !ok {
+		b.err = cmp.Or(b.err, fmt.Errorf("dashboards of %s: unknown metric %q", b.d.Prefix, key))
+	}
+	return m
+}
+
+// maxUID is how long Grafana lets a uid be.
+const maxUID = 40
+
+// uid is that of a dashboard, the same for ever. Names differ in their first
+// letters, so that the longest prefixes can cut them.
+func (b *board) uid(name string) string {
+	uid := b.d.Prefix + "-" + name
+	return uid[:min(len(uid), maxUID)]
+}
+
+// dashboard puts a page together.
+func (b *board) dashboard(p page) classic {
+	c := classic{Dashboard: *dashboard.NewDashboard()}
+	c.Uid, c.Title, c.Description = ptr(b.uid(p.name)), ptr(b.heading()+" · "+p.title), ptr(p.about)
+	c.Tags = []string{"latido", b.d.Prefix}
+	c.Editable = ptr(false) // it is generated: what is changed by hand would be lost
+	c.GraphTooltip = ptr(dashboard.DashboardCursorSyncCrosshair)
+	c.Refresh = ptr("30s")
+	c.Time = &dashboard.DashboardDashboardTime{From: p.from, To: "now"}
+	c.Panels = layout(p.sections, b.panel)
+	c.Templating.List = b.variables(p)
+	c.Annotations.List = []annotation{b.releases()}
+	c.Links = []dashboard.DashboardLink{b.siblings()}
+	return c
+}
+
+// heading is what the service is called in titles.
+func (b *board) heading() string { return b.d.Service() }
+
+// layout places the panels from left to right, in rows of 24 columns.
+func layout(sections []section, make func(panel) dashboard.Panel) []dashboard.PanelOrRowPanel {
+	var all []dashboard.PanelOrRowPanel
+	var x, y, tallest, id uint32
+	newline := func() { x, y, tallest = 0, y+tallest, 0 }
+	for _, s := range sections {
+		if len(s.panels) == 0 {
+			continue
+		}
+		newline()
+		if s.title != "" {
+			id++
+			all = append(all, dashboard.PanelOrRowPanel{RowPanel: &dashboard.RowPanel{
+				Type: "row", Title: &s.title, Id: id, Panels: []dashboard.Panel{}, GridPos: &dashboard.GridPos{X: 0, Y: y, W: 24, H: 1},
+			}})
+			y++
+		}
+		for _, p := range s.panels {
+			if x+p.width > 24 {
+				newline()
+			}
+			id++
+			made := make(p)
+			made.Id, made.GridPos = ptr(id), &dashboard.GridPos{X: x, Y: y, W: p.width, H: p.height}
+			all = append(all, dashboard.PanelOrRowPanel{Panel: &made})
+			x, tallest = x+p.width, max(tallest, p.height)
+		}
+	}
+	return all
+}
+
+// The data sources are variables: Grafana fills in the first of each type.
+const (
+	prometheusType = "prometheus"
+	pyroscopeType  = "grafana-pyroscope-datasource"
+)
+
+func source(kind, variable string) common.DataSourceRef {
+	return common.DataSourceRef{Type: ptr(kind), Uid: ptr("${" + variable + "}")}
+}
+
+func metricsSource() common.DataSourceRef  { return source(prometheusType, "datasource") }
+func profilesSource() common.DataSourceRef { return source(pyroscopeType, "pyroscope") }
+
+// variables are those of a page, the ones that others depend on first.
+func (b *board) variables(p page) []dashboard.VariableModel {
+	all := []dashboard.VariableModel{datasource("datasource", b.of("Data source", "Fuente de datos"), prometheusType)}
+	if p.profiles {
+		all = append(all, datasource("pyroscope", b.of("Profiles", "Perfiles"), pyroscopeType))
+	}
+	info := b.metric("build_info").Family
+	all = append(all,
+		b.labelValues("job", "Job", info, b.of("Services of the domain", "Servicios del dominio")),
+		b.labelValues("instance", b.of("Instance", "Instancia"), info+`{job=~"$job"}`, b.of("Processes of the service", "Procesos del servicio")))
+	if p.endpoint {
+		all = append(all, b.labelValues("endpoint", "Endpoint", b.series(b.metric("requests"), ""), b.of("Route patterns", "Patrones de ruta")))
+	}
+	return append(all, p.variables...)
+}
+
+func datasource(name, label, kind string) dashboard.VariableModel {
+	return dashboard.VariableModel{
+		Type: dashboard.VariableTypeDatasource, Name: name, Label: &label, Query: text(kind),
+		Refresh: ptr(dashboard.VariableRefreshOnDashboardLoad), Multi: ptr(false), IncludeAll: ptr(false),
+	}
+}
+
+// labelValues is a variable of all values that a label has now.
+func (b *board) labelValues(name, label, selector, about string) dashboard.VariableModel {
+	query := "label_values(" + selector + ", " + name + ")"
+	return dashboard.VariableModel{
+		Type: dashboard.VariableTypeQuery, Name: name, Label: &label, Description: &about,
+		Query: text(query), Definition: &query, Datasource: ptr(metricsSource()),
+		Multi: ptr(true), IncludeAll: ptr(true), AllValue: ptr(".+"), Current: &dashboard.VariableOption{Selected: ptr(true), Text: oneOf("All"), Value: oneOf("$__all")},
+		Refresh: ptr(dashboard.VariableRefreshOnTimeRangeChanged), Sort: ptr(dashboard.VariableSortNaturalAsc),
+	}
+}
+
+func text(s string) *dashboard.StringOrMap { return &dashboard.StringOrMap{String: &s} }
+
+func oneOf(s string) dashboard.StringOrArrayOfString {
+	return dashboard.StringOrArrayOfString{String: &s}
+}
+
+// releaseStep is how finely the releases are looked for.
+const releaseStep = "60s"
+
+// releases marks when a version appeared that was not there a step before.
+func (b *board) releases() annotation {
+	info := b.metric("build_info")
+	by := "group by (job, version, revision) "
+	now := by + "(" + b.series(info, "") + ")"
+	expr := now + " unless " + by + "(" + b.series(info, "") + " offset " + releaseStep + ")"
+	a := annotation{
+		AnnotationQuery: dashboard.AnnotationQuery{
+			Name: b.of("Releases", "Versiones"), Datasource: ptr(metricsSource()), Enable: true, IconColor: "blue", Expr: &expr,
+			Target: prometheus.Dataquery{Expr: expr, RefId: ptr("Anno"), Interval: ptr(releaseStep), Range: ptr(true), Datasource: ptr(metricsSource())},
+		},
+		Step: releaseStep, TagKeys: "job", TitleFormat: "{{job}} {{version}}", TextFormat: "{{revision}}",
+	}
+	return a
+}
+
+func ptr[T any](v T) *T { return &v }

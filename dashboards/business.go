@@ -1,0 +1,146 @@
+package dashboards
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/latido-dev/latido/domain"
+)
+
+// business is the dashboard of the domain's own events.
+func (b *board) business() page {
+	p := page{
+		name: "business", title: b.of("Business", "Negocio"), from: "now-6h",
+		about: cmp.Or(sentence(b.d.Description), sentence(b.of("What the service is about", "De qué trata el servicio"))),
+		sections: []section{
+			{title: spoken(b.d.Entity), panels: b.entities()},
+		},
+	}
+	for i := range b.d.Events {
+		p.sections = append(p.sections, b.event(b.metric(b.d.Events[i].Name)))
+	}
+	return page{name: p.name, title: p.title, from: p.from, about: p.about, sections: append(p.sections,
+		section{b.of("What an event costs", "Cuánto cuesta un evento"), b.costs()},
+		section{b.of("Thresholds", "Umbrales"), append(b.thresholds(ofBusiness), b.expressions()...)},
+	)}
+}
+
+// ofBusiness tells which thresholds belong to this dashboard.
+func ofBusiness(m domain.Metric) bool {
+	return m.Event != nil || strings.HasPrefix(m.Key, "entities_") || strings.HasPrefix(m.Key, "event_")
+}
+
+// entities are about what the service makes.
+func (b *board) entities() []panel {
+	of := func(key, title, about string) panel {
+		m := b.metric(key)
+		p := b.perMinute(m, nil)
+		p.title, p.about, p.width = title, about, 12
+		p.queries[0].legend = title
+		return p
+	}
+	e := b.d.Entity
+	return []panel{
+		of("entities_created", b.of(spoken(e)+": created", "Altas de "+e), b.of("New ones a minute.", "Nuevas por minuto.")),
+		of("entities_updated", b.of(spoken(e)+": updated", "Cambios de "+e), b.of("Changes a minute.", "Cambios por minuto.")),
+	}
+}
+
+// event is the section of one event: a panel of its kind, and one for each of
+// its thresholds that are about something else than what that panel shows.
+func (b *board) event(m domain.Metric) section {
+	s := section{title: spoken(m.Key)}
+	about := sentence(m.Description)
+	split := splitting(m)
+	switch m.Kind {
+	case domain.KindCounter:
+		p := b.perMinute(m, split)
+		p.title, p.about = spoken(m.Key)+b.of(" a minute", " por minuto"), about
+		s.panels = append(s.panels, p)
+	case domain.KindUpDown:
+		s.panels = append(s.panels, panel{
+			kind: timeseries, title: spoken(m.Key) + b.of(" now", " ahora"), about: about, unit: unitOf(m.Unit), width: 12, height: 8, stacked: len(split) > 0,
+			queries: []query{{expr: sum(b.series(m, ""), split...), legend: cmp.Or(legendOf(split), spoken(m.Key))}}, lines: b.lines(m, domain.StatValue),
+		})
+	default:
+		lines := b.lines(m, domain.StatP50)
+		for _, stat := range []domain.Stat{domain.StatP95, domain.StatP99, domain.StatMean} {
+			lines = append(lines, b.lines(m, stat)...)
+		}
+		s.panels = append(s.panels, panel{
+			kind: heatmap, title: spoken(m.Key), about: about + " " + b.of("How many had which value.", "Cuántos tuvieron qué valor."), unit: unitOf(m.Unit), width: 12, height: 8,
+			queries: []query{b.buckets(m)},
+		}, panel{
+			kind: timeseries, title: spoken(m.Key) + b.of(": usual values", ": valores habituales"), unit: unitOf(m.Unit), width: 12, height: 8,
+			about:   about + " " + b.of("Half, 95 and 99 of 100 are below; and the mean.", "La mitad, 95 y 99 de cada 100 están por debajo; y la media."),
+			queries: append(b.quantiles(m), query{expr: b.mean(m, nil), legend: b.of("mean", "media")}), lines: lines,
+		})
+	}
+	s.panels = append(s.panels, b.thresholds(func(of domain.Metric) bool { return of.Key == m.Key })...)
+	for _, t := range b.d.Thresholds {
+		if t.Event == m.Key {
+			b.drawn[t.Name] = true
+		}
+	}
+	return s
+}
+
+// perMinute is the panel of a counter: people think of events in minutes. The
+// bounds of rates are turned into minutes too.
+func (b *board) perMinute(m domain.Metric, split []string) panel {
+	p := panel{
+		kind: timeseries, unit: unitOf(m.Unit), width: 12, height: 8, stacked: len(split) > 0, axis: b.of("a minute", "por minuto"),
+		queries: []query{{expr: sum(b.rate(m, ""), split...) + " * 60", legend: cmp.Or(legendOf(split), spoken(m.Key))}},
+	}
+	for _, t := range b.d.Thresholds {
+		if cmp.Or(t.Metric, t.Event) != m.Key || cmp.Or(t.Stat, domain.StatRate) != domain.StatRate || len(t.Where) > 0 {
+			continue
+		}
+		b.drawn[t.Name] = true
+		l := lineOf(t)
+		l.bound *= time.Minute.Seconds() / cmp.Or(time.Duration(t.Per), time.Second).Seconds()
+		p.lines = append(p.lines, l)
+	}
+	return p
+}
+
+// maxSplit is by how many values a panel keeps its series apart.
+const maxSplit = 12
+
+// splitting is the label that an event's panel keeps apart: of those with few
+// enough values for one panel, the one with most.
+func splitting(m domain.Metric) []string {
+	best := ""
+	for _, name := range m.Event.AttributeNames() {
+		if n := len(m.Event.Attributes[name]); n <= maxSplit && (best == "" || n > len(m.Event.Attributes[best])) {
+			best = name
+		}
+	}
+	if best == "" {
+		return nil
+	}
+	return []string{domain.Label(best)}
+}
+
+func legendOf(by []string) string { return strings.Join(labels(by), " ") }
+
+// costs are what an event costs, where the domain says which endpoint makes it.
+func (b *board) costs() []panel {
+	if !slices.ContainsFunc(b.d.Events, func(e domain.Event) bool { return e.Endpoint != "" }) {
+		return nil
+	}
+	of := func(key, title, about string) panel {
+		m := b.metric(key)
+		return panel{
+			kind: timeseries, title: title, about: about, unit: unitOf(m.Unit), width: 12, height: 8, links: b.allFlames(),
+			empty:   b.of("Too few samples of the endpoint yet", "Aún hay pocas muestras del endpoint"),
+			queries: []query{{expr: aggregated("avg", b.series(m, ""), []string{"event"}), legend: "{{event}}"}}, lines: b.lines(m, domain.StatValue, "event"),
+		}
+	}
+	return []panel{
+		of("event_cpu", b.of("CPU time of an event", "CPU de un evento"), b.of("CPU time of the event's endpoint over the count of the event.", "Tiempo de CPU del endpoint del evento entre el número de eventos.")),
+		of("event_allocated", b.of("Memory of an event", "Memoria de un evento"), b.of("Bytes that the event's endpoint allocates over the count of the event.", "Bytes que reserva el endpoint del evento entre el número de eventos.")),
+	}
+}

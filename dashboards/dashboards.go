@@ -1,0 +1,79 @@
+package dashboards
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+
+	"github.com/latido-dev/latido/domain"
+)
+
+// Options are what the domain file does not say. The zero value works with any
+// Grafana that has a data source of Prometheus and one of Pyroscope.
+type Options struct {
+	// RunbookURL is where the runbook is published; the panels of thresholds
+	// and of firing alerts link to it. Empty means no such links.
+	RunbookURL string
+}
+
+// File is one dashboard as a file.
+type File struct {
+	// Name is the file's name: tienda-http.json.
+	Name string
+	// JSON is the dashboard in Grafana's classic schema, indented, with a line
+	// end at its end.
+	JSON []byte
+}
+
+// All makes the dashboards of a domain that is valid: overview, HTTP, runtime,
+// business and profiles, in this order. The same domain and options always give
+// the same bytes. It returns an error, with no file, for a domain whose
+// dashboards would ask for a metric that it does not have.
+func All(d domain.Domain, o Options) ([]File, error) {
+	b := newBoard(d, o)
+	var files []File
+	for _, p := range []page{b.overview(), b.http(), b.runtime(), b.business(), b.profiles()} {
+		text, err := encoded(b.dashboard(p))
+		if err != nil {
+			return nil, fmt.Errorf("dashboard %s: %w", p.name, err)
+		}
+		files = append(files, File{Name: d.Prefix + "-" + p.name + ".json", JSON: text})
+	}
+	if b.err != nil {
+		return nil, b.err
+	}
+	return files, nil
+}
+
+// classic is a dashboard whose annotations have the fields that Prometheus'
+// data source reads; the SDK's type has not.
+type classic struct {
+	dashboard.Dashboard
+	Annotations annotations `json:"annotations"`
+}
+
+type annotations struct {
+	List []annotation `json:"list"`
+}
+
+type annotation struct {
+	dashboard.AnnotationQuery
+	Step        string `json:"step,omitempty"`
+	TitleFormat string `json:"titleFormat,omitempty"`
+	TextFormat  string `json:"textFormat,omitempty"`
+	TagKeys     string `json:"tagKeys,omitempty"`
+}
+
+// encoded writes the dashboard as people read it: PromQL is full of < and &.
+func encoded(c classic) ([]byte, error) {
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(c); err != nil {
+		return nil, err
+	}
+	return text.Bytes(), nil
+}

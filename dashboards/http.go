@@ -1,0 +1,180 @@
+package dashboards
+
+import (
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+
+	"github.com/latido-dev/latido/domain"
+)
+
+// http is the dashboard of requests: which endpoint takes the time, how long
+// answers take, and how they end.
+func (b *board) http() page {
+	return page{
+		name: "http", title: "HTTP", from: "now-3h", endpoint: true,
+		about: b.of("Requests by endpoint: how many, how long, how they end.", "Peticiones por endpoint: cuántas, cuánto tardan y cómo terminan."),
+		sections: []section{
+			{panels: b.httpNumbers()},
+			{title: b.of("Where the time goes", "Adónde va el tiempo"), panels: []panel{b.endpoints()}},
+			{title: b.of("How long answers take", "Cuánto tardan las respuestas"), panels: b.latency()},
+			{title: b.of("How requests end", "Cómo terminan las peticiones"), panels: b.outcomes()},
+			{title: b.of("In flight and in functions", "En curso y en funciones"), panels: b.inside()},
+			{title: b.of("Thresholds", "Umbrales"), panels: b.thresholds(ofHTTP)},
+		},
+	}
+}
+
+// ofHTTP tells which thresholds belong to this dashboard.
+func ofHTTP(m domain.Metric) bool {
+	switch m.Key {
+	case "requests", "response_duration", "active_connections", "active_requests", "api_errors", "function_calls", "function_duration":
+		return true
+	}
+	return false
+}
+
+func (b *board) httpNumbers() []panel {
+	requests, duration := b.metric("requests"), b.metric("response_duration")
+	return []panel{{
+		kind: stat, title: b.of("Requests", "Peticiones"), unit: "reqps", width: 5, height: 4, empty: b.of("No requests", "Sin peticiones"),
+		about:   b.of("Requests a second, of the endpoints chosen.", "Peticiones por segundo, de los endpoints elegidos."),
+		queries: []query{{expr: sum(b.rate(requests, "", anyEndpoint))}}, steps: colours("blue"),
+	}, {
+		kind: stat, title: b.of("Failing", "Con error"), unit: "percent", width: 5, height: 4, empty: b.of("No requests", "Sin peticiones"),
+		about:   b.of("Share of the requests that end with 5xx.", "Parte de las peticiones que terminan con 5xx."),
+		queries: []query{{expr: b.percent(requests, nil, []string{anyEndpoint}, serverErrors)}}, steps: colours("green", 1.0, "yellow", 5.0, "red"),
+	}, {
+		kind: stat, title: "p95", unit: "s", width: 5, height: 4, empty: b.of("No requests", "Sin peticiones"), links: b.flames(),
+		about:   b.of("19 of 20 requests are answered within this time.", "19 de cada 20 peticiones se responden en este tiempo."),
+		queries: []query{{expr: b.quantile(0.95, duration, nil, anyEndpoint)}}, steps: colours("green", 0.5, "yellow", 2.0, "red"),
+	}, {
+		kind: stat, title: b.of("In flight", "En curso"), width: 5, height: 4,
+		about:   b.of("Requests being handled now, of all endpoints.", "Peticiones que se atienden ahora, de todos los endpoints."),
+		queries: []query{{expr: sum(b.series(b.metric("active_requests"), ""))}}, steps: colours("blue"),
+	}, {
+		kind: stat, title: b.of("Connections", "Conexiones"), width: 4, height: 4,
+		about:   b.of("TCP connections open to the service.", "Conexiones TCP abiertas al servicio."),
+		queries: []query{{expr: sum(b.series(b.metric("active_connections"), ""))}}, steps: colours("blue"),
+	}}
+}
+
+const serverErrors = `status=~"5.."`
+
+// endpoints is the table of what each endpoint costs: the rate times the mean is
+// how many of its requests are running at any time.
+func (b *board) endpoints() panel {
+	requests, duration := b.metric("requests"), b.metric("response_duration")
+	by := []string{"endpoint"}
+	column := func(expr string) query { return query{expr: expr, table: true, instant: true} }
+	busy := b.of("Time spent", "Tiempo dedicado")
+	return panel{
+		kind: table, title: b.of("Endpoints by time spent", "Endpoints por tiempo dedicado"), width: 24, height: 10, sortBy: busy, empty: b.of("No requests", "Sin peticiones"),
+		about: b.of("Time spent is requests a second times their mean duration: how many seconds of work an endpoint makes in a second. What is on top is worth making faster.",
+			"El tiempo dedicado es peticiones por segundo por su duración media: cuántos segundos de trabajo causa un endpoint cada segundo. Lo de arriba es lo que vale la pena acelerar."),
+		queries: []query{
+			column(sum(b.rate(duration, "_sum", anyEndpoint), by...)),
+			column(sum(b.rate(requests, "", anyEndpoint), by...)),
+			column(b.mean(duration, by, anyEndpoint)),
+			column(b.quantile(0.95, duration, by, anyEndpoint)),
+			column(b.percent(requests, by, []string{anyEndpoint}, serverErrors)),
+		},
+		transform: []dashboard.DataTransformerConfig{
+			{Id: "merge", Options: map[string]any{}},
+			{Id: "organize", Options: map[string]any{
+				"excludeByName": map[string]bool{"Time": true},
+				"indexByName":   map[string]int{"endpoint": 0, "Value #A": 1, "Value #B": 2, "Value #C": 3, "Value #D": 4, "Value #E": 5},
+			}},
+		},
+		overrides: []dashboard.DashboardFieldConfigSourceOverrides{
+			named("endpoint", "displayName", "Endpoint", "links", b.flamesOf(endpointOfCell)),
+			named("Value #A", "displayName", busy, "unit", "s", "decimals", 3, "custom.cellOptions", map[string]any{"type": "gauge", "mode": "basic"}),
+			named("Value #B", "displayName", b.of("Requests", "Peticiones"), "unit", "reqps"),
+			named("Value #C", "displayName", b.of("Mean", "Media"), "unit", "s"),
+			named("Value #D", "displayName", "p95", "unit", "s"),
+			named("Value #E", "displayName", "5xx", "unit", "percent", "decimals", 1),
+		},
+	}
+}
+
+func (b *board) latency() []panel {
+	m := b.metric("response_duration")
+	none := b.of("No requests", "Sin peticiones")
+	return []panel{{
+		kind: heatmap, title: b.of("Response times", "Tiempos de respuesta"), unit: "s", width: 12, height: 9, empty: none, links: b.flames(),
+		about: b.of("How many requests took how long. Two bands are two kinds of requests. The dots are traces.",
+			"Cuántas peticiones tardaron cuánto. Dos franjas son dos clases de peticiones. Los puntos son trazas."),
+		queries: []query{b.buckets(m, anyEndpoint)},
+	}, {
+		kind: timeseries, title: "p50, p95, p99", unit: "s", width: 12, height: 9, empty: none, links: b.flames(),
+		about:   b.of("Half, 19 of 20 and 99 of 100 requests are answered within this time. The dots are traces.", "La mitad, 19 de 20 y 99 de 100 peticiones se responden en este tiempo. Los puntos son trazas."),
+		queries: b.quantiles(m, anyEndpoint), lines: b.lines(m, domain.StatP95),
+	}, {
+		kind: timeseries, title: b.of("p95 by endpoint", "p95 por endpoint"), unit: "s", width: 12, height: 9, empty: none, links: b.flames(), seriesLinks: b.flamesOf(endpointOfSeries),
+		about:   b.of("19 of 20 requests of an endpoint are answered within this time. A click on a line leads to its flame graph.", "19 de cada 20 peticiones de un endpoint se responden en este tiempo. Un clic en una línea lleva a su flame graph."),
+		queries: []query{{expr: b.quantile(0.95, m, []string{"endpoint"}, anyEndpoint), legend: "{{endpoint}}", exemplars: true}},
+		lines:   b.lines(m, domain.StatP95, "endpoint"),
+	}, {
+		kind: timeseries, title: b.of("Time spent by endpoint", "Tiempo dedicado por endpoint"), unit: "s", width: 12, height: 9, stacked: true, empty: none, links: b.flames(), seriesLinks: b.flamesOf(endpointOfSeries),
+		about:   b.of("Seconds of handling in a second: how many requests of each endpoint run at any time.", "Segundos de atención por segundo: cuántas peticiones de cada endpoint hay en curso."),
+		queries: []query{{expr: sum(b.rate(m, "_sum", anyEndpoint), "endpoint"), legend: "{{endpoint}}"}},
+	}}
+}
+
+// statusClasses are the classes of HTTP statuses, with the colours that people
+// know.
+var statusClasses = []struct{ class, color string }{
+	{"1xx", "super-light-blue"}, {"2xx", "green"}, {"3xx", "blue"}, {"4xx", "orange"}, {"5xx", "red"}, {"xx", "purple"},
+}
+
+// byClass are requests a second by class of status.
+func (b *board) byClass(filters ...string) panel {
+	expr := `sum by (class) (label_replace(` + sum(b.rate(b.metric("requests"), "", filters...), "status") + `, "class", "${1}xx", "status", "([1-5])..|.+"))`
+	p := panel{
+		kind: timeseries, title: b.of("Requests by status", "Peticiones por estado"), unit: "reqps", width: 12, height: 9, stacked: true, empty: b.of("No requests", "Sin peticiones"),
+		about:   b.of("Requests a second by class of status.", "Peticiones por segundo, por clase de estado."),
+		queries: []query{{expr: expr, legend: "{{class}}"}},
+	}
+	for _, c := range statusClasses {
+		p.overrides = append(p.overrides, named(c.class, "color", fixed(c.color)))
+	}
+	return p
+}
+
+func (b *board) outcomes() []panel {
+	requests, errors := b.metric("requests"), b.metric("api_errors")
+	return []panel{b.byClass(anyEndpoint), {
+		kind: timeseries, title: b.of("Failing by endpoint", "Con error por endpoint"), unit: "percent", width: 12, height: 9, min: ptr(0.0), empty: b.of("No requests", "Sin peticiones"), seriesLinks: b.flamesOf(endpointOfSeries),
+		about:   b.of("Share of an endpoint's requests that end with 5xx.", "Parte de las peticiones de un endpoint que terminan con 5xx."),
+		queries: []query{{expr: b.percent(requests, []string{"endpoint"}, []string{anyEndpoint}, serverErrors), legend: "{{endpoint}}"}},
+		lines:   b.lines(requests, domain.StatRatio, serverErrors, "endpoint"),
+	}, {
+		kind: timeseries, title: b.of("Requests by endpoint", "Peticiones por endpoint"), unit: "reqps", width: 12, height: 9, stacked: true, empty: b.of("No requests", "Sin peticiones"), seriesLinks: b.flamesOf(endpointOfSeries),
+		about:   b.of("Requests a second by route pattern and method.", "Peticiones por segundo, por patrón de ruta y método."),
+		queries: []query{{expr: sum(b.rate(requests, "", anyEndpoint), "method", "endpoint"), legend: "{{method}} {{endpoint}}"}},
+	}, {
+		kind: timeseries, title: b.of("Errors by type", "Errores por tipo"), unit: "short", width: 12, height: 9, stacked: true, empty: b.of("No errors", "Ningún error"), axis: b.of("a minute", "por minuto"),
+		about:   b.of("Errors a minute by the type that the service gave them, of all endpoints.", "Errores por minuto, por el tipo que les dio el servicio, de todos los endpoints."),
+		queries: []query{{expr: sum(b.rate(errors, ""), "error_type") + " * 60 > 0", legend: "{{error_type}}"}},
+	}}
+}
+
+func (b *board) inside() []panel {
+	flight, open, calls, took := b.metric("active_requests"), b.metric("active_connections"), b.metric("function_calls"), b.metric("function_duration")
+	none := b.of("No function is monitored", "No se vigila ninguna función")
+	return []panel{{
+		kind: timeseries, title: b.of("Requests in flight", "Peticiones en curso"), width: 6, height: 8,
+		about:   b.of("Requests being handled, by instance. A line that only rises is a queue.", "Peticiones que se atienden, por instancia. Una línea que solo sube es una cola."),
+		queries: []query{{expr: aggregated("max", b.series(flight, ""), []string{"job", "instance"}), legend: "{{instance}}"}}, lines: b.lines(flight, domain.StatValue),
+	}, {
+		kind: timeseries, title: b.of("Open connections", "Conexiones abiertas"), width: 6, height: 8,
+		about:   b.of("TCP connections, by instance.", "Conexiones TCP, por instancia."),
+		queries: []query{{expr: aggregated("max", b.series(open, ""), []string{"job", "instance"}), legend: "{{instance}}"}}, lines: b.lines(open, domain.StatValue),
+	}, {
+		kind: timeseries, title: b.of("Monitored functions", "Funciones vigiladas"), unit: "cps", width: 6, height: 8, empty: none,
+		about:   b.of("Calls a second; with the type of error, if they failed.", "Llamadas por segundo; con el tipo de error, si fallaron."),
+		queries: []query{{expr: sum(b.rate(calls, ""), "function", "error_type"), legend: "{{function}} {{error_type}}"}},
+	}, {
+		kind: timeseries, title: b.of("p95 of functions", "p95 de las funciones"), unit: "s", width: 6, height: 8, empty: none, links: b.flames(),
+		about:   b.of("19 of 20 calls take no longer.", "19 de cada 20 llamadas no tardan más."),
+		queries: []query{{expr: b.quantile(0.95, took, []string{"function"}), legend: "{{function}}"}}, lines: b.lines(took, domain.StatP95),
+	}}
+}

@@ -1,0 +1,80 @@
+package dashboards
+
+import (
+	"github.com/grafana/grafana-foundation-sdk/go/common"
+	heat "github.com/grafana/grafana-foundation-sdk/go/heatmap"
+	number1 "github.com/grafana/grafana-foundation-sdk/go/stat"
+	grid "github.com/grafana/grafana-foundation-sdk/go/table"
+	lines "github.com/grafana/grafana-foundation-sdk/go/timeseries"
+)
+
+// options are those of the panel's type.
+func (p panel) options() any {
+	switch p.kind {
+	case stat:
+		o := number1.Options{
+			GraphMode: common.BigValueGraphModeArea, ColorMode: common.BigValueColorModeValue, JustifyMode: common.BigValueJustifyModeAuto,
+			TextMode: common.BigValueTextModeAuto, WideLayout: true, PercentChangeColorMode: common.PercentChangeColorModeStandard,
+			ReduceOptions: common.ReduceDataOptions{Calcs: []string{"lastNotNull"}, Values: ptr(false)}, Orientation: common.VizOrientationAuto,
+		}
+		if p.plain {
+			o.GraphMode = common.BigValueGraphModeNone
+		}
+		if p.names {
+			o.TextMode = common.BigValueTextModeValueAndName
+		}
+		return o
+	case timeseries:
+		return lines.Options{
+			Legend:  common.VizLegendOptions{DisplayMode: common.LegendDisplayModeTable, Placement: common.LegendPlacementBottom, ShowLegend: true, Calcs: []string{"lastNotNull", "max"}},
+			Tooltip: common.VizTooltipOptions{Mode: common.TooltipDisplayModeMulti, Sort: common.SortOrderDescending},
+		}
+	case heatmap:
+		unit := p.unit
+		return heat.Options{
+			Calculate: ptr(false), ShowValue: common.VisibilityModeNever, CellGap: ptr(uint8(1)),
+			Color:      heat.HeatmapColorOptions{Mode: ptr(heat.HeatmapColorModeScheme), Scheme: "Oranges", Fill: "dark-orange", Scale: ptr(heat.HeatmapColorScaleExponential), Exponent: 0.5, Steps: 64},
+			RowsFrame:  &heat.RowsHeatmapOptions{Layout: ptr(common.HeatmapCellLayoutAuto)},
+			CellValues: &heat.CellValues{Unit: ptr("short")}, YAxis: heat.YAxisConfig{Unit: &unit, AxisPlacement: ptr(common.AxisPlacementLeft)},
+			FilterValues: &heat.FilterValueRange{Le: ptr(float32(1e-9))}, Legend: heat.HeatmapLegend{Show: true},
+			Tooltip:   heat.HeatmapTooltip{Mode: common.TooltipDisplayModeSingle, YHistogram: ptr(true), ShowColorScale: ptr(true)},
+			Exemplars: heat.ExemplarConfig{Color: "rgba(255,0,255,0.7)"},
+		}
+	case table:
+		o := grid.Options{ShowHeader: true, CellHeight: ptr(common.TableCellHeightSm)}
+		if p.sortBy != "" {
+			o.SortBy = []common.TableSortByFieldState{{DisplayName: p.sortBy, Desc: ptr(true)}}
+		}
+		return o
+	}
+	return nil // a flame graph has none
+}
+
+// custom are the options of a panel's fields.
+func (p panel) custom() any {
+	switch p.kind {
+	case timeseries:
+		style := common.GraphThresholdsStyleModeOff
+		if len(p.lines) > 0 {
+			style = common.GraphThresholdsStyleModeDashed
+		}
+		c := common.GraphFieldConfig{
+			DrawStyle: ptr(common.GraphDrawStyleLine), LineInterpolation: ptr(common.LineInterpolationLinear), LineWidth: ptr(1.0), FillOpacity: ptr(8.0),
+			ShowPoints: ptr(common.VisibilityModeNever), SpanNulls: &common.BoolOrFloat64{Bool: ptr(false)},
+			ThresholdsStyle: &common.GraphThresholdsStyleConfig{Mode: style}, AxisSoftMin: ptr(0.0), AxisSoftMax: softMax(p.lines),
+			Stacking: &common.StackingConfig{Mode: ptr(common.StackingModeNone), Group: ptr("A")},
+		}
+		if p.stacked {
+			c.Stacking.Mode, c.FillOpacity = ptr(common.StackingModeNormal), ptr(40.0)
+		}
+		if p.axis != "" {
+			c.AxisLabel = &p.axis
+		}
+		return c
+	case heatmap:
+		return map[string]any{"scaleDistribution": common.ScaleDistributionConfig{Type: common.ScaleDistributionLinear}}
+	case table:
+		return common.TableFieldOptions{Align: common.FieldTextAlignmentAuto}
+	}
+	return nil
+}

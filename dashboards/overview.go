@@ -1,0 +1,208 @@
+package dashboards
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+
+	"github.com/latido-dev/latido/alerting"
+	"github.com/latido-dev/latido/domain"
+)
+
+// overview is the dashboard that says in one look whether all is well.
+func (b *board) overview() page {
+	return page{
+		name: "overview", title: b.of("Overview", "Resumen"), from: "now-6h", profiles: true,
+		about: strings.TrimSpace(sentence(b.d.Description) + " " + b.of("Is all well, and what changed?", "¿Está todo bien, y qué cambió?")),
+		sections: []section{
+			{panels: b.headline()},
+			{title: b.of("Health", "Salud"), panels: append(b.budgets(), b.health()...)},
+			{title: b.of("Requests", "Peticiones"), panels: b.red()},
+			{title: b.of("What changed, and where the time goes", "Qué cambió y adónde va el tiempo"), panels: b.changes()},
+		},
+	}
+}
+
+// maxHeadline is how many events have a number on top; the dashboard of the
+// business has all.
+const maxHeadline = 6
+
+// headline are the domain's own figures, in its words: how many of its entity,
+// and of its events.
+func (b *board) headline() []panel {
+	var all []panel
+	number := func(title, about, unit, expr string, instant bool) {
+		all = append(all, panel{
+			kind: stat, title: title, about: sentence(about), unit: unit, height: 4, plain: instant, steps: colours("blue"), empty: b.of("None yet", "Nada todavía"),
+			queries: []query{{expr: expr, instant: instant}}, links: []dashboard.DashboardLink{b.to(b.of("Business", "Negocio"), "business")},
+		})
+	}
+	within := b.of(" In the time range.", " En el intervalo.")
+	created := b.metric("entities_created")
+	number(b.of(spoken(b.d.Entity)+": created", "Altas de "+b.d.Entity), b.of("How many were created.", "Cuántas hubo.")+within, "short", sum("increase("+b.series(created, "")+wholeRange+")"), true)
+	for _, e := range b.d.Events[:min(len(b.d.Events), maxHeadline)] {
+		m := b.metric(e.Name)
+		about := sentence(m.Description)
+		switch m.Kind {
+		case domain.KindCounter:
+			number(spoken(e.Name), about+within, unitOf(m.Unit), sum("increase("+b.series(m, "")+wholeRange+")"), true)
+		case domain.KindUpDown:
+			number(spoken(e.Name)+b.of(" now", " ahora"), about, unitOf(m.Unit), sum(b.series(m, "")), false)
+		default:
+			number(spoken(e.Name)+b.of(": mean", ": media"), about+within, unitOf(m.Unit), fmt.Sprintf("%s / (%s > 0)",
+				sum("increase("+b.series(m, "_sum")+wholeRange+")"), sum("increase("+b.series(m, "_count")+wholeRange+")")), true)
+		}
+	}
+	spread(all)
+	return all
+}
+
+// spread gives panels the width that fills their rows evenly.
+func spread(panels []panel) {
+	rows := (len(panels) + 3) / 4
+	if len(panels)%6 == 0 || len(panels) == 5 {
+		rows = (len(panels) + 5) / 6
+	}
+	for i := range panels {
+		inRow := len(panels) / rows
+		if i >= (rows-len(panels)%rows)*inRow { // the later rows have one more
+			inRow++
+		}
+		panels[i].width = uint32(24 / inRow)
+	}
+}
+
+// recorded finds the series that the rules record for an objective.
+func (b *board) recorded(slo, name string) []alerting.Rule {
+	var all []alerting.Rule
+	for _, r := range b.rules {
+		if strings.HasPrefix(r.Record, b.d.Prefix+":"+name) && r.Labels["slo"] == slo {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// ofObjective selects a recorded series. It is by job: no instance has an
+// objective of its own.
+func ofObjective(r alerting.Rule) string {
+	return r.Record + `{job=~"$job", slo=` + strconv.Quote(r.Labels["slo"]) + `}`
+}
+
+// budgets are what is left of the error budgets, and how fast they go.
+func (b *board) budgets() []panel {
+	var all []panel
+	unloaded := b.of("Are the rules loaded?", "¿Están cargadas las reglas?")
+	for _, s := range b.d.SLOs {
+		left, ratios := b.recorded(s.Name, "slo_budget_left:"), b.recorded(s.Name, "slo_errors:ratio_rate")
+		if len(left) == 0 || len(ratios) < 2 {
+			continue
+		}
+		goal := fmt.Sprintf(b.of("Objective: %s %%.", "Objetivo: %s %%."), number(s.Objective))
+		about := strings.TrimSpace(sentence(s.Description) + " " + goal)
+		p := panel{
+			kind: stat, title: spoken(s.Name) + b.of(": budget left", ": presupuesto"), unit: "percentunit", width: 6, height: 7, empty: unloaded, max: ptr(1.0),
+			about:   about + " " + b.of("What is left of the errors that it allows; below 0 the objective is missed.", "Lo que queda de los errores que permite; por debajo de 0 no se cumple."),
+			queries: []query{{expr: "min(" + ofObjective(left[0]) + ")"}}, steps: colours("red", 0.0, "orange", 0.25, "yellow", 0.5, "green"),
+		}
+		burn := panel{
+			kind: timeseries, title: spoken(s.Name) + b.of(": bad ones", ": malas"), unit: "percentunit", width: 6, height: 7, empty: unloaded, min: ptr(0.0),
+			about: about + " " + b.of("Share of bad ones over a short and a long time. Above the line the budget will not last.", "Parte de malas en un tiempo corto y en uno largo. Por encima de la línea el presupuesto no alcanza."),
+			lines: []line{{op: ">", bound: allowed(s.Objective), severity: domain.SeverityTicket}}, links: b.runbook(s.Name + "BurnsFast"),
+		}
+		for _, r := range []alerting.Rule{ratios[0], ratios[len(ratios)-1]} {
+			over := strings.TrimPrefix(r.Record, b.d.Prefix+":slo_errors:ratio_rate")
+			burn.queries = append(burn.queries, query{expr: "max(" + ofObjective(r) + ")", legend: over})
+		}
+		all = append(all, p, burn)
+	}
+	return all
+}
+
+// allowed is the part that an objective in percent lets be bad, without the last
+// digits of floating point.
+func allowed(objective float64) float64 {
+	v, _ := strconv.ParseFloat(strconv.FormatFloat((100-objective)/100, 'g', 6, 64), 64)
+	return v
+}
+
+// health are the alerts that fire, and the instances that run.
+func (b *board) health() []panel {
+	info := b.metric("build_info")
+	firing := `ALERTS{alertstate="firing", domain=` + strconv.Quote(b.d.Prefix) + `, job=~"$job|", instance=~"$instance|"`
+	for _, r := range b.rules {
+		if r.Source == alerting.SourceHeartbeat { // it always fires
+			firing += ", alertname!=" + strconv.Quote(r.Alert)
+		}
+	}
+	firing += "}"
+	quiet := b.of("No alert is firing", "Ninguna alerta activa")
+	links := []dashboard.DashboardLink{b.to(b.of("HTTP", "HTTP"), "http")}
+	if b.o.RunbookURL != "" {
+		links = append(links, link("Runbook", b.o.RunbookURL+"#${__value.raw:percentencode}"))
+	}
+	return []panel{{
+		kind: table, title: b.of("Firing alerts", "Alertas activas"), width: 12, height: 7, empty: quiet,
+		about:   b.of("Alerts of the domain that are firing: those of the service as a whole, and those of the instances chosen.", "Alertas activas del dominio: las del servicio entero y las de las instancias elegidas."),
+		queries: []query{{expr: firing, table: true, instant: true}},
+		transform: []dashboard.DataTransformerConfig{{Id: "organize", Options: map[string]any{
+			"excludeByName": map[string]bool{"Time": true, "Value": true, "__name__": true, "alertstate": true, "domain": true, "slo": true},
+			"indexByName":   map[string]int{"severity": 0, "alertname": 1, "endpoint": 2, "job": 3, "instance": 4},
+		}}},
+		overrides: []dashboard.DashboardFieldConfigSourceOverrides{
+			named("alertname", "displayName", b.of("Alert", "Alerta"), "links", links),
+			named("severity", "displayName", b.of("Severity", "Severidad"), "custom.cellOptions", map[string]any{"type": "color-text"}, "mappings", severities()),
+			named("endpoint", "displayName", "Endpoint", "links", b.flamesOf(endpointOfCell)),
+			named("job", "displayName", "Job"), named("instance", "displayName", b.of("Instance", "Instancia")),
+		},
+	}, {
+		kind: timeseries, title: b.of("Alerts over time", "Alertas en el tiempo"), width: 12, height: 7, stacked: true, empty: quiet,
+		about:   b.of("How many alerts fired, by name.", "Cuántas alertas estuvieron activas, por nombre."),
+		queries: []query{{expr: aggregated("count", firing, []string{"alertname"}), legend: "{{alertname}}"}},
+	}, {
+		kind: stat, title: b.of("Instances", "Instancias"), width: 6, height: 5, steps: colours("red", 1.0, "green"), empty: b.of("None is running", "Ninguna en marcha"),
+		about:   b.of("Processes of the service that are scraped now.", "Procesos del servicio que se leen ahora."),
+		queries: []query{{expr: "count(" + aggregated("group", b.series(info, ""), []string{"job", "instance"}) + ")"}},
+	}}
+}
+
+// severities colours the severity of an alert.
+func severities() []any {
+	var all []any
+	for i, s := range []domain.Severity{domain.SeverityPage, domain.SeverityTicket, domain.SeverityInfo} {
+		all = append(all, map[string]any{"type": "value", "options": map[string]any{string(s): map[string]any{"color": severityColors[s], "index": i}}})
+	}
+	return all
+}
+
+// red are rate, errors and duration.
+func (b *board) red() []panel {
+	requests, duration := b.metric("requests"), b.metric("response_duration")
+	none, toHTTP := b.of("No requests", "Sin peticiones"), []dashboard.DashboardLink{b.to("HTTP", "http")}
+	rate := b.byClass()
+	rate.width, rate.links = 8, toHTTP
+	return []panel{rate, {
+		kind: timeseries, title: b.of("Failing", "Con error"), unit: "percent", width: 8, height: 9, min: ptr(0.0), empty: none, links: toHTTP,
+		about:   b.of("Share of the requests that end with 5xx.", "Parte de las peticiones que terminan con 5xx."),
+		queries: []query{{expr: b.percent(requests, []string{"job"}, nil, serverErrors), legend: "{{job}}"}}, lines: b.lines(requests, domain.StatRatio, serverErrors),
+	}, {
+		kind: timeseries, title: b.of("Response times", "Tiempos de respuesta"), unit: "s", width: 8, height: 9, empty: none, links: slices.Concat(b.allFlames(), toHTTP),
+		about:   b.of("Half, 19 of 20 and 99 of 100 requests are answered within this time. The dots are traces.", "La mitad, 19 de 20 y 99 de 100 peticiones se responden en este tiempo. Los puntos son trazas."),
+		queries: b.quantiles(duration), lines: b.lines(duration, domain.StatP95),
+	}}
+}
+
+// changes are the versions that ran, and the functions that use the CPU.
+func (b *board) changes() []panel {
+	info := b.metric("build_info")
+	top := b.flame(b.of("Top functions", "Funciones que más consumen"), b.of("CPU time of the service by function, in the time range.", "Tiempo de CPU del servicio por función, en el intervalo."), "ns", cpuProfile, profilesOf(""), 12)
+	top.height, top.links = 14, b.allFlames()
+	return []panel{{
+		kind: timeseries, title: b.of("Instances by version", "Instancias por versión"), width: 12, height: 7, stacked: true,
+		about:   b.of("How many processes run each version. The vertical marks on all panels are the releases.", "Cuántos procesos corren cada versión. Las marcas verticales de todos los paneles son las versiones nuevas."),
+		queries: []query{{expr: aggregated("count", b.series(info, ""), []string{"version", "revision"}), legend: "{{version}} {{revision}}"}},
+	}, top}
+}

@@ -1,0 +1,94 @@
+package dashboards
+
+import (
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+)
+
+// The types of profile that the service uploads.
+const (
+	cpuProfile       = "process_cpu:cpu:nanoseconds:cpu:nanoseconds"
+	allocatedProfile = "memory:alloc_space:bytes:space:bytes"
+	inUseProfile     = "memory:inuse_space:bytes:space:bytes"
+)
+
+// profilesOf selects the profiles of the services chosen. Without the format,
+// Grafana hands several values on as {a,b}, which Pyroscope cannot read.
+func profilesOf(more string) string {
+	return `{service_name=~"${job:regex}"` + more + `}`
+}
+
+// onlyEndpoint keeps to the chosen endpoints: the label that their CPU time has.
+const onlyEndpoint = `, endpoint=~"${endpoint:regex}"`
+
+// profiles is the dashboard of flame graphs.
+func (b *board) profiles() page {
+	return page{
+		name: "profiles", title: b.of("Profiles", "Perfiles"), from: "now-1h", endpoint: true, profiles: true,
+		about: b.of("Where the service's time and memory go, function by function: now, and a while before.", "Adónde van el tiempo y la memoria del servicio, función por función: ahora y un tiempo antes."),
+		variables: []dashboard.VariableModel{{
+			Type: dashboard.VariableTypeCustom, Name: "before", Label: ptr(b.of("Compare with", "Comparar con")),
+			Description: ptr(b.of("How much earlier the flame graphs below are", "Cuánto antes son los flame graphs de abajo")),
+			Query:       text("1h,6h,1d,7d"), Current: &dashboard.VariableOption{Selected: ptr(true), Text: oneOf("1d"), Value: oneOf("1d")},
+			Options: options("1d", "1h", "6h", "1d", "7d"), Multi: ptr(false), IncludeAll: ptr(false),
+		}},
+		sections: []section{
+			{title: b.of("CPU over time", "CPU en el tiempo"), panels: b.cpuOverTime()},
+			{title: b.of("CPU of the endpoints chosen", "CPU de los endpoints elegidos"), panels: b.compared(cpuProfile, profilesOf(onlyEndpoint), "ns",
+				b.of("CPU now", "CPU ahora"), b.of("CPU before", "CPU antes"),
+				b.of("CPU time of the endpoints chosen, in the time range.", "Tiempo de CPU de los endpoints elegidos, en el intervalo."))},
+			{title: b.of("CPU of the whole service", "CPU de todo el servicio"), panels: b.compared(cpuProfile, profilesOf(""), "ns",
+				b.of("All CPU now", "Toda la CPU ahora"), b.of("All CPU before", "Toda la CPU antes"),
+				b.of("All CPU time of the service, with what no request asked for.", "Todo el tiempo de CPU del servicio, también el que ninguna petición pidió."))},
+			{title: b.of("Memory of the whole service", "Memoria de todo el servicio"), panels: append(b.compared(allocatedProfile, profilesOf(""), "bytes",
+				b.of("Allocated now", "Reservado ahora"), b.of("Allocated before", "Reservado antes"),
+				b.of("Bytes allocated. Go's memory profiles have no endpoint: look for its handler.", "Bytes reservados. Los perfiles de memoria de Go no tienen endpoint: busca su handler.")),
+				b.compared(inUseProfile, profilesOf(""), "bytes",
+					b.of("In use now", "En uso ahora"), b.of("In use before", "En uso antes"),
+					b.of("Bytes allocated that are still held.", "Bytes reservados que aún se retienen."))...)},
+		},
+	}
+}
+
+func options(selected string, values ...string) []dashboard.VariableOption {
+	var all []dashboard.VariableOption
+	for _, v := range values {
+		all = append(all, dashboard.VariableOption{Selected: ptr(v == selected), Text: oneOf(v), Value: oneOf(v)})
+	}
+	return all
+}
+
+// flame is a flame graph with its table of functions.
+func (b *board) flame(title, about, unit, profile, selector string, width uint32) panel {
+	return panel{
+		kind: flamegraph, title: title, about: about, unit: unit, width: width, height: 16,
+		empty:   b.of("No profiles: is Pyroscope's URL given to the service?", "Sin perfiles: ¿tiene el servicio la URL de Pyroscope?"),
+		queries: []query{{expr: selector, profile: profile}},
+	}
+}
+
+// compared are two flame graphs side by side: of the time range, and of the
+// same length of time before.
+func (b *board) compared(profile, selector, unit, now, before, about string) []panel {
+	left, right := b.flame(now, about, unit, profile, selector, 12), b.flame(before, about, unit, profile, selector, 12)
+	right.shift = "$before"
+	right.about += " " + b.of("As long before as is chosen above.", "Tanto antes como se elige arriba.")
+	left.links = []dashboard.DashboardLink{b.diff(profile)}
+	return []panel{left, right}
+}
+
+// cpuOverTime shows which endpoints and versions use the CPU, and when.
+func (b *board) cpuOverTime() []panel {
+	over := func(title, about, label, selector string) panel {
+		return panel{
+			kind: timeseries, title: title, about: about, unit: "ns", width: 12, height: 8, stacked: true,
+			empty:   b.of("No profiles: is Pyroscope's URL given to the service?", "Sin perfiles: ¿tiene el servicio la URL de Pyroscope?"),
+			queries: []query{{expr: selector, profile: cpuProfile, by: []string{label}}},
+		}
+	}
+	byEndpoint := over(b.of("CPU by endpoint", "CPU por endpoint"), b.of("CPU time of each endpoint. A click on a line keeps to it.", "Tiempo de CPU de cada endpoint. Un clic en una línea se queda con él."), "endpoint", profilesOf(onlyEndpoint))
+	byEndpoint.seriesLinks = b.flamesOf(endpointOfSeries)
+	return []panel{
+		byEndpoint,
+		over(b.of("CPU by version", "CPU por versión"), b.of("CPU time of each version that ran.", "Tiempo de CPU de cada versión que corrió."), "version", profilesOf("")),
+	}
+}

@@ -1,0 +1,174 @@
+package dashboards
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/latido-dev/latido/domain"
+)
+
+// This file writes the PromQL of the panels. That of the rules is alerting's:
+// it has no variables, and windows of its own.
+
+// query is one question of a panel: to Prometheus, or to Pyroscope if it has a
+// type of profile.
+type query struct {
+	expr, legend string
+	exemplars    bool // the traces of single requests beside it
+	instant      bool // the value at the end of the time range
+	table        bool
+	buckets      bool // of a histogram, for a heat map
+
+	profile string   // the type of profile
+	by      []string // of a profile: over time, by these labels, instead of as a flame graph
+}
+
+// perWindow is the range of a rate: Grafana fits it to the step and to the
+// interval between scrapes.
+const perWindow = "[$__rate_interval]"
+
+// wholeRange is the time range of the dashboard.
+const wholeRange = "[$__range]"
+
+// series selects the series of a metric that the chosen instances have. filters
+// are written as in PromQL: status=~"5..".
+func (b *board) series(m domain.Metric, suffix string, filters ...string) string {
+	return m.Family + suffix + "{" + strings.Join(append([]string{`job=~"$job"`, `instance=~"$instance"`}, filters...), ", ") + "}"
+}
+
+// anyEndpoint keeps to the chosen endpoints.
+const anyEndpoint = `endpoint=~"$endpoint"`
+
+// rate is how fast a counter grows, a second.
+func (b *board) rate(m domain.Metric, suffix string, filters ...string) string {
+	return "rate(" + b.series(m, suffix, filters...) + perWindow + ")"
+}
+
+// sum adds up what expr says of each series, by the labels.
+func sum(expr string, by ...string) string { return aggregated("sum", expr, by) }
+
+func aggregated(operation, expr string, by []string) string {
+	if len(by) > 0 {
+		operation += " by (" + strings.Join(by, ", ") + ") "
+	}
+	return operation + "(" + expr + ")"
+}
+
+// quantile is one of a histogram, by the labels.
+func (b *board) quantile(q float64, m domain.Metric, by []string, filters ...string) string {
+	return fmt.Sprintf("histogram_quantile(%s, %s)", number(q), sum(b.rate(m, "_bucket", filters...), append(slices.Clone(by), "le")...))
+}
+
+// mean is that of a histogram, by the labels; nothing where nothing happened.
+func (b *board) mean(m domain.Metric, by []string, filters ...string) string {
+	return fmt.Sprintf("%s / (%s > 0)", sum(b.rate(m, "_sum", filters...), by...), sum(b.rate(m, "_count", filters...), by...))
+}
+
+// percent is the share in percent that the filtered series of a counter have of
+// all that the filters common keep. It is 0 where no series is filtered, and
+// nothing where there is nothing to share.
+func (b *board) percent(m domain.Metric, by, common []string, filters ...string) string {
+	suffix := ""
+	if m.Kind == domain.KindHistogram {
+		suffix = "_count"
+	}
+	all := sum(b.rate(m, suffix, common...), by...)
+	return fmt.Sprintf("100 * (%s or 0 * %s) / (%s > 0)", sum(b.rate(m, suffix, slices.Concat(common, filters)...), by...), all, all)
+}
+
+// quantiles are the lines of a panel of latency.
+func (b *board) quantiles(m domain.Metric, filters ...string) []query {
+	var all []query
+	for _, s := range []domain.Stat{domain.StatP50, domain.StatP95, domain.StatP99} {
+		all = append(all, query{expr: b.quantile(s.Quantile(), m, nil, filters...), legend: string(s), exemplars: s == domain.StatP99})
+	}
+	return all
+}
+
+// buckets are those of a histogram, for a heat map.
+func (b *board) buckets(m domain.Metric, filters ...string) query {
+	return query{expr: sum("increase("+b.series(m, "_bucket", filters...)+perWindow+")", "le"), legend: "{{le}}", buckets: true, exemplars: true}
+}
+
+// statistic is what a threshold computes, with the labels that its rule keeps.
+func (b *board) statistic(t domain.Threshold) (expr string, by []string) {
+	m := b.metric(cmp.Or(t.Metric, t.Event))
+	stat := cmp.Or(t.Stat, m.Kind.Stats()[0])
+	by = []string{"job"}
+	if m.Event == nil && (m.Kind == domain.KindGauge || m.Kind == domain.KindUpDown) {
+		by = append(by, "instance")
+	}
+	if t.By != "" {
+		by = append(by, t.By)
+	}
+	where := filters(t.Where)
+	counts, window := "", "["+domain.Duration(cmp.Or(time.Duration(t.Window), 5*time.Minute)).String()+"]"
+	if m.Kind == domain.KindHistogram {
+		counts = "_count"
+	}
+	switch stat {
+	case domain.StatP50, domain.StatP95, domain.StatP99:
+		return b.quantile(stat.Quantile(), m, by, where...), by
+	case domain.StatMean:
+		if m.Kind == domain.KindHistogram {
+			return b.mean(m, by, where...), by
+		}
+		return aggregated(level(m), "avg_over_time("+b.series(m, "", where...)+window+")", by), by
+	case domain.StatRate:
+		expr = sum(b.rate(m, counts, where...), by...)
+		if s := time.Duration(t.Per).Seconds(); s > 0 && s != 1 {
+			expr += " * " + number(s)
+		}
+		return expr, by
+	case domain.StatIncrease:
+		return sum("increase("+b.series(m, counts, where...)+window+")", by...), by
+	case domain.StatRatio:
+		common, own := b.subject(m, t.Where)
+		return b.percent(m, by, common, own...), by
+	}
+	return aggregated(level(m), b.series(m, "", where...), by), by
+}
+
+// level is how the series of something that stands somewhere are taken
+// together: added up if they are parts of a whole, and else the highest.
+func level(m domain.Metric) string {
+	if m.Kind == domain.KindUpDown && (m.Event != nil || len(m.Attributes) > 0) {
+		return "sum"
+	}
+	return "max"
+}
+
+// subject parts the filters of a ratio as its rule does: those that say of what
+// it is, which are on both sides, and those that say which of them.
+func (b *board) subject(m domain.Metric, where map[string]string) (common, own []string) {
+	outcome := func(label, _ string) bool { return label == "status" || label == "error_type" }
+	of, which := maps.Clone(where), maps.Clone(where)
+	maps.DeleteFunc(of, outcome)
+	if m.Event != nil || len(of) == len(where) {
+		return nil, filters(where)
+	}
+	maps.DeleteFunc(which, func(l, v string) bool { return !outcome(l, v) })
+	return filters(of), filters(which)
+}
+
+// filters are those of a threshold, in PromQL.
+func filters(where map[string]string) (all []string) {
+	for _, label := range slices.Sorted(maps.Keys(where)) {
+		m, err := domain.ParseMatcher(where[label])
+		if err != nil { // a valid domain has none
+			m = domain.Matcher{Op: "=", Value: where[label]}
+		}
+		all = append(all, label+m.Op+strconv.Quote(m.Value))
+	}
+	return all
+}
+
+// legend shows the labels that tell series apart: "{{job}} {{endpoint}}".
+func legend(by []string) string { return "{{" + strings.Join(by, "}} {{") + "}}" }
+
+func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }

@@ -1,0 +1,150 @@
+package dashboards
+
+import (
+	"strings"
+
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+
+	"github.com/latido-dev/latido/domain"
+)
+
+// runtime is the dashboard of what the service runs on: the host, Go's runtime,
+// and the telemetry itself.
+func (b *board) runtime() page {
+	return page{
+		name: "runtime", title: b.of("Resources and runtime", "Recursos y runtime"), from: "now-3h",
+		about: b.of("CPU, memory and disk of the host, Go's runtime, and the telemetry itself.", "CPU, memoria y disco de la máquina, el runtime de Go y la propia telemetría."),
+		sections: []section{
+			{title: b.of("Host", "Máquina"), panels: b.host()},
+			{title: b.of("Memory of Go", "Memoria de Go"), panels: b.goMemory()},
+			{title: b.of("Goroutines and scheduler", "Goroutines y planificador"), panels: b.scheduler()},
+			{title: b.of("The telemetry itself", "La propia telemetría"), panels: b.self()},
+			{title: b.of("Thresholds", "Umbrales"), panels: b.thresholds(ofRuntime)},
+		},
+	}
+}
+
+// ofRuntime tells which thresholds belong to this dashboard.
+func ofRuntime(m domain.Metric) bool { return m.Event == nil && !ofHTTP(m) && !ofBusiness(m) }
+
+// gauge is a panel of something that each instance has its own of.
+func (b *board) gauge(key, title, about string, width uint32) panel {
+	m := b.metric(key)
+	return panel{
+		kind: timeseries, title: title, about: about, unit: unitOf(m.Unit), width: width, height: 8,
+		queries: []query{{expr: aggregated(level(m), b.series(m, ""), []string{"job", "instance"}), legend: "{{instance}}"}},
+		lines:   b.lines(m, domain.StatValue),
+	}
+}
+
+func (b *board) host() []panel {
+	cpu := b.gauge("cpu_usage", "CPU", b.of("CPU time in use on the host, of all its cores. Other processes count too.", "Tiempo de CPU en uso en la máquina, de todos sus núcleos. Cuentan también otros procesos."), 8)
+	cpu.min, cpu.max, cpu.links = ptr(0.0), ptr(100.0), b.allFlames()
+	memory := b.gauge("memory_usage", b.of("Memory", "Memoria"), b.of("Memory in use on the host.", "Memoria en uso en la máquina."), 8)
+	disk := b.gauge("disk_usage", b.of("Disk", "Disco"), b.of("Space in use on the file system that is watched.", "Espacio en uso en el sistema de archivos vigilado."), 8)
+	disk.min, disk.max = ptr(0.0), ptr(100.0)
+	return []panel{cpu, memory, disk}
+}
+
+// limitStyle draws a series as the limit of the others.
+func limitStyle(color string) []any {
+	return []any{
+		"color", fixed(color), "custom.fillOpacity", 0, "custom.stacking", map[string]any{"mode": "none", "group": "limits"},
+		"custom.lineStyle", map[string]any{"fill": "dash", "dash": []int{10, 10}}, "custom.lineWidth", 2,
+	}
+}
+
+func (b *board) goMemory() []panel {
+	used, limit, goal := b.metric("go_memory_used"), b.metric("go_memory_limit"), b.metric("go_memory_gc_goal")
+	allocated, allocations := b.metric("go_memory_allocated"), b.metric("go_memory_allocations")
+	each := func(m domain.Metric) string { return aggregated("max", b.series(m, ""), []string{"job", "instance"}) }
+	limitName, goalName := b.of("limit", "límite"), b.of("heap goal", "meta del heap")
+	return []panel{{
+		kind: timeseries, title: b.of("Memory of the process", "Memoria del proceso"), unit: "bytes", width: 12, height: 8, links: b.allFlames(),
+		about: b.of("Memory that Go's runtime uses, with its limit if GOMEMLIMIT sets one. Near the limit the time goes into collecting garbage.",
+			"Memoria que usa el runtime de Go, con su límite si GOMEMLIMIT lo fija. Cerca del límite el tiempo se va en recoger basura."),
+		queries: []query{
+			{expr: sum(b.series(used, ""), "job", "instance"), legend: "{{instance}}"},
+			{expr: "min(" + each(limit) + ")", legend: limitName},
+		},
+		lines:     b.lines(used, domain.StatValue),
+		overrides: []dashboard.DashboardFieldConfigSourceOverrides{named(limitName, limitStyle("red")...)},
+	}, {
+		kind: timeseries, title: b.of("Memory by kind and heap goal", "Memoria por clase y meta del heap"), unit: "bytes", width: 12, height: 8, stacked: true,
+		about: b.of("What the memory is used for, of all instances chosen. The garbage collector lets the heap grow up to its goal.",
+			"En qué se usa la memoria, de todas las instancias elegidas. El recolector deja crecer el heap hasta su meta."),
+		queries: []query{
+			{expr: sum(b.series(used, ""), domain.Label(used.Attributes[0])), legend: "{{" + domain.Label(used.Attributes[0]) + "}}"},
+			{expr: sum(b.series(goal, "")), legend: goalName},
+		},
+		overrides: []dashboard.DashboardFieldConfigSourceOverrides{named(goalName, limitStyle("purple")...)},
+	}, {
+		kind: timeseries, title: b.of("Bytes allocated", "Bytes reservados"), unit: "Bps", width: 8, height: 8, links: b.allFlames(),
+		about:   b.of("How fast memory is allocated. It is what the garbage collector has to do.", "Qué tan rápido se reserva memoria. Es el trabajo del recolector."),
+		queries: []query{{expr: sum(b.rate(allocated, ""), "job", "instance"), legend: "{{instance}}"}}, lines: b.lines(allocated, domain.StatRate),
+	}, {
+		kind: timeseries, title: b.of("Allocations", "Reservas"), unit: "cps", width: 8, height: 8, links: b.allFlames(),
+		about:   b.of("Allocations a second. Many small ones cost more than few large ones.", "Reservas por segundo. Muchas pequeñas cuestan más que pocas grandes."),
+		queries: []query{{expr: sum(b.rate(allocations, ""), "job", "instance"), legend: "{{instance}}"}}, lines: b.lines(allocations, domain.StatRate),
+	}, b.gauge("go_config_gogc", "GOGC", b.of("How much the heap may grow between two collections, in percent.", "Cuánto puede crecer el heap entre dos recolecciones, en porcentaje."), 8)}
+}
+
+func (b *board) scheduler() []panel {
+	count, wait := b.metric("go_goroutine_count"), b.metric("go_schedule_duration")
+	return []panel{
+		b.gauge("go_goroutine_count", "Goroutines", b.of("Goroutines by instance. A line that only rises is a leak.", "Goroutines por instancia. Una línea que solo sube es una fuga."), 8),
+		{
+			kind: heatmap, title: b.of("Wait for a processor", "Espera de procesador"), unit: "s", width: 8, height: 8, links: b.allFlames(),
+			about:   b.of("How long goroutines that can run wait until they do. Milliseconds are a service short of CPU.", "Cuánto esperan las goroutines que pueden correr. Milisegundos son un servicio al que le falta CPU."),
+			queries: []query{b.buckets(wait)},
+		}, {
+			kind: timeseries, title: b.of("p99 of the wait", "p99 de la espera"), unit: "s", width: 8, height: 8, links: b.allFlames(),
+			about:   b.of("99 of 100 goroutines wait no longer for a processor.", "99 de cada 100 goroutines no esperan más por un procesador."),
+			queries: []query{{expr: b.quantile(0.99, wait, []string{"job", "instance"}), legend: "{{instance}}"}}, lines: b.lines(wait, domain.StatP99),
+		},
+		b.gauge("go_processor_limit", b.of("Processors", "Procesadores"), b.of("GOMAXPROCS: how many threads run Go at a time.", "GOMAXPROCS: cuántos hilos corren Go a la vez."), 8),
+		{
+			kind: timeseries, title: b.of("Goroutines of a request", "Goroutines por petición"), width: 16, height: 8, empty: b.of("No requests in flight", "Sin peticiones en curso"),
+			about:   b.of("Goroutines over requests in flight. While the load changes it stays where it is, unless goroutines are left behind.", "Goroutines entre peticiones en curso. Con cualquier carga se mantiene, salvo que queden goroutines olvidadas."),
+			queries: []query{{expr: sum(b.series(count, ""), "job", "instance") + " / (" + sum(b.series(b.metric("active_requests"), ""), "job", "instance") + " > 0)", legend: "{{instance}}"}},
+		},
+	}
+}
+
+// self are the panels of what the telemetry says of itself: all that it lost.
+func (b *board) self() []panel {
+	lost := func(key, title, about string) panel {
+		m := b.metric(key)
+		var by []string
+		for _, attribute := range m.Attributes {
+			by = append(by, domain.Label(attribute))
+		}
+		p := panel{
+			kind: timeseries, title: title, about: about, width: 8, height: 7, stacked: true, axis: b.of("a minute", "por minuto"),
+			queries: []query{{expr: sum(b.rate(m, ""), by...) + " * 60", legend: strings.TrimSpace(strings.Join(labels(by), " "))}}, lines: b.lines(m, domain.StatRate),
+		}
+		if len(by) == 0 {
+			p.queries[0].legend = title
+		}
+		return p
+	}
+	refused := lost("telemetry_refused", b.of("Refused values", "Valores rechazados"), b.of("Recordings that were not taken as given: an undeclared event, or a value that the domain does not list.", "Registros que no se tomaron como venían: un evento sin declarar o un valor que el dominio no lista."))
+	exports := lost("telemetry_exports", b.of("Uploads", "Envíos"), b.of("Uploads of metrics and profiles by their outcome.", "Envíos de métricas y perfiles, por resultado."))
+	exports.empty = b.of("Nothing is uploaded", "No se envía nada")
+	dropped := lost("telemetry_profiles_dropped", b.of("Dropped profiles", "Perfiles perdidos"), b.of("Profiles that found the queue of uploads full.", "Perfiles que encontraron llena la cola de envíos."))
+	failed := lost("telemetry_collect_errors", b.of("Unreadable instruments", "Instrumentos ilegibles"), b.of("Instruments of other libraries that could not be read.", "Instrumentos de otras bibliotecas que no se pudieron leer."))
+	deliveries := lost("telemetry_alert_deliveries", b.of("Alert deliveries", "Entregas de alertas"), b.of("Tries to deliver alerts, of a service that has them in the process.", "Intentos de entregar alertas, en un servicio que las tiene en el proceso."))
+	deliveries.empty = b.of("No alerts in the process", "Sin alertas en el proceso")
+	buffered := b.gauge("telemetry_profiles_buffered", b.of("Profiles in memory", "Perfiles en memoria"), b.of("Size of the profiles kept in the process.", "Tamaño de los perfiles guardados en el proceso."), 8)
+	buffered.height = 7
+	return []panel{refused, exports, dropped, failed, deliveries, buffered}
+}
+
+// labels are how legends show labels.
+func labels(names []string) []string {
+	shown := make([]string, len(names))
+	for i, name := range names {
+		shown[i] = "{{" + name + "}}"
+	}
+	return shown
+}
