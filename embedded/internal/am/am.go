@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,8 +18,12 @@ import (
 	"github.com/latido-dev/latido/embedded/internal/alert"
 )
 
-// stopBudget is the longest that Stop takes when its context has more.
-const stopBudget = 5 * time.Second
+// stopBudget is the longest that Stop takes when its context has more, and
+// stopGrace of that is for deliveries that are under way.
+const (
+	stopBudget = 5 * time.Second
+	stopGrace  = time.Second
+)
 
 // Action is a receiver that is a Go function. Its context ends after ten
 // seconds. It is called once for an alert that fires and once when the alert is
@@ -40,7 +45,9 @@ type Config struct {
 	Secrets map[string]string
 	// Actions are the functions of the receivers called action/NAME, by NAME.
 	Actions map[string]Action
-	// Forward are the base URLs of Alertmanager servers that get every alert.
+	// Forward are the base URLs of Alertmanager servers that get the alerts too.
+	// If File has receivers called alertmanager, alertmanager-2 and so on, the
+	// servers get, in that order, what the routes lead there; otherwise all.
 	Forward []string
 	// ExternalURL is where people reach this Alertmanager; templates use it.
 	ExternalURL string
@@ -110,11 +117,12 @@ func (s *Server) start(cfg Config, loaded *loaded) error {
 		return err
 	}
 	s.inbox = newInbox(s.parts.put, deliveries, quiet)
-	for _, base := range cfg.Forward {
+	for i, base := range cfg.Forward {
 		f, err := newForward(base, s.resolve, deliveries, cfg.Logger)
 		if err != nil {
 			return err
 		}
+		f.receiver = loaded.forwardReceiver(i)
 		s.forwards = append(s.forwards, f)
 	}
 	s.parts.run()
@@ -140,7 +148,9 @@ func (s *Server) Put(alerts ...alert.Alert) {
 		a = a.Clone()
 		s.inbox.put(a)
 		for _, f := range s.forwards {
-			f.put(a)
+			if f.receiver == "" || slices.Contains(s.ReceiversOf(a), f.receiver) {
+				f.put(a)
+			}
 		}
 	}
 }
@@ -162,8 +172,8 @@ func (s *Server) ReceiversOf(a alert.Alert) []string {
 	return s.parts.receiversOf(labelSet(a.Labels))
 }
 
-// Stop ends every goroutine and every delivery under way, and keeps silences and
-// the notification log. Alerts that wait for their group are not delivered: they
+// Stop ends every goroutine, lets a delivery that is under way end for a second at
+// most, and keeps silences and the notification log. Alerts that wait for their group are not delivered: they
 // are kept, and delivered after the next start if they still fire. An action
 // that does not return is left behind, with an error that names it.
 //
@@ -183,8 +193,9 @@ func (s *Server) stop(ctx context.Context) error {
 	if s.inbox != nil {
 		s.inbox.close() // what was put is taken in, and kept
 	}
-	s.cancel()
-	s.parts.stop()
+	grace, cancelGrace := context.WithTimeout(ctx, stopGrace)
+	defer cancelGrace()
+	s.parts.stop(grace, s.cancel)
 	var errs []error
 	for _, a := range s.actions {
 		errs = append(errs, a.close(ctx))

@@ -28,13 +28,18 @@ import (
 	"github.com/latido-dev/latido/embedded/internal/alert"
 )
 
-// Alertmanager's own defaults, as its command has them.
+// Alertmanager's own defaults, as its command has them, except for the time that
+// alerts are kept once they are resolved: they count towards the bound.
 const (
 	retention           = 120 * time.Hour
 	maintenanceInterval = 15 * time.Minute
-	gcInterval          = 30 * time.Minute
+	gcInterval          = 10 * time.Minute
 	dispatchMaintenance = 30 * time.Second
 )
+
+// noNameLimit: Alertmanager's own bound on the alerts of a name makes room for
+// all of them at the first, 60 KiB for a bound of 1,000. See watch.
+const noNameLimit = 0
 
 const (
 	maxGroups       = 2000
@@ -57,7 +62,7 @@ type parts struct {
 	started     bool
 	maintenance chan struct{}  // closed to end it
 	running     sync.WaitGroup // what run started
-	flushes     sync.WaitGroup // groups that are delivering
+	flushes     gate           // groups that are delivering
 }
 
 // assemble puts Alertmanager together for s, as its command does; run starts it.
@@ -87,7 +92,7 @@ func assemble(s *Server, l *loaded, cfg Config, deliveries deliveries, log *slog
 		return p, fmt.Errorf("silences: %w", err)
 	}
 	silencer := silence.NewSilencer(p.silences, log, events)
-	p.alerts, err = mem.NewAlerts(context.Background(), gcInterval, maxAlertsPerName,
+	p.alerts, err = mem.NewAlerts(context.Background(), gcInterval, noNameLimit,
 		&watch{silencer, s.known, s.store.changed}, log, events, registry, flags)
 	if err != nil {
 		return p, fmt.Errorf("alerts: %w", err)
@@ -161,11 +166,10 @@ func integrations(s *Server, l *loaded, cfg Config, d deliveries, log *slog.Logg
 			}
 			add(e, c, "email", i)
 		}
-		if r.Name == logReceiver {
+		if isLog(r.Name) {
 			add(&logged{log: cfg.Logger, known: s.known}, always{}, "log", 0)
 		}
-		if name := actionOf(r.Name); name != "" {
-			do := cfg.Actions[name]
+		if name, do := actionOf(r.Name, cfg.Actions); name != "" {
 			if do == nil {
 				return nil, fmt.Errorf("receiver %q: there is no function %q: give it in Config.Actions", r.Name, name)
 			}
@@ -216,8 +220,10 @@ func (groupLimit) MaxNumberOfAggregationGroups() int { return maxGroups }
 // cancels them, and does not wait.
 func (p *parts) counted(stage notify.Stage) notify.Stage {
 	return notify.StageFunc(func(ctx context.Context, log *slog.Logger, alerts ...*amalert.Alert) (context.Context, []*amalert.Alert, error) {
-		p.flushes.Add(1)
-		defer p.flushes.Done()
+		if !p.flushes.enter() {
+			return ctx, nil, errStopped
+		}
+		defer p.flushes.leave()
 		return stage.Exec(ctx, log, alerts...)
 	})
 }
@@ -234,17 +240,22 @@ func (p *parts) run() {
 	p.dispatcher.WaitForLoading()
 }
 
-func (p *parts) stop() {
+// stop ends all of it. Attempts under way may end well until ctx is done: their
+// receivers have the message, and would get it again after a start. Then abort,
+// which ends them.
+func (p *parts) stop(ctx context.Context, abort func()) {
 	if p == nil {
+		abort()
 		return
 	}
 	if p.started {
 		p.inhibitor.Stop()
 		p.dispatcher.Stop()
-		p.flushes.Wait()
+		p.flushes.close(ctx, abort)
 		close(p.maintenance)
 		p.running.Wait()
 	}
+	abort()
 	if p.alerts != nil {
 		p.alerts.Close()
 	}

@@ -108,6 +108,7 @@ func (e *email) render(ctx context.Context, alerts []*amalert.Alert) (*gomail.Ms
 	if err := e.thread(ctx, m); err != nil {
 		return nil, err
 	}
+	m.SetUserAgent("Latido")
 	m.SetDate()
 	body, err := text("text", e.conf.Text)
 	if err != nil {

@@ -33,6 +33,7 @@ const (
 // forward hands alerts to an Alertmanager server, as Prometheus does, but does
 // not drop what could not be handed over: it waits, in its newest state.
 type forward struct {
+	receiver   string // whose alerts are handed over; "" for all
 	url        string
 	resolve    time.Duration
 	deliveries deliveries
@@ -58,6 +59,21 @@ func newForward(base string, resolve time.Duration, d deliveries, log *slog.Logg
 		status:  ReceiverStatus{Name: u.Scheme + "://" + u.Host, Kind: "alertmanager"},
 		waiting: map[model.Fingerprint]alert.Alert{},
 	}, nil
+}
+
+// forwardReceiver is the name that the file has for the n-th server, "" if it
+// has none.
+func (l *loaded) forwardReceiver(n int) string {
+	name := "alertmanager"
+	if n > 0 {
+		name += fmt.Sprintf("-%d", n+1)
+	}
+	for _, r := range l.conf.Receivers {
+		if r.Name == name {
+			return name
+		}
+	}
+	return ""
 }
 
 func (f *forward) put(a alert.Alert) {

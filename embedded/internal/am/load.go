@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -83,7 +84,7 @@ func resolveSecrets(file []byte, secrets map[string]string) ([]byte, error) {
 				key, value := n.Content[i], n.Content[i+1]
 				name, isFile := strings.CutSuffix(key.Value, "_file")
 				secret, have := secrets[value.Value]
-				if isFile && have && value.Kind == yaml.ScalarNode {
+				if isFile && have && secret != "" && value.Kind == yaml.ScalarNode {
 					key.Value = name
 					value.Value, value.Tag, value.Style = secret, "!!str", yaml.DoubleQuotedStyle
 				}
@@ -221,11 +222,31 @@ func eachScalar(n *yaml.Node, key string, f func(key, value string)) {
 	}
 }
 
-// actionOf is the name of the function of a receiver's, "" for none.
-func actionOf(receiver string) string {
-	name, _ := strings.CutPrefix(receiver, "action/")
-	if name == receiver {
-		return ""
+// unnumbered is the name of a receiver without the number that the file gives to
+// the second and further ones of a name: log-2, action/page-2.
+func unnumbered(receiver string) string {
+	at := strings.LastIndexByte(receiver, '-')
+	if at < 0 {
+		return receiver
 	}
-	return name
+	if n, err := strconv.Atoi(receiver[at+1:]); err != nil || n < 2 {
+		return receiver
+	}
+	return receiver[:at]
+}
+
+// isLog tells whether a receiver writes to the log.
+func isLog(receiver string) bool { return unnumbered(receiver) == logReceiver }
+
+// actionOf finds the function of a receiver that is one. name is "" for other
+// receivers.
+func actionOf(receiver string, actions map[string]Action) (name string, do Action) {
+	name, is := strings.CutPrefix(receiver, "action/")
+	if !is {
+		return "", nil
+	}
+	if do := actions[name]; do != nil {
+		return name, do
+	}
+	return name, actions[unnumbered(name)]
 }

@@ -2,7 +2,6 @@ package am
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -155,7 +154,8 @@ func labelSet(m map[string]string) model.LabelSet {
 type known struct {
 	mu    sync.Mutex
 	facts map[model.Fingerprint]facts
-	count int // of alerts in Alertmanager's store
+	count int            // of alerts in Alertmanager's store
+	names map[string]int // of those of each name
 }
 
 type facts struct {
@@ -163,7 +163,7 @@ type facts struct {
 	activeAt time.Time
 }
 
-func newKnown() *known { return &known{facts: map[model.Fingerprint]facts{}} }
+func newKnown() *known { return &known{facts: map[model.Fingerprint]facts{}, names: map[string]int{}} }
 
 func (k *known) learn(key model.Fingerprint, a alert.Alert) {
 	k.mu.Lock()
@@ -194,7 +194,7 @@ func (k *known) alertOf(a *amalert.Alert) alert.Alert {
 	return out
 }
 
-var errTooMany = errors.New("too many alerts at once")
+var errTooMany = fmt.Errorf("more than %d alerts at once, or than %d of one name", maxAlerts, maxAlertsPerName)
 
 // watch is told by Alertmanager's store of alerts what comes and goes.
 type watch struct {
@@ -206,7 +206,7 @@ type watch struct {
 // PreStore refuses an alert beyond the bound.
 func (w *watch) PreStore(a *amalert.Alert, existing bool) error {
 	w.known.mu.Lock()
-	full := !existing && w.known.count >= maxAlerts
+	full := !existing && (w.known.count >= maxAlerts || w.known.names[a.Name()] >= maxAlertsPerName)
 	w.known.mu.Unlock()
 	if full {
 		return errTooMany
@@ -220,6 +220,7 @@ func (w *watch) PostStore(a *amalert.Alert, existing bool) {
 	if !existing {
 		w.known.mu.Lock()
 		w.known.count++
+		w.known.names[a.Name()]++
 		w.known.mu.Unlock()
 	}
 	if !existing || a.Resolved() {
@@ -232,6 +233,9 @@ func (w *watch) PostDelete(a *amalert.Alert) {
 	w.Silencer.PostDelete(a)
 	w.known.mu.Lock()
 	w.known.count--
+	if w.known.names[a.Name()]--; w.known.names[a.Name()] <= 0 {
+		delete(w.known.names, a.Name())
+	}
 	delete(w.known.facts, a.Fingerprint())
 	w.known.mu.Unlock()
 	w.changed()
