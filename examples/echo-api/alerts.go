@@ -1,13 +1,38 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/latido-dev/latido/embedded"
+	"github.com/latido-dev/latido/telemetry"
 )
+
+// startAlerts has the rules of the domain evaluated, and its receivers told, in
+// the process. stop ends that; it must come before the telemetry's end.
+func startAlerts(ctx context.Context, tel *telemetry.Telemetry, o options, out io.Writer) (stop func()) {
+	alerts, err := embedded.Start(ctx, tel, embedded.Config{Fast: o.fast, Actions: map[string]embedded.Action{
+		"anotar": func(_ context.Context, a embedded.Alert) error {
+			return note(out, a.Labels, a.Annotations, a.Resolved())
+		},
+	}})
+	if err != nil {
+		slog.Error("alerts are off, and the shop works without them", "error", err)
+	}
+	return func() {
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), alertsGrace)
+		defer cancel()
+		if err := alerts.Stop(stopping); err != nil {
+			slog.Warn("alerts did not stop as they should", "error", err)
+		}
+	}
+}
 
 // console lets alerts be noted down while the rest of the program prints. Each
 // Write comes out in one piece.

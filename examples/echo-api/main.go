@@ -6,8 +6,9 @@
 //	go run ./examples/echo-api
 //
 // main.go is the life of a service: flags, start, stop. run.go is the order in
-// which its parts come up and go down, report.go what it prints, and
-// receivers.go who is told of alerts. The shop itself is in shop, its customers
+// which its parts come up and go down, report.go what it prints,
+// alerts.go what it does about alerts, and receivers.go who is told of them.
+// The shop itself is in shop, its customers
 // are in load, breaks has the switches that break it, latidoecho is the adapter
 // that measures the routes of labstack/echo, and events is generated from
 // domain.yaml.

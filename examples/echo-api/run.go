@@ -17,7 +17,6 @@ import (
 
 	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/domain"
-	"github.com/latido-dev/latido/embedded"
 	"github.com/latido-dev/latido/examples/echo-api/breaks"
 	"github.com/latido-dev/latido/examples/echo-api/load"
 	"github.com/latido-dev/latido/examples/echo-api/shop"
@@ -38,6 +37,7 @@ const fastProfiles = 2 * time.Second
 
 // How long the parts may take to stop.
 const (
+	alertsGrace    = 5 * time.Second
 	serverGrace    = 5 * time.Second
 	telemetryGrace = 5 * time.Second
 )
@@ -84,20 +84,6 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	defer func() { err = errors.Join(err, store.Close(), remove()) }()
 	tel.AddReadyCheck("database", store.Ready)
 
-	alerts, err := embedded.Start(ctx, tel, embedded.Config{Fast: o.fast, Actions: map[string]embedded.Action{
-		"anotar": func(_ context.Context, a embedded.Alert) error { return note(out, a.Labels, a.Annotations, a.Resolved()) },
-	}})
-	if err != nil {
-		slog.Error("alerts are off, and the shop works without them", "error", err)
-	}
-	defer func() {
-		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), telemetryGrace)
-		defer cancel()
-		if err := alerts.Stop(stopping); err != nil {
-			slog.Warn("alerts did not stop as they should", "error", err)
-		}
-	}()
-
 	api := shop.New(store, tel)
 	defer api.Breaks.Close()
 	tel.HandleAdmin(breaks.Path, "break the shop on purpose, and heal it", api.Breaks.Handler())
@@ -113,10 +99,6 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	apiURL := localURL(listener.Addr())
-	where(out, o, d, apiURL, tel.AdminURL())
-	if o.started != nil {
-		o.started(apiURL, tel.AdminURL())
-	}
 
 	start := time.Now()
 	working, stop := context.WithCancel(ctx)
@@ -129,6 +111,12 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	if o.load {
 		traffic.Go(func() { customers.Run(working) })
 	}
+	// Alerts begin after the orders that SinPedidos waits for, and end before.
+	stopAlerts := startAlerts(ctx, tel, o, out)
+	where(out, o, d, apiURL, tel.AdminURL())
+	if o.started != nil {
+		o.started(apiURL, tel.AdminURL())
+	}
 	select {
 	case <-working.Done():
 		fmt.Fprintln(out, "\nClosing: what is in flight is answered first.")
@@ -136,6 +124,7 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 		err = fmt.Errorf("api on %s: %w", apiURL, err)
 		stop()
 	}
+	stopAlerts()
 	traffic.Wait()
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), serverGrace)
 	defer cancel()

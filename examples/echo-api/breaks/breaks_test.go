@@ -15,21 +15,33 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// enter runs f as a goroutine of a break, if it may.
+func enter(s *Switch, f func(healed <-chan struct{})) bool {
+	healed, leave, ok := s.Enter()
+	if ok {
+		go func() {
+			defer leave()
+			f(healed)
+		}()
+	}
+	return ok
+}
+
 func TestSwitch(t *testing.T) {
 	var none *Switch
 	if none.On() {
 		t.Error("no switch is on")
 	}
 	var s Switch
-	if s.On() || !s.Until().IsZero() || s.Heal() || s.Go(func(<-chan struct{}) {}) {
+	if s.On() || !s.Until().IsZero() || s.Heal() || enter(&s, nil) {
 		t.Error("a switch begins as off")
 	}
 	if !s.Break() || !s.On() {
 		t.Fatal("it is off after Break")
 	}
 	ended := make(chan bool)
-	if !s.Go(func(healed <-chan struct{}) { <-healed; close(ended) }) {
-		t.Error("Go does nothing although the switch is on")
+	if !enter(&s, func(healed <-chan struct{}) { <-healed; close(ended) }) {
+		t.Error("nobody may enter although the switch is on")
 	}
 	s.Break() // again: what runs goes on
 	select {
@@ -54,7 +66,7 @@ func TestLimit(t *testing.T) {
 			t.Errorf("it lasts %s, want %s", until, Limit)
 		}
 		ended := make(chan bool)
-		s.Go(func(healed <-chan struct{}) { <-healed; close(ended) })
+		enter(&s, func(healed <-chan struct{}) { <-healed; close(ended) })
 		time.Sleep(Limit - time.Second)
 		if !s.On() {
 			t.Error("it ended too early")
@@ -74,14 +86,14 @@ func TestClose(t *testing.T) {
 	running := make(chan bool, 5)
 	for _, b := range s.all() {
 		b.Break()
-		b.Go(func(healed <-chan struct{}) { running <- true; <-healed; <-running })
+		enter(b.Switch, func(healed <-chan struct{}) { running <- true; <-healed; <-running })
 	}
 	s.Close()
 	if len(running) != 0 {
-		t.Error("Close did not wait for what the breaks had started")
+		t.Error("Close did not wait for who had entered")
 	}
 	for _, b := range s.all() {
-		if b.On() || b.Break() || b.Go(func(<-chan struct{}) {}) {
+		if b.On() || b.Break() || enter(b.Switch, nil) {
 			t.Errorf("%s can be broken after Close", b.Name)
 		}
 	}

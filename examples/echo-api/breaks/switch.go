@@ -16,7 +16,7 @@ type Switch struct {
 
 	mu      sync.Mutex // held while the switch changes
 	closed  bool
-	running sync.WaitGroup // what Go started
+	running sync.WaitGroup // who has entered and not left
 }
 
 // episode is the time from a break to its end.
@@ -55,7 +55,7 @@ func (s *Switch) Break() bool {
 	return true
 }
 
-// Heal turns the switch off, and tells what Go started. It reports whether the
+// Heal turns the switch off, and tells who has entered. It reports whether the
 // switch was on.
 func (s *Switch) Heal() bool { return s.end(s.now.Load()) }
 
@@ -72,21 +72,23 @@ func (s *Switch) end(e *episode) bool {
 	return true
 }
 
-// Go runs f in a goroutine of its own if the switch is on, and reports whether
-// it did. healed is closed when the break ends: f must then return at once.
-// The goroutine has the profile labels of the caller.
-func (s *Switch) Go(f func(healed <-chan struct{})) bool {
+// Enter announces a goroutine that the break is about to start, and reports
+// false if the switch is off. healed is closed when the break ends: the
+// goroutine must then end at once, and call leave.
+//
+// It does not start the goroutine itself: a profile is to say that the shop did.
+func (s *Switch) Enter() (healed <-chan struct{}, leave func(), ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := s.now.Load()
 	if e == nil {
-		return false
+		return nil, nil, false
 	}
-	s.running.Go(func() { f(e.healed) })
-	return true
+	s.running.Add(1)
+	return e.healed, s.running.Done, true
 }
 
-// close turns the switch off for good, and waits for what Go started.
+// close turns the switch off for good, and waits for who has entered.
 func (s *Switch) close() {
 	s.mu.Lock()
 	s.closed = true

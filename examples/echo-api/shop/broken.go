@@ -32,14 +32,18 @@ func (f *forecasts) ask(ctx context.Context, broken *breaks.Switch, totals []int
 	}
 	ctx = context.WithoutCancel(ctx)
 	for range f.running.Load() {
-		if !broken.Go(func(healed <-chan struct{}) {
+		healed, leave, ok := broken.Enter()
+		if !ok {
+			f.running.Add(-1)
+			continue
+		}
+		go func() {
+			defer leave()
 			defer f.running.Add(-1)
 			continuous.Region(ctx, "pronostico_ventas", func(context.Context) {
 				forecastSales(totals, func() bool { return isClosed(healed) || time.Now().UnixNano() > f.until.Load() })
 			})
-		}) {
-			f.running.Add(-1)
-		}
+		}()
 	}
 }
 
@@ -89,13 +93,20 @@ func (api *API) watchPrices() {
 		return
 	}
 	for range leakedEach {
-		if api.watchers.Add(1) > maxLeaked || !api.Breaks.Leak.Go(func(healed <-chan struct{}) {
-			defer api.watchers.Add(-1)
-			awaitPriceChange(healed)
-		}) {
+		if api.watchers.Add(1) > maxLeaked {
 			api.watchers.Add(-1)
 			return
 		}
+		healed, leave, ok := api.Breaks.Leak.Enter()
+		if !ok {
+			api.watchers.Add(-1)
+			return
+		}
+		go func() {
+			defer leave()
+			defer api.watchers.Add(-1)
+			awaitPriceChange(healed)
+		}()
 	}
 }
 
