@@ -1,7 +1,10 @@
 package continuous
 
 import (
+	"cmp"
+	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"time"
 
@@ -157,6 +160,48 @@ func WaitsOf(p *profile.Profile, top int) Waits {
 		t.add(stack(s), float64(s.Value[0]))
 	}
 	return t.waits(rounds(p), top)
+}
+
+// Look looks at the goroutines that work for an endpoint or region now, up to n
+// times, every so often, until ctx is done: a profile of the kind ProfileWaits.
+// In the ring, looks at many goroutines on a busy machine may be seconds apart;
+// these show what goes on at this moment. It looks but once at more than 10,000
+// goroutines, and at more than 100,000 not at all, which is ErrNothing.
+func (p *Profiler) Look(ctx context.Context, n int, every time.Duration) (*profile.Profile, error) {
+	if p == nil {
+		return nil, fmt.Errorf("profiling is off: %w", ErrNothing)
+	}
+	from, w := time.Now(), waits{period: every}
+	if runtime.NumGoroutine() > manyGoroutines {
+		n = 1
+	}
+	for i := 0; i < n && ctx.Err() == nil; i++ {
+		if err := w.look(); err != nil {
+			return nil, err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(every):
+		}
+	}
+	sum, _ := w.take(from, time.Now())
+	if sum == nil {
+		return nil, fmt.Errorf("goroutines: %w", ErrNothing)
+	}
+	return sum, nil
+}
+
+// AddWaits adds up two profiles of the kind ProfileWaits. Either may be nil.
+func AddWaits(a, b *profile.Profile) (*profile.Profile, error) {
+	if a == nil || b == nil {
+		return cmp.Or(a, b), nil
+	}
+	sum, err := profile.Merge([]*profile.Profile{a, b})
+	if err != nil {
+		return nil, fmt.Errorf("merge goroutine profiles: %w", err)
+	}
+	sum.Comments = []string{fmt.Sprintf("rounds=%d", rounds(a)+rounds(b))}
+	return sum, nil
 }
 
 // Short is a function's name with the last element of its package's path only:

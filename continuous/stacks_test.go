@@ -31,6 +31,31 @@ func TestGoroutinesKept(t *testing.T) {
 	}
 }
 
+// Looks at this moment add up with those of the ring.
+func TestLook(t *testing.T) {
+	blocked(t, 3, LabelEndpoint, "/slow")
+	p := Filled()
+	now, err := p.Look(t.Context(), 4, time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	both, err := AddWaits(now, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := WaitsOf(both, 5); w.Looks != 8 || w.Seen != 24 || w.Mean != 3 {
+		t.Errorf("%+v, want 8 looks that saw 3 each", w)
+	}
+	if one, err := AddWaits(nil, now); one != now || err != nil {
+		t.Error("nothing and something are not something")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := p.Look(ctx, 4, time.Second); !errors.Is(err, ErrNothing) {
+		t.Errorf("with a done context: %v", err)
+	}
+}
+
 func TestWriteTrace(t *testing.T) {
 	p := local(t, Config{TraceFor: time.Second, TraceBytes: 1 << 20})
 	var out bytes.Buffer

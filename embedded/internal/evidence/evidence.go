@@ -242,6 +242,9 @@ func (r *Recorder) once(kind string, say func(*slog.Logger)) {
 
 // storeFault tells of an expression that the store does not take.
 func (r *Recorder) storeFault(expr string, err error) {
+	if r.ctx.Err() != nil { // the store may have been stopped before
+		return
+	}
 	r.once("store", func(log *slog.Logger) {
 		log.Warn("the store did not answer a question about an alert; its evidence lacks that", "expr", clean(expr), "error", clean(err.Error()))
 	})

@@ -73,16 +73,17 @@ func (r *Recorder) gather(ctx context.Context, a alert.Alert, rule alerting.Rule
 	if in.Endpoint == "" && (rule.Evidence == alerting.EvidenceLatency || rule.Evidence == alerting.EvidenceErrors) {
 		in.Endpoint, _ = inTime(ctx, 0.3, r, func(ctx context.Context) string { return q.worstEndpoint(ctx, rule.Evidence) })
 	}
+	endpoint := in.Endpoint // what the profiles find is written to in meanwhile
 	// The two halves do not wait for each other, and what is there in time counts.
 	stored := make(chan *figures, 1)
 	go func() {
-		f, ok := inTime(ctx, 0.6, r, func(ctx context.Context) *figures { return q.figures(ctx, rule.Evidence, in.Endpoint) })
+		f, ok := inTime(ctx, 0.6, r, func(ctx context.Context) *figures { return q.figures(ctx, rule.Evidence, endpoint) })
 		if !ok {
 			f = &figures{note: r.words.storeSilent()}
 		}
 		stored <- f
 	}()
-	p, ok := inTime(ctx, 0.9, r, func(ctx context.Context) *findings { return r.profiles(ctx, rule.Evidence, in.Endpoint, s) })
+	p, ok := inTime(ctx, 0.9, r, func(ctx context.Context) *findings { return r.profiles(ctx, rule.Evidence, endpoint, s) })
 	if !ok {
 		p = &findings{none: r.words.tooLong(r.cfg.Timeout)}
 	}
@@ -91,6 +92,9 @@ func (r *Recorder) gather(ctx context.Context, a alert.Alert, rule alerting.Rule
 	in.Cause = r.words.cause(in, rule)
 	if in.Cause == "" && in.None == "" {
 		in.None = r.words.nothingSeen()
+		if in.Waits != nil && in.Waits.Seen == 0 && in.Endpoint != "" {
+			in.None = r.words.unseen(in)
+		}
 	}
 	return g
 }
@@ -168,7 +172,7 @@ func (r *Recorder) profiles(ctx context.Context, kind alerting.Evidence, endpoin
 		r.goroutines(f, s)
 	case alerting.EvidenceLatency:
 		r.cpu(f, endpoint, s)
-		r.waiting(f, endpoint, s)
+		r.waiting(ctx, f, endpoint, s)
 		r.trace(ctx, f)
 	case alerting.EvidenceErrors, alerting.EvidenceEvents:
 		r.cpu(f, endpoint, s)

@@ -139,16 +139,24 @@ type Release struct {
 	Revision string `json:"revision,omitempty"`
 }
 
-// String is the version, with the start of the revision.
+// String is the version, with the start of the revision; "" where neither is
+// known.
 func (r Release) String() string {
-	short := r.Revision[:min(7, len(r.Revision))]
-	switch {
-	case r.Version == "" || r.Version == "(devel)":
-		return short
-	case short == "":
-		return r.Version
+	known := func(s string) string {
+		if s == "unknown" || s == "(devel)" {
+			return ""
+		}
+		return s
 	}
-	return r.Version + " (" + short + ")"
+	version, revision := known(r.Version), known(r.Revision)
+	revision = revision[:min(7, len(revision))]
+	switch {
+	case version == "":
+		return revision
+	case revision == "":
+		return version
+	}
+	return version + " (" + revision + ")"
 }
 
 // section finds a profile of a type.

@@ -71,10 +71,23 @@ func most(by map[string]float64, total float64) (endpoint string) {
 	return endpoint
 }
 
+// How often the goroutines are looked at when an alert begins to fire.
+const (
+	looksNow     = 5
+	betweenLooks = 30 * time.Millisecond
+)
+
 // waiting looks at where requests wait: what a CPU profile does not show.
-func (r *Recorder) waiting(f *findings, endpoint string, s span) {
+func (r *Recorder) waiting(ctx context.Context, f *findings, endpoint string, s span) {
 	p := r.cfg.Profiler
 	all := r.pair(continuous.ProfileWaits, s)
+	// The window that runs is not in the ring yet, and its looks may be few. What
+	// waits while the alert begins to fire is what the alert is about.
+	if now, err := p.Look(ctx, looksNow, betweenLooks); err == nil {
+		if sum, err := continuous.AddWaits(all.after, now); err == nil {
+			all.after = sum
+		}
+	}
 	if all.after == nil {
 		return
 	}

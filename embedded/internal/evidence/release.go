@@ -147,6 +147,9 @@ func (w *releases) measure(ctx context.Context, running Release) *measure {
 	if from.Before(w.started) {
 		from = w.started
 	}
+	if to.Sub(from) < leastMeasure {
+		return nil
+	}
 	q := w.r.asks("", span{base: from, from: from, to: to, skew: time.Since(to)})
 	m := &measure{Release: running, From: from, To: to, Endpoints: map[string]red{}, Events: map[string]cost{}}
 	seconds := to.Sub(from).Seconds()

@@ -138,6 +138,12 @@ func (w words) nothingSeen() string {
 	return w.pick("nothing stands out in the profiles or figures of that time", "nada se destaca en los perfiles ni en las cifras de ese tiempo")
 }
 
+// unseen says that no request was there when anybody looked.
+func (w words) unseen(in *Incident) string {
+	return w.say("in %d looks at the goroutines no request to %s was there, and none left a CPU sample", "en %d miradas a las goroutines no había ninguna petición a %s, y ninguna dejó muestras de CPU",
+		in.Waits.Looks, in.Endpoint)
+}
+
 // changed is one line of what moved at the same time.
 func (w words) changed(in *Incident) string {
 	var parts []string
