@@ -180,17 +180,16 @@ func (b builder) memoryPreset() preset {
 			},
 		},
 		trials: func(r Rule) []trial {
-			at := func(name string, percent float64) *scene {
-				s := b.scene(r, name)
+			s := b.scene(r, "> 90 %")
+			at := func(percent float64) {
 				s.steady(limit.metric.Family, nil, 1000, 0, r.For)
 				s.steady(used.metric.Family, map[string]string{"go_memory_type": "other"}, 10*percent-100, 0, r.For)
 				s.steady(used.metric.Family, map[string]string{"go_memory_type": "stack"}, 100, 0, r.For)
-				return s
 			}
-			return []trial{
-				at("more than 90 %", 91).fires(r.For, b.target("job", "instance"), 91),
-				at("less than 90 %", 89).silent(r.For),
-			}
+			at(91)
+			s.as("89 %")
+			at(89)
+			return []trial{s.fires(r.For, b.target("job", "instance"), 91)}
 		},
 	}
 }
@@ -221,19 +220,14 @@ func (b builder) goroutinePreset() preset {
 			},
 		},
 		trials: func(r Rule) []trial {
-			grown := func(name string, from, to int) (*scene, time.Duration) {
-				s := b.scene(r, name)
-				n := int((before + recent) / s.interval)
-				s.add(m.Family, nil, fmt.Sprintf("%d+0x%d %d+0x%d", from, n-1, to, int((recent+r.For)/s.interval)))
-				return s, before + 2*recent - s.interval + r.For
+			s := b.scene(r, "more than twice as many")
+			for i, n := range [][2]int{{300, 650}, {300, 590}, {240, 490}, {650, 650}} { // only the first is a leak
+				if i > 0 {
+					s.as(fmt.Sprintf("%d, then %d", n[0], n[1]))
+				}
+				s.add(m.Family, nil, fmt.Sprintf("%d+0x%d %d+0x%d", n[0], int((before+recent)/s.interval)-1, n[1], int((recent+r.For)/s.interval)))
 			}
-			leak, after := grown("more than twice as many", 300, 650)
-			trials := []trial{leak.fires(after, b.target("job", "instance"), 650)}
-			for _, n := range [][2]int{{300, 590}, {240, 490}, {650, 650}} {
-				s, after := grown(fmt.Sprintf("%d, then %d", n[0], n[1]), n[0], n[1])
-				trials = append(trials, s.silent(after))
-			}
-			return trials
+			return []trial{s.fires(before+2*recent-s.interval+r.For, b.target("job", "instance"), 650)}
 		},
 	}
 }

@@ -13,15 +13,16 @@ import (
 const perInterval = 100
 
 // trials are those of a plain comparison: the alert fires just beyond the bound
-// and not just before it, so that a rule with another bound fails.
+// and not just before it, so that a rule with another bound fails. Each value
+// is measured by a job of its own.
 //
 // There are none where no series can be made up: for a filter that matches
 // nothing that could be thought of, or an exact comparison with a number that
 // is computed, and so never exact.
 func (b builder) trials(q question, r Rule) []trial {
-	fires, silent, ok := q.values(r)
+	fires, silent, exact := q.values(r)
 	match, other, found := q.examples(b.d)
-	if !ok || !found {
+	if !exact || !found {
 		return nil
 	}
 	kept := b.target("job")
@@ -31,29 +32,39 @@ func (b builder) trials(q question, r Rule) []trial {
 			kept[label] = drillInstance
 		}
 	}
-	var trials []trial
-	for _, v := range fires {
-		s := b.scene(r, r.Op+" "+number(r.Bound)+", "+number(v))
-		begins := q.begins(v, r, s.interval)
-		after := begins + r.For
-		if q.fills() && v != 0 && after < q.window { // until then it is not v yet
-			if r.For >= s.interval {
-				s.checks = append(s.checks, check{after: after - s.interval})
-			}
-			after, s.pending = q.window, 0
+	condition := r.Op + " " + number(r.Bound)
+
+	drill := b.scene(r, condition+", "+number(fires[0]))
+	begins := q.begins(fires[0], r, drill.interval) + r.For
+	after := begins
+	if q.fills() && fires[0] != 0 {
+		after = max(after, q.window) // until then it is less
+	}
+	q.measure(drill, match, other, fires[0], after)
+	drill.firesBy(after, kept, fires[0])
+	drill.untested = true // below it is, with the others beside it
+
+	all := b.scene(r, condition)
+	all.waits(begins)
+	if r.Op == "<" && q.fills() { // all are below until the window is full
+		after = q.window + r.For + r.KeepFiring + 2*all.interval
+	}
+	now := check{after: after}
+	for i, v := range append(fires, silent...) {
+		labels := kept
+		if i > 0 {
+			labels = with(kept, "job", number(v))
 		}
-		q.measure(s, match, other, v, after)
-		trials = append(trials, s.fires(after, kept, v))
+		all.target["job"] = labels["job"]
+		q.measure(all, match, other, v, after)
+		if i < len(fires) {
+			now.alerts = append(now.alerts, firing{labels, v})
+		}
 	}
+	all.checks = append(all.checks, now)
+	trials := []trial{drill.trial, all.trial}
 	if q.absent != "" {
-		s := b.scene(r, "no series at all")
-		trials = append(trials, s.fires(r.For, b.target("job"), 0))
-	}
-	for _, v := range silent {
-		s := b.scene(r, "not "+r.Op+" "+number(r.Bound)+", "+number(v))
-		after := q.window + r.For + r.KeepFiring + 2*s.interval
-		q.measure(s, match, other, v, after)
-		trials = append(trials, s.silent(after))
+		trials = append(trials, b.scene(r, "no series at all").fires(r.For, b.target("job"), 0))
 	}
 	return trials
 }

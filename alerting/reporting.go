@@ -38,14 +38,12 @@ func (b builder) reportingPresets() []preset {
 			},
 		},
 		trials: func(r Rule) []trial {
-			job := b.target("job")
-			never := b.scene(r, "nobody ever reported")
 			gone := b.scene(r, "it reported, and went away")
 			gone.add(info.Family, version, "1 1 stale")
-			there := b.scene(r, "it reports")
-			there.steady(info.Family, version, 1, 0, r.For)
+			gone.as("there").steady(info.Family, version, 1, 0, r.For)
 			return []trial{
-				gone.fires(2*gone.interval+r.For, job, 1), never.fires(r.For, job, 1), there.silent(r.For),
+				gone.fires(2*gone.interval+r.For, b.target("job"), 1),
+				b.scene(r, "nobody ever reported").fires(r.For, b.target("job"), 1),
 			}
 		},
 	}, {
@@ -63,21 +61,15 @@ func (b builder) reportingPresets() []preset {
 			},
 		},
 		trials: func(r Rule) []trial {
-			scraped := func(name, info1, up string) *scene {
-				s := b.scene(r, name)
-				if info1 != "" {
-					s.add(info.Family, version, info1)
-				}
-				s.add("up", nil, fmt.Sprintf(up, int(r.For/s.interval)+2))
-				return s
-			}
-			failing := scraped("it stopped to answer", "1 1 stale", "1 1 0+0x%d")
-			after := 2*failing.interval + r.For
-			return []trial{
-				failing.fires(after, b.target("job", "instance"), 0),
-				scraped("it answers", "1 1", "1+0x%d").silent(after),
-				scraped("another service", "", "0+0x%d").silent(after),
-			}
+			s := b.scene(r, "it stopped to answer")
+			up := func(values string) { s.add("up", nil, fmt.Sprintf(values, int(r.For/s.interval)+2)) }
+			s.add(info.Family, version, "1 1 stale")
+			up("1 1 0+0x%d")
+			s.as("there").add(info.Family, version, "1 1")
+			up("1+0x%d")
+			s.as("another service")
+			up("0+0x%d")
+			return []trial{s.fires(2*s.interval+r.For, b.target("job", "instance"), 0)}
 		},
 	}}, b.telemetryPresets()...)
 }

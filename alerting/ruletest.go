@@ -2,6 +2,7 @@ package alerting
 
 import (
 	"cmp"
+	"maps"
 	"strings"
 	"text/template"
 	"time"
@@ -26,8 +27,14 @@ func RuleTests(d domain.Domain, o Options, ruleFile string) ([]byte, error) {
 	tests := []fields{}
 	for _, r := range Rules(d, o) {
 		for _, t := range r.trials {
-			interval = gcd(interval, t.interval)
+			if t.untested {
+				continue
+			}
 			tests = append(tests, t.fields(r))
+			interval = gcd(interval, r.For) // so that something is evaluated whenever something begins
+			for _, c := range t.checks {
+				interval = gcd(interval, c.after)
+			}
 		}
 	}
 	content := fields{{key: "rule_files", value: []string{ruleFile}}}
@@ -47,20 +54,15 @@ func (t trial) fields(r Rule) fields {
 	var alerts, exprs []fields
 	for _, c := range t.checks {
 		expected := fields{{key: "eval_time", value: cmp.Or(length(c.after), "0s")}, {key: "alertname", value: r.Alert}}
-		if !c.fires {
-			alerts = append(alerts, expected)
+		firing, known := c.expected(r)
+		switch {
+		case !known:
+			exprs = append(exprs, c.samples(r))
 			continue
+		case len(firing) > 0:
+			expected = append(expected, field{key: "exp_alerts", value: firing})
 		}
-		annotations, ok := expanded(r.Annotations, c)
-		if !ok {
-			exprs = append(exprs, c.sample(r))
-			continue
-		}
-		labels := with(c.labels, "alertname", "")
-		delete(labels, "alertname") // promtool adds it
-		alerts = append(alerts, append(expected, field{key: "exp_alerts", value: []fields{{
-			{key: "exp_labels", value: labels}, {key: "exp_annotations", value: annotations},
-		}}}))
+		alerts = append(alerts, expected)
 	}
 	if len(alerts) > 0 {
 		f = append(f, field{key: "alert_rule_test", value: alerts})
@@ -71,30 +73,47 @@ func (t trial) fields(r Rule) fields {
 	return f
 }
 
-// sample is a check without the alert's texts, for those that only Prometheus
-// can write: a template may ask it anything.
-func (c check) sample(r Rule) fields {
-	where := map[string]string{"alertname": r.Alert, "alertstate": "firing"}
-	labels := with(c.labels, "alertstate", "firing")
-	for name, value := range labels {
-		labels[name] = "=" + value // as filters are written
+// expected are the alerts of a check with their texts. known is false if only
+// Prometheus can write those: a template may ask it anything.
+func (c check) expected(r Rule) (alerts []fields, known bool) {
+	for _, f := range c.alerts {
+		annotations, ok := f.expanded(r.Annotations)
+		if !ok {
+			return nil, false
+		}
+		labels := maps.Clone(f.labels)
+		delete(labels, "alertname") // promtool adds it
+		alerts = append(alerts, fields{{key: "exp_labels", value: labels}, {key: "exp_annotations", value: annotations}})
 	}
+	return alerts, true
+}
+
+// samples are the alerts of a check without their texts.
+func (c check) samples(r Rule) fields {
+	var samples []fields
+	for _, f := range c.alerts {
+		labels := with(f.labels, "alertstate", "firing")
+		for name, value := range labels {
+			labels[name] = "=" + value // as filters are written
+		}
+		samples = append(samples, fields{{key: "labels", value: selector("ALERTS", labels)}, {key: "value", value: 1}})
+	}
+	where := map[string]string{"alertname": r.Alert, "alertstate": "firing"}
 	return fields{
-		{key: "expr", value: selector("ALERTS", where)}, {key: "eval_time", value: cmp.Or(length(c.after), "0s")},
-		{key: "exp_samples", value: []fields{{{key: "labels", value: selector("ALERTS", labels)}, {key: "value", value: 1}}}},
+		{key: "expr", value: selector("ALERTS", where)}, {key: "eval_time", value: cmp.Or(length(c.after), "0s")}, {key: "exp_samples", value: samples},
 	}
 }
 
 // expanded runs the templates of annotations as Prometheus does. ok is false
 // if one uses a function that is not known here.
-func expanded(annotations map[string]string, c check) (texts map[string]string, ok bool) {
-	labels := with(c.labels, "alertname", "")
-	delete(labels, "alertname") // they are the series', before the rule's are added
+func (f firing) expanded(annotations map[string]string) (texts map[string]string, ok bool) {
+	labels := maps.Clone(f.labels)
+	delete(labels, "alertname") // the templates see the series' labels
 	data := struct {
 		Labels, ExternalLabels map[string]string
 		ExternalURL            string
 		Value                  any
-	}{labels, map[string]string{}, "", c.value}
+	}{labels, map[string]string{}, "", f.value}
 	texts = make(map[string]string, len(annotations))
 	for name, text := range annotations {
 		t, err := template.New(name).Option("missingkey=zero").Funcs(humanizers).Parse(preamble + text)

@@ -183,19 +183,34 @@ func (o objective) left() string {
 // alertSuffix says of an alert on an objective how fast its budget burns.
 var alertSuffix = map[domain.Severity]string{domain.SeverityPage: "BurnsFast", domain.SeverityTicket: "BurnsSlowly"}
 
-// alert fires when the budget burns too fast in one of the pairs of windows,
-// with enough traffic in the long one, and more than one bad request: one that
+// least is the traffic in the long window below which there is no alert.
+func (o objective) least() int { return cmp.Or(o.MinRequests, defaultMinRequests) }
+
+// guarded tells whether one bad request among the fewest would be beyond the
+// limit of a pair of windows: then the alert asks for a second one. One that
 // fails at night is no reason to wake up.
+func (o objective) guarded(p burn) bool {
+	bad, _ := o.limit(p).Float64()
+	return bad*float64(o.least()) < 1.9
+}
+
+// alert fires when the budget burns too fast in one of the pairs of windows,
+// with enough traffic in the long one.
 func (o objective) alert(severity domain.Severity, pairs []burn) Rule {
-	least := cmp.Or(o.MinRequests, defaultMinRequests)
 	var either, words []string
 	for _, p := range pairs {
 		limit := decimal(o.limit(p))
 		s := p.scaled(o.window)
 		long, short := length(s.long), length(s.short)
-		either = append(either, fmt.Sprintf("(\n  %s > %s\n  and %s > %s\n  and %s >= %d\n  and %s >= 2\n)",
-			o.series("slo_errors", "ratio_rate"+long), limit, o.series("slo_errors", "ratio_rate"+short), limit,
-			o.series("slo_requests", "increase"+long), least, o.series("slo_errors", "increase"+long)))
+		all := []string{
+			o.series("slo_errors", "ratio_rate"+long) + " > " + limit,
+			o.series("slo_errors", "ratio_rate"+short) + " > " + limit,
+			fmt.Sprintf("%s >= %d", o.series("slo_requests", "increase"+long), o.least()),
+		}
+		if o.guarded(p) {
+			all = append(all, o.series("slo_errors", "increase"+long)+" >= 2")
+		}
+		either = append(either, "(\n  "+strings.Join(all, "\n  and ")+"\n)")
 		factor, _ := o.factor(p).Float64()
 		words = append(words, fmt.Sprintf(o.b.words.of("at ×%s of what is allowed over %s and %s", "a ×%s de lo permitido en %s y en %s"), number(factor), long, short))
 	}

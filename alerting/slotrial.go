@@ -1,7 +1,6 @@
 package alerting
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"time"
@@ -9,43 +8,58 @@ import (
 	"github.com/latido-dev/latido/domain"
 )
 
+// many are so many requests that no guard on few matters.
+const many = 1e6
+
+// burnCase is what is counted in a pair of windows.
+type burnCase struct {
+	name                      string
+	requests, ofLong, ofShort float64 // how many, and which part of them is bad
+	fires                     bool
+}
+
 // trials of an alert on an objective: one on requests, of which just so many
-// fail that this alert fires and, if it can be, no louder one; and for each
-// pair of windows some on the recorded series, in which only that pair can
-// decide, and each of its limits does.
+// fail that this alert fires and, if it can be, no louder one; and one on what
+// is recorded, where every case is a job of its own, in which only one pair of
+// windows can decide, and each of its limits does.
 func (o objective) trials(severity domain.Severity, pairs []burn, r Rule) []trial {
-	trials := o.onRequests(severity, r)
-	least := float64(cmp.Or(o.MinRequests, defaultMinRequests))
+	s := o.b.scene(r, "limits")
+	now := check{after: s.interval}
 	for _, p := range pairs {
-		limit, _ := o.limit(p).Float64()
-		s := p.scaled(o.window)
-		long, short := length(s.long), length(s.short)
-		beyond, before := shown(min(limit*1.05, (1+limit)/2)), shown(limit*0.95)
-		// recorded is a trial with what is counted in the two windows.
-		recorded := func(name string, requests, ofLong, ofShort float64) *scene {
-			c := o.b.scene(r, name)
-			c.target = map[string]string{"job": o.b.d.Service(), "slo": o.Name, "domain": o.b.d.Prefix}
-			for _, w := range []struct {
-				name string
-				bad  float64
-			}{{long, ofLong}, {short, ofShort}} {
-				c.steady(o.name("slo_requests", "increase"+w.name), nil, requests, 0, c.interval)
-				c.steady(o.name("slo_errors", "increase"+w.name), nil, requests*w.bad, 0, c.interval)
+		w := p.scaled(o.window)
+		long, short := length(w.long), length(w.short)
+		for _, c := range o.cases(p) {
+			job := long + " and " + short + ": " + c.name
+			s.target = map[string]string{"job": job, "slo": o.Name, "domain": o.b.d.Prefix}
+			s.steady(o.name("slo_requests", "increase"+long), nil, c.requests, 0, s.interval)
+			s.steady(o.name("slo_errors", "increase"+long), nil, c.requests*c.ofLong, 0, s.interval)
+			s.steady(o.name("slo_requests", "increase"+short), nil, c.requests, 0, s.interval)
+			s.steady(o.name("slo_errors", "increase"+short), nil, c.requests*c.ofShort, 0, s.interval)
+			if c.fires {
+				now.alerts = append(now.alerts, firing{map[string]string{"job": job}, c.ofLong})
 			}
-			return c
 		}
-		kept := o.b.target("job")
-		many := max(1e6, 3*least)
-		fires := recorded("beyond the limit in "+long+" and "+short, many, beyond, beyond)
-		trials = append(trials,
-			fires.firesBy(fires.interval, kept, beyond),
-			recorded("before the limit in "+long, many, before, 1).silent(fires.interval),
-			recorded("before the limit in "+short, many, 1, before).silent(fires.interval),
-			recorded("too few requests in "+long, least-1, 1, 1).silent(fires.interval),
-			recorded("only one is bad in "+long, least, 1/least, 1).silent(fires.interval),
-		)
 	}
-	return trials
+	s.checks = append(s.checks, now)
+	return append(o.onRequests(severity, r), s.trial)
+}
+
+// cases are those in which a pair of windows alone decides.
+func (o objective) cases(p burn) []burnCase {
+	limit, _ := o.limit(p).Float64()
+	least := float64(o.least())
+	beyond, before := shown(min(limit*1.05, (1+limit)/2)), shown(limit*0.95)
+	cases := []burnCase{
+		{"beyond", many, beyond, beyond, true},
+		{"before in the long", many, before, 1, false},
+		{"before in the short", many, 1, before, false},
+		{"just enough requests", least, 1, 1, true},
+		{"too few requests", 0.9 * least, 1, 1, false},
+	}
+	if o.guarded(p) {
+		cases = append(cases, burnCase{"two are bad", least, 2 / least, 1, true}, burnCase{"one is bad", least, 1.9 / least, 1, false})
+	}
+	return cases
 }
 
 // shown rounds to the digits that templates show.
@@ -71,7 +85,7 @@ func (o objective) onRequests(severity domain.Severity, r Rule) []trial {
 		to = lowest(domain.SeverityPage)
 	}
 	bad := shown((from + min(to, 4*from)) / 2)
-	n := math.Ceil(max(perInterval, float64(o.MinRequests)+1, 3/bad))
+	n := math.Ceil(max(perInterval, float64(o.least())+1, 3/bad))
 	s := o.b.scene(r, "too many are bad")
 	if !o.add(s, n, bad, s.interval) {
 		return nil

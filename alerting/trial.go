@@ -16,13 +16,18 @@ type trial struct {
 	interval time.Duration
 	series   []DrillSeries
 	checks   []check
+	untested bool // only for drills
 }
 
-// check is what must hold of the alert some time after the first sample: that
-// it fires with these labels and this value, or that it does not.
+// check is what must hold some time after the first sample: that these alerts
+// of the rule fire, and no others.
 type check struct {
 	after  time.Duration
-	fires  bool
+	alerts []firing
+}
+
+// firing is an alert that fires, with its labels and value.
+type firing struct {
 	labels map[string]string
 	value  float64
 }
@@ -44,26 +49,32 @@ func (b builder) target(names ...string) map[string]string {
 // scene is a trial as it is put together.
 type scene struct {
 	trial
-	pending time.Duration     // how long the condition holds before the alert fires
-	target  map[string]string // labels of every series
+	step   time.Duration     // before the end of its pending time, at which an alert is seen not to fire yet; 0 without one
+	target map[string]string // labels of every series
 }
 
 // scene begins a trial of a rule.
 func (b builder) scene(r Rule, name string) *scene {
-	return &scene{
-		trial:   trial{name: strings.TrimSpace(r.Alert + ": " + name), interval: b.interval(r)},
-		pending: r.For, target: b.target("job", "instance"),
+	s := &scene{trial: trial{name: r.Alert + ": " + name, interval: b.interval(r)}, target: b.target("job", "instance")}
+	if r.For > 0 {
+		s.step = gcd(b.most(), r.For)
 	}
+	return s
+}
+
+// most is the longest time between two samples.
+func (b builder) most() time.Duration {
+	if b.pace.fast {
+		return time.Second
+	}
+	return time.Minute
 }
 
 // interval is the time between the samples of a rule's trials. It divides the
 // rule's times, so that it is known at which sample something begins, and a
 // window has several samples.
 func (b builder) interval(r Rule) time.Duration {
-	i := time.Minute
-	if b.pace.fast {
-		i = time.Second
-	}
+	i := b.most()
 	for _, d := range []time.Duration{r.Window, r.For, r.KeepFiring} {
 		i = gcd(i, d)
 	}
@@ -103,39 +114,39 @@ func (s *scene) steady(family string, labels map[string]string, start, step floa
 }
 
 // fires says that the alert fires after a time, with the labels that its
-// expression keeps, and that a sample before its pending time is over it does
-// not.
+// expression keeps, and that while it is pending it does not.
 func (s *scene) fires(after time.Duration, kept map[string]string, value float64) trial {
-	if s.pending >= s.interval {
-		s.checks = append(s.checks, check{after: after - s.interval})
-	}
+	s.waits(after)
 	return s.firesBy(after, kept, value)
+}
+
+// waits says that an alert which fires after a time does not before.
+func (s *scene) waits(after time.Duration) {
+	if s.step > 0 {
+		s.checks = append(s.checks, check{after: after - s.step})
+	}
 }
 
 // firesBy says only that it fires then.
 func (s *scene) firesBy(after time.Duration, kept map[string]string, value float64) trial {
-	s.checks = append(s.checks, check{after, true, kept, value})
+	s.checks = append(s.checks, check{after, []firing{{kept, value}}})
 	return s.trial
 }
 
-// silent says that the alert does not fire.
-func (s *scene) silent(after time.Duration) trial {
-	s.checks = append(s.checks, check{after: after})
-	return s.trial
+// as has the series that follow come from another job.
+func (s *scene) as(job string) *scene {
+	s.target["job"] = job
+	return s
 }
 
 // finished adds to the labels of each alert those of its rule.
 func finished(r Rule, trials []trial) []trial {
 	for _, t := range trials {
-		for i, c := range t.checks {
-			if c.fires {
-				labels := maps.Clone(c.labels)
-				if labels == nil {
-					labels = map[string]string{}
-				}
+		for _, c := range t.checks {
+			for i, f := range c.alerts {
+				labels := with(f.labels, "alertname", r.Alert)
 				maps.Copy(labels, r.Labels)
-				labels["alertname"] = r.Alert
-				t.checks[i].labels = labels
+				c.alerts[i].labels = labels
 			}
 		}
 	}
@@ -148,5 +159,5 @@ func drillOf(trials []trial) Drill {
 		return Drill{}
 	}
 	last := trials[0].checks[len(trials[0].checks)-1]
-	return Drill{Interval: trials[0].interval, Series: trials[0].series, After: last.after, Labels: last.labels}
+	return Drill{Interval: trials[0].interval, Series: trials[0].series, After: last.after, Labels: last.alerts[0].labels}
 }
