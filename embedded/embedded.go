@@ -41,8 +41,9 @@ type Embedded struct {
 	pipeline *pipeline
 	store    atomic.Pointer[prom.Server]
 
-	drills   sync.WaitGroup  // those whose alerts still fire
-	drilling chan struct{}   // those that are being started
+	drills   sync.WaitGroup // whose alerts still fire
+	mu       sync.Mutex
+	drilling int             // drills that are being started
 	stopping context.Context // done when Stop begins
 	stop     context.CancelFunc
 	stopOnce sync.Once
@@ -68,7 +69,7 @@ func Start(ctx context.Context, tel *telemetry.Telemetry, cfg Config) (*Embedded
 	if tel == nil || tel.Domain().Prefix == "" {
 		return &Embedded{}, nil
 	}
-	e := &Embedded{cfg: cfg, tel: tel, log: tel.Logger(), drilling: make(chan struct{}, 10), stopped: make(chan struct{})}
+	e := &Embedded{cfg: cfg, tel: tel, log: tel.Logger(), stopped: make(chan struct{})}
 	e.stopping, e.stop = context.WithCancel(context.Background())
 	if err := e.start(ctx); err != nil {
 		return &Embedded{}, errors.Join(fmt.Errorf("embedded: %w", err), e.Stop(context.WithoutCancel(ctx)))
@@ -205,7 +206,7 @@ func (e *Embedded) serve() {
 	page("POST /api/evidence", "", incidents)
 	if e.alerts != nil {
 		page("/api/v2/", "", e.alerts.Handler())
-		// drills
+		page("POST /api/drills", "", http.HandlerFunc(e.serveDrill))
 	}
 }
 
@@ -220,7 +221,9 @@ func (e *Embedded) Stop(ctx context.Context) error {
 		defer close(e.stopped)
 		ctx, cancel := context.WithTimeout(ctx, stopBudget)
 		defer cancel()
+		e.mu.Lock() // a drill that begins is waited for, or does not begin
 		e.stop()
+		e.mu.Unlock()
 		var errs []error
 		if store := e.store.Load(); store != nil {
 			errs = append(errs, store.Stop(ctx))

@@ -81,9 +81,9 @@ func TestAlert(t *testing.T) {
 		t.Errorf("the Alertmanager answers %s", answer)
 	}
 	var kept struct {
-		Incidents []struct{ ID, Alert string }
+		Incidents []struct{ ID, Name string }
 	}
-	if err := json.Unmarshal([]byte(ask(t, tel.AdminURL()+"/api/incidents")), &kept); err != nil || len(kept.Incidents) != 1 || kept.Incidents[0].Alert != "TooHigh" {
+	if err := json.Unmarshal([]byte(ask(t, tel.AdminURL()+"/api/incidents")), &kept); err != nil || len(kept.Incidents) != 1 || kept.Incidents[0].Name != "TooHigh" {
 		t.Errorf("incidents: %v, %v", kept, err)
 	}
 
@@ -122,9 +122,18 @@ func ask(t *testing.T, url string) string {
 		t.Fatal(err)
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil || response.StatusCode != http.StatusOK {
-		t.Fatalf("GET %s: %s, %v: %.500s", url, response.Status, err, body)
+	body := readAll(t, response.Body)
+	if response.StatusCode != http.StatusOK {
+		t.Fatalf("GET %s: %s: %.500s", url, response.Status, body)
+	}
+	return body
+}
+
+func readAll(t *testing.T, r io.Reader) string {
+	t.Helper()
+	body, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return string(body)
 }
