@@ -74,6 +74,7 @@ type guard struct {
 	status  ReceiverStatus
 	waiting int
 	down    time.Time // since when it fails; zero while it works
+	warned  time.Time // when that was logged last
 }
 
 func newGuard(base context.Context, inner *notify.Integration, receiver string, d deliveries, secrets *redactor, log *slog.Logger) *guard {
@@ -168,7 +169,7 @@ func (g *guard) wait(n int) bool {
 }
 
 // settle counts an attempt, and logs when the receiver begins to fail and when
-// it works again.
+// it works again, of one that does now this, now that, once a minute.
 func (g *guard) settle(outcome string, err error) {
 	g.deliveries.add(g.receiver, outcome)
 	g.mu.Lock()
@@ -178,7 +179,7 @@ func (g *guard) settle(outcome string, err error) {
 	if err == nil {
 		g.status.Delivered++
 		g.status.LastSuccess, g.status.Error = now, ""
-		if !g.down.IsZero() {
+		if !g.down.IsZero() && !g.warned.Before(g.down) {
 			g.log.Info("alerts are delivered again", "receiver", g.receiver, "kind", g.status.Kind, "after", now.Sub(g.down).Round(time.Second))
 		}
 		g.down = time.Time{}
@@ -188,6 +189,9 @@ func (g *guard) settle(outcome string, err error) {
 	g.status.LastFailure, g.status.Error = now, err.Error()
 	if g.down.IsZero() {
 		g.down = now
+	}
+	if g.warned.Before(g.down) && (g.warned.IsZero() || now.Sub(g.warned) > time.Minute) {
+		g.warned = now
 		g.log.Warn("alerts cannot be delivered, and wait", "receiver", g.receiver, "kind", g.status.Kind, "error", err)
 	}
 }

@@ -84,7 +84,7 @@ func TestOutage(t *testing.T) {
 	})
 	for _, g := range s.receivers {
 		if g.receiver == "bad" {
-			g.timeout = min(g.timeout, length/6)
+			g.timeout = min(g.timeout, length/3)
 		}
 	}
 
@@ -134,7 +134,7 @@ func TestOutage(t *testing.T) {
 	wait(t, "the other receiver", func() bool { return len(good.got()) == alerts+over })
 	for _, m := range good.got() {
 		if m.Status == "firing" {
-			if late := m.at.Sub(put[m.Alerts[0].Labels["alertname"]]); late > time.Second {
+			if late := m.at.Sub(put[m.Alerts[0].Labels["alertname"]]); late > 3*time.Second {
 				t.Errorf("%v came %v late to the receiver beside", m.states(), late)
 			}
 		}
