@@ -103,6 +103,26 @@ func TestLogHandlerGroups(t *testing.T) {
 	}
 }
 
+// TestLogHandlerSharesRecords: a record that goes to two handlers, as to a file
+// and to the console, is not changed for the other one.
+func TestLogHandlerSharesRecords(t *testing.T) {
+	t.Parallel()
+	var buf bytes.Buffer
+	handler := start(t).LogHandler(slog.NewTextHandler(&buf, nil))
+	record := slog.NewRecord(time.Time{}, slog.LevelInfo, "m", 0)
+	for range 10 { // more than a record has room for, with some to spare behind them
+		record.AddAttrs(slog.Int("x", 9))
+	}
+	must(t, handler.Handle(inSpan(t), record))
+	must(t, handler.Handle(inSpan(t), record))
+	if lines := strings.Split(buf.String(), "\n"); lines[0] != lines[1] || strings.Count(lines[1], logTraceID) != 1 {
+		t.Errorf("logged %q, want the same line twice", lines)
+	}
+	if n := record.NumAttrs(); n != 10 {
+		t.Errorf("the record has %d attributes now", n)
+	}
+}
+
 // TestLogHandlerCost: without a span it adds nothing, with one only the two ids.
 func TestLogHandlerCost(t *testing.T) {
 	tel := start(t)
