@@ -15,7 +15,7 @@
 set -euo pipefail
 
 default_servers="prometheus promtool pyroscope"
-known_servers="$default_servers alertmanager amtool collector"
+known_servers="$default_servers alertmanager amtool collector jaeger"
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 dir=${LATIDO_SERVERS_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/latido/servers}
@@ -45,6 +45,11 @@ recipe() {
 		# Its main package is in the module itself, generated from manifest.yaml.
 		module=collector source=go.opentelemetry.io/collector/otelcol
 		package=. tags=remove_all_sd cold="5 min"
+		;;
+	jaeger)
+		# The first version, which is one process with everything in memory.
+		module=jaeger source=github.com/jaegertracing/jaeger
+		package=$source/cmd/all-in-one cold="2 min"
 		;;
 	*)
 		echo "build.sh: unknown server \"$1\": known are $known_servers" >&2

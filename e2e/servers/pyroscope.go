@@ -157,6 +157,33 @@ func (p *Pyroscope) render(ctx context.Context, query string, from time.Time) (*
 	return &rendered.Flamebearer, nil
 }
 
+// SpanProfile returns what the functions have by themselves in the samples that
+// were taken in some spans, as Grafana asks for them beside a trace.
+func (p *Pyroscope) SpanProfile(t testing.TB, profileType, selector string, from time.Time, spans ...string) map[string]int64 {
+	t.Helper()
+	var answer struct {
+		Flamegraph struct {
+			Names  []string `json:"names"`
+			Levels []struct {
+				Values []json.Number `json:"values"`
+			} `json:"levels"`
+		} `json:"flamegraph"`
+	}
+	p.ask(t, "SelectMergeSpanProfile", map[string]any{
+		"profileTypeID": profileType, "labelSelector": selector, "spanSelector": spans,
+		"start": from.UnixMilli(), "end": time.Now().UnixMilli(),
+	}, &answer)
+	flame := Flamebearer{Names: answer.Flamegraph.Names}
+	for _, level := range answer.Flamegraph.Levels {
+		row := make([]int64, len(level.Values))
+		for i, v := range level.Values {
+			row[i], _ = v.Int64() // protobuf writes an int64 as a string of digits
+		}
+		flame.Levels = append(flame.Levels, row)
+	}
+	return flame.Self()
+}
+
 // ProfileTypes returns the ids of the profile types that the server has, such
 // as "process_cpu:cpu:nanoseconds:cpu:nanoseconds", sorted.
 func (p *Pyroscope) ProfileTypes(t testing.TB) []string {
