@@ -37,6 +37,7 @@ var endpointLabel = regexp.MustCompile(`endpoint="([^"]*)"`)
 func TestRun(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_PROMETHEUS_PORT", "0")
 	t.Setenv("TMPDIR", t.TempDir())
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	ctx, interrupt := context.WithTimeout(t.Context(), time.Minute)
 	defer interrupt()
 	o, err := parseFlags([]string{"-addr", "127.0.0.1:0", "-rate", "200", "-fast"}, io.Discard)
@@ -78,6 +79,9 @@ func TestRun(t *testing.T) {
 	}
 	if ready := get(t, adminURL+"/readyz"); !strings.Contains(ready, "database") {
 		t.Errorf("/readyz says %s, want the database in it", ready)
+	}
+	if rules := get(t, adminURL+"/api/v1/rules"); !strings.Contains(rules, `"name":"RespuestaLenta"`) {
+		t.Errorf("the rules that are evaluated are %s", rules)
 	}
 	interrupt()
 	if err := <-ended; err != nil {
@@ -159,6 +163,7 @@ func TestRunAlone(t *testing.T) {
 	defer taken.Close()
 	_, port, _ := net.SplitHostPort(taken.Addr().String())
 	t.Setenv("OTEL_EXPORTER_PROMETHEUS_PORT", port)
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 
 	o, err := parseFlags([]string{"-addr", "127.0.0.1:0", "-load=false", "-db", ":memory:"}, io.Discard)
 	if err != nil {
