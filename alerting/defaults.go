@@ -221,12 +221,15 @@ func (b builder) goroutinePreset() preset {
 		},
 		trials: func(r Rule) []trial {
 			s := b.scene(r, "more than twice as many")
+			samples := func(d time.Duration) int { return int(d / s.interval) }
 			for i, n := range [][2]int{{300, 650}, {300, 590}, {240, 490}, {650, 650}} { // only the first is a leak
 				if i > 0 {
 					s.as(fmt.Sprintf("%d, then %d", n[0], n[1]))
 				}
-				s.add(m.Family, nil, fmt.Sprintf("%d+0x%d %d+0x%d", n[0], int((before+recent)/s.interval)-1, n[1], int((recent+r.For)/s.interval)))
+				s.add(m.Family, nil, fmt.Sprintf("%d+0x%d %d+0x%d", n[0], samples(before+recent)-1, n[1], samples(recent+r.For)))
 			}
+			s.as("it goes down again").add(m.Family, nil,
+				fmt.Sprintf("300+0x%d 2000+0x%d 650+0x%d", samples(2*recent+r.For)-1, samples(before-recent-r.For)-1, samples(recent+r.For)))
 			return []trial{s.fires(before+2*recent-s.interval+r.For, b.target("job", "instance"), 650)}
 		},
 	}
