@@ -129,6 +129,9 @@ func (p *page) alert(r Rule) {
 // meaning says in words when the alert fires.
 func (p *page) meaning(r Rule) string {
 	text := strings.TrimSuffix(r.Summary, ".") + ". "
+	if r.Summary == literal(cased(r.condition)) { // the domain file gives none: do not say it twice
+		text = ""
+	}
 	switch {
 	case r.Source == SourceHeartbeat:
 		return text + p.w.of("It fires always: it is its silence that means something, namely that alerts no longer arrive.",
