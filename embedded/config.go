@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/latido-dev/latido/embedded/internal/alert"
+	"github.com/latido-dev/latido/embedded/alert"
 )
 
-// Alert is an alert as an action gets it.
+// Alert is an alert as an action gets it; see [alert.Alert].
 type Alert = alert.Alert
 
 // Action is called with an alert that fires, and again when it is resolved.
@@ -64,18 +64,21 @@ type Config struct {
 
 func (c Config) withDefaults() (Config, error) {
 	var errs []error
-	for name, d := range map[string]time.Duration{
-		"Retention": c.Retention, "ScrapeInterval": c.ScrapeInterval, "EvaluationInterval": c.EvaluationInterval,
+	for _, f := range []struct {
+		name     string
+		negative bool
+		value    any
+	}{
+		{"Retention", c.Retention < 0, c.Retention},
+		{"MaxBytes", c.MaxBytes < 0, c.MaxBytes},
+		{"MaxSeries", c.MaxSeries < 0, c.MaxSeries},
+		{"ScrapeInterval", c.ScrapeInterval < 0, c.ScrapeInterval},
+		{"EvaluationInterval", c.EvaluationInterval < 0, c.EvaluationInterval},
+		{"MaxIncidents", c.MaxIncidents < 0, c.MaxIncidents},
+		{"MaxIncidentBytes", c.MaxIncidentBytes < 0, c.MaxIncidentBytes},
 	} {
-		if d < 0 {
-			errs = append(errs, fmt.Errorf("%s %v: write a positive duration, or 0 for the default", name, d))
-		}
-	}
-	for name, n := range map[string]int64{
-		"MaxBytes": c.MaxBytes, "MaxSeries": int64(c.MaxSeries), "MaxIncidents": int64(c.MaxIncidents), "MaxIncidentBytes": c.MaxIncidentBytes,
-	} {
-		if n < 0 {
-			errs = append(errs, fmt.Errorf("%s %d: write a positive number, or 0 for the default", name, n))
+		if f.negative {
+			errs = append(errs, fmt.Errorf("%s %v: write what is above 0, or 0 for the default", f.name, f.value))
 		}
 	}
 	if c.Memory && c.Dir != "" {

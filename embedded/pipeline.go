@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/latido-dev/latido/embedded/internal/alert"
+	"github.com/latido-dev/latido/embedded/alert"
 )
 
 // maxUnderway is how many alerts may be on their way. Those beyond go out

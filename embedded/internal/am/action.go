@@ -12,7 +12,7 @@ import (
 	amalert "github.com/prometheus/alertmanager/alert"
 	"github.com/prometheus/common/model"
 
-	"github.com/latido-dev/latido/embedded/internal/alert"
+	"github.com/latido-dev/latido/embedded/alert"
 )
 
 // action is a receiver that is a function of the service's.

@@ -6,7 +6,7 @@ import (
 
 	amalert "github.com/prometheus/alertmanager/alert"
 
-	"github.com/latido-dev/latido/embedded/internal/alert"
+	"github.com/latido-dev/latido/embedded/alert"
 )
 
 // logReceiver is the receiver that writes to the service's log.

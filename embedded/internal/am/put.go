@@ -12,7 +12,7 @@ import (
 	"github.com/prometheus/alertmanager/silence"
 	"github.com/prometheus/common/model"
 
-	"github.com/latido-dev/latido/embedded/internal/alert"
+	"github.com/latido-dev/latido/embedded/alert"
 )
 
 // The bounds on alerts: all at once, and of one name.

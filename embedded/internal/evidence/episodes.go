@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/latido-dev/latido/embedded/internal/alert"
+	"github.com/latido-dev/latido/embedded/alert"
 )
 
 // maxEpisodes is how many are remembered. One that is forgotten while its alert

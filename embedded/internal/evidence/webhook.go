@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/latido-dev/latido/alerting"
-	"github.com/latido-dev/latido/embedded/internal/alert"
+	"github.com/latido-dev/latido/embedded/alert"
 )
 
 const (

@@ -13,7 +13,7 @@ import (
 	"github.com/prometheus/prometheus/rules"
 
 	"github.com/latido-dev/latido/alerting"
-	"github.com/latido-dev/latido/embedded/internal/alert"
+	"github.com/latido-dev/latido/embedded/alert"
 )
 
 // maxDrillSteps bounds how long a drill takes.

@@ -1,5 +1,5 @@
 // Package alert holds the alert as it goes through the process: from the
-// rules, past the evidence, to the Alertmanager and an action.
+// rules, past the evidence, to the Alertmanager and an action. It is plain data.
 package alert
 
 import (
@@ -9,7 +9,7 @@ import (
 
 // Alert is one alert of one rule, firing or resolved. What its labels are
 // decides which one it is; everything else may change from one sending to the
-// next.
+// next. It may be read concurrently; whoever changes a map of it clones it first.
 type Alert struct {
 	// Labels tell which alert it is, alertname, severity and domain included.
 	Labels map[string]string
