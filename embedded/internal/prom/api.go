@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/tsdb"
+	"github.com/prometheus/prometheus/util/features"
 	"github.com/prometheus/prometheus/util/notifications"
 	v1 "github.com/prometheus/prometheus/web/api/v1"
 )
@@ -43,6 +44,8 @@ func newAPI(cfg Config, s *store, engine promql.QueryEngine, e *evaluator, x *sc
 		}
 		return *x.config
 	}
+	feats := features.NewRegistry()
+	promQL.RegisterFeatures(feats)
 	api := v1.NewAPI(
 		engine,
 		s,
@@ -77,7 +80,7 @@ func newAPI(cfg Config, s *store, engine promql.QueryEngine, e *evaluator, x *sc
 		false,
 		false,
 		nil,
-		nil,
+		feats,
 		v1.OpenAPIOptions{},
 		promQL,
 	)

@@ -129,7 +129,10 @@ func (a *scrapeAppender) Commit() error {
 	}
 	err := a.store.committed(a.g, a.app.Commit())
 	a.end()
-	if a.g.bytes() > a.store.logLimit() {
+	switch n, limit := a.g.bytes(), a.store.logLimit(); {
+	case n > maxLogs*limit:
+		a.store.overrun(a.g)
+	case n > limit:
 		a.store.poke()
 	}
 	if err == nil && a.up != nil {

@@ -183,13 +183,16 @@ func (s *store) expireBlocks(now time.Time, oldest int64) {
 	}
 }
 
-// endOf is when a block ends. One that has a sample from a far future ends when
-// those around it do.
-func endOf(b *tsdb.Block, now time.Time) int64 {
-	if b.MaxTime() > now.Add(maxFuture).UnixMilli() {
-		return b.MinTime() + blockRange.Milliseconds()
+// endOf is when a block ends; see end.
+func endOf(b *tsdb.Block, now time.Time) int64 { return end(b.MinTime(), b.MaxTime(), now) }
+
+// end is when samples between two times end. Those with one from a far future
+// among them end when the rest does.
+func end(mint, maxt int64, now time.Time) int64 {
+	if maxt > now.Add(maxFuture).UnixMilli() {
+		return mint + blockRange.Milliseconds()
 	}
-	return b.MaxTime()
+	return maxt
 }
 
 func asideBytes(dir string) int64 {

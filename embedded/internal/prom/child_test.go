@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latido-dev/latido/embedded/internal/alert"
+	"github.com/latido-dev/latido/embedded/alert"
 )
 
 // The test binary runs itself as a child to be killed, or to live on a disk of

@@ -3,6 +3,7 @@ package prom
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -168,7 +169,7 @@ func TestBoundOnDisk(t *testing.T) {
 	for i := range 1500 {
 		svc.set(fmt.Sprintf("x{i=\"%d\"}", i), float64(i))
 	}
-	s := start(t, Config{Dir: dir, Metrics: svc, MaxBytes: limit, ScrapeInterval: 10 * time.Millisecond})
+	s := start(t, Config{Dir: dir, Metrics: svc, MaxBytes: limit})
 	var most int64
 	stopAt := time.Now().Add(4 * time.Second)
 	blocks := false
@@ -187,9 +188,7 @@ func TestBoundOnDisk(t *testing.T) {
 	if most > limit {
 		t.Errorf("%d bytes on disk, the limit is %d", most, limit)
 	}
-	if v, ok := value(t, s, `count(x)`); !ok || v != 1500 {
-		t.Errorf("count is %v", v)
-	}
+	eventually(t, "all series", func() bool { v, _ := value(t, s, `count(x)`); return v == 1500 })
 }
 
 func TestSeriesLimit(t *testing.T) {
@@ -251,5 +250,70 @@ func TestStoredSamplesFromTheFuture(t *testing.T) {
 	eventually(t, "samples", func() bool { _, ok := value(t, s, "x"); return ok })
 	if s.store.faults.of(faultClock) < 2 {
 		t.Errorf("%d faults", s.store.faults.of(faultClock))
+	}
+}
+
+// fillHead stores n samples up to now, so long apart, of so many series.
+func fillHead(t *testing.T, s *Server, series, n int, apart time.Duration) {
+	t.Helper()
+	g := s.store.acquire()
+	defer g.appending.RUnlock()
+	from := s.Now().Add(-time.Duration(n) * apart)
+	for i := range n {
+		app := g.head.AppenderV2(t.Context())
+		for j := range series {
+			l := labels.FromStrings("__name__", "y", "j", fmt.Sprint(j))
+			v := math.Sin(float64(i * j)) // which takes room
+			_, err := app.Append(0, l, 0, from.Add(time.Duration(i)*apart).UnixMilli(), v, nil, nil, storage.AppendV2Options{})
+			if err != nil && !errors.Is(err, storage.ErrOutOfBounds) { // maintenance has been here meanwhile
+				t.Fatal(err)
+			}
+		}
+		if err := app.Commit(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestRetentionInMemory(t *testing.T) {
+	t.Parallel()
+	s := start(t, Config{Retention: 2 * time.Hour})
+	fillHead(t, s, 2, 4*60, time.Minute)
+	s.store.expire(s.Now())
+	if age := s.Now().Sub(s.Status().Oldest); age > 2*time.Hour+10*time.Minute {
+		t.Errorf("the oldest sample is of %v ago", age)
+	}
+	if n, _ := value(t, s, "count(y)"); n != 2 {
+		t.Errorf("%v series", n)
+	}
+}
+
+func TestBoundInMemory(t *testing.T) {
+	t.Parallel()
+	s := start(t, Config{MaxBytes: 1 << 20})
+	fillHead(t, s, 1500, 75, 4*time.Minute) // a chunk ends after two hours at the latest
+	for range 20 {
+		s.store.expire(s.Now())
+	}
+	if n := s.store.active.memory(); n > 1<<20 {
+		t.Errorf("%d bytes", n)
+	}
+	if n, _ := value(t, s, "count(y)"); n != 1500 || s.store.faults.of(faultMemory) == 0 {
+		t.Errorf("%v series, %d faults", n, s.store.faults.of(faultMemory))
+	}
+}
+
+func TestRetentionOnDisk(t *testing.T) {
+	t.Parallel()
+	s := start(t, Config{Dir: t.TempDir(), Retention: 2 * time.Hour})
+	fillHead(t, s, 2, 1000, time.Second)
+	dir := block(t, s)
+	s.store.expire(s.Now().Add(90 * time.Minute))
+	if _, err := os.Stat(dir); err != nil {
+		t.Errorf("removed too early: %v", err)
+	}
+	s.store.expire(s.Now().Add(150 * time.Minute))
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the block is still there: %v", err)
 	}
 }

@@ -50,6 +50,7 @@ type generation struct {
 	// its end. Whoever holds it for writing knows that the head is at rest.
 	appending sync.RWMutex
 	retired   bool // takes no more samples; guarded by appending
+	closed    bool // the log is
 }
 
 // newGeneration opens a head. dir is the folder of its log, "" for none.
@@ -100,12 +101,15 @@ func scratch(dir string) (string, error) {
 	return "", fmt.Errorf("a head needs a folder to be opened, even one in memory: %w", errors.Join(errs...))
 }
 
-// close ends a head that takes no more samples. Queries that read it go on.
+// close closes the log; see store.closeLog. Only maintenance and the end of the
+// store do so.
 func (g *generation) close() error {
-	if g.log == nil {
+	if g.log == nil || g.closed {
 		return nil
 	}
-	return g.log.Close()
+	err := g.log.Close()
+	g.closed = err == nil
+	return err
 }
 
 // bytes is what its log takes on disk.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/prometheus/prometheus/promql"
 
-	"github.com/latido-dev/latido/embedded/internal/alert"
+	"github.com/latido-dev/latido/embedded/alert"
 )
 
 const keepRules = `
@@ -44,7 +44,7 @@ func TestNoDataIsNotTheEnd(t *testing.T) {
 	}
 	svc.broken.Store(false)
 	eventually(t, "Down is resolved", func() bool { return box.resolved("Down") })
-	eventually(t, "the condition still holds", func() bool { grow(); return s.Now().Sub(s.store.fresh.since) > 1200*time.Millisecond })
+	eventually(t, "the condition still holds", func() bool { grow(); _, covered := s.store.fresh.at(s.Now()); return covered > 1200*time.Millisecond })
 	for _, name := range []string{"Instant", "Rate"} {
 		for _, a := range box.of(name) {
 			if a.Resolved() || !a.StartsAt.Equal(box.of(name)[0].StartsAt) {

@@ -19,16 +19,21 @@ const (
 	returnInterval = time.Minute
 )
 
-// logShare is the share of MaxBytes that one log may take.
-const logShare = 8
+// logShare is the share of MaxBytes that one log takes before it makes way for
+// the next, and maxLogs how many times that it takes at most, when the disk is so
+// slow that no block is written meanwhile.
+const (
+	logShare = 16
+	maxLogs  = 4
+)
 
 func (s *store) logLimit() int64 { return max(s.cfg.MaxBytes/logShare, segmentBytes/4) }
 
 // blockLimit is what all blocks may take: what the logs leave, and a block that
 // is about to be made of one of them. Its chunks are given logLimit beforehand,
-// and its index is no larger. The caller holds the lock.
+// its index is no larger, and the log grows meanwhile. The caller holds the lock.
 func (s *store) blockLimit() int64 {
-	n := s.cfg.MaxBytes - 2*s.logLimit() - s.active.bytes()
+	n := s.cfg.MaxBytes - reserveBytes - 3*s.logLimit() - s.active.bytes()
 	for _, g := range s.older {
 		n -= g.bytes()
 	}
@@ -130,6 +135,16 @@ func (s *store) toMemory(g *generation, why string) {
 	s.poke()
 }
 
+// overrun leaves the folder: its disk takes longer to make a block than the log
+// takes to grow out of bounds.
+func (s *store) overrun(g *generation) {
+	const why = "the disk is too slow for the samples, they are kept in memory"
+	s.faults.add(faultDisk, why, nil)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.toMemory(g, why)
+}
+
 // toDisk goes back to the folder, once there is room.
 func (s *store) toDisk() {
 	if err := s.room(); err != nil {
@@ -137,6 +152,9 @@ func (s *store) toDisk() {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.reserve(); err != nil {
+		return
+	}
 	next, err := newGeneration(s.number+1, s.logDir(s.number+1))
 	if err != nil {
 		s.faults.add(faultDisk, "the folder cannot be written to", err)
@@ -175,26 +193,25 @@ func (s *store) renew(g *generation) {
 // flush writes the generations that take no more samples as blocks, and then
 // their logs are not needed any more.
 func (s *store) flush() {
-	for {
-		s.mu.RLock()
-		var g *generation
-		if len(s.older) > 0 {
-			g = s.older[0]
-		}
-		disk := s.disk
-		s.mu.RUnlock()
-		if g == nil {
-			return
-		}
+	s.mu.RLock()
+	older := s.older
+	s.mu.RUnlock()
+	for _, g := range older {
 		g.appending.Lock() // wait for the transactions that are under way
 		g.retired = true
 		g.appending.Unlock()
+		if err := s.closeLog(g); err != nil {
+			s.faults.add(faultDisk, "a log could not be closed", err)
+		}
 		if g.empty() {
 			s.drop(g)
 			continue
 		}
-		if !disk {
-			return
+		s.mu.RLock()
+		disk := s.disk
+		s.mu.RUnlock()
+		if !disk { // it stays as it is, and can be queried
+			continue
 		}
 		b, err := s.write(g)
 		if err != nil {
@@ -202,7 +219,7 @@ func (s *store) flush() {
 			s.mu.Lock()
 			s.toMemory(s.active, err.Error())
 			s.mu.Unlock()
-			return
+			continue
 		}
 		s.mu.Lock()
 		if b != nil {
@@ -223,7 +240,7 @@ func (s *store) drop(g *generation) {
 		}
 	}
 	s.mu.Unlock()
-	err := g.close()
+	err := s.closeLog(g)
 	if g.log != nil {
 		err = errors.Join(err, os.RemoveAll(g.dir))
 	}
@@ -245,7 +262,7 @@ func (s *store) expire(now time.Time) {
 		s.trim(active, oldest)
 	}
 	for _, g := range older {
-		if g.head.MaxTime() < oldest {
+		if end(g.head.MinTime(), g.head.MaxTime(), now) < oldest {
 			s.drop(g)
 		}
 	}
@@ -254,16 +271,15 @@ func (s *store) expire(now time.Time) {
 
 // trim takes the oldest samples out of a head in memory.
 func (s *store) trim(g *generation, oldest int64) {
-	from, to := g.head.MinTime(), g.head.MaxTime()
 	if g.empty() {
 		return
 	}
-	if g.memory() > s.cfg.MaxBytes {
+	from, to := g.head.MinTime(), g.head.MaxTime()
+	switch {
+	case g.memory() > s.cfg.MaxBytes:
 		s.faults.add(faultMemory, "there are more samples than MaxBytes holds in memory; the oldest are dropped", nil)
 		oldest = max(oldest, from+(to-from)/4)
-	}
-	// In steps: every one walks over all series.
-	if step := s.cfg.Retention.Milliseconds() / 20; oldest-from < step {
+	case oldest-from < s.cfg.Retention.Milliseconds()/20: // in steps: every one walks over all series
 		return
 	}
 	if err := g.head.Truncate(oldest); err != nil {

@@ -80,6 +80,11 @@ func (s *store) begin(why string, logs []string) error {
 // beginAt opens a generation whose log is in dir, "" for memory. The old logs
 // are removed once all of them is in the new one.
 func (s *store) beginAt(dir string, logs []string) error {
+	if dir != "" {
+		if err := s.reserve(); err != nil {
+			return err
+		}
+	}
 	g, err := newGeneration(s.number+1, dir)
 	if err != nil {
 		return err
@@ -89,7 +94,7 @@ func (s *store) beginAt(dir string, logs []string) error {
 	for _, old := range logs {
 		if err := r.dir(old); err != nil {
 			if dir != "" && isDiskError(err) {
-				return errors.Join(err, g.close(), os.RemoveAll(dir))
+				return errors.Join(err, s.closeLog(g), os.RemoveAll(dir))
 			}
 			s.faults.add(faultCorrupt, "a log could not be read to its end", err)
 		}
@@ -124,7 +129,7 @@ func (s *store) close() error {
 	defer s.mu.Unlock()
 	var errs []error
 	for _, g := range append(s.older, s.active) {
-		errs = append(errs, g.close())
+		errs = append(errs, s.closeLog(g))
 	}
 	for _, b := range s.blocks {
 		errs = append(errs, b.Close())

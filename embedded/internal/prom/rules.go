@@ -73,10 +73,13 @@ func ruleKey(name string, l labels.Labels) string {
 }
 
 // windows says how far back each alerting rule looks, what it takes from
-// recording rules included, by ruleKey.
+// recording rules included, by ruleKey. It is at least two evaluations: a rule may
+// come before the one whose record it reads.
 func windows(groups []*rules.Group) map[string]time.Duration {
 	records := map[string]parser.Expr{}
+	var slowest time.Duration
 	for _, g := range groups {
+		slowest = max(slowest, g.Interval())
 		for _, r := range g.Rules() {
 			if r, ok := r.(*rules.RecordingRule); ok {
 				records[r.Name()] = r.Query()
@@ -87,7 +90,7 @@ func windows(groups []*rules.Group) map[string]time.Duration {
 	for _, g := range groups {
 		for _, r := range g.Rules() {
 			if r, ok := r.(*rules.AlertingRule); ok {
-				all[ruleKey(r.Name(), r.Labels())] = window(r.Query(), records, 0)
+				all[ruleKey(r.Name(), r.Labels())] = max(2*slowest, window(r.Query(), records, 0))
 			}
 		}
 	}

@@ -88,13 +88,29 @@ func newScraper(cfg Config, s *store) (*scraper, error) {
 	}
 	x := &scraper{config: conf, listener: newPipeListener(), targets: make(chan map[string][]*targetgroup.Group)}
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", cfg.Metrics)
+	if cfg.Metrics != nil {
+		mux.Handle("GET /metrics", oneByOne(cfg.Metrics))
+	}
 	x.server = &http.Server{Handler: mux, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
 	x.manager, err = scrape.NewManager(&scrape.Options{
 		DiscoveryReloadOnStartup: true,
 		HTTPClientOptions:        []commoncfg.HTTPClientOption{commoncfg.WithDialContextFunc(x.listener.dial)},
 	}, quiet(cfg.Logger), nil, nil, s, prometheus.NewRegistry())
 	return x, err
+}
+
+// oneByOne asks one at a time. Of a service that answers later than the scrape
+// waits there would be one more goroutine after each scrape, for ever.
+func oneByOne(h http.Handler) http.Handler {
+	turn := make(chan struct{}, 1)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case turn <- struct{}{}:
+			defer func() { <-turn }()
+			h.ServeHTTP(w, r)
+		case <-r.Context().Done(): // nobody waits for the answer any more
+		}
+	})
 }
 
 func scrapeConfig(cfg Config) (*config.Config, error) {

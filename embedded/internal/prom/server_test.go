@@ -1,7 +1,9 @@
 package prom
 
 import (
+	"net/http"
 	"net/url"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -62,5 +64,27 @@ func TestFiresAndResolves(t *testing.T) {
 	series, err := s.QueryRange(t.Context(), "cpu_percent", s.Now().Add(-time.Minute), s.Now(), time.Second)
 	if err != nil || len(series) != 1 || len(series[0].Points) == 0 {
 		t.Errorf("range: %+v, %v", series, err)
+	}
+}
+
+// A service that is slower than the scrapes is asked once at a time.
+func TestSlowService(t *testing.T) {
+	t.Parallel()
+	var atOnce, most, asked atomic.Int64
+	slow := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		if n := atOnce.Add(1); n > most.Load() {
+			most.Store(n)
+		}
+		defer atOnce.Add(-1)
+		select {
+		case <-time.After(200 * time.Millisecond): // it does not notice that nobody waits any more
+		case <-t.Context().Done():
+		}
+	})
+	start(t, Config{Metrics: slow, ScrapeInterval: 20 * time.Millisecond})
+	eventually(t, "some scrapes", func() bool { return asked.Load() > 4 })
+	if most.Load() != 1 {
+		t.Errorf("%d scrapes at once", most.Load())
 	}
 }
