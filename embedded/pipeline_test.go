@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/latido-dev/latido/embedded/internal/alert"
+	"github.com/latido-dev/latido/embedded/alert"
 )
 
 // sink keeps what was handed on, and when.
@@ -84,9 +84,12 @@ func TestPipelineStorm(t *testing.T) {
 			storm = append(storm, named(fmt.Sprint("A", i), 0))
 		}
 		p.notify(storm)
-		if len(s.alerts) < 300 {
+		synctest.Wait()
+		s.mu.Lock()
+		if len(s.alerts) != 300 || slices.Max(s.after) > 0 {
 			t.Errorf("%d alerts at once, want the 300 beyond the bound", len(s.alerts))
 		}
+		s.mu.Unlock()
 		p.close(t.Context())
 		if len(s.alerts) != len(storm) {
 			t.Errorf("%d alerts of %d", len(s.alerts), len(storm))

@@ -12,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/latido-dev/latido/embedded/internal/alert"
+	"github.com/latido-dev/latido/embedded/alert"
 )
 
 // calls are the calls of an action, as "name state".

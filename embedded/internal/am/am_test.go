@@ -16,7 +16,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/latido-dev/latido/embedded/internal/alert"
+	"github.com/latido-dev/latido/embedded/alert"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -24,11 +24,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // wait polls until it is so, or fails the test.
 func wait(t *testing.T, what string, so func() bool) {
 	t.Helper()
-	for end := time.Now().Add(15 * time.Second); !so(); {
-		if time.Now().After(end) {
+	deadline := time.After(time.Minute)
+	for tick := time.Tick(10 * time.Millisecond); !so(); {
+		select {
+		case <-tick:
+		case <-deadline:
 			t.Fatalf("waited in vain for %s", what)
 		}
-		time.Sleep(10 * time.Millisecond) // a poll, not a guess
 	}
 }
 
@@ -111,6 +113,20 @@ func (h *hook) states() []string {
 	var all []string
 	for _, m := range h.got() {
 		all = append(all, m.states()...)
+	}
+	return all
+}
+
+// once is states for a receiver that knows a message it took before by its key,
+// as one must whose answer came too late.
+func (h *hook) once() []string {
+	var all []string
+	seen := map[string]bool{}
+	for _, m := range h.got() {
+		if !seen[m.key] {
+			all = append(all, m.states()...)
+		}
+		seen[m.key] = true
 	}
 	return all
 }

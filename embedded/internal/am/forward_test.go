@@ -9,7 +9,7 @@ import (
 
 	"go.opentelemetry.io/otel/metric/noop"
 
-	"github.com/latido-dev/latido/embedded/internal/alert"
+	"github.com/latido-dev/latido/embedded/alert"
 )
 
 // Alerts reach another Alertmanager's API, resolved ones too, and wait while it

@@ -19,7 +19,7 @@ import (
 
 	"github.com/latido-dev/latido/alerting"
 	"github.com/latido-dev/latido/domain"
-	"github.com/latido-dev/latido/embedded/internal/alert"
+	"github.com/latido-dev/latido/embedded/alert"
 )
 
 func TestMistakes(t *testing.T) {

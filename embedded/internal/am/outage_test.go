@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latido-dev/latido/embedded/internal/alert"
+	"github.com/latido-dev/latido/embedded/alert"
 )
 
 // outage is how long a receiver is down: six seconds, or what LATIDO_OUTAGE
@@ -101,6 +101,7 @@ func TestOutage(t *testing.T) {
 	put, began := map[string]time.Time{}, time.Now()
 	var active []alert.Alert
 	peak, phase := uint64(0), 0
+	interval := time.Tick(50 * time.Millisecond) // the rules'
 	for n := 0; time.Since(began) < length; {
 		elapsed := time.Since(began)
 		if phase == 0 && elapsed > length/3 {
@@ -126,7 +127,7 @@ func TestOutage(t *testing.T) {
 		}
 		s.Put(active...)
 		peak = max(peak, heap())
-		time.Sleep(50 * time.Millisecond) // the rules' interval
+		<-interval
 	}
 	if got := len(bad.got()); got != 0 {
 		t.Fatalf("the receiver that is down took %d messages", got)
@@ -142,9 +143,9 @@ func TestOutage(t *testing.T) {
 	close(released)
 	up := time.Now()
 	bad.set(nil)
-	for end := time.Now().Add(70 * time.Second); len(bad.got()) < alerts && time.Now().Before(end); {
+	for end := time.Now().Add(70 * time.Second); len(bad.once()) < alerts && time.Now().Before(end); {
 		s.Put(active...)
-		time.Sleep(50 * time.Millisecond)
+		<-interval
 	}
 	t.Logf("down %v, all told %v after; heap %d KiB, at most %d KiB; tries %d", length, time.Since(up).Round(time.Millisecond), before>>10, peak>>10, bad.tries)
 	var want []string
@@ -155,7 +156,7 @@ func TestOutage(t *testing.T) {
 		}
 		want = append(want, fmt.Sprintf("A%02d %s", i, state))
 	}
-	got := bad.states()
+	got := bad.once()
 	slices.Sort(got)
 	if !slices.Equal(got, want) {
 		t.Errorf("told after the outage:\n%v\nwant\n%v", got, want)

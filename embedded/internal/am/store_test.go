@@ -58,7 +58,6 @@ func TestKilled(t *testing.T) {
 	for _, name := range []string{"Still", "Over", "Ended"} {
 		saved(t, s, dir, "nflog", name)
 	}
-	time.Sleep(2 * saveInterval) // whatever else is to be written; nothing waits for it
 
 	cfg.Dir = killed(t, dir)
 	next := start(t, cfg)

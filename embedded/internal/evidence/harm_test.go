@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/latido-dev/latido/embedded/internal/alert"
+	"github.com/latido-dev/latido/embedded/alert"
 )
 
 // A store that hangs, and heeds its context, costs the alert what the store
@@ -72,6 +72,22 @@ func TestStoreHangsForEver(t *testing.T) {
 	if err := r.Stop(t.Context()); err != nil {
 		t.Error(err)
 	}
+}
+
+// What the profiles say does not wait for such a store.
+func TestStoreHangsBesideProfiles(t *testing.T) {
+	p := profiler(t)
+	release := make(chan struct{})
+	r := start(t, Config{Profiler: p, Timeout: 3 * time.Second, Query: func(context.Context, string, time.Time) ([]Sample, error) {
+		<-release
+		return nil, nil
+	}})
+	t.Cleanup(func() { close(release) }) // before the Stop of start
+	labelled(t, "/proveedor", awaitSupplier)
+	profiledFor(t, p, time.Time{}, 2)
+	out := r.Enrich(t.Context(), firing("Slow"))
+	want(t, out.Annotations["cause"], "Requests to /proveedor wait", "evidence.awaitSupplier (")
+	want(t, strings.Join(incidentOf(t, r, out).Notes, " "), "the store did not answer in time")
 }
 
 func TestPanickingStore(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 	"github.com/latido-dev/latido/alerting"
 	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/domain"
-	"github.com/latido-dev/latido/embedded/internal/alert"
+	"github.com/latido-dev/latido/embedded/alert"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

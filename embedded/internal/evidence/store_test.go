@@ -14,7 +14,7 @@ import (
 	"github.com/prometheus/prometheus/util/teststorage"
 
 	"github.com/latido-dev/latido/alerting"
-	"github.com/latido-dev/latido/embedded/internal/alert"
+	"github.com/latido-dev/latido/embedded/alert"
 )
 
 // shopStore is Prometheus' own engine on series that promqltest loads, from the
