@@ -139,7 +139,11 @@ func TestSpansUploaded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer p.Stop(context.Background())
+	defer func() {
+		if err := p.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}()
 	waitUntil(t, "both are uploaded", func() bool { return cpu.Load() != nil && goroutines.Load() != nil })
 	spans := func(p *profile.Profile) (n int) {
 		for _, s := range p.Sample {

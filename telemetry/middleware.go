@@ -180,13 +180,15 @@ func (x *exchange) label(r *http.Request) *http.Request {
 	case x.t.cfg.NoRequestContext:
 		pprof.SetGoroutineLabels(labels)
 		return r
-	case nested: // a router in a router: the inner one's name holds
-		pprof.SetGoroutineLabels(labels)
-		return r.WithContext(&requestContext{r.Context(), labels})
-	case labelledContext(r.Context()): // the caller has labels of its own, which stay
+	case labelledContext(r.Context()):
+		// The caller has labels of its own, which stay, or this is a router in a
+		// router, where the inner one's name holds.
 		ctx := pprof.WithLabels(r.Context(), x.profileLabels())
 		pprof.SetGoroutineLabels(ctx)
 		return r.WithContext(ctx)
+	case nested: // with a context that somebody made anew
+		pprof.SetGoroutineLabels(labels)
+		return r.WithContext(&requestContext{r.Context(), labels})
 	}
 	pprof.SetGoroutineLabels(labels)
 	x.ctx = requestContext{r.Context(), labels}

@@ -56,6 +56,7 @@ func TestSpanProfile(t *testing.T) {
 		"no request context":     {path: "/orders/7", span: mine, labels: orderLabels, change: noRequestContext},
 		"trusted parent":         {path: "/orders/7", span: mine, labels: orderLabels, change: func(c *Config) { c.TrustTraceParent = true }},
 		"labels of the caller's": {path: "/labelled/orders/7", span: mine, labels: ofTenant},
+		"theirs in two routers":  {path: "/labelled/over/orders/7", span: mine, labels: ofTenant},
 		"below another span":     {path: "/below/orders/7", span: nobodys, labels: orderLabels, change: func(c *Config) { c.TrustTraceParent = true }},
 		"not sampled":            {path: "/orders/7", span: nobodys, labels: orderLabels, tune: sampledBy(sdktrace.NeverSample())},
 		"recorded, not sampled":  {path: "/orders/7", span: nobodys, labels: orderLabels, tune: sampledBy(recordOnly{})},
@@ -120,7 +121,7 @@ func waysIn(tel *Telemetry, h http.HandlerFunc) http.Handler {
 		mux.ServeHTTP(w, r.WithContext(ctx))
 	})))
 	front.Handle("/labelled/", http.StripPrefix("/labelled", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		pprof.Do(r.Context(), pprof.Labels("tenant", "a"), func(ctx context.Context) { mux.ServeHTTP(w, r.WithContext(ctx)) })
+		pprof.Do(r.Context(), pprof.Labels("tenant", "a"), func(ctx context.Context) { front.ServeHTTP(w, r.WithContext(ctx)) })
 	})))
 	return front
 }
