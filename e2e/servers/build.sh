@@ -14,8 +14,8 @@
 # take most of their packages from Go's build cache.
 set -euo pipefail
 
-default_servers="prometheus promtool pyroscope"
-known_servers="$default_servers alertmanager amtool collector jaeger"
+default_servers="prometheus promtool pyroscope alertmanager amtool jaeger"
+known_servers="$default_servers collector"
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 dir=${LATIDO_SERVERS_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/latido/servers}
