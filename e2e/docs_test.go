@@ -3,11 +3,13 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -67,7 +69,7 @@ func compile(t *testing.T, source string) string {
 
 // TestDocumentsCompile builds every Go program in the documents.
 func TestDocumentsCompile(t *testing.T) {
-	for _, document := range []string{"README.md", "docs/routers.md", "docs/traces.md"} {
+	for _, document := range []string{"README.md", "docs/routers.md", "docs/traces.md", "docs/alerts.md"} {
 		for i, b := range blocks(t, document) {
 			if b.language == "go" {
 				t.Run(fmt.Sprintf("%s %d", document, i), func(t *testing.T) { compile(t, b.text) })
@@ -80,8 +82,7 @@ func TestDocumentsCompile(t *testing.T) {
 // every command beside it, then the reader's own service from the domain file
 // and the program that stand there.
 func TestReadme(t *testing.T) {
-	shop := startShop(t, nil)
-	latido := program(t, "cmd/latido")
+	shop := startShop(t, nil, "-fast")
 	dir := t.TempDir()
 	servers.WaitFor(t, time.Minute, "the first window of profiles", func() error {
 		_, err := shop.get("/debug/report")
@@ -98,14 +99,7 @@ func TestReadme(t *testing.T) {
 			service = b.text
 		case "sh":
 			for command := range strings.Lines(b.text) {
-				run := strings.NewReplacer("127.0.0.1:9464", shop.Addr(0), "go run ./cmd/latido report", latido+" report -url "+shop.URL(),
-					"go run ./cmd/latido", latido).Replace(command)
-				cmd := exec.Command("bash", "-o", "pipefail", "-c", run)
-				cmd.Dir = dir
-				output, err := cmd.CombinedOutput()
-				if err != nil || len(output) == 0 && !strings.Contains(command, " -out ") {
-					t.Errorf("%s: %v\n%s", strings.TrimSpace(command), err, output)
-				}
+				runCommand(t, shop, dir, command)
 			}
 		}
 	}
@@ -152,6 +146,50 @@ func TestReadme(t *testing.T) {
 	}
 }
 
+// runCommand runs a line of a document in a folder, with the shop's address in
+// place of the default one.
+func runCommand(t *testing.T, s shop, dir, command string) {
+	t.Helper()
+	latido := program(t, "cmd/latido")
+	run := strings.NewReplacer("127.0.0.1:9464", s.Addr(0), "examples/", filepath.Join(repository, "examples")+"/", "go run ./cmd/latido", latido).Replace(command)
+	for _, verb := range []string{"report", "fire", "incidents", "backtest"} { // their -url is that address
+		run = strings.ReplaceAll(run, latido+" "+verb, latido+" "+verb+" -url "+s.URL())
+	}
+	cmd := exec.Command("bash", "-o", "pipefail", "-c", run)
+	cmd.Dir = dir
+	output, err := cmd.CombinedOutput()
+	if err != nil || len(output) == 0 && !strings.Contains(command, " -out ") {
+		t.Errorf("%s: %v\n%s", strings.TrimSpace(command), err, output)
+	}
+}
+
+// TestAlertsDocument has what docs/alerts.md says about rules, objectives and
+// receivers be a domain file, and runs its commands on that and on the shop.
+func TestAlertsDocument(t *testing.T) {
+	t.Parallel()
+	shop := startShop(t, nil, "-fast")
+	dir := t.TempDir()
+	file := "prefix: tienda\nentity: pedido\n"
+	var commands []string
+	for _, b := range blocks(t, "docs/alerts.md") {
+		switch b.language {
+		case "yaml":
+			file += b.text
+		case "sh":
+			commands = append(commands, strings.Split(strings.TrimSpace(b.text), "\n")...)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "domain.yaml"), []byte(file), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if len(commands) < 4 {
+		t.Errorf("only the commands %q", commands)
+	}
+	for _, command := range commands {
+		runCommand(t, shop, dir, command)
+	}
+}
+
 // shopAt asks another service's admin listener as the shop's.
 func shopAt(r *servers.Running) shop { return shop{r} }
 
@@ -193,30 +231,86 @@ func TestDeadServers(t *testing.T) {
 	t.Logf("stopped in %v", time.Since(stopping))
 }
 
-// TestDependenciesListed wants every direct requirement of the SDK in the table
-// that says why it is there.
+// TestDependenciesListed wants every direct requirement of every module in the
+// table that says why it is there, and none there that is none.
 func TestDependenciesListed(t *testing.T) {
-	mod, err := os.ReadFile(filepath.Join(repository, "go.mod"))
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(repository, "docs", "dependencies.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	table, err := os.ReadFile(filepath.Join(repository, "docs", "dependencies.md"))
+	sections := strings.Split(string(text), "\n## ")[1:]
+	if len(sections) != 5 {
+		t.Fatalf("%d tables", len(sections))
+	}
+	for _, section := range sections {
+		title, _, _ := strings.Cut(section, "\n")
+		required, listed := map[string]bool{}, map[string]bool{}
+		for _, file := range modFile.FindAllString(title, -1) {
+			for _, path := range requirements(t, file) {
+				required[path] = true
+			}
+		}
+		for line := range strings.Lines(section) {
+			if cell, ok := strings.CutPrefix(line, "| "); ok && !strings.HasPrefix(cell, "module ") {
+				cell, _, _ = strings.Cut(cell, " | ")
+				for _, path := range strings.Split(cell, ", ") {
+					listed[path] = true
+				}
+			}
+			if strings.HasSuffix(strings.TrimSpace(line), "| ? |") {
+				t.Errorf("%s: not measured: %s", title, line)
+			}
+		}
+		if len(required) == 0 || !maps.Equal(required, listed) {
+			t.Errorf("%s:\nrequired %v\nlisted   %v", title, slices.Sorted(maps.Keys(required)), slices.Sorted(maps.Keys(listed)))
+		}
+	}
+}
+
+// TestNoServersInTheSDK wants nothing of Prometheus' and Alertmanager's servers
+// in the module that every service imports.
+func TestNoServersInTheSDK(t *testing.T) {
+	t.Parallel()
+	cmd := exec.Command("go", "list", "-m", "all")
+	cmd.Dir, cmd.Env = repository, append(os.Environ(), "GOWORK=off")
+	all, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	direct := 0
-	for line := range strings.Lines(string(mod)) {
-		fields := strings.Fields(line)
-		if !strings.HasPrefix(line, "\t") || strings.Contains(line, "// indirect") || len(fields) < 2 {
-			continue
-		}
-		direct++
-		name := strings.TrimPrefix(fields[0], "go.opentelemetry.io/")
-		if !strings.Contains(string(table), name) {
-			t.Errorf("docs/dependencies.md does not say what %s is for", fields[0])
+	for line := range strings.Lines(string(all)) {
+		switch path, _, _ := strings.Cut(strings.TrimSpace(line), " "); path {
+		case "github.com/prometheus/prometheus", "github.com/prometheus/alertmanager":
+			t.Errorf("the root module requires %s", path)
 		}
 	}
-	if direct < 10 {
-		t.Errorf("only %d direct requirements were found in go.mod", direct)
+	if !strings.Contains(string(all), "github.com/prometheus/client_golang") {
+		t.Errorf("the list of modules is not one:\n%s", all)
 	}
+}
+
+var modFile = regexp.MustCompile(`\S*go\.mod`)
+
+// requirements are the direct ones of a module.
+func requirements(t *testing.T, file string) (paths []string) {
+	t.Helper()
+	output, err := exec.Command("go", "mod", "edit", "-json", filepath.Join(repository, file)).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mod struct {
+		Require []struct {
+			Path     string
+			Indirect bool
+		}
+	}
+	if err := json.Unmarshal(output, &mod); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range mod.Require {
+		if !r.Indirect {
+			paths = append(paths, r.Path)
+		}
+	}
+	return paths
 }
