@@ -96,7 +96,7 @@ func ask(ctx context.Context, base *url.URL, q request) ([]byte, error) {
 		return answer, nil
 	}
 	body := strings.TrimSpace(string(answer[:min(len(answer), 500)]))
-	trouble := statusError{response.StatusCode, fmt.Sprintf("%s answers %s: %s", address(u), response.Status, body), body}
+	trouble := statusError{response.StatusCode, fmt.Sprintf("%s answers %s: %s", address(u), safe(response.Status), safe(body)), body}
 	if response.StatusCode == http.StatusUnauthorized {
 		trouble.text = address(u) + " wants a password: set LATIDO_USER and LATIDO_PASSWORD"
 	}
@@ -124,7 +124,7 @@ func askPrometheus(ctx context.Context, base *url.URL, path string, query url.Va
 	err := askJSON(ctx, base, request{path: "api/v1/" + path, query: query}, &answer)
 	var refused statusError
 	if errors.As(err, &refused) && json.Unmarshal([]byte(refused.body), &answer) == nil && answer.Error != "" {
-		return fmt.Errorf("%s: %s", address(base), answer.Error) // what is wrong, as the server says it
+		return fmt.Errorf("%s: %s", address(base), safe(answer.Error)) // what is wrong, as the server says it
 	}
 	if err != nil {
 		return err
