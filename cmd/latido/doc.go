@@ -3,6 +3,9 @@
 //	latido check domain.yaml     every mistake of the file, with its line
 //	latido generate events       typed helpers, so that a wrong event does not compile
 //	latido schema                the file's JSON Schema, for editors
+//	latido backtest              how often its alerts would have fired last week
+//	latido fire NAME             an alert as a drill, and who hears of it
+//	latido incidents             what fired at a running service, and why
 //	latido report                where a running service's time and memory go
 //
 // Results go to standard output, trouble to standard error. It exits with 0

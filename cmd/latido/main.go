@@ -31,10 +31,16 @@ type verb struct {
 }
 
 var verbs = []verb{
+	{"backtest", "[-url URL] [-last 7d] [-step 15s] [-rule NAME]... [-try NAME=VALUE]... [-fast] [-format text|json] [FILE]",
+		"how often the alerts of a domain file would have fired on stored data, and at which limit less often", backtest},
 	{"check", "[-url URL] [-rules GLOB] [-alertmanager FILE] [-dashboards DIR] [-runbook FILE] [-format text|json|junit] [FILE]",
 		"check a domain file, or - for standard input, with all that comes from it and, given -url, what runs", check},
+	{"fire", "NAME [-url URL] [-wait 30s] [-format text|json]",
+		"have a rule of a running service fire as a drill, and see who hears of it", fire},
 	{"generate", "events|rules|rule-tests|alertmanager|runbook|all [-domain FILE] [-out FILE] [-check] [-fast] [-runbook-url URL] [-evidence-url URL] [-package NAME]",
 		"write what comes from the domain file: helpers for its events, alert rules and their tests, receivers, the runbook", generate},
+	{"incidents", "[ID] [-url URL] [-last DURATION] [-kind alert|release] [-format text|json] [-out DIR]",
+		"what alerts of a running service fired, and why; show or save one", incidents},
 	{"report", "[-url URL] [-last 5m] [-format text|json|pprof] [-top N] [-out FILE]", "where a running service's time and memory go", report},
 	{"schema", "", "print the JSON Schema of the domain file, for editors", schema},
 	{"version", "", "print the version", version},
