@@ -103,7 +103,7 @@ func (b builder) telemetryPresets() []preset {
 		lost("TelemetryStoreFaults", "telemetry_store_faults", nil, 0,
 			say("The embedded store had to survive something", "El almacén embebido tuvo que sobrevivir a algo"), say("Samples may be kept in memory only, or be missing.", "Las muestras pueden estar solo en memoria, o faltar."),
 			say("See the reason in the metric and the service's log: a full disk, a corrupt file, a clock that jumped.", "Ver la razón en la métrica y en el registro: disco lleno, archivo dañado, reloj que saltó.")),
-		lost("AlertDeliveriesFail", "telemetry_alert_deliveries", map[string]string{"outcome": "failure"}, 5,
+		lost("AlertDeliveriesFail", "telemetry_alert_deliveries", map[string]string{"outcome": "!=success"}, 5,
 			say("Alerts cannot be delivered", "No se pueden entregar las alertas"), say("Someone who should be told is not.", "Alguien que debería enterarse no se entera."),
 			say("See in the service's log which receiver fails and why.", "Ver en el registro del servicio qué receptor falla y por qué.")),
 	}
