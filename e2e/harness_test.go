@@ -69,6 +69,16 @@ func program(t testing.TB, folder string) string {
 	return binary
 }
 
+// latido runs the command and returns what it prints.
+func latido(t testing.TB, args ...string) string {
+	t.Helper()
+	output, err := exec.Command(program(t, "cmd/latido"), args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("latido %s: %v\n%s", strings.Join(args, " "), err, output)
+	}
+	return string(output)
+}
+
 // shop is the example, with its own traffic.
 type shop struct{ *servers.Running }
 
@@ -77,12 +87,13 @@ type shop struct{ *servers.Running }
 func startShop(t testing.TB, env []string, flags ...string) shop {
 	t.Helper()
 	binary := program(t, "examples/echo-api")
+	cache := t.TempDir() // for the samples and incidents of this shop alone
 	return shop{servers.Run(t, servers.Process{
 		Name: "echo-api", Ports: 2, Ready: "/healthz",
 		Command: func(addrs []string) *exec.Cmd {
 			host, port, _ := strings.Cut(addrs[0], ":")
 			cmd := exec.Command(binary, append([]string{"-addr", addrs[1]}, flags...)...)
-			cmd.Env = append(append(os.Environ(), "OTEL_EXPORTER_PROMETHEUS_HOST="+host, "OTEL_EXPORTER_PROMETHEUS_PORT="+port), env...)
+			cmd.Env = append(append(os.Environ(), "OTEL_EXPORTER_PROMETHEUS_HOST="+host, "OTEL_EXPORTER_PROMETHEUS_PORT="+port, "XDG_CACHE_HOME="+cache), env...)
 			return cmd
 		},
 	})}
