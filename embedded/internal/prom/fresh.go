@@ -10,15 +10,16 @@ import (
 type freshness struct {
 	interval time.Duration // between scrapes
 
-	mu    sync.Mutex
-	last  time.Time // scrape that succeeded
-	since time.Time // the first one of the row that last ends
-	first chan struct{}
-	any   bool // scrape, successful or not
+	mu     sync.Mutex
+	last   time.Time // scrape that succeeded
+	since  time.Time // the first one of the row that last ends
+	before time.Time // when the gap before that row began, at the latest the start
+	first  chan struct{}
+	any    bool // scrape, successful or not
 }
 
-func newFreshness(interval time.Duration) *freshness {
-	return &freshness{interval: interval, first: make(chan struct{})}
+func newFreshness(interval time.Duration, start time.Time) *freshness {
+	return &freshness{interval: interval, before: start, first: make(chan struct{})}
 }
 
 // patience is how long after a scrape its data count as recent: one may fail
@@ -39,6 +40,9 @@ func (f *freshness) scraped(at time.Time, up bool) {
 	}
 	if f.since.IsZero() || at.Sub(f.last) > f.patience() {
 		f.since = at
+		if !f.last.IsZero() {
+			f.before = f.last.Add(f.patience())
+		}
 	}
 	f.last = at
 }
@@ -50,13 +54,13 @@ func (f *freshness) lastScrape() time.Time {
 	return f.last
 }
 
-// at tells whether there are recent data at a time, and for how long there have
-// been without a gap.
-func (f *freshness) at(now time.Time) (fresh bool, covered time.Duration) {
+// at tells whether there are recent data at a time, for how long there have been
+// without a gap, and when that gap began.
+func (f *freshness) at(now time.Time) (fresh bool, covered time.Duration, before time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.since.IsZero() || now.Sub(f.last) > f.patience() {
-		return false, 0
+		return false, 0, f.before
 	}
-	return true, now.Sub(f.since)
+	return true, now.Sub(f.since), f.before
 }

@@ -44,7 +44,7 @@ func TestNoDataIsNotTheEnd(t *testing.T) {
 	}
 	svc.broken.Store(false)
 	eventually(t, "Down is resolved", func() bool { return box.resolved("Down") })
-	eventually(t, "the condition still holds", func() bool { grow(); _, covered := s.store.fresh.at(s.Now()); return covered > 1200*time.Millisecond })
+	eventually(t, "the condition still holds", func() bool { grow(); _, covered, _ := s.store.fresh.at(s.Now()); return covered > 1200*time.Millisecond })
 	for _, name := range []string{"Instant", "Rate"} {
 		for _, a := range box.of(name) {
 			if a.Resolved() || !a.StartsAt.Equal(box.of(name)[0].StartsAt) {
@@ -74,6 +74,36 @@ func TestPendingDoesNotFireBlindly(t *testing.T) {
 	}
 	svc.broken.Store(false)
 	eventually(t, "it fires with data", func() bool { return box.firing("Pending") })
+}
+
+// A service that has just started has sold nothing yet; that is over with the
+// first sale, however far back the rule looks.
+func TestNothingSoldAtTheStart(t *testing.T) {
+	t.Parallel()
+	svc, box := newService(), &inbox{}
+	svc.set("orders_total", 0)
+	s := start(t, Config{Metrics: svc, Notify: box.notify, Rules: []byte(`
+groups:
+  - name: sales
+    rules:
+      - {alert: NothingSold, expr: '(sum(increase(orders_total[4s])) or vector(0)) < 1', for: 2s}
+`)})
+	eventually(t, "it is pending", func() bool {
+		_, ok := value(t, s, `ALERTS{alertname="NothingSold",alertstate="pending"}`)
+		return ok
+	})
+	n, sold := 0.0, s.Now()
+	eventually(t, "more time than it waits", func() bool {
+		n += 10
+		svc.set("orders_total", n)
+		return s.Now().Sub(sold) > 3500*time.Millisecond
+	})
+	if got := box.of("NothingSold"); len(got) != 0 {
+		t.Errorf("told of %+v", got)
+	}
+	if _, ok := value(t, s, `ALERTS{alertname="NothingSold"}`); ok {
+		t.Error("it is still pending")
+	}
 }
 
 func TestFailedQueryIsNotTheEnd(t *testing.T) {

@@ -25,8 +25,8 @@ type queryFunc = rules.QueryFunc
 
 // keeper stands between the rules and PromQL and sees to it that no alert is
 // over for lack of data. When there are no recent data, or not yet for as long
-// as the rule looks back, an alert that is missing from the result is put back
-// into it.
+// as the rule looks back, an alert of before the gap that is missing from the
+// result is put back into it.
 type keeper struct {
 	query   queryFunc
 	fresh   *freshness
@@ -53,7 +53,7 @@ func (k *keeper) Query(ctx context.Context, expr string, ts time.Time) (promql.V
 	if rule == nil {
 		return result, nil
 	}
-	fresh, covered := k.fresh.at(ts)
+	fresh, covered, before := k.fresh.at(ts)
 	if fresh && covered >= min(k.windows[key], maxKept) {
 		return result, nil
 	}
@@ -61,6 +61,9 @@ func (k *keeper) Query(ctx context.Context, expr string, ts time.Time) (promql.V
 	for _, a := range missing {
 		if !fresh && a.State == rules.StatePending {
 			return nil, errNoData // it must not go on to fire either
+		}
+		if fresh && a.ActiveAt.After(before) {
+			continue // it began without the data that now say otherwise
 		}
 		result = append(result, promql.Sample{Metric: a.Labels, F: a.Value, T: ts.UnixMilli()})
 	}

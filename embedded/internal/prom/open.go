@@ -17,7 +17,6 @@ func openStore(cfg Config, f *faults) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.fresh = newFreshness(cfg.ScrapeInterval)
 	if cfg.Dir == "" {
 		return s, s.begin("", nil)
 	}
@@ -109,6 +108,7 @@ func (s *store) beginAt(dir string, logs []string) error {
 	s.number++
 	s.active, s.disk = g, dir != ""
 	s.clock = newClock(s.cfg.time, time.UnixMilli(newest+1))
+	s.fresh = newFreshness(s.cfg.ScrapeInterval, s.clock.Now()) // what is restored began before that
 	s.clock.jumps = func() { s.faults.add(faultClock, "the clock was ahead for a while, and is followed", nil) }
 	if dir != "" {
 		for _, old := range logs {

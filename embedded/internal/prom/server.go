@@ -149,7 +149,7 @@ func (s *Server) Now() time.Time { return s.store.clock.Now() }
 
 // Fresh tells whether the data are recent: whether scrapes succeed.
 func (s *Server) Fresh() bool {
-	fresh, _ := s.store.fresh.at(s.Now())
+	fresh, _, _ := s.store.fresh.at(s.Now())
 	return fresh
 }
 
