@@ -23,6 +23,7 @@ type checkConfig struct {
 	runbook      string
 	given        map[string]bool // the flags that were
 	maxSeries    int
+	fast         bool
 
 	url   *url.URL // nil for an offline check
 	job   string
@@ -93,6 +94,7 @@ func check(c *call) error {
 	c.flags.StringVar(&cfg.dashboards, "dashboards", "deploy/grafana/dashboards", "the `folder` of Grafana dashboards")
 	c.flags.StringVar(&cfg.runbook, "runbook", "docs/runbook.md", "the runbook's `file`")
 	c.flags.IntVar(&cfg.maxSeries, "max-series", 10_000, "the budget of series of one process")
+	c.flags.BoolVar(&cfg.fast, "fast", false, "what runs has the rules that generate -fast writes")
 	c.flags.StringVar(&cfg.job, "job", "", "the service's job in Prometheus; empty means the domain's app")
 	c.flags.DurationVar(&cfg.since, "since", 24*time.Hour, "how far back a Prometheus is asked whether an event has data")
 	rest, err := c.parse()

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/latido-dev/latido/alerting"
 	"github.com/latido-dev/latido/domain"
 )
 
@@ -131,8 +132,19 @@ func checkValues(in *inspection) finding {
 
 // checkLoaded looks for every rule in the server.
 func checkLoaded(in *inspection) finding {
-	f := finding{Detail: fmt.Sprintf("%s of %s", count(len(in.rules.rules), "rule"), in.rules.from)}
-	for _, r := range in.rules.rules {
+	var f finding
+	want := in.rules
+	if in.cfg.fast {
+		want = ruleSet{from: "what latido generate rules -fast would write"}
+		data, err := alerting.RuleFile(in.d, alerting.Options{Fast: true})
+		if err != nil {
+			f.fail("the domain's rules cannot be made: %v", err)
+			return f
+		}
+		want.load(&f, "", data)
+	}
+	f.Detail = fmt.Sprintf("%s of %s", count(len(want.rules), "rule"), want.from)
+	for _, r := range want.rules {
 		var there []serverRule
 		for _, s := range in.live.rules {
 			if s.Name == r.name() && (s.Type == "alerting") == (r.Alert != "") {

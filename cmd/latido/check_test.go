@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/latido-dev/latido/alerting"
 )
 
 // TestCheckGood runs every check on a world with which nothing is wrong: a
@@ -109,6 +111,9 @@ func TestCheckFaults(t *testing.T) {
 					w.rules[i].Query = strings.Replace(r.Query, "> 2", "> 3", 1)
 				}
 			}
+		}},
+		"rules of another pace loaded": {"loaded", "SlowResponses is another one at http://", func(w *world) {
+			w.args = []string{"-fast"}
 		}},
 		"unhealthy rule": {"health", "ManyCarts fails at", func(w *world) {
 			for i, r := range w.rules {
@@ -216,6 +221,24 @@ func ruleText(alert, expr string) string {
 // load has the server load such a rule too.
 func (w *world) load(alert, expr string) {
 	w.rules = append(w.rules, serverRule{Name: alert, Query: expr, Type: "alerting", Labels: map[string]string{"severity": "ticket"}})
+}
+
+// With -fast what runs is held against the rules in which a minute passes in a
+// second; the files are those of production all the same.
+func TestCheckFast(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.args, w.rules = []string{"-fast"}, nil
+	for _, r := range alerting.Rules(w.d, alerting.Options{Fast: true}) {
+		kind := "recording"
+		if r.Alert != "" {
+			kind = "alerting"
+		}
+		w.rules = append(w.rules, serverRule{Name: r.Alert + r.Record, Query: r.Expr, Type: kind, Health: "ok", Labels: r.Labels})
+	}
+	if code, stdout, stderr := w.check("text"); code != 0 || !strings.Contains(stdout, "generate rules -fast would write") {
+		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
+	}
 }
 
 func TestCheckNothingAnswers(t *testing.T) {

@@ -33,7 +33,7 @@ type verb struct {
 var verbs = []verb{
 	{"backtest", "[-url URL] [-last 7d] [-step 15s] [-rule NAME]... [-try NAME=VALUE]... [-fast] [-format text|json] [FILE]",
 		"how often the alerts of a domain file would have fired on stored data, and at which limit less often", backtest},
-	{"check", "[-url URL] [-rules GLOB] [-alertmanager FILE] [-dashboards DIR] [-runbook FILE] [-format text|json|junit] [FILE]",
+	{"check", "[-url URL] [-fast] [-rules GLOB] [-alertmanager FILE] [-dashboards DIR] [-runbook FILE] [-format text|json|junit] [FILE]",
 		"check a domain file, or - for standard input, with all that comes from it and, given -url, what runs", check},
 	{"fire", "NAME [-url URL] [-wait 30s] [-format text|json]",
 		"have a rule of a running service fire as a drill, and see who hears of it", fire},
