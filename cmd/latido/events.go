@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"go/format"
 	"go/token"
@@ -43,13 +44,16 @@ type (
 	}
 )
 
+// errNothing says that a domain has none of what is to be generated.
+var errNothing = errors.New("there is nothing to generate")
+
 // eventsFile is the Go source of the typed helpers.
 func eventsFile(d domain.Domain, source, pkg string) ([]byte, error) {
 	if !token.IsIdentifier(pkg) {
 		return nil, usageError{fmt.Sprintf("-package %q is no package name", pkg)}
 	}
 	if len(d.Events) == 0 {
-		return nil, fmt.Errorf("%s declares no events: there is nothing to generate", source)
+		return nil, fmt.Errorf("%s declares no events: %w", source, errNothing)
 	}
 	var b bytes.Buffer
 	if err := eventsTemplate.Execute(&b, newEventsModel(d, source, pkg)); err != nil {

@@ -87,6 +87,9 @@ func generate(c *call) error {
 	var targets []target
 	for _, each := range chosen {
 		more, err := each.targets(g)
+		if errors.Is(err, errNothing) && len(chosen) > 1 {
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", each.name, err)
 		}

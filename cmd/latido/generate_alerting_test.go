@@ -47,6 +47,21 @@ func TestGenerateAll(t *testing.T) {
 	}
 }
 
+// A domain without events has everything but their helpers.
+func TestGenerateAllWithoutEvents(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("domain.yaml", []byte("prefix: tienda\nentity: pedido\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr := latido("generate", "all")
+	if _, err := os.Stat("docs/runbook.md"); err != nil || code != 0 || strings.Contains(stdout, "events") {
+		t.Errorf("exit %d, %v\n%s%s", code, err, stdout, stderr)
+	}
+	if code, _, stderr := latido("generate", "events"); code != 1 || !strings.Contains(stderr, "declares no events") {
+		t.Errorf("exit %d %s", code, stderr)
+	}
+}
+
 // TestGenerateFlags follows each flag into the files that it is about, and into
 // the command that a stale file names.
 func TestGenerateFlags(t *testing.T) {
