@@ -144,3 +144,38 @@ func labelValues(f *dto.MetricFamily, name string) map[string]bool {
 	}
 	return values
 }
+
+// startAnyDomain runs a service that makes everything happen that a domain file
+// describes, on free ports. Addr(1) is the service itself.
+func startAnyDomain(t testing.TB, file string, env []string, flags ...string) *servers.Running {
+	t.Helper()
+	binary := own(t, "anydomain")
+	return servers.Run(t, servers.Process{
+		Name: "anydomain", Ports: 2, Ready: "/metrics",
+		Command: func(addrs []string) *exec.Cmd {
+			host, port, _ := strings.Cut(addrs[0], ":")
+			cmd := exec.Command(binary, append([]string{"-addr", addrs[1], "-domain", file}, flags...)...)
+			cmd.Env = append(append(os.Environ(), "OTEL_EXPORTER_PROMETHEUS_HOST="+host, "OTEL_EXPORTER_PROMETHEUS_PORT="+port), env...)
+			return cmd
+		},
+	})
+}
+
+// own builds a program of this module, once for all tests.
+func own(t testing.TB, folder string) string {
+	t.Helper()
+	built.Lock()
+	defer built.Unlock()
+	key := "e2e/" + folder
+	if binary := built.binaries[key]; binary != "" {
+		return binary
+	}
+	binary := filepath.Join(built.dir, folder)
+	build := exec.Command("go", "build", "-o", binary, "./"+folder)
+	build.Env = append(os.Environ(), "GOWORK=off")
+	if output, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("go build ./%s: %v\n%s", folder, err, output)
+	}
+	built.binaries[key] = binary
+	return binary
+}

@@ -20,13 +20,7 @@ import (
 // be wrapped in another one.
 func startLevels(t testing.TB, env []string, wrap func(*exec.Cmd) *exec.Cmd, flags ...string) shop {
 	t.Helper()
-	dir := t.TempDir()
-	binary := filepath.Join(dir, "levels")
-	build := exec.Command("go", "build", "-o", binary, "./levels")
-	build.Env = append(os.Environ(), "GOWORK=off")
-	if output, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("go build ./levels: %v\n%s", err, output)
-	}
+	binary := own(t, "levels")
 	return shop{servers.Run(t, servers.Process{
 		Name: "levels", Ports: 1, Ready: "/healthz",
 		Command: func(addrs []string) *exec.Cmd {

@@ -1,0 +1,255 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/latido-dev/latido/e2e/servers"
+)
+
+// breaks are the five ways in which the shop can be broken; the alert that each
+// makes fire, by its name and endpoint; and what must stand in the annotations
+// with which it comes from the process.
+var breaks = []struct {
+	name, alert string
+	evidence    map[string]string
+}{
+	{"slow", "RespuestaLenta /inventario/proveedor", map[string]string{
+		"cause": "shop.(*Supplier).awaitAnswer (supplier.go:", "waits_1": "shop.(*Supplier).awaitAnswer | supplier.go:"}},
+	{"errors", "PagosFallando /pagos/estado", map[string]string{"cause": "pasarela_no_disponible"}},
+	{"silence", "SinPedidos", map[string]string{"cause": "pedidos_procesados", "changed": "pedidos_procesados"}},
+	{"leak", "GoroutineLeak", map[string]string{"cause": "shop.awaitPriceChange", "hot_1": "shop.awaitPriceChange | broken.go:"}},
+	{"cpu", "CPUAlta", map[string]string{"hot_1": "shop.forecastSales | broken.go:", "cause": "shop.forecastSales"}},
+}
+
+// heartbeat is the alert of the shop that always fires.
+const heartbeat = "Latido"
+
+// hostAlert is about the whole machine, on which other tests may be busy too:
+// only where the shop's own CPU time is the matter is it looked at.
+const hostAlert = "CPUAlta"
+
+// TestAlerts breaks the shop in five ways. The same files say what an alert is
+// and who hears of it in the process, and on the real Prometheus and
+// Alertmanager: the same alerts must arrive from both, and none else. From the
+// process they come with their cause, by mail too.
+func TestAlerts(t *testing.T) {
+	inProcess, fromServers, mails := startWebhook(t), startWebhook(t), startMailbox(t)
+	shop := startShop(t, []string{
+		"ALERT_WEBHOOK=" + inProcess.URL,
+		"ALERT_EMAIL_TO=guardia@example.com",
+		"SMTP_ADDR=" + mails.addr,
+	}, "-fast")
+	prom, _ := startServers(t, shop.Running, exampleDomain, fromServers.URL)
+
+	for _, b := range breaks {
+		ok := t.Run(b.name, func(t *testing.T) {
+			name, _, _ := strings.Cut(b.alert, " ")
+			about := func(labels map[string]string) bool {
+				return labels["alertname"] != heartbeat && (labels["alertname"] != hostAlert || name == hostAlert)
+			}
+			both := map[string]*webhook{"in the process": inProcess, "on servers": fromServers}
+			quiet(t, shop, prom, name)
+			allOver(t, both, about)
+			inProcess.forget()
+			fromServers.forget()
+			mails.forget()
+
+			began := time.Now()
+			shop.breakIt(t, http.MethodPost, b.name)
+			defer shop.breakIt(t, http.MethodDelete, b.name) // also where the test ends early
+			for where, w := range both {
+				servers.WaitFor(t, time.Minute-time.Since(began), "the alert "+where, func() error {
+					if got := w.names("firing", about); !slices.Contains(got, b.alert) {
+						return fmt.Errorf("told of %v", got)
+					}
+					return nil
+				})
+			}
+			t.Logf("both told after %v", time.Since(began).Round(time.Second))
+			servers.WaitFor(t, time.Minute-time.Since(began), "the mail", func() error { return mails.has(t, name, b.evidence) })
+			if output := shop.Output(); !strings.Contains(output, "ALERT "+name) || !strings.Contains(output, "name="+name) {
+				t.Errorf("neither the log nor the action says %s", name)
+			}
+
+			shop.breakIt(t, http.MethodDelete, b.name)
+			allOver(t, both, about)
+			ours, theirs := inProcess.alerts("firing", about), fromServers.alerts("firing", about)
+			if !slices.Equal(ours, theirs) {
+				t.Errorf("in the process:\n  %s\non servers:\n  %s", strings.Join(ours, "\n  "), strings.Join(theirs, "\n  "))
+			}
+			if got := inProcess.names("firing", about); !slices.Equal(got, []string{b.alert}) {
+				t.Errorf("alerts %v, want %s and none else", got, b.alert)
+			}
+			for _, n := range inProcess.all() {
+				if n.Status == "firing" && n.Labels["alertname"] == name {
+					for annotation, want := range b.evidence {
+						if !strings.Contains(n.Annotations[annotation], want) {
+							t.Errorf("%s: %q, want %q in it", annotation, n.Annotations[annotation], want)
+						}
+					}
+				}
+			}
+			servers.WaitFor(t, time.Minute, "the mail that it is over", func() error { return mails.has(t, "", nil) })
+		})
+		if !ok { // what is not over disturbs the others
+			return
+		}
+	}
+	t.Run("tools", func(t *testing.T) { testTools(t, shop) })
+	t.Run("drill", func(t *testing.T) { testDrill(t, shop, inProcess) })
+	t.Run("check", func(t *testing.T) {
+		if out := latido(t, "check", "-fast", "-url", shop.URL(), exampleDomain); strings.Contains(out, "FAIL") {
+			t.Error(out)
+		}
+	})
+	t.Run("incidents", func(t *testing.T) {
+		out := latido(t, "incidents", "-url", shop.URL())
+		for _, b := range breaks {
+			if name, _, _ := strings.Cut(b.alert, " "); !strings.Contains(out, name) {
+				t.Errorf("no incident of %s:\n%s", name, out)
+			}
+		}
+	})
+}
+
+// allOver waits until everyone was told of the end of what they were told of.
+func allOver(t *testing.T, all map[string]*webhook, about func(labels map[string]string) bool) {
+	t.Helper()
+	for where, w := range all {
+		servers.WaitFor(t, 2*time.Minute, "all resolved "+where, func() error {
+			if firing, over := w.alerts("firing", about), w.alerts("resolved", about); !slices.Equal(firing, over) {
+				return fmt.Errorf("firing %v, resolved %v", firing, over)
+			}
+			return nil
+		})
+	}
+}
+
+// testTools asks the process with the tools of both projects.
+func testTools(t *testing.T, s shop) {
+	const expr = `sum(tienda_requests_total) > bool 0`
+	if out, err := servers.Promtool(t, "", "query", "instant", s.URL(), expr); err != nil || !strings.Contains(out, "=> 1") {
+		t.Errorf("promtool query instant: %v: %s", err, out)
+	}
+	if out, err := servers.Promtool(t, "", "query", "range", "--step=1s", s.URL(), expr); err != nil || !strings.Contains(out, "1 @[") {
+		t.Errorf("promtool query range: %v: %s", err, out)
+	}
+	amtool := func(args ...string) string {
+		out, err := servers.Amtool(t, "", append([]string{"--alertmanager.url=" + s.URL()}, args...)...)
+		if err != nil {
+			t.Errorf("amtool %v: %v: %s", args, err, out)
+		}
+		return out
+	}
+	if out := amtool("alert", "query"); !strings.Contains(out, heartbeat) {
+		t.Errorf("amtool alert query: %s", out)
+	}
+	id := strings.TrimSpace(amtool("silence", "add", "--author=e2e", "--comment=e2e", "--duration=1h", "alertname="+heartbeat))
+	if out := amtool("silence", "query"); id == "" || !strings.Contains(out, id) {
+		t.Errorf("amtool silence query does not have %q: %s", id, out)
+	}
+	servers.WaitFor(t, 30*time.Second, "the silence to hold", func() error {
+		if out := amtool("alert", "query"); strings.Contains(out, heartbeat) {
+			return fmt.Errorf("alerts %s", out)
+		}
+		return nil
+	})
+	amtool("silence", "expire", id)
+}
+
+// testDrill fires an alert for practice, by the command.
+func testDrill(t *testing.T, s shop, w *webhook) {
+	w.forget()
+	out := latido(t, "fire", "RespuestaLenta", "-url", s.URL())
+	for _, want := range []string{"RespuestaLenta", "webhook", "/incidents/"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %s in what latido fire says:\n%s", want, out)
+		}
+	}
+	drill := func(labels map[string]string) bool { return labels["drill"] == "true" }
+	for _, status := range []string{"firing", "resolved"} {
+		servers.WaitFor(t, time.Minute, "the drill, "+status, func() error {
+			if len(w.alerts(status, drill)) == 0 {
+				return fmt.Errorf("told of %v", w.all())
+			}
+			return nil
+		})
+	}
+}
+
+// quiet waits until the alerts of former breaks are over on both sides.
+func quiet(t *testing.T, s shop, prom *servers.Prometheus, name string) {
+	t.Helper()
+	without := heartbeat
+	if name != hostAlert {
+		without += "|" + hostAlert
+	}
+	alerting := fmt.Sprintf("ALERTS{alertname!~%q}", without)
+	servers.WaitFor(t, 3*time.Minute, "a quiet shop", func() error {
+		if alerts := prom.Query(t, alerting); len(alerts) > 0 {
+			return fmt.Errorf("on servers: %v", alerts)
+		}
+		answer, err := s.get("/api/v1/query?query=" + url.QueryEscape(alerting))
+		if err == nil && !strings.Contains(answer, `"result":[]`) {
+			err = fmt.Errorf("in the process: %s", answer)
+		}
+		return err
+	})
+}
+
+// breakIt breaks the shop, by POST, or heals it, by DELETE.
+func (s shop) breakIt(t testing.TB, method, name string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, s.URL()+"/break/"+name, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Latido-Confirm", "yes")
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode/100 != 2 {
+		t.Fatalf("%s /break/%s: %s", method, name, response.Status)
+	}
+}
+
+// startServers starts a Prometheus that scrapes a service, with the files that
+// `latido generate -fast` writes for its domain, and their Alertmanager, which
+// tells a webhook.
+func startServers(t testing.TB, s *servers.Running, file, webhookURL string, flags ...string) (*servers.Prometheus, *servers.Alertmanager) {
+	t.Helper()
+	dir := t.TempDir()
+	d := loadDomain(t, file)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hook := "  - webhook: {url: \"" + webhookURL + "\"}\n"
+	if len(d.Notify) == 0 {
+		hook = "notify:\n" + hook
+	}
+	source := filepath.Join(dir, "domain.yaml")
+	write(t, source, append(text, hook...))
+	out := map[string]string{"rules": filepath.Join(dir, "p.rules.yaml"), "alertmanager": filepath.Join(dir, "alertmanager.yaml")}
+	for what, file := range out {
+		latido(t, append([]string{"generate", what, "-fast", "-domain", source, "-out", file}, flags...)...)
+	}
+	alertmanager := servers.StartAlertmanager(t, out["alertmanager"])
+	return servers.StartPrometheus(t, servers.PrometheusConfig{
+		Scrape: []servers.Scrape{{Job: d.Service(), Targets: []string{s.Addr(0)}}},
+		Rules:  []string{out["rules"]}, Alertmanagers: []string{alertmanager.Addr(0)},
+	}), alertmanager
+}

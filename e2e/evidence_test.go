@@ -1,0 +1,71 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/latido-dev/latido/e2e/servers"
+)
+
+// failing is a domain whose service, anydomain, fails one request in six.
+const failing = `
+prefix: escuela
+entity: curso
+thresholds:
+  - {name: MuchosErrores, metric: requests, stat: ratio, where: {status: "=~5.."}, above: 5%, for: 1m, severity: page, evidence: profile}
+default_rules: {disable: [all]}
+`
+
+// TestEvidenceForServers leaves rules and alerts to a real Prometheus and
+// Alertmanager. The service only keeps the evidence: the Alertmanager asks for
+// it, and the alert links to it.
+func TestEvidenceForServers(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "domain.yaml")
+	write(t, file, []byte(failing))
+	service := shopAt(startAnyDomain(t, file, nil, "-evidence", t.TempDir()))
+	hook := startWebhook(t)
+	_, alertmanager := startServers(t, service.Running, file, hook.URL, "-evidence-url", service.URL())
+
+	all := func(map[string]string) bool { return true }
+	servers.WaitFor(t, 2*time.Minute, "the alert", func() error {
+		if got := hook.names("firing", all); len(got) != 1 || got[0] != "MuchosErrores" {
+			return fmt.Errorf("told of %v", got)
+		}
+		return nil
+	})
+	link := hook.all()[0].Annotations["incident"]
+	if link != service.URL()+"/incidents/?alert=MuchosErrores" {
+		t.Fatalf("the alert links to %q", link)
+	}
+	var page string
+	servers.WaitFor(t, time.Minute, "the incident behind the link", func() (err error) {
+		if page, err = service.get(strings.TrimPrefix(link, service.URL())); err != nil {
+			return err
+		}
+		if !strings.Contains(page, "/failing") {
+			return fmt.Errorf("the page does not name the endpoint that fails:\n%s", page)
+		}
+		return nil
+	})
+	list, err := service.get("/api/incidents")
+	if err != nil || strings.Count(list, `"id"`) != 1 || !strings.Contains(list, "/failing") {
+		t.Errorf("incidents %s, %v, want one that names the endpoint", list, err)
+	}
+	for _, other := range []string{"/api/v2/alerts", "/api/drills?rule=MuchosErrores"} { // the server's business
+		if answer, err := http.Post(service.URL()+other, "application/json", nil); err != nil || answer.StatusCode == http.StatusOK {
+			t.Errorf("%s answers %v, %v", other, answer, err)
+		}
+	}
+	if alerts := alertmanager.Alerts(t); len(alerts) != 1 {
+		t.Errorf("alerts %v", alerts)
+	}
+	rules, err := service.get("/api/v1/rules")
+	if err != nil || strings.Contains(rules, "MuchosErrores") {
+		t.Errorf("the process has the rules too: %s, %v", rules, err)
+	}
+}
