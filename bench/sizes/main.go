@@ -5,8 +5,8 @@
 //
 // A table belongs to the module and the program that the comment above it
 // names. A dependency adds what would go if the module no longer imported it:
-// the packages that are reached through it only. What several bring along is
-// therefore in no row.
+// the packages that are reached through it only. The last row is what several
+// bring along.
 package main
 
 import (
@@ -60,7 +60,7 @@ func run() error {
 				p = nil // the table has ended
 			}
 		case p != nil && !strings.HasPrefix(line, "| module"):
-			size := p.adds(strings.Split(strings.TrimPrefix(cells[0], "| "), ", "))
+			size := p.row(strings.TrimPrefix(cells[0], "| "))
 			cells[len(cells)-1] = size + " |"
 			lines[i] = strings.Join(cells, " | ")
 			fmt.Printf("  %-60s %s\n", cells[0][2:], size)
@@ -90,6 +90,31 @@ type program struct {
 	packages map[string]pkg
 	bytes    map[string]float64 // by package, in the stripped binary
 	stripped int64
+
+	listed []string // modules of the rows so far
+	sum    float64  // of what these add
+}
+
+// shared is the row of what is in no other one.
+const shared = "what several of them bring along"
+
+// row is the last column of a row.
+func (p *program) row(first string) string {
+	if first == shared {
+		_, all := p.adds(p.listed)
+		return fmt.Sprintf("%.2f MB", (all-p.sum)/1e6)
+	}
+	modules := strings.Split(first, ", ")
+	used, size := p.adds(modules)
+	p.listed, p.sum = append(p.listed, modules...), p.sum+size
+	switch {
+	case !used:
+		return "not in it"
+	case size < 5000:
+		return "0: others bring it too"
+	default:
+		return fmt.Sprintf("%.2f MB", size/1e6)
+	}
 }
 
 func measure(of, folder string) (*program, error) {
@@ -133,20 +158,25 @@ func measure(of, folder string) (*program, error) {
 }
 
 // share gives every package its share of the binary: that of its symbols. What
-// the linker writes beside them, such as the table of lines, goes with them.
+// the linker writes for all of them together, such as the table of lines, is
+// shared out as they are.
 func (p *program) share(symbols []byte) {
 	total := 0.0
 	for lines := bufio.NewScanner(bytes.NewReader(symbols)); lines.Scan(); {
 		fields := strings.Fields(lines.Text())
-		if len(fields) < 4 || slices.Contains([]string{"B", "b", "U"}, fields[2]) { // these take no room in the file
+		// Code and constants: of variables nm does not tell which take room in the file.
+		if len(fields) < 4 || !slices.Contains([]string{"T", "t", "R", "r"}, fields[2]) {
 			continue
 		}
 		size, err := strconv.ParseFloat(fields[1], 64)
 		if err != nil {
 			continue
 		}
-		total += size
-		p.bytes[p.packageOf(strings.Join(fields[3:], " "))] += size
+		name := packageOf(strings.Join(fields[3:], " "))
+		if _, known := p.packages[name]; known {
+			total += size
+			p.bytes[name] += size
+		}
 	}
 	for name := range p.bytes {
 		p.bytes[name] *= float64(p.stripped) / total
@@ -156,7 +186,7 @@ func (p *program) share(symbols []byte) {
 var decoration = regexp.MustCompile(`^(type:|go:itab\.|\.eq\.|\.hash\.|\.namedata\.|[*.\[\]\d])*`)
 
 // packageOf is the package of a symbol, "" if it has none.
-func (p *program) packageOf(symbol string) string {
+func packageOf(symbol string) string {
 	symbol = decoration.ReplaceAllString(symbol, "")
 	if i := strings.IndexAny(symbol, "[{(, "); i >= 0 && !strings.Contains(symbol[:i], ".") || i == 0 {
 		return ""
@@ -171,24 +201,17 @@ func (p *program) packageOf(symbol string) string {
 	return strings.ReplaceAll(symbol[:slash+dot], "%2e", ".")
 }
 
-// adds is what modules add to the program.
-func (p *program) adds(modules []string) string {
+// adds is what modules add to the program, in bytes, and whether the module
+// imports them there.
+func (p *program) adds(modules []string) (used bool, size float64) {
 	with, without := p.reached(nil), p.reached(modules)
-	used, sum := false, 0.0
 	for name := range with {
 		used = used || slices.Contains(modules, p.packages[name].module()) && p.direct(name)
 		if !without[name] {
-			sum += p.bytes[name]
+			size += p.bytes[name]
 		}
 	}
-	switch {
-	case !used:
-		return "not in it"
-	case sum < 5000:
-		return "0: others bring it too"
-	default:
-		return fmt.Sprintf("%.2f MB", sum/1e6)
-	}
+	return used, size
 }
 
 // direct tells whether the module itself imports a package.
