@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -173,10 +174,14 @@ func TestFullDisk(t *testing.T) {
 	}
 	s := startLevels(t, nil, tiny, "-dir", filepath.Join(dir, "data"), "-quick", "10", "-series", "2000")
 	servers.WaitFor(t, 2*time.Minute, "a store that keeps to memory", func() error {
-		if faults, err := s.value(`sum(levels_telemetry_store_faults_total{reason="disk"})`); err != nil || faults == 0 {
-			return fmt.Errorf("faults %v, %v", faults, err)
+		faults, err := s.value(`sum(levels_telemetry_store_faults_total{reason="disk"})`)
+		if err != nil {
+			return err
 		}
-		_, err := s.active("Quick", "firing")
+		if faults == 0 {
+			return errors.New("no fault of the disk")
+		}
+		_, err = s.active("Quick", "firing")
 		return err
 	})
 	if _, err := s.get("/metrics"); err != nil {

@@ -57,7 +57,7 @@ func measureIdle(b *testing.B, with bool, length time.Duration) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		defer e.Stop(b.Context())
+		defer func() { _ = e.Stop(b.Context()) }()
 	}
 	start, cpu := time.Now(), cpuTime()
 	<-time.After(length)

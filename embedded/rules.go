@@ -19,7 +19,8 @@ import (
 // rule that does not parse, or asks for a metric of the domain's prefix that
 // does not exist and so could never fire, is an error.
 func ruleFile(d domain.Domain, cfg Config, o alerting.Options) ([]byte, error) {
-	name, text := "the domain's rules", []byte(nil)
+	name := "the domain's rules"
+	var text []byte
 	var err error
 	if cfg.RuleFile != "" {
 		name = cfg.RuleFile
@@ -63,7 +64,7 @@ func metricNames(expr parser.Expr) []string {
 	var names []string
 	for _, selector := range parser.ExtractSelectors(expr) {
 		for _, m := range selector {
-			if m.Name == labels.MetricName && m.Type == labels.MatchEqual {
+			if m.Name == model.MetricNameLabel && m.Type == labels.MatchEqual {
 				names = append(names, m.Value)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
@@ -76,7 +77,7 @@ func (b *replay) records(s *parser.VectorSelector) (rules []alerting.Rule, other
 		for _, m := range s.LabelMatchers {
 			value, own := r.Labels[m.Name]
 			switch {
-			case m.Name == labels.MetricName:
+			case m.Name == model.MetricNameLabel:
 				named = m.Type == labels.MatchEqual && m.Value == r.Record
 			case own:
 				fits = fits && m.Matches(value)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	engine "github.com/prometheus/prometheus/promql"
 
@@ -245,7 +246,7 @@ func (p *past) append(r alerting.Rule, at time.Time, vector engine.Vector) {
 	appender := p.storage.Appender(p.t.Context())
 	for _, s := range vector {
 		b := labels.NewBuilder(s.Metric)
-		b.Set(labels.MetricName, r.Record)
+		b.Set(model.MetricNameLabel, r.Record)
 		for name, value := range r.Labels {
 			b.Set(name, value)
 		}

@@ -78,8 +78,8 @@ func (p *replayed) text(length time.Duration) string {
 		return fmt.Sprintf("no data: %s has no sample %s", safe(p.missing.of), last)
 	}
 	var b strings.Builder
-	switch n := len(p.now.episodes); {
-	case n == 0:
+	switch n := len(p.now.episodes); n {
+	case 0:
 		b.WriteString("would not have fired " + last)
 		if farthest, ok := p.farthest(); ok {
 			fmt.Fprintf(&b, " (%s %s, limit %s", map[string]string{">": "highest", "<": "lowest"}[p.rule.Op], p.unit.text(farthest), p.unit.text(p.rule.Bound))
@@ -88,7 +88,7 @@ func (p *replayed) text(length time.Duration) string {
 			}
 			b.WriteString(")")
 		}
-	case n == 1:
+	case 1:
 		fmt.Fprintf(&b, "would have fired once %s, for %s (%s)", last, spell(p.now.total), p.where(p.now.longest))
 	default:
 		fmt.Fprintf(&b, "would have fired %s %s, %s in all, longest %s (%s)", times(n), last, spell(p.now.total), spell(p.length(p.now.longest)), p.where(p.now.longest))

@@ -186,7 +186,7 @@ func TestActionNeverReturns(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "action pager has not returned") || time.Since(began) > 2*time.Second {
 		t.Errorf("after %v: %v", time.Since(began), err)
 	}
-	if again := s.Stop(t.Context()); again != err {
+	if again := s.Stop(t.Context()); !errors.Is(again, err) {
 		t.Errorf("Stop again: %v", again)
 	}
 	close(release)

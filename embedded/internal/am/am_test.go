@@ -82,7 +82,7 @@ func (h *hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer := h.answer
 	h.mu.Unlock()
 	if answer != nil {
-		io.Copy(io.Discard, r.Body) // or the server does not notice that the client is gone
+		_, _ = io.Copy(io.Discard, r.Body) // or the server does not notice that the client is gone
 		answer(w, r)
 		return
 	}

@@ -9,6 +9,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -119,7 +120,7 @@ func (b *mailbox) start(t *testing.T) *mailbox {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		server.Serve(transcribed{l, b})
+		_ = server.Serve(transcribed{l, b})
 	}()
 	t.Cleanup(func() {
 		server.Close()
@@ -147,7 +148,7 @@ func (r received) parts(t *testing.T) (header mail.Header, text, html string) {
 	}
 	for parts := multipart.NewReader(m.Body, params["boundary"]); ; {
 		p, err := parts.NextRawPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return m.Header, text, html
 		}
 		if err != nil {
@@ -283,7 +284,7 @@ func TestMailImplicitTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	server := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &session{box: box}, nil }))
-	go server.Serve(l)
+	go func() { _ = server.Serve(l) }() // ends when it is closed
 	t.Cleanup(func() { server.Close() })
 	s := start(t, Config{Templates: []byte(mailTemplates),
 		File: file(mailTo(l.Addr().String(), password+fmt.Sprintf(", force_implicit_tls: true, tls_config: {ca_file: %q}", ca)))})
@@ -316,7 +317,7 @@ func TestMailSilence(t *testing.T) {
 						return
 					}
 					defer c.Close()
-					io.WriteString(c, says)
+					_, _ = io.WriteString(c, says)
 				}
 			}()
 			s := start(t, Config{File: file(mailTo(l.Addr().String(), ", require_tls: false")), Templates: []byte(mailTemplates)})

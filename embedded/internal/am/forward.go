@@ -205,14 +205,13 @@ func (f *forward) settle(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	failed := f.status.Error != ""
-	switch {
-	case err == nil:
+	if err == nil {
 		f.status.Delivered++
 		f.status.LastSuccess, f.status.Error = time.Now(), ""
 		if failed {
 			f.log.Info("alerts are handed over again", "alertmanager", f.status.Name)
 		}
-	default:
+	} else {
 		outcome = outcomeFailed
 		if isTimeout(err) {
 			outcome = outcomeTimeout

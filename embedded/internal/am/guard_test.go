@@ -94,7 +94,7 @@ func TestGuardFlaps(t *testing.T) {
 			return true, fmt.Errorf("failure %d", n)
 		})
 		for range 120 {
-			g.Notify(t.Context())
+			_, _ = g.Notify(t.Context())
 			time.Sleep(time.Second)
 		}
 		down, up := strings.Count(lines.String(), "cannot be delivered"), strings.Count(lines.String(), "delivered again")

@@ -272,6 +272,6 @@ func TestDomain(t *testing.T) {
 		}
 	}
 	if dir := os.Getenv("LATIDO_SHOW_MAIL"); dir != "" {
-		os.WriteFile(dir+"/mail.eml", box.got()[0].raw, 0o600)
+		_ = os.WriteFile(dir+"/mail.eml", box.got()[0].raw, 0o600)
 	}
 }

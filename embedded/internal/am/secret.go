@@ -89,7 +89,7 @@ func eachSecret(v reflect.Value, f func(string)) {
 		if v.CanInterface() {
 			if u, ok := v.Interface().(*amcommon.SecretURL); ok {
 				if u.URL != nil {
-					f(u.URL.String())
+					f(u.String())
 				}
 				return
 			}

@@ -179,7 +179,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	// A folder in the place of the file: it cannot be renamed over.
 	os.Remove(filepath.Join(dir, "nflog"))
-	os.MkdirAll(filepath.Join(dir, "nflog", "x"), 0o700)
+	_ = os.MkdirAll(filepath.Join(dir, "nflog", "x"), 0o700)
 	s.files[0].last = [32]byte{}
 	s.save()
 	if left, _ := filepath.Glob(filepath.Join(dir, ".nflog-*")); len(left) > 0 || s.persistent() {

@@ -198,7 +198,7 @@ func TestIDs(t *testing.T) {
 			t.Errorf("%.20q: %s, want %s", name, id, wanted)
 		}
 	}
-	if newID(at, "a") == newID(at, "a") {
+	if one, other := newID(at, "a"), newID(at, "a"); one == other {
 		t.Error("two alerts of one name and time have one id")
 	}
 	if id := newID(time.Time{}, "a"); !idPattern.MatchString(id) {

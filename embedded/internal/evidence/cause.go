@@ -245,7 +245,7 @@ func (w words) eventCause(in *Incident, rule alerting.Rule) string {
 		return ""
 	}
 	text := w.say("%s went from %s to %s", "%s pasó de %s a %s", event.Name, w.whole(event.Before), w.whole(event.After))
-	if event.much() == false && event.Before > 0 {
+	if !event.much() && event.Before > 0 {
 		text = w.say("%s is about what it was, %s after %s", "%s está casi como antes, %s tras %s", event.Name, w.whole(event.After), w.whole(event.Before))
 	}
 	requests, ok := find("requests")

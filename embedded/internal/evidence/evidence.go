@@ -99,7 +99,7 @@ const (
 func (c Config) withDefaults() (Config, error) {
 	var errs []error
 	if c.Timeout < 0 {
-		errs = append(errs, fmt.Errorf("Timeout %v: write a positive duration, or 0 for %v", c.Timeout, defaultTimeout))
+		errs = append(errs, fmt.Errorf("the Timeout %v: write a positive duration, or 0 for %v", c.Timeout, defaultTimeout))
 	}
 	if c.MaxIncidents < 0 || c.MaxBytes < 0 {
 		errs = append(errs, fmt.Errorf("MaxIncidents %d, MaxBytes %d: write positive numbers, or 0 for %d and %d",

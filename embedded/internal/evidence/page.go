@@ -145,7 +145,7 @@ func (v view) Has(name string) bool { return slices.Contains(v.Files, name) }
 // Labels lists the alert's labels.
 func (v view) LabelList() []string {
 	var list []string
-	for name, value := range v.Incident.Labels {
+	for name, value := range v.Labels {
 		list = append(list, name+"="+value)
 	}
 	slices.Sort(list)

@@ -134,7 +134,7 @@ func (w *releases) turn(ctx context.Context, running Release) {
 	if in.Verdict.Worse {
 		level = slog.LevelWarn
 	}
-	w.r.cfg.Logger.Log(ctx, level, "release compared with the one before", "release", now.Release.String(), "before", w.before.Release.String(),
+	w.r.cfg.Logger.Log(ctx, level, "release compared with the one before", "release", now.String(), "before", w.before.String(),
 		"verdict", in.Cause, "incident", w.r.link(in.ID))
 	w.forget()
 }

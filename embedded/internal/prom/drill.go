@@ -149,7 +149,7 @@ func readNames(expr string, names map[string]bool) error {
 	}
 	for _, selector := range parser.ExtractSelectors(e) {
 		for _, m := range selector {
-			if m.Name == labels.MetricName && m.Type == labels.MatchEqual {
+			if m.Name == model.MetricNameLabel && m.Type == labels.MatchEqual {
 				names[m.Value] = true
 			}
 		}

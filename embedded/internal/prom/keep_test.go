@@ -44,7 +44,11 @@ func TestNoDataIsNotTheEnd(t *testing.T) {
 	}
 	svc.broken.Store(false)
 	eventually(t, "Down is resolved", func() bool { return box.resolved("Down") })
-	eventually(t, "the condition still holds", func() bool { grow(); _, covered, _ := s.store.fresh.at(s.Now()); return covered > 1200*time.Millisecond })
+	eventually(t, "the condition still holds", func() bool {
+		grow()
+		_, covered, _ := s.store.fresh.at(s.Now())
+		return covered > 1200*time.Millisecond
+	})
 	for _, name := range []string{"Instant", "Rate"} {
 		for _, a := range box.of(name) {
 			if a.Resolved() || !a.StartsAt.Equal(box.of(name)[0].StartsAt) {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/rules"
@@ -86,7 +87,7 @@ func missing(rule *rules.AlertingRule, result promql.Vector) []*rules.Alert {
 	b := labels.NewBuilder(labels.EmptyLabels())
 	identity := func(l labels.Labels) string {
 		b.Reset(l)
-		b.Del(labels.MetricName)
+		b.Del(model.MetricNameLabel)
 		rule.Labels().Range(func(l labels.Label) { b.Set(l.Name, l.Value) })
 		b.Set(labels.AlertName, rule.Name())
 		for name := range templated {

@@ -75,9 +75,6 @@ type scraper struct {
 	server   *http.Server
 	targets  chan map[string][]*targetgroup.Group
 	wg       sync.WaitGroup
-
-	mu      sync.Mutex
-	applied bool
 }
 
 // newScraper makes one; it starts nothing.
@@ -117,7 +114,7 @@ func scrapeConfig(cfg Config) (*config.Config, error) {
 	timeout := min(cfg.ScrapeInterval, 10*time.Second)
 	job, err := json.Marshal(cfg.Job) // which is YAML as well
 	if err != nil {
-		return nil, fmt.Errorf("Job: %w", err)
+		return nil, fmt.Errorf("the job: %w", err)
 	}
 	conf, err := config.Load(fmt.Sprintf(`
 global:
@@ -131,7 +128,7 @@ scrape_configs:
     body_size_limit: 64MB # of one answer
 `, model.Duration(cfg.ScrapeInterval), model.Duration(timeout), model.Duration(cfg.EvaluationInterval), job), slog.New(slog.DiscardHandler))
 	if err != nil {
-		return nil, fmt.Errorf("Job %q, ScrapeInterval %v: %w", cfg.Job, cfg.ScrapeInterval, err)
+		return nil, fmt.Errorf("the job %q, scraped every %v: %w", cfg.Job, cfg.ScrapeInterval, err)
 	}
 	return conf, nil
 }
