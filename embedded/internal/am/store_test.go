@@ -36,6 +36,23 @@ func saved(t *testing.T, s *Server, dir, file, want string) {
 	})
 }
 
+// entryOf is what the notification log on disk has of an alert, nil for nothing.
+func entryOf(dir, name string) *nflogpb.Entry {
+	b, err := os.ReadFile(filepath.Join(dir, "nflog"))
+	if err != nil {
+		return nil
+	}
+	for r := bytes.NewReader(b); ; {
+		var e nflogpb.MeshEntry
+		if err := protodelim.UnmarshalFrom(r, &e); err != nil {
+			return nil
+		}
+		if strings.Contains(string(e.Entry.GroupKey), name) {
+			return e.Entry
+		}
+	}
+}
+
 // After kill -9 a silence still holds, an alert that still fires is not told
 // again, and one that is over is resolved for those who were told of it.
 func TestKilled(t *testing.T) {
@@ -56,7 +73,10 @@ func TestKilled(t *testing.T) {
 	})
 	saved(t, s, dir, "silences", "Quiet")
 	for _, name := range []string{"Still", "Over", "Ended"} {
-		saved(t, s, dir, "nflog", name)
+		wait(t, name+" in the notification log", func() bool {
+			e := entryOf(dir, name)
+			return e != nil && (len(e.ResolvedAlerts) > 0) == (name == "Ended")
+		})
 	}
 
 	cfg.Dir = killed(t, dir)

@@ -107,7 +107,10 @@ func liveOn(dir, what string, free func(string) (uint64, error), life time.Durat
 			svc.set(fmt.Sprintf("x{i=\"%d\"}", n), rand.Float64())
 		}
 		if force && i%10 == 9 { // what happens every half hour, and after a minute away
-			s.store.renew(s.store.active)
+			s.store.mu.RLock()
+			g := s.store.active
+			s.store.mu.RUnlock()
+			s.store.renew(g)
 			s.store.poke()
 		}
 		if force && i%25 == 24 && s.Status().Mode == ModeMemory {
