@@ -57,6 +57,7 @@ func TestAlerts(t *testing.T) {
 				return labels["alertname"] != heartbeat && (labels["alertname"] != hostAlert || name == hostAlert)
 			}
 			both := map[string]*webhook{"in the process": inProcess, "on servers": fromServers}
+			prom.WaitForQuery(t, time.Minute, `ALERTS{alertname="`+heartbeat+`"}`) // the rules are evaluated
 			quiet(t, shop, prom, name)
 			allOver(t, both, about)
 			inProcess.forget()
@@ -248,8 +249,11 @@ func startServers(t testing.TB, s *servers.Running, file, webhookURL string, fla
 		latido(t, append([]string{"generate", what, "-fast", "-domain", source, "-out", file}, flags...)...)
 	}
 	alertmanager := servers.StartAlertmanager(t, out["alertmanager"])
-	return servers.StartPrometheus(t, servers.PrometheusConfig{
+	prom := servers.StartPrometheus(t, servers.PrometheusConfig{
 		Scrape: []servers.Scrape{{Job: d.Service(), Targets: []string{s.Addr(0)}}},
 		Rules:  []string{out["rules"]}, Alertmanagers: []string{alertmanager.Addr(0)},
-	}), alertmanager
+	})
+	// Until it has scraped the service, to a server that one is down.
+	prom.WaitForQuery(t, time.Minute, `up{job="`+d.Service()+`"} == 1`)
+	return prom, alertmanager
 }

@@ -168,6 +168,7 @@ func runCommand(t *testing.T, s shop, dir, command string) {
 func TestAlertsDocument(t *testing.T) {
 	t.Parallel()
 	shop := startShop(t, nil, "-fast")
+	servers.WaitFor(t, time.Minute, "alerts in the process", func() error { _, err := shop.get("/api/incidents"); return err })
 	dir := t.TempDir()
 	file := "prefix: tienda\nentity: pedido\n"
 	var commands []string
