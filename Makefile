@@ -50,7 +50,7 @@ generate: ## Write again every file that is generated.
 golden: ## Write the golden files again; read the diff.
 	GOWORK=off go test ./domain ./telemetry ./continuous ./alerting -update
 	cd cmd/latido && GOWORK=off go test ./... -update
-	cd embedded && GOWORK=off go test ./... -update
+	cd embedded && GOWORK=off go test ./internal/evidence -update
 
 fuzz: ## Fuzz what parses bytes from outside, a minute each.
 	GOWORK=off go test ./domain -run '^$$' -fuzz FuzzLoad -fuzztime 1m

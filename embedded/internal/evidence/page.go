@@ -66,6 +66,9 @@ func (v view) Title() string {
 	return v.Name
 }
 
+// Running is what ran, "" if its version is not known.
+func (v view) Running() string { return Release{v.Version, v.Revision}.String() }
+
 // State says whether it is over.
 func (v view) State() string {
 	switch {
