@@ -2,16 +2,12 @@ package alerting
 
 import (
 	"bytes"
-	"flag"
-	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/testkit"
 )
-
-var update = flag.Bool("update", false, "write the golden files again")
 
 // TestGolden holds all that a domain becomes against files that a person has
 // read. What the tools of Prometheus and Alertmanager say of them is in e2e/.
@@ -36,36 +32,12 @@ func TestGolden(t *testing.T) {
 				t.Errorf("%s: %v", golden, err)
 				continue
 			}
-			if *update {
-				if err := os.WriteFile(golden, got, 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !bytes.Equal(got, want) {
-				t.Errorf("%s differs: read the diff after go test ./alerting -update\n%s", golden, firstDifference(string(got), string(want)))
-			}
+			testkit.Golden(t, golden, got)
 			if again, err := content(); err != nil || !bytes.Equal(got, again) {
 				t.Errorf("%s is not the same a second time: %v", golden, err)
 			}
 		}
 	}
-}
-
-func firstDifference(got, want string) string {
-	gotLines, wantLines := strings.Split(got, "\n"), strings.Split(want, "\n")
-	for i, line := range gotLines {
-		if i >= len(wantLines) {
-			return "got more: " + line
-		}
-		if line != wantLines[i] {
-			return "got:  " + line + "\nwant: " + wantLines[i]
-		}
-	}
-	return "want more: " + wantLines[len(gotLines)]
 }
 
 // What is not valid becomes no file.
@@ -77,8 +49,10 @@ func TestInvalidDomain(t *testing.T) {
 		"rule tests":   func() ([]byte, error) { return RuleTests(d, Options{}, "x.yaml") },
 		"alertmanager": func() ([]byte, error) { return AlertmanagerFile(d, Options{}) },
 	} {
-		if content, err := generate(); err == nil || content != nil || !strings.Contains(err.Error(), "prefix") {
-			t.Errorf("%s: %q, %v", name, content, err)
+		content, err := generate()
+		if content != nil {
+			t.Errorf("%s: %q", name, content)
 		}
+		testkit.Error(t, err, "prefix")
 	}
 }
