@@ -114,24 +114,28 @@ func layout(sections []section, make func(panel) dashboard.Panel) []dashboard.Pa
 	return all
 }
 
-// The data sources are variables: Grafana fills in the first of each type.
+// The data sources are variables: Grafana fills in the first of each type. That
+// of the metrics is named as grafana/dashboard-linter wants it where there are
+// two.
 const (
-	prometheusType = "prometheus"
-	pyroscopeType  = "grafana-pyroscope-datasource"
+	prometheusType   = "prometheus"
+	metricsVariable  = "prometheus_datasource"
+	pyroscopeType    = "grafana-pyroscope-datasource"
+	profilesVariable = "pyroscope"
 )
 
 func source(kind, variable string) common.DataSourceRef {
 	return common.DataSourceRef{Type: ptr(kind), Uid: ptr("${" + variable + "}")}
 }
 
-func metricsSource() common.DataSourceRef  { return source(prometheusType, "datasource") }
-func profilesSource() common.DataSourceRef { return source(pyroscopeType, "pyroscope") }
+func metricsSource() common.DataSourceRef  { return source(prometheusType, metricsVariable) }
+func profilesSource() common.DataSourceRef { return source(pyroscopeType, profilesVariable) }
 
 // variables are those of a page, the ones that others depend on first.
 func (b *board) variables(p page) []dashboard.VariableModel {
-	all := []dashboard.VariableModel{datasource("datasource", b.of("Data source", "Fuente de datos"), prometheusType)}
+	all := []dashboard.VariableModel{datasource(metricsVariable, b.of("Prometheus data source", "Fuente de datos Prometheus"), prometheusType)}
 	if p.profiles {
-		all = append(all, datasource("pyroscope", b.of("Profiles", "Perfiles"), pyroscopeType))
+		all = append(all, datasource(profilesVariable, b.of("Profiles", "Perfiles"), pyroscopeType))
 	}
 	info := b.metric("build_info").Family
 	all = append(all,

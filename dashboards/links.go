@@ -9,7 +9,13 @@ import (
 
 // kept are the time range and the variables that every dashboard has, as a
 // link hands them on.
-const kept = "${__url_time_range}&${datasource:queryparam}&${job:queryparam}&${instance:queryparam}"
+const kept = "${__url_time_range}&${" + metricsVariable + ":queryparam}&${job:queryparam}&${instance:queryparam}"
+
+// What else the dashboards that ask Pyroscope hand on, and that of the profiles.
+const (
+	keptProfiles = "${" + profilesVariable + ":queryparam}"
+	keptBefore   = "${before:queryparam}"
+)
 
 // siblings links to the other dashboards of the domain, at the top.
 func (b *board) siblings() dashboard.DashboardLink {
@@ -33,16 +39,18 @@ func (b *board) flames() []dashboard.DashboardLink {
 	return []dashboard.DashboardLink{b.to(b.of("Flame graph of this time", "Flame graph de este tiempo"), "profiles", "${endpoint:queryparam}")}
 }
 
-// allFlames leads from a panel of a dashboard without endpoints.
-func (b *board) allFlames() []dashboard.DashboardLink {
-	return []dashboard.DashboardLink{b.to(b.of("Flame graph of this time", "Flame graph de este tiempo"), "profiles")}
+// allFlames leads from a panel of a dashboard without endpoints. more are the
+// variables that it has beside those that all have.
+func (b *board) allFlames(more ...string) []dashboard.DashboardLink {
+	return []dashboard.DashboardLink{b.to(b.of("Flame graph of this time", "Flame graph de este tiempo"), "profiles", more...)}
 }
 
-// flamesOf leads from a series to the flame graph of its endpoint.
-func (b *board) flamesOf(value string) []dashboard.DashboardLink {
+// flamesOf leads from a series to the flame graph of its endpoint. more are the
+// variables that its dashboard has beside those that all have.
+func (b *board) flamesOf(value string, more ...string) []dashboard.DashboardLink {
 	endpoint := "var-endpoint=${" + value + ":percentencode}"
 	return []dashboard.DashboardLink{
-		b.to(b.of("Flame graph of this endpoint", "Flame graph de este endpoint"), "profiles", endpoint),
+		b.to(b.of("Flame graph of this endpoint", "Flame graph de este endpoint"), "profiles", append(more, endpoint)...),
 		b.to(b.of("HTTP of this endpoint", "HTTP de este endpoint"), "http", endpoint),
 	}
 }

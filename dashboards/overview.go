@@ -155,7 +155,7 @@ func (b *board) health() []panel {
 		overrides: []dashboard.DashboardFieldConfigSourceOverrides{
 			named("alertname", "displayName", b.of("Alert", "Alerta"), "links", links),
 			named("severity", "displayName", b.of("Severity", "Severidad"), "custom.cellOptions", map[string]any{"type": "color-text"}, "mappings", severities()),
-			named("endpoint", "displayName", "Endpoint", "links", b.flamesOf(endpointOfCell)),
+			named("endpoint", "displayName", "Endpoint", "links", b.flamesOf(endpointOfCell, keptProfiles)),
 			named("job", "displayName", "Job"), named("instance", "displayName", b.of("Instance", "Instancia")),
 		},
 	}, {
@@ -189,7 +189,7 @@ func (b *board) red() []panel {
 		about:   b.of("Share of the requests that end with 5xx.", "Parte de las peticiones que terminan con 5xx."),
 		queries: []query{{expr: b.percent(requests, []string{"job"}, nil, serverErrors), legend: "{{job}}"}}, lines: b.lines(requests, domain.StatRatio, serverErrors),
 	}, {
-		kind: timeseries, title: b.of("Response times", "Tiempos de respuesta"), unit: "s", width: 8, height: 9, empty: none, links: slices.Concat(b.allFlames(), toHTTP),
+		kind: timeseries, title: b.of("Response times", "Tiempos de respuesta"), unit: "s", width: 8, height: 9, empty: none, links: slices.Concat(b.allFlames(keptProfiles), toHTTP),
 		about:   b.of("Half, 19 of 20 and 99 of 100 requests are answered within this time. The dots are traces.", "La mitad, 19 de 20 y 99 de 100 peticiones se responden en este tiempo. Los puntos son trazas."),
 		queries: b.quantiles(duration), lines: b.lines(duration, domain.StatP95),
 	}}
@@ -199,7 +199,7 @@ func (b *board) red() []panel {
 func (b *board) changes() []panel {
 	info := b.metric("build_info")
 	top := b.flame(b.of("Top functions", "Funciones que más consumen"), b.of("CPU time of the service by function, in the time range.", "Tiempo de CPU del servicio por función, en el intervalo."), "ns", cpuProfile, profilesOf(""), 12)
-	top.height, top.links = 14, b.allFlames()
+	top.height, top.links = 14, b.allFlames(keptProfiles)
 	return []panel{{
 		kind: timeseries, title: b.of("Instances by version", "Instancias por versión"), width: 12, height: 7, stacked: true,
 		about:   b.of("How many processes run each version. The vertical marks on all panels are the releases.", "Cuántos procesos corren cada versión. Las marcas verticales de todos los paneles son las versiones nuevas."),

@@ -86,7 +86,7 @@ func (b *board) cpuOverTime() []panel {
 		}
 	}
 	byEndpoint := over(b.of("CPU by endpoint", "CPU por endpoint"), b.of("CPU time of each endpoint. A click on a line keeps to it.", "Tiempo de CPU de cada endpoint. Un clic en una línea se queda con él."), "endpoint", profilesOf(onlyEndpoint))
-	byEndpoint.seriesLinks = b.flamesOf(endpointOfSeries)
+	byEndpoint.seriesLinks = b.flamesOf(endpointOfSeries, keptProfiles, keptBefore)
 	return []panel{
 		byEndpoint,
 		over(b.of("CPU by version", "CPU por versión"), b.of("CPU time of each version that ran.", "Tiempo de CPU de cada versión que corrió."), "version", profilesOf("")),
