@@ -66,7 +66,7 @@ var lintRules = []lintRule{
 	}},
 	{name: "panel-units-rule", wrong: lintUnits, except: map[string]string{
 		"unit currency:COP": "one of Grafana's custom units, which the linter does not know: a currency by its code",
-		"unit suffix: mL":   "one of Grafana's custom units, which the linter does not know: the domain's own",
+		"unit suffix:mL":   "one of Grafana's custom units, which the linter does not know: the domain's own",
 	}},
 	{name: "panel-no-targets-rule", wrong: func(m made) []string {
 		return each(m.shown(), func(p madePanel) string {
@@ -203,7 +203,10 @@ func lintTemplate(m made, name, label string) []string {
 // grafanaKnows are the units of ours that the linter's list has (taken from
 // Grafana's categories.ts). A new one is looked up there before it is added.
 var grafanaKnows = []string{
-	"short", "percent", "percentunit", "bytes", "Bps", "s", "ns", "m", "cps", "reqps", "currencyEUR",
+	"short", "percent", "percentunit", "cps", "reqps", "ns", "µs", "ms", "s", "m", "h", "d",
+	"bytes", "kbytes", "mbytes", "gbytes", "deckbytes", "decmbytes", "decgbytes", "Bps",
+	"celsius", "lengthm", "lengthkm", "massg", "masskg", "litre", "watt", "volt", "hertz",
+	"currencyUSD", "currencyEUR", "currencyGBP", "currencyJPY", "currencyBRL", "currencyCHF",
 }
 
 // lintUnits looks at the columns of a table too.

@@ -248,10 +248,15 @@ func TestRunbookLink(t *testing.T) {
 func TestUnitOf(t *testing.T) {
 	for unit, want := range map[string]string{
 		"": "short", "1": "short", "{bed}": "short", "s": "s", "By": "bytes", "%": "percent",
-		"EUR": "currencyEUR", "COP": "currency:COP", "mL": "suffix: mL", "min": "m",
+		"EUR": "currencyEUR", "COP": "currency:COP", "mL": "suffix:mL", "min": "m",
 	} {
 		if got := unitOf(unit); got != want {
 			t.Errorf("unitOf(%q) = %q, want %q", unit, got, want)
+		}
+	}
+	for unit, of := range grafanaUnits {
+		if !slices.Contains(grafanaKnows, of) {
+			t.Errorf("%s would be %q, which Grafana does not know", unit, of)
 		}
 	}
 }

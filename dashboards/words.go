@@ -51,7 +51,7 @@ func unitOf(unit string) string {
 	case currency(unit):
 		return "currency:" + unit
 	}
-	return "suffix: " + unit
+	return "suffix:" + unit // Grafana puts a space between
 }
 
 var grafanaUnits = map[string]string{
