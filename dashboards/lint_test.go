@@ -66,7 +66,7 @@ var lintRules = []lintRule{
 	}},
 	{name: "panel-units-rule", wrong: lintUnits, except: map[string]string{
 		"unit currency:COP": "one of Grafana's custom units, which the linter does not know: a currency by its code",
-		"unit suffix:mL":   "one of Grafana's custom units, which the linter does not know: the domain's own",
+		"unit suffix:mL":    "one of Grafana's custom units, which the linter does not know: the domain's own",
 	}},
 	{name: "panel-no-targets-rule", wrong: func(m made) []string {
 		return each(m.shown(), func(p madePanel) string {
