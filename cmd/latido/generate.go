@@ -29,19 +29,26 @@ type generator struct {
 	name  string
 	out   func(g generation) string // where it is written by default
 	write func(g generation, out string) ([]byte, error)
+
+	folder func(g generation, out, again string) ([]target, error) // instead of write: out is a folder of files
 }
 
 // generators are all of them, in the order in which "all" writes them.
 var generators = []generator{
-	{"events", func(generation) string { return filepath.Join("events", "events_gen.go") }, writeEvents},
-	{"rules", rulesOut, func(g generation, _ string) ([]byte, error) { return alerting.RuleFile(g.d, g.alerting) }},
-	{"rule-tests", func(g generation) string { return strings.TrimSuffix(rulesOut(g), ".yaml") + ".test.yaml" },
-		func(g generation, out string) ([]byte, error) {
+	{name: "events", out: func(generation) string { return filepath.Join("events", "events_gen.go") }, write: writeEvents},
+	{name: "rules", out: rulesOut, write: func(g generation, _ string) ([]byte, error) { return alerting.RuleFile(g.d, g.alerting) }},
+	{
+		name: "rule-tests", out: func(g generation) string { return strings.TrimSuffix(rulesOut(g), ".yaml") + ".test.yaml" },
+		write: func(g generation, _ string) ([]byte, error) {
 			return alerting.RuleTests(g.d, g.alerting, g.d.Prefix+rulesSuffix)
-		}},
-	{"alertmanager", alertmanagerOut, func(g generation, _ string) ([]byte, error) { return alerting.AlertmanagerFile(g.d, g.alerting) }},
-	{"runbook", func(generation) string { return filepath.Join("docs", "runbook.md") },
-		func(g generation, _ string) ([]byte, error) { return alerting.Runbook(g.d, g.alerting), nil }},
+		},
+	},
+	{name: "alertmanager", out: alertmanagerOut, write: func(g generation, _ string) ([]byte, error) { return alerting.AlertmanagerFile(g.d, g.alerting) }},
+	{
+		name: "runbook", out: func(generation) string { return filepath.Join("docs", "runbook.md") },
+		write: func(g generation, _ string) ([]byte, error) { return alerting.Runbook(g.d, g.alerting), nil },
+	},
+	{name: "dashboards", out: func(generation) string { return filepath.Join("deploy", "grafana", "dashboards") }, folder: dashboardTargets},
 }
 
 // rulesSuffix is the end of a rule file's name. That of the tests beside it is
@@ -61,18 +68,19 @@ type target struct {
 	path, again string
 	content     []byte
 	about       string
+	extra       bool // it is there and does not come from the domain: a person removes it
 }
 
 // generate writes what comes from the domain file.
 func generate(c *call) error {
 	var g generation
 	c.flags.StringVar(&g.file, "domain", "domain.yaml", "the domain `file`")
-	c.flags.StringVar(&g.out, "out", "", "the `file` to write; empty means where others look for it, see below")
+	c.flags.StringVar(&g.out, "out", "", "the `file` to write, of dashboards the folder; empty means where others look for it")
 	c.flags.StringVar(&g.pkg, "package", "", "events: the package's `name`; empty means the folder's")
 	c.flags.BoolVar(&g.alerting.Fast, "fast", false, "rules, alertmanager: a minute passes in a second, for demonstrations")
-	c.flags.StringVar(&g.alerting.RunbookURL, "runbook-url", "", "rules: where the runbook is published; empty means docs/runbook.md")
+	c.flags.StringVar(&g.alerting.RunbookURL, "runbook-url", "", "rules, dashboards: where the runbook is published; empty means docs/runbook.md, and no links in dashboards")
 	c.flags.StringVar(&g.alerting.EvidenceURL, "evidence-url", "", "rules, alertmanager: the service's admin listener as Alertmanager reaches it, which then keeps evidence of alerts")
-	stale := c.flags.Bool("check", false, "write nothing: exit with 1 if the file is not as it would be written")
+	stale := c.flags.Bool("check", false, "write nothing: exit with 1 if a file is not as it would be written")
 	rest, err := c.parse()
 	if err != nil {
 		return err
@@ -118,7 +126,7 @@ func choose(rest []string, out string) ([]generator, error) {
 	}
 	if rest[0] == "all" {
 		if out != "" {
-			return nil, usageError{"-out is one file: generate one thing at a time, or leave it out"}
+			return nil, usageError{"-out is of one thing: generate one thing at a time, or leave it out"}
 		}
 		return generators, nil
 	}
@@ -133,22 +141,27 @@ func choose(rest []string, out string) ([]generator, error) {
 func (each generator) targets(g generation) ([]target, error) {
 	usual := each.out(g)
 	out := cmp.Or(g.out, usual)
-	content, err := each.write(g, out)
-	if err != nil {
-		return nil, err
-	}
 	again := fmt.Sprintf("latido generate %s -domain %s", each.name, g.file)
 	if out != usual || each.name == "events" {
 		again += " -out " + out
 	}
 	again += g.flags(each.name)
+	if each.folder != nil {
+		return each.folder(g, out, again)
+	}
+	content, err := each.write(g, out)
+	if err != nil {
+		return nil, err
+	}
 	about := map[string]string{
 		"events": count(len(g.d.Events), "event"), "rules": count(len(alerting.Rules(g.d, g.alerting)), "rule"),
 		"alertmanager": count(len(g.d.Notify), "receiver"),
 	}[each.name]
-	targets := []target{{out, again, content, about}}
+	targets := []target{{path: out, again: again, content: content, about: about}}
 	if each.name == "alertmanager" {
-		targets = append(targets, target{filepath.Join(filepath.Dir(out), alerting.TemplatesName), again, alerting.Templates(g.d, g.alerting), "the messages"})
+		targets = append(targets, target{
+			path: filepath.Join(filepath.Dir(out), alerting.TemplatesName), again: again, content: alerting.Templates(g.d, g.alerting), about: "the messages",
+		})
 	}
 	return targets, nil
 }
@@ -162,13 +175,13 @@ func (g generation) flags(name string) string {
 		}
 		return text
 	}
-	if g.alerting.Fast {
+	if g.alerting.Fast && name != "dashboards" {
 		text += " -fast"
 	}
 	if g.alerting.RunbookURL != "" {
 		text += " -runbook-url " + g.alerting.RunbookURL
 	}
-	if g.alerting.EvidenceURL != "" {
+	if g.alerting.EvidenceURL != "" && name != "dashboards" {
 		text += " -evidence-url " + g.alerting.EvidenceURL
 	}
 	return text
@@ -185,6 +198,10 @@ func writeEvents(g generation, out string) ([]byte, error) {
 
 // put writes the file, or only says with stale whether it is up to date.
 func (t target) put(c *call, from string, stale bool) error {
+	if t.extra {
+		fmt.Fprintf(c.stdout, "%s  FAIL  does not come from %s: remove it, or give it a name of its own\n", t.path, from)
+		return errProblems
+	}
 	got, err := os.ReadFile(t.path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

@@ -18,6 +18,8 @@ func TestGenerateAll(t *testing.T) {
 	files := []string{
 		"events/events_gen.go", "deploy/prometheus/rules/tienda.rules.yaml", "deploy/prometheus/rules/tienda.rules.test.yaml",
 		"deploy/alertmanager/alertmanager.yaml", "deploy/alertmanager/latido.tmpl", "docs/runbook.md",
+		"deploy/grafana/dashboards/tienda-overview.json", "deploy/grafana/dashboards/tienda-http.json", "deploy/grafana/dashboards/tienda-runtime.json",
+		"deploy/grafana/dashboards/tienda-business.json", "deploy/grafana/dashboards/tienda-profiles.json",
 	}
 	if code, stdout, stderr := latido("generate", "all", "-domain", source, "-check"); code != 1 || strings.Count(stdout, "FAIL") != len(files) {
 		t.Errorf("-check of nothing: exit %d\n%s%s", code, stdout, stderr)
@@ -102,7 +104,7 @@ func TestGenerateFlags(t *testing.T) {
 // example's domain file.
 func TestExampleIsGenerated(t *testing.T) {
 	t.Chdir("../..")
-	for _, what := range []string{"rules", "rule-tests", "alertmanager", "runbook"} {
+	for _, what := range []string{"rules", "rule-tests", "alertmanager", "runbook", "dashboards"} {
 		if code, stdout, stderr := latido("generate", what, "-domain", "examples/echo-api/domain.yaml", "-check"); code != 0 {
 			t.Errorf("%s%s", stdout, stderr)
 		}

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestGenerateDashboards writes the five into a folder beside those of others,
+// and finds the one that a domain no longer has.
+func TestGenerateDashboards(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "boards")
+	generate := func(code, n int, want string, flags ...string) string {
+		t.Helper()
+		got, stdout, stderr := latido(append([]string{"generate", "dashboards", "-domain", "testdata/tienda.yaml", "-out", out}, flags...)...)
+		if got != code || stderr != "" || strings.Count(stdout, want) != n {
+			t.Errorf("%q: exit %d, want %d, and %q %d times\n%s%s", flags, got, code, want, n, stdout, stderr)
+		}
+		return stdout
+	}
+	again := "latido generate dashboards -domain testdata/tienda.yaml -out " + out + " -runbook-url https://wiki/runbook\n"
+	generate(1, 5, again, "-runbook-url", "https://wiki/runbook", "-fast", "-check")
+	generate(0, 5, "  written from ")
+	generate(0, 5, "  ok  ", "-check", "-fast", "-evidence-url", "http://tienda:9464") // what no dashboard depends on
+	generate(1, 2, again, "-check", "-runbook-url", "https://wiki/runbook")            // the two that link to it
+	for _, name := range []string{"tienda_norte-http.json", "nodes.json", "tienda-notes.txt", "tienda-old.json"} {
+		if err := os.WriteFile(filepath.Join(out, name), []byte("{}"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	old := filepath.Join(out, "tienda-old.json")
+	for _, flags := range [][]string{{"-check"}, {}} { // it may be a person's: nothing is removed
+		stdout := generate(1, 5, "  ok  ", flags...)
+		if strings.Count(stdout, "FAIL") != 1 || !strings.Contains(stdout, old+"  FAIL  does not come from testdata/tienda.yaml: remove it") {
+			t.Errorf("%q: a file too many is not found:\n%s", flags, stdout)
+		}
+		if _, err := os.Stat(old); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := os.Remove(filepath.Join(out, "tienda-http.json")); err != nil {
+		t.Fatal(err)
+	}
+	if code, stdout, _ := latido("generate", "dashboards", "-domain", "testdata/tienda.yaml", "-out", out, "-check"); code != 1 || !strings.Contains(stdout, "tienda-http.json  FAIL") {
+		t.Errorf("a file that is missing: exit %d\n%s", code, stdout)
+	}
+}
+
+// Dashboards in a place that is no folder are an error, and nothing else.
+func TestGenerateDashboardsNowhere(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(out, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, stderr := latido("generate", "dashboards", "-domain", "testdata/tienda.yaml", "-out", out); code != 1 || !strings.Contains(stderr, "dashboards: ") {
+		t.Errorf("exit %d %s", code, stderr)
+	}
+}
