@@ -43,12 +43,12 @@ bench: ## Measure beside the peers: one table, bench/latest.json, docs/performan
 generate: ## Write again every file that is generated.
 	cd domain && GOWORK=off go generate ./...
 	cd examples/echo-api && go generate ./...
-	@for what in rules rule-tests alertmanager runbook; do \
+	@for what in rules rule-tests alertmanager runbook dashboards; do \
 		GOWORK= go run ./cmd/latido generate $$what -domain examples/echo-api/domain.yaml || exit 1; \
 	done
 
 golden: ## Write the golden files again; read the diff.
-	GOWORK=off go test ./domain ./telemetry ./continuous ./alerting -update
+	GOWORK=off go test ./domain ./telemetry ./continuous ./alerting ./dashboards -update
 	cd cmd/latido && GOWORK=off go test ./... -update
 	cd embedded && GOWORK=off go test ./internal/evidence -update
 
