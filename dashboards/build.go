@@ -67,7 +67,8 @@ func (b *board) uid(name string) string {
 // dashboard puts a page together.
 func (b *board) dashboard(p page) classic {
 	c := classic{Dashboard: *dashboard.NewDashboard()}
-	c.Uid, c.Title, c.Description = ptr(b.uid(p.name)), ptr(b.heading()+" · "+p.title), ptr(p.about)
+	about := p.about + " " + b.of("Written by latido generate dashboards.", "Escrito por latido generate dashboards.")
+	c.Uid, c.Title, c.Description = ptr(b.uid(p.name)), ptr(b.heading()+" · "+p.title), &about
 	c.Tags = []string{"latido", b.d.Prefix}
 	c.Editable = ptr(false) // it is generated: what is changed by hand would be lost
 	c.GraphTooltip = ptr(dashboard.DashboardCursorSyncCrosshair)

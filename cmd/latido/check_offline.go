@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/latido-dev/latido/alerting"
+	"github.com/latido-dev/latido/dashboards"
 	"github.com/latido-dev/latido/domain"
 )
 
@@ -73,7 +74,7 @@ const generatedBy = "latido generate"
 // they are looked for.
 func generatedFiles(in *inspection) []source {
 	rules := filepath.Join(filepath.Dir(in.cfg.rules), in.d.Prefix+".rules.yaml")
-	return []source{
+	return append([]source{
 		{rules, "latido generate rules", func(o alerting.Options) ([]byte, error) { return alerting.RuleFile(in.d, o) }},
 		{strings.TrimSuffix(rules, ".yaml") + ".test.yaml", "latido generate rule-tests", func(o alerting.Options) ([]byte, error) {
 			return alerting.RuleTests(in.d, o, filepath.Base(rules))
@@ -83,7 +84,26 @@ func generatedFiles(in *inspection) []source {
 			return alerting.Templates(in.d, o), nil
 		}},
 		{in.cfg.runbook, "latido generate runbook", func(o alerting.Options) ([]byte, error) { return alerting.Runbook(in.d, o), nil }},
+	}, generatedDashboards(in)...)
+}
+
+// generatedDashboards are those in the folder of dashboards.
+func generatedDashboards(in *inspection) []source {
+	files, err := dashboards.All(in.d, dashboards.Options{})
+	if err != nil {
+		return nil // a domain that checkDomain has found mistakes in
 	}
+	sources := make([]source, len(files))
+	for i, file := range files {
+		sources[i] = source{filepath.Join(in.cfg.dashboards, file.Name), "latido generate dashboards", func(o alerting.Options) ([]byte, error) {
+			files, err := dashboards.All(in.d, dashboards.Options{RunbookURL: o.RunbookURL})
+			if err != nil {
+				return nil, err
+			}
+			return files[i].JSON, nil
+		}}
+	}
+	return sources
 }
 
 // checkGenerated compares the files that are there with what would be written.

@@ -145,6 +145,9 @@ func TestCheckFaults(t *testing.T) {
 		"stale runbook": {"generated", "write it again with: latido generate runbook", func(w *world) {
 			w.edit("runbook.md", "slow", "quick")
 		}},
+		"stale dashboard": {"generated", "write it again with: latido generate dashboards", func(w *world) {
+			w.edit("dashboards/tienda-http.json", "latido generate dashboards", "latido generate dashboards, and by hand")
+		}},
 		"alert without a runbook": {"runbook", "Pedidos has no section #pedidos in", func(w *world) {
 			w.write("rules/more.yaml", ruleText("Pedidos", "up == 0"))
 			w.load("Pedidos", "up == 0")

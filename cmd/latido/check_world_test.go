@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/latido-dev/latido/alerting"
+	"github.com/latido-dev/latido/dashboards"
 	"github.com/latido-dev/latido/domain"
 )
 
@@ -63,6 +64,13 @@ func (w *world) regenerate() {
 	w.generate("alertmanager.yaml", func() ([]byte, error) { return alerting.AlertmanagerFile(w.d, o) })
 	w.generate("latido.tmpl", func() ([]byte, error) { return alerting.Templates(w.d, o), nil })
 	w.generate("runbook.md", func() ([]byte, error) { return tempRunbook(w.d, o), nil })
+	boards, err := dashboards.All(w.d, dashboards.Options{RunbookURL: o.RunbookURL})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, board := range boards {
+		w.write("dashboards/"+board.Name, string(board.JSON))
+	}
 	w.rules = nil
 	for _, r := range alerting.Rules(w.d, o) {
 		s := serverRule{Name: r.Alert + r.Record, Query: r.Expr, Type: "alerting", Health: "ok", Labels: r.Labels}
