@@ -40,6 +40,8 @@ groups:
 `)
 	prom := servers.StartPrometheus(t, servers.PrometheusConfig{
 		Rules: []string{rules}, Alertmanagers: []string{alertmanager.Addr(0)},
+		// The first sending may come before Prometheus has found the Alertmanager.
+		Flags: []string{"--rules.alert.resend-delay=2s"},
 	})
 
 	servers.WaitFor(t, timeout, "the alert", func() error {
