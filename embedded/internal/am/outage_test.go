@@ -147,7 +147,8 @@ func TestOutage(t *testing.T) {
 		s.Put(active...)
 		<-interval
 	}
-	t.Logf("down %v, all told %v after; heap %d KiB, at most %d KiB; tries %d", length, time.Since(up).Round(time.Millisecond), before>>10, peak>>10, bad.tries)
+	t.Logf("down %v, all told %v after, %d states of which %d twice; heap %d KiB, at most %d KiB; tries %d", length, time.Since(up).Round(time.Millisecond),
+		len(bad.states()), len(bad.states())-len(bad.once()), before>>10, peak>>10, bad.tries)
 	var want []string
 	for i := range alerts {
 		state := "firing"
