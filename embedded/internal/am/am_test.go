@@ -91,6 +91,9 @@ func (h *hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+	if r.Context().Err() != nil { // whoever sent it no longer waits, and will send it again
+		return
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.messages = append(h.messages, m)
@@ -113,20 +116,6 @@ func (h *hook) states() []string {
 	var all []string
 	for _, m := range h.got() {
 		all = append(all, m.states()...)
-	}
-	return all
-}
-
-// once is states for a receiver that knows a message it took before by its key,
-// as one must whose answer came too late.
-func (h *hook) once() []string {
-	var all []string
-	seen := map[string]bool{}
-	for _, m := range h.got() {
-		if !seen[m.key] {
-			all = append(all, m.states()...)
-		}
-		seen[m.key] = true
 	}
 	return all
 }

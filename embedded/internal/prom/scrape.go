@@ -85,9 +85,7 @@ func newScraper(cfg Config, s *store) (*scraper, error) {
 	}
 	x := &scraper{config: conf, listener: newPipeListener(), targets: make(chan map[string][]*targetgroup.Group)}
 	mux := http.NewServeMux()
-	if cfg.Metrics != nil {
-		mux.Handle("GET /metrics", oneByOne(cfg.Metrics))
-	}
+	mux.Handle("GET /metrics", oneByOne(cfg.Metrics))
 	x.server = &http.Server{Handler: mux, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
 	x.manager, err = scrape.NewManager(&scrape.Options{
 		DiscoveryReloadOnStartup: true,
