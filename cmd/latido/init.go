@@ -1,0 +1,275 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"errors"
+	"flag"
+	"fmt"
+	gobuild "go/build"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/latido-dev/latido/domain"
+)
+
+// starter is one run of init. Tests put others in place of its functions.
+type starter struct {
+	c        *call
+	terminal bool   // somebody answers
+	from     origin // of the running command
+	tidy     func(dir string) error
+	asker    asker
+
+	choice         choice
+	dir            string
+	module, latido string
+	force          bool
+	chosen         bool // a flag says what the domain is to be
+}
+
+// initialize makes everything that a new service needs, in a folder. It looks
+// at all of it first, and then writes: what is there with other content stays,
+// unless somebody says otherwise.
+func initialize(c *call) error {
+	return (&starter{c: c, terminal: isTerminal(c.stdin), from: whence(), tidy: tidy}).run()
+}
+
+func (s *starter) run() error {
+	if err := s.flags(); err != nil {
+		return err
+	}
+	there, err := readIfThere(filepath.Join(s.dir, domainName))
+	if err != nil {
+		return err
+	}
+	if there == nil || s.chosen {
+		if err := s.choose(); err != nil {
+			return err
+		}
+	}
+	p := plan{dir: s.dir, force: s.force, out: s.c.stdout}
+	if s.terminal {
+		p.asker = &s.asker
+	}
+	d, err := s.domain(&p, there)
+	if err != nil {
+		return err
+	}
+	g := generation{d: d, file: domainName}
+	for _, each := range generators {
+		targets, err := each.targets(g)
+		if errors.Is(err, errNothing) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", each.name, err)
+		}
+		for _, t := range targets {
+			if t.extra { // of another folder, or for latido check to find
+				continue
+			}
+			if err := p.add(t.path, t.content, t.about); err != nil {
+				return err
+			}
+		}
+	}
+	mod, err := s.goMod(&p)
+	if err != nil {
+		return err
+	}
+	main, err := s.service(&p, d, mod.path)
+	if err != nil {
+		return err
+	}
+	if err := p.write(); err != nil {
+		return err
+	}
+	return s.finish(&p, d, mod, main)
+}
+
+// domainName is the domain file's name.
+const domainName = "domain.yaml"
+
+func (s *starter) flags() error {
+	f := s.c.flags
+	kind := f.String("kind", "", "the `kind` of business whose domain file to start from: "+strings.Join(kinds, ", "))
+	f.StringVar(&s.choice.prefix, "prefix", "", "how the names of all metrics begin; empty means the template's")
+	f.StringVar(&s.choice.app, "app", "", "the service's `name`; empty means the prefix and -api")
+	f.StringVar(&s.choice.entity, "entity", "", "what the service is mostly about, in the singular; empty means the template's")
+	f.StringVar(&s.choice.language, "language", "es", "of the domain file and all that is generated: es or en")
+	f.StringVar(&s.dir, "dir", ".", "the `folder`; it is made if it is not there")
+	f.StringVar(&s.module, "module", "", "the `path` of the new module, if there is none; empty means the folder's name")
+	f.StringVar(&s.latido, "latido", "", "a `checkout` of Latido to build against, in place of a release")
+	f.BoolVar(&s.force, "force", false, "overwrite what is there with other content, but never go.mod nor a main package")
+	rest, err := s.c.parse()
+	switch {
+	case err != nil:
+		return err
+	case len(rest) > 0:
+		return usageError{fmt.Sprintf("unexpected %q: everything is a flag, as in latido init -kind ecommerce", rest[0])}
+	case !slices.Contains(domain.Languages, s.choice.language):
+		return usageError{fmt.Sprintf("-language %q: write es or en", s.choice.language)}
+	case s.module != "" && !moduleName.MatchString(s.module):
+		return usageError{fmt.Sprintf("-module %q: write a path such as example.com/tienda", s.module)}
+	}
+	f.Visit(func(f *flag.Flag) {
+		s.chosen = s.chosen || slices.Contains([]string{"kind", "prefix", "app", "entity", "language"}, f.Name)
+	})
+	for _, name := range []struct {
+		flag, value string
+		wrong       func(string) error
+	}{{"prefix", s.choice.prefix, domain.CheckPrefix}, {"app", s.choice.app, checkApp}, {"entity", s.choice.entity, checkEntity}} {
+		if name.value != "" {
+			if err := name.wrong(name.value); err != nil {
+				return usageError{fmt.Sprintf("-%s: %v", name.flag, err)}
+			}
+		}
+	}
+	if *kind != "" {
+		if s.choice.kind, err = checkKind(*kind); err != nil {
+			return usageError{"-kind: " + err.Error()}
+		}
+	}
+	if s.dir, err = filepath.Abs(s.dir); err != nil {
+		return err
+	}
+	if s.latido != "" {
+		if s.latido, err = filepath.Abs(s.latido); err != nil {
+			return err
+		}
+		if err := checkCheckout(s.latido); err != nil {
+			return usageError{"-latido: " + err.Error()}
+		}
+		s.from = origin{checkout: s.latido}
+	} else if s.from.version != "" {
+		s.from.checkout = "" // a release needs none
+	}
+	s.asker = asker{in: bufio.NewReader(s.c.stdin), out: s.c.stdout}
+	return nil
+}
+
+// choose asks for what no flag says.
+func (s *starter) choose() error {
+	ch := &s.choice
+	if ch.kind == "" {
+		if !s.terminal {
+			return usageError{"say the kind of business: -kind " + strings.Join(kinds, ", ")}
+		}
+		answer, err := s.asker.ask("Kind of business: "+strings.Join(kinds, ", "), kinds[0], func(text string) error {
+			_, err := checkKind(text)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("%w: say -kind", err)
+		}
+		if ch.kind, err = checkKind(answer); err != nil {
+			return err
+		}
+	}
+	own, err := ch.defaults()
+	if err != nil || !s.terminal {
+		return err
+	}
+	if ch.prefix == "" {
+		if ch.prefix, err = s.asker.ask("Prefix, how the names of all metrics begin", own.Prefix, domain.CheckPrefix); err != nil {
+			return fmt.Errorf("%w: say -prefix", err)
+		}
+	}
+	if ch.entity == "" {
+		if ch.entity, err = s.asker.ask("Entity, what the service is mostly about, in the singular", own.Entity, checkEntity); err != nil {
+			return fmt.Errorf("%w: say -entity", err)
+		}
+	}
+	return nil
+}
+
+// domain plans the domain file, and reads the one that everything then comes
+// from: the new one, or the one that is there and stays.
+func (s *starter) domain(p *plan, there []byte) (domain.Domain, error) {
+	path, text := filepath.Join(s.dir, domainName), there
+	if s.choice.kind != "" {
+		made, err := s.choice.domainFile()
+		if err != nil {
+			return domain.Domain{}, err
+		}
+		if err := p.add(domainName, made, fmt.Sprintf("the template %s, in %s", s.choice.kind, s.choice.language)); err != nil {
+			return domain.Domain{}, err
+		}
+		if p.takes(domainName) {
+			text = made
+		}
+	} else {
+		p.say(domainName, "ok", "is there, and all else comes from it")
+	}
+	return domain.Parse(path, text)
+}
+
+// goModule is the module that the service is in.
+type goModule struct {
+	path  string
+	made  bool
+	lacks bool // it is there, and does not require Latido
+}
+
+// goMod plans the go.mod. One that is there is never touched.
+func (s *starter) goMod(p *plan) (goModule, error) {
+	there, err := readIfThere(filepath.Join(s.dir, "go.mod"))
+	if err != nil {
+		return goModule{}, err
+	}
+	if there != nil {
+		mod := goModule{path: modulePath(there), lacks: !requires(there) && modulePath(there) != latidoModule}
+		switch {
+		case mod.path == "":
+			return mod, fmt.Errorf("%s has no line that says module: mend it first", filepath.Join(s.dir, "go.mod"))
+		case mod.lacks && s.from.required() == "":
+			return mod, errNoCheckout
+		}
+		p.say("go.mod", "ok", "is there: module "+mod.path)
+		return mod, nil
+	}
+	if s.from.required() == "" {
+		return goModule{}, errNoCheckout
+	}
+	mod := goModule{path: cmp.Or(s.module, nameOf(s.dir)), made: true}
+	return mod, p.add("go.mod", s.from.goMod(mod.path), "module "+mod.path+", with Latido "+cmp.Or(s.from.checkout, s.from.version))
+}
+
+// errNoCheckout is the error of a command that was built from a checkout and
+// does not know where it is.
+var errNoCheckout = usageError{"this command was not built from a release, so that a service needs a checkout of Latido to build against: say where it is with -latido DIR"}
+
+// mainPackage is the one that was in the folder.
+type mainPackage struct {
+	there bool
+	wired bool // it imports the telemetry
+}
+
+// service plans the Go files, unless there is a main package.
+func (s *starter) service(p *plan, d domain.Domain, module string) (mainPackage, error) {
+	files, err := serviceFiles(newServiceModel(d, module+"/events"))
+	if err != nil {
+		return mainPackage{}, err
+	}
+	pkg, err := gobuild.ImportDir(s.dir, 0)
+	var none *gobuild.NoGoError
+	switch {
+	case errors.As(err, &none), !exists(s.dir): // nothing is there yet
+	case err != nil:
+		return mainPackage{}, fmt.Errorf("the Go files that are there: %w", err)
+	case pkg.Name != "main":
+		return mainPackage{}, fmt.Errorf("%s has the package %s already, and a service needs one that is main: say another folder, such as -dir %s",
+			s.dir, pkg.Name, filepath.Join("cmd", nameOf(d.Service())))
+	case !p.has(files): // somebody's own, or ours that was changed since
+		p.say("main", "ok", "a main package is there, and stays as it is")
+		return mainPackage{there: true, wired: slices.Contains(pkg.Imports, latidoModule+"/telemetry")}, nil
+	}
+	for _, name := range sortedKeys(files) {
+		if err := p.add(name, files[name], ""); err != nil {
+			return mainPackage{}, err
+		}
+	}
+	return mainPackage{}, nil
+}
