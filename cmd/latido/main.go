@@ -41,6 +41,8 @@ var verbs = []verb{
 		"write what comes from the domain file: helpers for its events, alert rules and their tests, receivers, the runbook, dashboards", generate},
 	{"incidents", "[ID] [-url URL] [-last DURATION] [-kind alert|release] [-format text|json] [-out DIR]",
 		"what alerts of a running service fired, and why; show or save one", incidents},
+	{"init", "[-kind ecommerce|education|health|logistics|saas] [-prefix NAME] [-app NAME] [-entity NAME] [-language es|en] [-dir DIR] [-module PATH] [-latido DIR] [-force]",
+		"make a new service in a folder: its domain file, a program that records its events, and all that is generated", initialize},
 	{"report", "[-url URL] [-last 5m] [-format text|json|pprof] [-top N] [-out FILE]", "where a running service's time and memory go", report},
 	{"schema", "", "print the JSON Schema of the domain file, for editors", schema},
 	{"version", "", "print the version", version},
