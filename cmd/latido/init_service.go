@@ -56,6 +56,24 @@ func (r *resource) Values() []bodyField {
 	return slices.DeleteFunc(slices.Clone(r.Body), func(f bodyField) bool { return f.Value == nil })
 }
 
+// Ended are the values that the end of what a POST began is counted with, and
+// "_" in place of the others; none if there is none.
+func (r *resource) Ended() []string {
+	var vars []string
+	any := false
+	for _, f := range r.Values() {
+		name := "_"
+		if slices.ContainsFunc(r.Open, func(rec recording) bool { return slices.Contains(rec.Args[1:], f.Var) }) {
+			name, any = f.Var, true
+		}
+		vars = append(vars, name)
+	}
+	if !any {
+		return nil
+	}
+	return vars
+}
+
 // taken are the names that the files have anyway.
 func taken(names ...string) identifiers {
 	ids := identifiers{}
@@ -188,7 +206,7 @@ func (b *serviceBuilder) resource(route string) *resource {
 	}
 	r := &resource{Path: route, Name: b.names.exported(route), Var: b.vars.unexported(route)}
 	b.m.Resources = append(b.m.Resources, r)
-	b.locals[r] = taken("in", "err", "id", "ok", "w", "r", "s", "delta", "ctx", "context", "events", "http", "answer", "read", "parse", "created")
+	b.locals[r] = taken("in", "err", "id", "w", "r", "s", "delta", "context", "events", "http", "answer", "read", "created", "nil", "error", "string")
 	for _, t := range b.m.Types {
 		b.locals[r][reader(t)] = true
 	}
