@@ -133,7 +133,7 @@ func check(c *call) error {
 
 // runChecks runs every check that has what it needs.
 func runChecks(in *inspection) checked {
-	found := checked{File: in.cfg.file, OK: true}
+	found := checked{verb: "check", File: in.cfg.file, OK: true}
 	for _, check := range checks {
 		if check.needs >= needDomain && in.err != nil ||
 			check.name == "service" && in.cfg.url == nil ||

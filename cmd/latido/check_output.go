@@ -18,11 +18,13 @@ const (
 	statusSkip status = "skip" // there was nothing to look at
 )
 
-// checked is what check found, as -format json prints it.
+// checked is what check or doctor found, as -format json prints it.
 type checked struct {
 	File   string    `json:"file"`
 	OK     bool      `json:"ok"`
 	Checks []finding `json:"checks"`
+
+	verb string
 }
 
 // finding is what one check found.
@@ -80,7 +82,7 @@ func skip(format string, args ...any) finding {
 // maxProblems is how many problems of one check are printed for people.
 const maxProblems = 20
 
-// outputs are the formats of check.
+// outputs are the formats of check and doctor.
 var outputs = map[string]func(io.Writer, checked){"text": writeText, "json": writeJSON, "junit": writeJUnit}
 
 // writeText writes for people: a line for each check, and one for what to do.
@@ -155,9 +157,9 @@ type (
 
 // writeJUnit writes the same for CI systems: a test case for each check.
 func writeJUnit(w io.Writer, found checked) {
-	suite := junitSuite{Name: "latido check " + found.File, Tests: len(found.Checks)}
+	suite := junitSuite{Name: "latido " + found.verb + " " + found.File, Tests: len(found.Checks)}
 	for _, f := range found.Checks {
-		c := junitCase{Class: "latido.check", Name: f.Check + ": " + f.about, Output: strings.Join(append([]string{f.Detail}, f.Notes...), "\n")}
+		c := junitCase{Class: "latido." + found.verb, Name: f.Check + ": " + f.about, Output: strings.Join(append([]string{f.Detail}, f.Notes...), "\n")}
 		switch f.Status {
 		case statusSkip:
 			suite.Skipped++

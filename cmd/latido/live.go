@@ -171,21 +171,28 @@ func (l *live) readServer(ctx context.Context, d domain.Domain, job string) erro
 
 // instant asks a Prometheus for what a query gives now.
 func instant(ctx context.Context, base *url.URL, query string) ([]series, error) {
-	var answer struct {
-		ResultType string
-		Result     []struct {
-			Metric map[string]string
-			Value  [2]any
-		}
-	}
+	var answer vector
 	if err := askPrometheus(ctx, base, "query", url.Values{"query": {query}}, &answer); err != nil {
 		return nil, err
 	}
-	if answer.ResultType != "vector" {
-		return nil, fmt.Errorf("%s answers a query with a %s, not with a vector", address(base), answer.ResultType)
+	return answer.series(base)
+}
+
+// vector is what a query gives at one time, as Prometheus' API has it.
+type vector struct {
+	ResultType string
+	Result     []struct {
+		Metric map[string]string
+		Value  [2]any
 	}
-	all := make([]series, 0, len(answer.Result))
-	for _, r := range answer.Result {
+}
+
+func (v vector) series(base *url.URL) ([]series, error) {
+	if v.ResultType != "vector" {
+		return nil, fmt.Errorf("%s answers a query with a %s, not with a vector", address(base), v.ResultType)
+	}
+	all := make([]series, 0, len(v.Result))
+	for _, r := range v.Result {
 		text, _ := r.Value[1].(string)
 		value, err := strconv.ParseFloat(text, 64)
 		if err != nil { // a native histogram has no value
