@@ -35,6 +35,8 @@ var verbs = []verb{
 		"how often the alerts of a domain file would have fired on stored data, and at which limit less often", backtest},
 	{"check", "[-url URL] [-fast] [-rules GLOB] [-alertmanager FILE] [-dashboards DIR] [-runbook FILE] [-format text|json|junit] [FILE]",
 		"check a domain file, or - for standard input, with all that comes from it and, given -url, what runs", check},
+	{"doctor", "[-url URL] [-prometheus URL] [-alertmanager URL] [-pyroscope URL] [-collector URL] [-grafana URL] [-job NAME] [-format text|json|junit] [FILE]",
+		"check a running set-up link by link, from the service to Grafana, and say which one is broken and what to do", doctor},
 	{"fire", "NAME [-url URL] [-wait 30s] [-format text|json]",
 		"have a rule of a running service fire as a drill, and see who hears of it", fire},
 	{"generate", "events|rules|rule-tests|alertmanager|runbook|dashboards|all [-domain FILE] [-out FILE] [-check] [-fast] [-runbook-url URL] [-evidence-url URL] [-package NAME]",

@@ -1,0 +1,240 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"slices"
+
+	"github.com/latido-dev/latido/domain"
+)
+
+// link is one connection between two parts of a set-up.
+type link struct {
+	name, about string
+	// part is the one that -PART none leaves out, and the link with it.
+	part string
+	// needs are the links without which there is nothing to look at.
+	needs []string
+	// blames are the links whose fault this one's may be: when both fail, only
+	// theirs is told, so that one fault has one cause.
+	blames []string
+	run    func(x *examination) finding
+}
+
+// links are all of them, in the order in which they run and are printed: from
+// the service to what people look at. A link needs only those before it, and
+// may blame any.
+var links = []link{
+	{name: "domain", about: "the domain file has no mistakes", run: doctorDomain},
+	{name: "service", about: "the service answers, and is the domain's", part: "url", needs: []string{"domain"}, run: doctorService},
+	{name: "telemetry", about: "the service can record what it is asked to", needs: []string{"service"}, run: doctorTelemetry},
+	{name: "clock", about: "all clocks say the same", run: doctorClock},
+	{name: "prometheus", about: "Prometheus answers", part: "prometheus", run: doctorPrometheus},
+	{name: "config", about: "Prometheus runs the configuration that it was given last", needs: []string{"prometheus"}, run: doctorConfig},
+	{
+		name: "scrape", about: "the service's metrics get to Prometheus, as the job", needs: []string{"domain", "prometheus"},
+		blames: []string{"service", "config", "otlp"}, run: doctorScrape,
+	},
+	{name: "series", about: "they are stored once, under the names of the contract", needs: []string{"scrape"}, blames: []string{"config"}, run: doctorSeries},
+	{
+		name: "exemplars", about: "what is measured leads to its trace", needs: []string{"service", "series"},
+		blames: []string{"clock", "config", "collector"}, run: doctorExemplars,
+	},
+	{name: "rules", about: "Prometheus has the domain's alert rules, and can evaluate them", needs: []string{"domain", "prometheus"}, blames: []string{"config"}, run: doctorRules},
+	{name: "notify", about: "Prometheus knows an Alertmanager", needs: []string{"prometheus"}, blames: []string{"config"}, run: doctorNotify},
+	{name: "alertmanager", about: "Alertmanager answers, and has the domain's receivers", part: "alertmanager", needs: []string{"domain"}, run: doctorAlertmanager},
+	{
+		name: "alerts", about: "alerts get from Prometheus to Alertmanager", needs: []string{"rules", "notify", "alertmanager"},
+		blames: []string{"clock"}, run: doctorAlerts,
+	},
+	{name: "pyroscope", about: "Pyroscope answers", part: "pyroscope", run: doctorPyroscope},
+	{
+		name: "profiles", about: "the service's profiles get to Pyroscope", needs: []string{"domain", "pyroscope"},
+		blames: []string{"service", "clock"}, run: doctorProfiles,
+	},
+	{name: "collector", about: "the Collector answers", part: "collector", run: doctorCollector},
+	{name: "collector-metrics", about: "the Collector hands on what it gets", part: "collector-metrics", needs: []string{"collector"}, run: doctorCollectorMetrics},
+	{name: "otlp", about: "what the service sends by OTLP arrives", needs: []string{"service"}, blames: []string{"collector", "prometheus"}, run: doctorOTLP},
+	{name: "grafana", about: "Grafana answers", part: "grafana", run: doctorGrafana},
+	{
+		name: "datasources", about: "Grafana's data sources work", needs: []string{"grafana"},
+		blames: []string{"prometheus", "pyroscope"}, run: doctorSources,
+	},
+	{name: "dashboards", about: "Grafana has the domain's dashboards", needs: []string{"domain", "grafana"}, run: doctorDashboards},
+}
+
+// examination is one run of doctor: the set-up, and what was found of it.
+type examination struct {
+	ctx  context.Context
+	file string
+	data []byte // the domain file's text
+	d    domain.Domain
+	job  string
+	// given are the flags that were.
+	given map[string]bool
+	parts map[string]*part // by flag; all are there
+
+	families families       // of the service's /metrics
+	says     serviceState   // what the service says of itself
+	targets  []scrapeTarget // of the job, in Prometheus
+	pushed   bool           // the job's metrics come by OTLP or remote write
+	traced   bool           // the service's metrics lead to traces
+	alerts   []string       // the names of the domain's alerts
+	skewed   []string       // the parts whose clock is wrong, by flag
+
+	// usable are the links that what needs them may use, though a problem was
+	// found there.
+	usable map[string]bool
+}
+
+// doctor looks at every link of a running set-up.
+func doctor(c *call) error {
+	x := &examination{ctx: context.Background(), file: "domain.yaml", given: map[string]bool{}, usable: map[string]bool{}, parts: newParts()}
+	addresses := map[string]*string{}
+	for _, name := range sortedKeys(x.parts) {
+		p := x.parts[name]
+		addresses[name] = c.flags.String(name, p.usual, p.what+", or none to leave it out")
+	}
+	format := c.flags.String("format", "text", "text, json, or junit for CI systems")
+	c.flags.StringVar(&x.job, "job", "", "the service's job in Prometheus; empty means the domain's app")
+	rest, err := c.parse()
+	switch {
+	case err != nil:
+		return err
+	case len(rest) > 1:
+		return usageError{"one file at a time"}
+	case len(rest) == 1:
+		x.file = rest[0]
+	}
+	if outputs[*format] == nil {
+		return usageError{fmt.Sprintf("-format %q: write text, json or junit", *format)}
+	}
+	c.flags.Visit(func(f *flag.Flag) { x.given[f.Name] = true })
+	for _, name := range sortedKeys(x.parts) {
+		if err := x.parts[name].locate(*addresses[name]); err != nil {
+			return err
+		}
+	}
+	if x.data, err = domainText(c, x.file); err != nil {
+		return err
+	}
+	found := x.run()
+	outputs[*format](c.stdout, found)
+	if !found.OK {
+		return errProblems
+	}
+	return nil
+}
+
+// run looks at every link, and then leaves out the problems that another one
+// explains.
+func (x *examination) run() checked {
+	x.probe()
+	all := make([]finding, len(links))
+	cause := map[string]string{} // of a link that was not looked at: another one
+	state := map[string]status{}
+	for i, l := range links {
+		all[i] = x.look(l, state, cause)
+		state[l.name] = all[i].Status
+	}
+	for i, l := range links {
+		if all[i].Status != statusFail {
+			continue
+		}
+		for _, name := range l.blames {
+			// Those blamed blame nobody that blames them, or both would go.
+			if state[name] == statusFail && cause[name] == "" {
+				cause[l.name], all[i].Status = name, statusSkip
+				break
+			}
+		}
+	}
+	for i, l := range links {
+		state[l.name] = all[i].Status
+	}
+	found := checked{verb: "doctor", File: x.file, OK: true}
+	for i, l := range links {
+		f := all[i]
+		if cause[l.name] != "" {
+			root := l.name
+			for cause[root] != "" {
+				root = cause[root]
+			}
+			f = skip("not known as long as %s is left out", root)
+			if state[root] == statusFail {
+				f = skip("not known as long as %s fails", root)
+			}
+		}
+		f.Check, f.about, f.Subject = l.name, l.about, cmp.Or(f.Subject, l.name)
+		found.OK = found.OK && f.Status != statusFail
+		found.Checks = append(found.Checks, f)
+	}
+	return found
+}
+
+// look looks at one link, if it has what it needs.
+func (x *examination) look(l link, state map[string]status, cause map[string]string) finding {
+	if p := x.parts[l.part]; p != nil && p.base == nil {
+		return skip("left out with -%s none", l.part)
+	}
+	for _, name := range l.needs {
+		if state[name] != statusOK && !x.usable[name] {
+			cause[l.name] = name
+			return finding{Status: statusSkip}
+		}
+	}
+	f := l.run(x)
+	if len(f.Problems) > 0 {
+		f.Status = statusFail
+	}
+	f.Status = cmp.Or(f.Status, statusOK)
+	return f
+}
+
+// trouble adds a problem that has its next step with it, if err is one.
+func (f *finding) trouble(err error) *finding {
+	p := f.fail("%s", safe(err.Error()))
+	var t trouble
+	if errors.As(err, &t) {
+		p.Fix = t.next
+	}
+	return f
+}
+
+// note adds what is worth knowing, and no problem.
+func (f *finding) note(format string, args ...any) {
+	f.Notes = append(f.Notes, fmt.Sprintf(format, args...))
+}
+
+// clockWrong tells whether one of the parts has a wrong clock, so that the last
+// minutes are other ones there.
+func (x *examination) clockWrong(parts ...string) bool {
+	return slices.ContainsFunc(parts, func(name string) bool { return slices.Contains(x.skewed, name) })
+}
+
+// port is that of an address, with the usual one of its scheme.
+func port(u *url.URL) string {
+	if p := u.Port(); p != "" {
+		return p
+	}
+	return map[string]string{"http": "80", "https": "443"}[u.Scheme]
+}
+
+// doctorDomain loads the domain file as check does. What is in it is check's
+// business: here its first mistakes are enough.
+func doctorDomain(x *examination) finding {
+	in := &inspection{cfg: checkConfig{file: x.file}, data: x.data}
+	f := checkDomain(in)
+	f.Subject = filepath.Base(x.file)
+	x.d = in.d
+	x.job = cmp.Or(x.job, x.d.Service())
+	if in.err == nil {
+		f.Detail += ", job " + x.job
+	}
+	return f
+}

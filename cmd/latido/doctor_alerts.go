@@ -1,0 +1,208 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/latido-dev/latido/alerting"
+)
+
+// doctorRules looks for the domain's alert rules in Prometheus. That they are
+// the ones of the rule file is check's business.
+func doctorRules(x *examination) finding {
+	p := x.parts["prometheus"]
+	var f finding
+	var answer struct {
+		Groups []struct{ Rules []serverRule }
+	}
+	if err := p.api(x.ctx, "rules", nil, &answer); err != nil {
+		return *f.trouble(err)
+	}
+	loaded := map[string]serverRule{}
+	for _, g := range answer.Groups {
+		for _, r := range g.Rules {
+			if r.Type == "alerting" && r.Labels["domain"] == x.d.Prefix {
+				loaded[r.Name] = r
+			}
+		}
+	}
+	var missing []string
+	for _, r := range alerting.Rules(x.d, alerting.Options{}) {
+		if r.Alert == "" || slices.Contains(x.alerts, r.Alert) {
+			continue
+		}
+		x.alerts = append(x.alerts, r.Alert)
+		if s, ok := loaded[r.Alert]; !ok {
+			missing = append(missing, r.Alert)
+		} else if s.Health == "err" {
+			f.fail("Prometheus cannot evaluate %s: %s", r.Alert, safe(s.LastError)).
+				Fix = "two series may be one to the rule: run its query by hand, promtool query instant " + address(p.base)
+		}
+	}
+	file := rulesOut(generation{d: x.d})
+	next := fmt.Sprintf("write them with latido generate rules, name %s in rule_files of prometheus.yml, and reload: curl -X POST %s/-/reload, or a restart", file, address(p.base))
+	switch {
+	case len(x.alerts) == 0:
+		return skip("the domain has no alerts")
+	case len(missing) == len(x.alerts):
+		f.fail("Prometheus has none of the domain's %s", count(len(missing), "alert rule")).Fix = next
+	case len(missing) > 0:
+		f.fail("Prometheus has not all of the domain's alert rules: %s", few(missing)).Fix = next
+	}
+	f.Detail = count(len(x.alerts), "alert rule")
+	return f
+}
+
+// doctorNotify looks for the Alertmanager that Prometheus sends alerts to.
+func doctorNotify(x *examination) finding {
+	p := x.parts["prometheus"]
+	var f finding
+	var answer struct{ ActiveAlertmanagers, DroppedAlertmanagers []struct{ URL string } }
+	if err := p.api(x.ctx, "alertmanagers", nil, &answer); err != nil {
+		return *f.trouble(err)
+	}
+	var all []string
+	same := false
+	ours := x.parts["alertmanager"].base
+	for _, a := range answer.ActiveAlertmanagers {
+		u, err := url.Parse(a.URL)
+		if err != nil {
+			continue
+		}
+		all = append(all, address(u))
+		// By another name it may well be the same; by the same name with another
+		// port it is not.
+		same = same || ours == nil || u.Hostname() != ours.Hostname() || port(u) == port(ours)
+	}
+	switch {
+	case len(all) == 0:
+		f.fail("Prometheus knows no Alertmanager: its alerts reach nobody").
+			Fix = `add to prometheus.yml, and reload: alerting: {alertmanagers: [{static_configs: [{targets: ["alertmanager:9093"]}]}]}`
+	case !same:
+		f.fail("Prometheus sends its alerts to %s, which is not %s", few(all), address(ours)).
+			Fix = "correct alerting.alertmanagers of prometheus.yml, or give that one with -alertmanager"
+	}
+	f.Detail = "to " + few(all)
+	return f
+}
+
+// doctorAlertmanager tells whether Alertmanager answers, and has the receivers
+// of the domain file.
+func doctorAlertmanager(x *examination) finding {
+	p := x.parts["alertmanager"]
+	var f finding
+	if p.first != nil {
+		return *f.trouble(p.first)
+	}
+	var state struct {
+		Config      struct{ Original string }
+		VersionInfo struct{ Version string }
+	}
+	if err := p.json(x.ctx, request{path: "api/v2/status"}, &state); err != nil {
+		return *f.trouble(err)
+	}
+	if state.Config.Original == "" {
+		return *f.trouble(trouble{fmt.Sprintf("%s is not Alertmanager: /api/v2/status has no configuration", address(p.base)), p.whose()})
+	}
+	f.Detail = address(p.base)
+	if v := state.VersionInfo.Version; v != "" {
+		f.Detail += ", version " + safe(v)
+	}
+	var config struct{ Receivers []struct{ Name string } }
+	if err := yaml.Unmarshal([]byte(state.Config.Original), &config); err != nil {
+		f.note("its configuration cannot be read, so its receivers are not known")
+		return f
+	}
+	var missing, silent []string
+	for _, r := range alerting.Receivers(x.d) {
+		if !slices.ContainsFunc(config.Receivers, func(has struct{ Name string }) bool { return has.Name == r.Name }) {
+			missing = append(missing, r.Name)
+		}
+		if r.Receiver.Log != nil || r.Receiver.Action != nil {
+			silent = append(silent, r.Name)
+		}
+	}
+	if len(missing) > 0 {
+		f.fail("Alertmanager has no receiver %s: it runs another configuration", few(missing)).
+			Fix = fmt.Sprintf("write it with latido generate alertmanager, have it loaded as %s, and reload: curl -X POST %s/-/reload", alertmanagerOut(generation{}), address(p.base))
+	}
+	if len(silent) > 0 && len(silent) == len(x.d.Notify) {
+		f.note("nobody hears of an alert from there: only a service with alerts in the process knows what to do with %s", few(silent))
+	}
+	f.Detail += ", " + count(len(config.Receivers), "receiver")
+	return f
+}
+
+// doctorAlerts looks in Alertmanager for what fires in Prometheus. An alert is
+// sent at its first evaluation as firing, and again each minute: one that has
+// fired for two must be there.
+func doctorAlerts(x *examination) finding {
+	var f finding
+	firing := fmt.Sprintf("ALERTS{alertstate=\"firing\", domain=%q}", x.d.Prefix)
+	old, err := x.parts["prometheus"].query(x.ctx, firing+" and "+firing+" offset 2m")
+	if err != nil {
+		return *f.trouble(err)
+	}
+	if len(old) == 0 {
+		return skip("no alert of the domain has been firing for two minutes")
+	}
+	p := x.parts["alertmanager"]
+	answer, err := p.ask(x.ctx, request{path: "api/v2/alerts"})
+	if err != nil {
+		return *f.trouble(err)
+	}
+	var there []struct{ Labels map[string]string }
+	if json.Unmarshal(answer.body, &there) != nil {
+		return *f.trouble(p.stranger(answer, "api/v2/alerts"))
+	}
+	var missing []string
+	for _, s := range old {
+		name := s.labels["alertname"]
+		if slices.Contains(missing, name) {
+			continue
+		}
+		if !slices.ContainsFunc(there, func(a struct{ Labels map[string]string }) bool { return a.Labels["alertname"] == name }) {
+			missing = append(missing, name)
+		}
+	}
+	slices.Sort(missing)
+	if len(missing) > 0 {
+		f.fail("%s in Prometheus, but not in Alertmanager: %s%s", verbFire(len(missing)), safe(few(missing)), because(x.notifications())).
+			Fix = "the alerts get lost on the way, or go to another Alertmanager: see Prometheus' log, docker compose logs prometheus"
+	}
+	f.Detail = verbFire(len(old)) + " in Prometheus, and is in Alertmanager too"
+	if len(old) > 1 {
+		f.Detail = verbFire(len(old)) + " in Prometheus, and are in Alertmanager too"
+	}
+	return f
+}
+
+func verbFire(n int) string {
+	if n == 1 {
+		return "1 alert fires"
+	}
+	return fmt.Sprintf("%d alerts fire", n)
+}
+
+// notifications is what Prometheus counts of notifications that were lost.
+func (x *examination) notifications() string {
+	answer, err := x.parts["prometheus"].ask(x.ctx, request{path: "metrics"})
+	if err != nil {
+		return ""
+	}
+	var told []string
+	for line := range strings.Lines(string(answer.body)) {
+		name, rest, _ := strings.Cut(line, " ")
+		family, _, _ := strings.Cut(name, "{")
+		value := strings.TrimSpace(rest)
+		if (family == "prometheus_notifications_dropped_total" || family == "prometheus_notifications_errors_total") && value != "0" {
+			told = append(told, family+" is "+value)
+		}
+	}
+	return few(told)
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+)
+
+// doctorCollector asks the health check extension.
+func doctorCollector(x *examination) finding {
+	p := x.parts["collector"]
+	var f finding
+	if p.first != nil {
+		return *f.trouble(p.first)
+	}
+	var state struct{ Status string }
+	if json.Unmarshal(p.hello.body, &state) != nil || !strings.Contains(state.Status, "vailable") { // "Server available"
+		return *f.trouble(p.stranger(p.hello, ""))
+	}
+	f.Detail = address(p.base) + ", " + safe(state.Status)
+	return f
+}
+
+// doctorCollectorMetrics reads what the Collector counts of what it could not
+// take or hand on. Most Collectors show their metrics only to themselves, so
+// that nothing is wrong when they cannot be had, unless somebody asked for them.
+func doctorCollectorMetrics(x *examination) finding {
+	p := x.parts["collector-metrics"]
+	var f finding
+	if p.first != nil && !x.given[p.flag] {
+		return skip("%s does not have them; see -%s", address(p.base), p.flag)
+	}
+	if p.first != nil {
+		return *f.trouble(p.first)
+	}
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	parsed, err := parser.TextToMetricFamilies(bytes.NewReader(p.hello.body))
+	all := families(parsed)
+	if err != nil || !strings.Contains(string(p.hello.body), "otelcol_") {
+		if !x.given[p.flag] {
+			return skip("%s has no metrics of a Collector, but is %s", address(p.base), who(p.hello))
+		}
+		return *f.trouble(p.stranger(p.hello, p.ready))
+	}
+	f.Detail = address(p.base) + ", nothing lost"
+	for _, family := range sortedKeys(all) {
+		// By version the name has _total at its end, or not.
+		short := strings.TrimSuffix(family, "_total")
+		what, isSend := strings.CutPrefix(short, "otelcol_exporter_send_failed_")
+		refused, isRefused := strings.CutPrefix(short, "otelcol_receiver_refused_")
+		switch {
+		case isSend:
+			x.tellSends(&f, all, family, what)
+		case isRefused:
+			for receiver, n := range all.by(family, "receiver") {
+				if n > 0 {
+					f.note("the receiver %s refused %.0f %s since its start: it had no memory or nobody to hand them to", safe(receiver), n, spaced(refused))
+				}
+			}
+		}
+	}
+	return f
+}
+
+// tellSends compares what each exporter could not send with what it sent.
+func (x *examination) tellSends(f *finding, all families, family, what string) {
+	sent := strings.Replace(family, "send_failed", "sent", 1)
+	for exporter, failed := range all.by(family, "exporter") {
+		good := all.sum(sent, "exporter", exporter)
+		switch {
+		case failed > 0 && good == 0:
+			f.fail("the Collector's exporter %s has sent nothing: %.0f %s failed", safe(exporter), failed, spaced(what)).
+				Fix = "correct its endpoint in the Collector's configuration; its log has the answer: docker compose logs otel-collector"
+		case failed > 0:
+			f.note("the exporter %s could not send %.0f of %.0f %s since its start", safe(exporter), failed, failed+good, spaced(what))
+			f.Detail = address(x.parts["collector-metrics"].base) + ", see below"
+		}
+	}
+}
+
+// spaced writes a part of a metric's name for people.
+func spaced(name string) string { return strings.ReplaceAll(name, "_", " ") }

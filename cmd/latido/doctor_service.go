@@ -1,0 +1,262 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+)
+
+// families are a service's metrics by their family.
+type families map[string]*dto.MetricFamily
+
+// sum adds up the series of a counter whose labels are these, given as names
+// and values.
+func (all families) sum(family string, labels ...string) float64 {
+	total := 0.0
+	for _, m := range all[family].GetMetric() {
+		has := map[string]string{}
+		for _, l := range m.GetLabel() {
+			has[l.GetName()] = l.GetValue()
+		}
+		fits := true
+		for i := 0; i+1 < len(labels); i += 2 {
+			fits = fits && has[labels[i]] == labels[i+1]
+		}
+		if fits {
+			total += m.GetCounter().GetValue() + m.GetGauge().GetValue() + m.GetUntyped().GetValue()
+		}
+	}
+	return total
+}
+
+// by is the sum for each value of a label.
+func (all families) by(family, label string) map[string]float64 {
+	sums := map[string]float64{}
+	for _, m := range all[family].GetMetric() {
+		for _, l := range m.GetLabel() {
+			if l.GetName() == label {
+				sums[l.GetValue()] += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+			}
+		}
+	}
+	return sums
+}
+
+// serviceState is what the page /metrics-dashboard of a service says, as far
+// as doctor reads it. Strangers do not get that page: then it is empty.
+type serviceState struct {
+	UptimeSeconds float64  `json:"uptime_seconds"`
+	Problems      []string // lines of the log, the last at the end
+}
+
+// problem is the reason in the last problem that has the words in it, "" if
+// there is none.
+func (s serviceState) problem(words string) string {
+	for _, line := range slices.Backward(s.Problems) {
+		if strings.Contains(line, words) {
+			_, reason, _ := strings.Cut(line, " error=")
+			return safe(reason[:min(len(reason), 300)])
+		}
+	}
+	return ""
+}
+
+// doctorService finds out who has the address of the service.
+func doctorService(x *examination) finding {
+	p := x.parts["url"]
+	f := finding{}
+	if p.first != nil {
+		return *f.trouble(p.first)
+	}
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	all, err := parser.TextToMetricFamilies(bytes.NewReader(p.hello.body))
+	if err != nil || len(all) == 0 {
+		return *f.trouble(trouble{fmt.Sprintf("%s is not the service: /metrics has no metrics, it is from %s", address(p.base), who(p.hello)), p.whose()})
+	}
+	here := x.d.Prefix + "_build_info"
+	if all[here] == nil {
+		if others := prefixes(all); len(others) > 0 {
+			return *f.trouble(trouble{
+				fmt.Sprintf("%s is another service: its metrics have the prefix %s, and those of %s have %s", address(p.base), strings.Join(others, " and "), x.file, x.d.Prefix),
+				"give the service's own address with -url, or the domain file of this one: latido doctor FILE",
+			})
+		}
+		return *f.trouble(trouble{fmt.Sprintf("%s is no service of Latido's: it has metrics, but no %s; they are from %s", address(p.base), here, who(p.hello)), p.whose()})
+	}
+	x.families = all
+	if answer, err := p.ask(x.ctx, request{path: "metrics-dashboard"}); err == nil {
+		_ = json.Unmarshal(answer.body, &x.says) // it is only for details
+	}
+	version := ""
+	for _, m := range all[here].GetMetric() {
+		for _, l := range m.GetLabel() {
+			if l.GetName() == "version" {
+				version = ", version " + safe(l.GetValue())
+			}
+		}
+	}
+	f.Detail = fmt.Sprintf("%s, prefix %s%s", address(p.base), x.d.Prefix, version)
+	if up := x.says.UptimeSeconds; up > 0 {
+		f.Detail += ", up " + time.Duration(up*float64(time.Second)).Round(time.Second).String()
+	}
+	return f
+}
+
+// prefixes are those of the Latido services whose metrics these are.
+func prefixes(all families) []string {
+	var found []string
+	for _, name := range sortedKeys(all) {
+		if prefix, ok := strings.CutSuffix(name, "_build_info"); ok && all[prefix+"_telemetry_exports_total"] != nil {
+			found = append(found, prefix)
+		}
+	}
+	return found
+}
+
+// meaning is what one reason of a counter of the service's means.
+type meaning struct {
+	loss bool // something is not in the metrics at all
+	text string
+	next string
+}
+
+// The meanings of the reasons of telemetry.refused, telemetry.collect.errors
+// and telemetry.store.faults.
+var (
+	refusedMeans = map[string]meaning{
+		"event":      {true, "of an event that the domain file does not have", "declare the event, or record it with the helpers of latido generate events"},
+		"attribute":  {true, "with an attribute that the domain file does not have", "declare the attribute, or record it with the helpers of latido generate events"},
+		"value":      {false, "with an attribute value that the domain file does not list: they count as _other", ""},
+		"number":     {false, "of a number that cannot be counted, such as NaN or a negative count", ""},
+		"error_type": {false, "of an error type that the domain file does not list: they count as _other", ""},
+		"route":      {false, "of more routes or functions than are kept: they count together", ""},
+	}
+	collectMeans = map[string]meaning{
+		"panic":   {true, "since another library's callback panicked", "the service's log has the stack: mend the callback, or take it out"},
+		"timeout": {true, "since another library's callback took too long", "the service's log names it: mend the callback, or take it out"},
+		"clash":   {true, "since another library's instrument has the name of one that is there", "the service's log names it: rename one of the two, with a View of Config.Views"},
+		"text":    {true, "since a name or value is no UTF-8", "the service's log names it: mend the text"},
+		"other":   {false, "for a reason that the service's log tells", ""},
+	}
+	faultMeans = map[string]string{
+		"disk": "its disk is full or not writable", "locked": "another process has its folder", "corrupt": "a file was corrupt",
+		"clock": "the clock jumped", "series_limit": "there were more series than it takes", "rule": "a rule failed",
+		"storm": "one rule had more alerts than are passed on", "state": "the state of alerts could not be read or written",
+		"samples_limit": "samples were dropped to stay within its size",
+	}
+)
+
+// doctorTelemetry reads what the service counts of what it could not record.
+func doctorTelemetry(x *examination) finding {
+	name := func(metric string) string { return x.d.Prefix + "_telemetry_" + metric }
+	f := finding{Detail: "nothing refused, nothing left out"}
+	tell := func(family, thing, what string, means map[string]meaning) {
+		sums := x.families.by(family, "reason")
+		for _, reason := range sortedKeys(sums) {
+			n := sums[reason]
+			if n == 0 {
+				continue
+			}
+			m, known := means[reason]
+			if !known {
+				m.text = "for the reason " + safe(reason)
+			}
+			text := count(int(n), thing) + what + " " + m.text
+			if m.loss {
+				f.fail("%s", text).Fix = m.next
+			} else {
+				f.note("%s", text)
+			}
+			f.Detail = "nothing is lost, but see below"
+		}
+	}
+	tell(name("refused_total"), "recording", "", refusedMeans)
+	tell(name("collect_errors_total"), "collection", " of metrics left something out,", collectMeans)
+	if n := x.families.sum(name("profiles_dropped_total")); n > 0 {
+		f.note("%g profiles were dropped, as they could not be uploaded for so long that the queue was full", n)
+	}
+	for reason, n := range x.families.by(name("store_faults_total"), "reason") {
+		if n > 0 {
+			f.note("the embedded store survived %g faults: %s", n, faultMeans[reason])
+		}
+	}
+	if n := x.families.sum(name("incidents_total"), "outcome", "failed"); n > 0 {
+		f.note("%g incidents could not be saved: see the service's log", n)
+	}
+	x.tellDeliveries(&f)
+	slices.Sort(f.Notes)
+	return f
+}
+
+// tellDeliveries tells of the receivers that the service itself, with alerts in
+// the process, could not reach.
+func (x *examination) tellDeliveries(f *finding) {
+	family := x.d.Prefix + "_telemetry_alert_deliveries_total"
+	for receiver, all := range x.families.by(family, "receiver") {
+		failed := all - x.families.sum(family, "receiver", receiver, "outcome", "success")
+		switch {
+		case failed > 0 && failed == all:
+			f.fail("the service has delivered no alert to %s: %g tries failed", safe(receiver), failed).Fix = "the service's log has the receiver's answer; try again with: latido fire"
+		case failed > 0:
+			f.note("%g of %g tries to deliver an alert to %s failed", failed, all, safe(receiver))
+		}
+	}
+}
+
+// uploads are the service's uploads of a signal, metrics or profiles: those of
+// the last minutes as far as Prometheus knows them, or else all since its start.
+func (x *examination) uploads(signal string) (good, failed float64, since string) {
+	family := x.d.Prefix + "_telemetry_exports_total"
+	good = x.families.sum(family, "signal", signal, "outcome", "success")
+	failed = x.families.sum(family, "signal", signal, "outcome", "failure")
+	if len(x.targets) == 0 || failed == 0 {
+		return good, failed, "since its start"
+	}
+	lately, err := x.parts["prometheus"].query(x.ctx, fmt.Sprintf("sum by (outcome) (increase(%s{job=%q, signal=%q}[5m]))", family, x.job, signal))
+	g, b := 0.0, 0.0
+	for _, s := range lately {
+		if s.labels["outcome"] == "success" {
+			g = s.value
+		} else {
+			b = s.value
+		}
+	}
+	if err != nil || g+b < 1 {
+		return good, failed, "since its start"
+	}
+	return g, b, "in the last 5 minutes"
+}
+
+// doctorOTLP tells whether what the service sends by OTLP arrives.
+func doctorOTLP(x *examination) finding {
+	good, failed, since := x.uploads("metrics")
+	switch {
+	case good == 0 && failed == 0:
+		return skip("the service has sent no metrics by OTLP; it does with OTEL_EXPORTER_OTLP_ENDPOINT")
+	case good == 0:
+		var f finding
+		p := f.fail("no export of the service's metrics by OTLP arrived, %.0f failed %s%s", failed, since, because(x.says.problem("metrics cannot be sent by OTLP")))
+		p.Fix = "set OTEL_EXPORTER_OTLP_ENDPOINT to the Collector's address as the service reaches it, with its port for HTTP: http://otel-collector:4318"
+		return f
+	}
+	f := finding{Detail: fmt.Sprintf("%.0f exports of metrics arrived %s", good, since)}
+	if failed >= 1 {
+		f.note("%.0f of %.0f failed %s%s", failed, good+failed, since, because(x.says.problem("metrics cannot be sent by OTLP")))
+	}
+	return f
+}
+
+// because puts a reason, if there is one, at the end of a sentence.
+func because(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return ": " + reason
+}
