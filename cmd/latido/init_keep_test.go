@@ -64,9 +64,15 @@ func TestInitDomainThere(t *testing.T) {
 	if err != nil || files[domainName] != string(mine) || !strings.Contains(files["events/events_gen.go"], "CarritosActivos") || !strings.Contains(files["routes.go"], `"POST /pedidos"`) {
 		t.Errorf("%v\n%s", err, out)
 	}
+	alone := t.TempDir()
+	put(t, alone, domainName, string(mine))
+	out, err = start(starter{}, "", "-kind", "saas", "-dir", alone)
+	if after := contents(t, alone); !errors.Is(err, errProblems) || after[domainName] != string(mine) || after["events/events_gen.go"] != files["events/events_gen.go"] {
+		t.Errorf("another kind: %v\n%s", err, out)
+	}
 	out, err = start(starter{}, "", "-kind", "saas", "-dir", dir)
 	if after := contents(t, dir); !errors.Is(err, errProblems) || after[domainName] != string(mine) || after["events/events_gen.go"] != files["events/events_gen.go"] {
-		t.Errorf("another kind: %v\n%s", err, out)
+		t.Errorf("another kind, once all is there: %v\n%s", err, out)
 	}
 	out, err = start(starter{}, "", "-kind", "saas", "-dir", dir, "-force")
 	after := contents(t, dir)
@@ -192,6 +198,22 @@ func TestOrigin(t *testing.T) {
 	}
 	if !regexp.MustCompile(`(?m)^go ` + regexp.QuoteMeta(goVersion) + `$`).Match(mod) {
 		t.Errorf("a service asks for go %s, which is not what Latido's go.mod says", goVersion)
+	}
+}
+
+// TestInitInWorkspace is in a folder that a go.work governs without having it:
+// the go command would build nothing there.
+func TestInitInWorkspace(t *testing.T) {
+	t.Setenv("GOWORK", "")
+	dir := t.TempDir()
+	put(t, dir, "go.work", "go 1.26.0\n")
+	out, err := start(starter{}, "", "-kind", "saas", "-dir", filepath.Join(dir, "nube"))
+	if err != nil || !strings.Contains(out, "    go work use .\n") || !strings.Contains(out, "../go.work") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	put(t, dir, "go.work", "go 1.26.0\n\nuse ./nube\n")
+	if out, err = start(starter{}, "", "-kind", "saas", "-dir", filepath.Join(dir, "nube")); err != nil || strings.Contains(out, "go work use") {
+		t.Errorf("one that has it: %v\n%s", err, out)
 	}
 }
 
