@@ -74,7 +74,7 @@ const generatedBy = "latido generate"
 // they are looked for.
 func generatedFiles(in *inspection) []source {
 	rules := filepath.Join(filepath.Dir(in.cfg.rules), in.d.Prefix+".rules.yaml")
-	return append([]source{
+	return slices.Concat([]source{
 		{rules, "latido generate rules", func(o alerting.Options) ([]byte, error) { return alerting.RuleFile(in.d, o) }},
 		{strings.TrimSuffix(rules, ".yaml") + ".test.yaml", "latido generate rule-tests", func(o alerting.Options) ([]byte, error) {
 			return alerting.RuleTests(in.d, o, filepath.Base(rules))
@@ -84,7 +84,7 @@ func generatedFiles(in *inspection) []source {
 			return alerting.Templates(in.d, o), nil
 		}},
 		{in.cfg.runbook, "latido generate runbook", func(o alerting.Options) ([]byte, error) { return alerting.Runbook(in.d, o), nil }},
-	}, generatedDashboards(in)...)
+	}, generatedDashboards(in), generatedStack(in))
 }
 
 // generatedDashboards are those in the folder of dashboards.

@@ -21,6 +21,7 @@ type generation struct {
 	file     string // the domain file
 	out      string // of the one thing that was asked for
 	pkg      string
+	main     string // the main package's folder
 	alerting alerting.Options
 }
 
@@ -49,6 +50,7 @@ var generators = []generator{
 		write: func(g generation, _ string) ([]byte, error) { return alerting.Runbook(g.d, g.alerting), nil },
 	},
 	{name: "dashboards", out: func(generation) string { return filepath.Join("deploy", "grafana", "dashboards") }, folder: dashboardTargets},
+	{name: "stack", out: func(generation) string { return "." }, folder: stackTargets},
 }
 
 // rulesSuffix is the end of a rule file's name. That of the tests beside it is
@@ -75,8 +77,9 @@ type target struct {
 func generate(c *call) error {
 	var g generation
 	c.flags.StringVar(&g.file, "domain", "domain.yaml", "the domain `file`")
-	c.flags.StringVar(&g.out, "out", "", "the `file` to write, of dashboards the folder; empty means where others look for it")
+	c.flags.StringVar(&g.out, "out", "", "the `file` to write, of dashboards and stack the folder; empty means where others look for it")
 	c.flags.StringVar(&g.pkg, "package", "", "events: the package's `name`; empty means the folder's")
+	c.flags.StringVar(&g.main, "main", "", "stack: the `folder` of the service's main package, from where the files are; empty means that one")
 	c.flags.BoolVar(&g.alerting.Fast, "fast", false, "rules, alertmanager: a minute passes in a second, for demonstrations")
 	c.flags.StringVar(&g.alerting.RunbookURL, "runbook-url", "", "rules, dashboards: where the runbook is published; empty means docs/runbook.md, and no links in dashboards")
 	c.flags.StringVar(&g.alerting.EvidenceURL, "evidence-url", "", "rules, alertmanager: the service's admin listener as Alertmanager reaches it, which then keeps evidence of alerts")
@@ -85,6 +88,7 @@ func generate(c *call) error {
 	if err != nil {
 		return err
 	}
+	g.main = mainFolder(g.main)
 	chosen, err := choose(rest, g.out)
 	if err != nil {
 		return err
@@ -174,6 +178,9 @@ func (g generation) flags(name string) string {
 			text = " -package " + g.pkg
 		}
 		return text
+	}
+	if name == "stack" && g.main != "" {
+		text += " -main " + g.main
 	}
 	if g.alerting.Fast && name != "dashboards" {
 		text += " -fast"

@@ -20,6 +20,10 @@ func TestGenerateAll(t *testing.T) {
 		"deploy/alertmanager/alertmanager.yaml", "deploy/alertmanager/latido.tmpl", "docs/runbook.md",
 		"deploy/grafana/dashboards/tienda-overview.json", "deploy/grafana/dashboards/tienda-http.json", "deploy/grafana/dashboards/tienda-runtime.json",
 		"deploy/grafana/dashboards/tienda-business.json", "deploy/grafana/dashboards/tienda-profiles.json",
+		".dockerignore", ".env.example", "Dockerfile", "docker-compose.yml", "deploy/otel-collector.yaml", "deploy/pyroscope/pyroscope.yaml", "deploy/tempo/tempo.yaml",
+		"deploy/grafana/provisioning/dashboards/dashboards.yaml", "deploy/grafana/provisioning/datasources/datasources.yaml",
+		"deploy/prometheus/prometheus.yaml", "deploy/prometheus/longterm.yaml", "deploy/prometheus/targets/tienda.yaml",
+		"deploy/kustomization.yaml", "deploy/kubernetes/collector.yaml", "deploy/kubernetes/rules.yaml", "deploy/kubernetes/service.yaml",
 	}
 	if code, stdout, stderr := latido("generate", "all", "-domain", source, "-check"); code != 1 || strings.Count(stdout, "FAIL") != len(files) {
 		t.Errorf("-check of nothing: exit %d\n%s%s", code, stdout, stderr)
@@ -104,8 +108,8 @@ func TestGenerateFlags(t *testing.T) {
 // example's domain file.
 func TestExampleIsGenerated(t *testing.T) {
 	t.Chdir("../..")
-	for _, what := range []string{"rules", "rule-tests", "alertmanager", "runbook", "dashboards"} {
-		if code, stdout, stderr := latido("generate", what, "-domain", "examples/echo-api/domain.yaml", "-check"); code != 0 {
+	for _, what := range []string{"rules", "rule-tests", "alertmanager", "runbook", "dashboards", "stack"} {
+		if code, stdout, stderr := latido("generate", what, "-domain", "examples/echo-api/domain.yaml", "-main", "examples/echo-api", "-check"); code != 0 {
 			t.Errorf("%s%s", stdout, stderr)
 		}
 	}

@@ -1,0 +1,180 @@
+// Package stack writes the files that put servers around a service: a Compose
+// file with their configuration, a Dockerfile, and manifests for Kubernetes.
+//
+// They are templates of text, under files/, in which the domain's names are
+// filled in; everything else in them is the same for every service. It runs
+// nothing and reads nothing but the domain.
+package stack
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"text/template"
+
+	"github.com/latido-dev/latido/domain"
+)
+
+// templates are the files as they are written, with [[ ]] around what depends
+// on the domain: {{ }}, ${ } and << >> are in use by those who read them.
+//
+//go:embed files
+var templates embed.FS
+
+// Images are the containers' images by the name of the server in them, each
+// with the version whose behaviour and flags the files are written for. Where
+// this repository's tests build a server themselves it is the same version.
+var Images = map[string]string{
+	"prometheus":      "prom/prometheus:v3.15.0",
+	"alertmanager":    "prom/alertmanager:v0.31.1",
+	"grafana":         "grafana/grafana:13.2.3",
+	"pyroscope":       "grafana/pyroscope:1.9.0",
+	"tempo":           "grafana/tempo:2.10.8",
+	"collector":       "otel/opentelemetry-collector-contrib:0.162.0",
+	"victoriametrics": "victoriametrics/victoria-metrics:v1.140.0",
+}
+
+// goVersion is the image of Go that the service is built in: the least that
+// the SDK asks for.
+const goVersion = "1.26"
+
+// File is one file of the stack.
+type File struct {
+	Path    string // from the service's folder, with slashes
+	Content []byte
+}
+
+// Options say what the files depend on besides the domain.
+type Options struct {
+	// Main is the folder of the service's main package, from the folder that
+	// the files are written to, as in "./cmd/shop". "" is that folder itself.
+	Main string
+	// Rules are the domain's alert rules, as alerting.RuleFile writes them.
+	Rules []byte
+	// Dashboards are the names of the dashboards' files.
+	Dashboards []string
+}
+
+// written are the files with the templates that they come from, where those
+// have another name: a file whose name begins with a dot is not embedded, and
+// one for each Prometheus is enough.
+var written = map[string][]string{
+	"dockerignore": {".dockerignore"},
+	"env.example":  {".env.example"},
+	"deploy/prometheus/prometheus.yaml": {
+		"deploy/prometheus/prometheus.yaml", longTerm,
+	},
+}
+
+const longTerm = "deploy/prometheus/longterm.yaml"
+
+// Files returns the stack's files in the order of their paths. The same domain
+// and options give the same bytes. It returns an error for a template that does
+// not fit, which no domain that passes its validation makes.
+func Files(d domain.Domain, o Options) ([]File, error) {
+	var files []File
+	err := fs.WalkDir(templates, "files", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := templates.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		name = strings.TrimPrefix(name, "files/")
+		paths := written[name]
+		if paths == nil {
+			paths = []string{strings.ReplaceAll(name, "targets/service", "targets/"+d.Prefix)}
+		}
+		for _, p := range paths {
+			content, err := fill(p, string(text), d, o)
+			if err != nil {
+				return fmt.Errorf("%s: %w", p, err)
+			}
+			files = append(files, File{Path: p, Content: content})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("stack of %s: %w", d.Prefix, err)
+	}
+	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	return files, nil
+}
+
+// values are what the templates know.
+type values struct {
+	Prefix     string
+	Service    string // its name in every label
+	Host       string // and in the network
+	Main       string
+	Go         string
+	LongTerm   bool     // the file is for a Prometheus whose samples another store keeps
+	Dashboards []string // without .json
+	Rules      string   // of the groups, below spec
+}
+
+// fill writes the file p.
+func fill(p, text string, d domain.Domain, o Options) ([]byte, error) {
+	v := values{
+		Prefix: d.Prefix, Service: d.Service(), Host: dns(d.Service()), Main: o.Main, Go: goVersion,
+		LongTerm: p == longTerm, Rules: below(string(o.Rules)),
+	}
+	if v.Main == "" {
+		v.Main = "."
+	}
+	for _, name := range o.Dashboards {
+		v.Dashboards = append(v.Dashboards, strings.TrimSuffix(name, path.Ext(name)))
+	}
+	t, err := template.New(p).Delims("[[", "]]").Option("missingkey=error").Funcs(template.FuncMap{
+		"header": func() string {
+			return fmt.Sprintf("# Written by \"latido generate stack\" from the domain file of %s.\n# Change that file, not this one, and write this one again.", d.Prefix)
+		},
+		"image": func(name string) (string, error) {
+			if Images[name] == "" {
+				return "", fmt.Errorf("no image is known of %q", name)
+			}
+			return Images[name], nil
+		},
+		"of": func(en, es string) string {
+			if d.Language == "es" {
+				return es
+			}
+			return en
+		},
+		"dns": dns,
+	}).Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	if err := t.Execute(&b, v); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// dns is a name as hosts, images and the objects of Kubernetes have it (RFC
+// 1123): a service's name may have capitals, dots and underscores as well.
+func dns(name string) string {
+	return strings.Trim(strings.NewReplacer("_", "-", ".", "-").Replace(strings.ToLower(name)), "-")
+}
+
+// below is a rule file without its header, two columns further in.
+func below(rules string) string {
+	var b strings.Builder
+	for line := range strings.Lines(rules) {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		if strings.TrimSpace(line) != "" {
+			b.WriteString("  ")
+		}
+		b.WriteString(line)
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
