@@ -6,6 +6,7 @@
 //	latido backtest              how often its alerts would have fired last week
 //	latido fire NAME             an alert as a drill, and who hears of it
 //	latido incidents             what fired at a running service, and why
+//	latido doctor                which link is broken, from the service to Grafana
 //	latido report                where a running service's time and memory go
 //
 // Results go to standard output, trouble to standard error. It exits with 0

@@ -165,7 +165,7 @@ func (x *examination) run() checked {
 			for cause[root] != "" {
 				root = cause[root]
 			}
-			f = skip("not known as long as %s is left out", root)
+			f = skip("not known, as %s is not looked at", root)
 			if state[root] == statusFail {
 				f = skip("not known as long as %s fails", root)
 			}

@@ -45,7 +45,7 @@ func doctorRules(x *examination) finding {
 		}
 	}
 	file := rulesOut(generation{d: x.d})
-	next := fmt.Sprintf("write them with latido generate rules, name %s in rule_files of prometheus.yml, and reload: curl -X POST %s/-/reload, or a restart", file, address(p.base))
+	next := fmt.Sprintf("write them with latido generate rules, name %s in rule_files of prometheus.yaml, and reload: curl -X POST %s/-/reload, or a restart", file, address(p.base))
 	switch {
 	case len(x.alerts) == 0:
 		return skip("the domain has no alerts")
@@ -82,10 +82,10 @@ func doctorNotify(x *examination) finding {
 	switch {
 	case len(all) == 0:
 		f.fail("Prometheus knows no Alertmanager: its alerts reach nobody").
-			Fix = `add to prometheus.yml, and reload: alerting: {alertmanagers: [{static_configs: [{targets: ["alertmanager:9093"]}]}]}`
+			Fix = `add to prometheus.yaml, and reload: alerting: {alertmanagers: [{static_configs: [{targets: ["alertmanager:9093"]}]}]}`
 	case !same:
 		f.fail("Prometheus sends its alerts to %s, which is not %s", few(all), address(ours)).
-			Fix = "correct alerting.alertmanagers of prometheus.yml, or give that one with -alertmanager"
+			Fix = "correct alerting.alertmanagers of prometheus.yaml, or give that one with -alertmanager"
 	}
 	f.Detail = "to " + few(all)
 	return f

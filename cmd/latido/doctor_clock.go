@@ -86,10 +86,10 @@ func (x *examination) spread() (low, high time.Duration) {
 	return low, high
 }
 
-// apart says how far a clock is off.
+// apart says how far a clock is off, as exactly as can be known.
 func apart(ahead time.Duration) string {
 	if ahead < 0 {
-		return ahead.Abs().Round(time.Second).String() + " behind"
+		return ahead.Abs().Round(clockTolerance).String() + " behind"
 	}
-	return ahead.Round(time.Second).String() + " ahead of"
+	return ahead.Round(clockTolerance).String() + " ahead of"
 }

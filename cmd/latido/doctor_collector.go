@@ -46,11 +46,15 @@ func doctorCollectorMetrics(x *examination) finding {
 		return *f.trouble(p.stranger(p.hello, p.ready))
 	}
 	f.Detail = address(p.base) + ", nothing lost"
+	accepted := 0.0
 	for _, family := range sortedKeys(all) {
 		// By version the name has _total at its end, or not.
 		short := strings.TrimSuffix(family, "_total")
 		what, isSend := strings.CutPrefix(short, "otelcol_exporter_send_failed_")
 		refused, isRefused := strings.CutPrefix(short, "otelcol_receiver_refused_")
+		if short == "otelcol_receiver_accepted_spans" {
+			accepted += all.sum(family)
+		}
 		switch {
 		case isSend:
 			x.tellSends(&f, all, family, what)
@@ -61,6 +65,9 @@ func doctorCollectorMetrics(x *examination) finding {
 				}
 			}
 		}
+	}
+	if x.traced && accepted == 0 {
+		f.note("it has accepted no span, though the service makes some: they go to another place, or get lost")
 	}
 	return f
 }

@@ -105,7 +105,7 @@ func TestDoctorFaults(t *testing.T) {
 			w.parts["alertmanager"]["/api/v2/status"] = gives(object{"config": object{"original": "receivers:\n- name: web\n"}})
 		}, "alertmanager", []string{"no receiver webhook", "latido generate alertmanager"}},
 		"alert gets lost": {func(w *patient) {
-			w.parts["alertmanager"]["/api/v2/alerts"] = gives([]object{})
+			w.parts["alertmanager"]["/api/v2/alerts"] = gives([]object{{"labels": object{"alertname": "PoolExhausted"}}})
 			w.parts["prometheus"]["/metrics"] = says("\nprometheus_config_last_reload_successful 1\nprometheus_notifications_errors_total{alertmanager=\"x\"} 7\n")
 		}, "alerts", []string{"1 alert fires in Prometheus, but not in Alertmanager: SlowResponses", "prometheus_notifications_errors_total is 7"}},
 
@@ -145,6 +145,10 @@ func TestDoctorFaults(t *testing.T) {
 		"no way to the trace": {func(w *patient) {
 			w.sources(object{"uid": "p", "name": "Prometheus", "type": "prometheus"}, object{"uid": "y", "name": "Pyroscope", "type": "grafana-pyroscope-datasource"})
 		}, "datasources", []string{"does not say where an exemplar's trace is"}},
+		"the label of other libraries": {func(w *patient) {
+			w.sources(object{"uid": "p", "name": "Prometheus", "type": "prometheus", "jsonData": object{"exemplarTraceIdDestinations": []object{{"name": "traceID", "datasourceUid": "t"}}}},
+				object{"uid": "y", "name": "Pyroscope", "type": "grafana-pyroscope-datasource"}, object{"uid": "t", "name": "Tempo", "type": "tempo"})
+		}, "datasources", []string{"in the label traceID, but it is in trace_id"}},
 		"the trace's source is none": {func(w *patient) {
 			w.sources(object{"uid": "p", "name": "Prometheus", "type": "prometheus", "jsonData": object{"exemplarTraceIdDestinations": []object{{"name": "trace_id", "datasourceUid": "y"}}}},
 				object{"uid": "y", "name": "Pyroscope", "type": "grafana-pyroscope-datasource"})
@@ -190,6 +194,9 @@ func TestDoctorSkips(t *testing.T) {
 		"one exporter fails at times": {func(w *patient) {
 			w.parts["collector-metrics"]["/metrics"] = says(strings.Replace(collectorMetrics, `failed_spans_total{exporter="otlphttp"} 0`, `failed_spans_total{exporter="otlphttp"} 10`, 1))
 		}, "collector-metrics", statusOK, "could not send 10 of 100 spans"},
+		"spans go elsewhere": {func(w *patient) {
+			w.parts["collector-metrics"]["/metrics"] = says(strings.Replace(collectorMetrics, `accepted_spans_total{receiver="otlp"} 90`, `accepted_spans_total{receiver="otlp"} 0`, 1))
+		}, "collector-metrics", statusOK, "accepted no span, though the service makes some"},
 		"source without a check": {func(w *patient) { delete(w.parts["grafana"], "/api/datasources/uid/y/health") }, "datasources", statusOK, "Pyroscope has no health check"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -53,7 +53,7 @@ func doctorConfig(x *examination) finding {
 	case strings.Contains(text, "\nprometheus_config_last_reload_successful 0"):
 		var f finding
 		f.fail("the last reload of %s failed: it runs the configuration from before", address(p.base)).
-			Fix = "see what is wrong with the file: promtool check config prometheus.yml"
+			Fix = "see what is wrong with the file: promtool check config prometheus.yaml"
 		return f
 	}
 	return finding{Detail: "the last reload went well"}
@@ -112,7 +112,7 @@ func (x *examination) down(t scrapeTarget) (cause, next string) {
 	// The error begins with the method and the URL: Get "http://…": dial tcp …
 	cause = strings.TrimPrefix(t.LastError, fmt.Sprintf("Get %q: ", t.ScrapeURL))
 	cause = safe(cause[:min(len(cause), 300)])
-	job := "job_name: " + x.job + " of prometheus.yml"
+	job := "job_name: " + x.job + " of prometheus.yaml"
 	switch has := func(text string) bool { return strings.Contains(t.LastError, text) }; {
 	case has("connection refused"):
 		next = fmt.Sprintf("correct the port in the targets of %s", job)
@@ -171,7 +171,7 @@ func (x *examination) unscraped(others []scrapeTarget) finding {
 	}
 	if len(jobs) > 0 {
 		names := strings.Join(jobs, " and ")
-		how := "set job_name: " + x.job + " in prometheus.yml"
+		how := "set job_name: " + x.job + " in prometheus.yaml, or the label job of its target"
 		if !slices.ContainsFunc(others, func(t scrapeTarget) bool { return slices.Contains(jobs, t.Labels["job"]) }) {
 			how = "set OTEL_SERVICE_NAME=" + x.job + " for the service"
 		}
@@ -184,7 +184,7 @@ func (x *examination) unscraped(others []scrapeTarget) finding {
 		at = s.Hostname() + ":" + port(s)
 	}
 	f.fail("Prometheus has no job %s, and no metric of prefix %s came in another way", x.job, x.d.Prefix).
-		Fix = fmt.Sprintf("add to scrape_configs of prometheus.yml, and reload: {job_name: %s, static_configs: [{targets: [%q]}]}, with the address as Prometheus reaches it", x.job, at)
+		Fix = fmt.Sprintf("add to scrape_configs of prometheus.yaml, and reload: {job_name: %s, static_configs: [{targets: [%q]}]}, with the address as Prometheus reaches it", x.job, at)
 	for _, t := range others {
 		if u, err := url.Parse(t.ScrapeURL); err == nil && port(u) == at[strings.LastIndex(at, ":")+1:] {
 			f.note("the job %s scrapes that port, at %s: it is %s%s", safe(t.Labels["job"]), scrapeAddress(t), t.Health, because(safe(t.LastError)))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -116,12 +117,17 @@ func (x *examination) profileless(name string, services []string) finding {
 		return skip("the service started only %.0f s ago, and has sent no profile yet", x.says.UptimeSeconds)
 	case good == 0 && failed == 0:
 		reason := x.says.problem("PYROSCOPE_SERVER_ADDRESS")
-		if reason == "" {
+		switch {
+		case reason != "":
+		case x.says.UptimeSeconds > 0:
 			reason = "it has no PYROSCOPE_SERVER_ADDRESS"
+		default: // it tells strangers nothing of itself
+			reason = fmt.Sprintf("it has no PYROSCOPE_SERVER_ADDRESS, or started less than %v ago", firstProfile)
 		}
 		f.fail("%s: the service has sent none, %s", missing, reason).Fix = set
 	case good == 0:
-		f.fail("%s: the service's uploads fail, %.0f %s%s", missing, failed, since, because(x.says.problem("profile"))).Fix = set
+		reason := cmp.Or(x.says.problem("profile"), "its log has the reason")
+		f.fail("%s: the service's uploads fail, %.0f %s: %s", missing, failed, since, reason).Fix = set
 	case x.alias(&f, name, services):
 	case x.clockWrong("url", "pyroscope"):
 		return skip("not known as long as clock fails")

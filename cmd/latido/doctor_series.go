@@ -37,7 +37,7 @@ func doctorSeries(x *examination) finding {
 	}
 	if missing := x.unstored(names); len(missing) > 0 {
 		f.fail("Prometheus drops some of what it scrapes, among it %s", few(missing)).
-			Fix = "see metric_relabel_configs of the job " + x.job + " in prometheus.yml"
+			Fix = "see metric_relabel_configs of the job " + x.job + " in prometheus.yaml"
 	}
 	if problem := x.twice(); problem != nil {
 		f.Problems = append(f.Problems, *problem)
@@ -69,11 +69,11 @@ func (x *examination) seriesless() finding {
 	slices.Sort(found)
 	if len(found) > 0 {
 		f.fail("the job %s is another program: its metrics have the prefix %s, not %s", x.job, safe(few(found)), x.d.Prefix).
-			Fix = "correct the targets of the job " + x.job + " in prometheus.yml"
+			Fix = "correct the targets of the job " + x.job + " in prometheus.yaml"
 		return f
 	}
 	f.fail("the job %s is up, but has no metric of prefix %s", x.job, x.d.Prefix).
-		Fix = "correct the targets of the job " + x.job + " in prometheus.yml, or metric_relabel_configs that drop them"
+		Fix = "correct the targets of the job " + x.job + " in prometheus.yaml, or metric_relabel_configs that drop them"
 	return f
 }
 
@@ -120,10 +120,10 @@ func (x *examination) mistranslated(names map[string]bool) *trouble {
 	if most < 2 { // one alone may be somebody's own metric
 		return nil
 	}
-	next := "the way that the metrics come by has to add units and _total and to replace dots: for Prometheus' OTLP receiver otlp: {translation_strategy: UnderscoreEscapingWithSuffixes} in prometheus.yml, " +
+	next := "the way that the metrics come by has to add units and _total and to replace dots: for Prometheus' OTLP receiver otlp: {translation_strategy: UnderscoreEscapingWithSuffixes} in prometheus.yaml, " +
 		"for the Collector's exporter prometheusremotewrite add_metric_suffixes: true"
 	if x.strategy() == best {
-		next = "set in prometheus.yml, and reload: otlp: {translation_strategy: UnderscoreEscapingWithSuffixes}; it is " + best
+		next = "set in prometheus.yaml, and reload: otlp: {translation_strategy: UnderscoreEscapingWithSuffixes}; it is " + best
 	}
 	return &trouble{fmt.Sprintf("the names are translated differently, as by %s: there is %s, but rules and dashboards ask for %s", best, example, instead), next}
 }
@@ -184,7 +184,7 @@ func (x *examination) twice() *problem {
 	slices.Sort(sent)
 	return &problem{
 		Message: fmt.Sprintf("the metrics of the job %s are there twice, scraped and sent by OTLP or remote write (instance %s): sums and rates are doubled", x.job, few(sent)),
-		Fix:     "take one way out: the job in prometheus.yml, or OTEL_METRICS_EXPORTER=none for the service; what was sent last shows for 5 minutes more",
+		Fix:     "take one way out: the job in prometheus.yaml, or OTEL_METRICS_EXPORTER=none for the service; what was sent last shows for 5 minutes more",
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -239,10 +240,10 @@ func doctorOTLP(x *examination) finding {
 	good, failed, since := x.uploads("metrics")
 	switch {
 	case good == 0 && failed == 0:
-		return skip("the service has sent no metrics by OTLP; it does with OTEL_EXPORTER_OTLP_ENDPOINT")
+		return skip("the service sends no metrics by OTLP, which is right when it is scraped; OTEL_EXPORTER_OTLP_ENDPOINT sets where to")
 	case good == 0:
 		var f finding
-		p := f.fail("no export of the service's metrics by OTLP arrived, %.0f failed %s%s", failed, since, because(x.says.problem("metrics cannot be sent by OTLP")))
+		p := f.fail("no export of the service's metrics by OTLP arrived, %.0f failed %s: %s", failed, since, cmp.Or(x.says.problem("metrics cannot be sent by OTLP"), "its log has the reason"))
 		p.Fix = "set OTEL_EXPORTER_OTLP_ENDPOINT to the Collector's address as the service reaches it, with its port for HTTP: http://otel-collector:4318"
 		return f
 	}

@@ -100,11 +100,30 @@ func TestDoctorLinks(t *testing.T) {
 				t.Errorf("%s blames %s, which is no other link", l.name, name)
 			}
 		}
+		// Blame ends somewhere, or nothing would be left to tell.
+		for seen, next := []string{}, l.blames; len(next) > 0; {
+			if slices.Contains(next, l.name) {
+				t.Errorf("%s is blamed by one that it blames", l.name)
+			}
+			seen = append(seen, next...)
+			next = slices.DeleteFunc(slices.Concat(blamesOf(next)...), func(name string) bool { return slices.Contains(seen, name) })
+		}
 		if l.part != "" && parts[l.part] == nil {
 			t.Errorf("%s is of the part %s, which there is not", l.name, l.part)
 		}
 		before = append(before, l.name)
 	}
+}
+
+// blamesOf are the links that each of the links blames.
+func blamesOf(names []string) [][]string {
+	var all [][]string
+	for _, l := range links {
+		if slices.Contains(names, l.name) {
+			all = append(all, l.blames)
+		}
+	}
+	return all
 }
 
 // TestDoctorDomain has a domain file with mistakes: what does not need it is
@@ -146,6 +165,7 @@ func TestDoctorUnreachable(t *testing.T) {
 				if err != nil {
 					return
 				}
+				_, _ = c.Read(make([]byte, 4096)) // or the end of the connection would overtake the answer
 				_, _ = c.Write([]byte(answer))
 				_ = c.Close()
 			}
@@ -167,7 +187,7 @@ func TestDoctorUnreachable(t *testing.T) {
 		"speaks plain HTTP\nwrite -url http://":                                "https://" + plain(pages{}),
 		"speaks HTTPS\nwrite -url https://":                                    "http://" + strings.TrimPrefix(secure.URL, "https://"),
 		"is not trusted":                                                       secure.URL,
-		"has no whole answer in HTTP: malformed":                               "http://" + raw("SSH-2.0-OpenSSH_9.6\r\n\r\n"),
+		`malformed HTTP response "SSH-2.0`:                                     "http://" + raw("SSH-2.0-OpenSSH_9.6\r\n\r\n"),
 		"has no whole answer in HTTP":                                          "http://" + raw(""),
 		"wants a login\nset LATIDO_USER":                                       "http://" + plain(pages{"/metrics": refuses(http.StatusUnauthorized, "")}),
 		"does not let us see /metrics: 403":                                    "http://" + plain(pages{"/metrics": refuses(http.StatusForbidden, "")}),
@@ -217,7 +237,7 @@ func TestDoctorCascade(t *testing.T) {
 		"Collector down, and not told of": {func(w *patient) {
 			w.at["collector"] = "none"
 			w.parts["url"]["/metrics"] = says(strings.NewReplacer(`outcome="success"} 12`, `outcome="success"} 0`, `outcome="failure"} 0`, `outcome="failure"} 9`).Replace(serviceMetrics))
-		}, "otlp", "collector-metrics: not known as long as collector is left out"},
+		}, "otlp", "collector-metrics: not known, as collector is not looked at"},
 		"one of two targets down": {func(w *patient) {
 			w.parts["prometheus"]["/api/v1/targets"] = api(object{"activeTargets": []object{w.target("up", ""), w.target("down", "connection refused")}})
 		}, "scrape", ""},
@@ -251,7 +271,7 @@ func TestDoctorOddAnswers(t *testing.T) {
 		"a number":          says("7"),
 		"no data":           says(`{"status":"success","data":null}`),
 		"JSON: odd vectors": says(`{"status":"success","data":{"resultType":"vector","result":[{"metric":null,"value":[]},{"value":["x",{}]}]}}`),
-		"JSON: refused":     refuses(http.StatusInternalServerError, `{"status":"error","error":"\u001b[31mtoo many samples"}`),
+		"JSON: refused":     refuses(http.StatusInternalServerError, `{"status":"error","error":"\u001b[31m\u202etoo many samples"}`),
 		"a redirect": func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://u:hunter2@h/", http.StatusFound)
 		},
@@ -271,7 +291,7 @@ func TestDoctorOddAnswers(t *testing.T) {
 				}
 				all[path] = page
 				code, stdout, stderr := w.doctor("text")
-				if code > 1 || stderr != "" || strings.Contains(stdout, "hunter2") || strings.ContainsAny(stdout, "\x1b\x00") {
+				if code > 1 || stderr != "" || strings.Contains(stdout, "hunter2") || strings.ContainsAny(stdout, "\x1b\x00\u202e") {
 					t.Errorf("%s%s answers %s: exit %d: %s\n%q", part, path, kind, code, stderr, stdout)
 				}
 			}

@@ -100,7 +100,9 @@ tienda_telemetry_exports_total{signal="metrics",outcome="failure"} 0
 tienda_telemetry_exports_total{signal="profiles",outcome="success"} 48
 tienda_telemetry_exports_total{signal="profiles",outcome="failure"} 0
 `
-	collectorMetrics = `# TYPE otelcol_exporter_sent_spans_total counter
+	collectorMetrics = `# TYPE otelcol_receiver_accepted_spans_total counter
+otelcol_receiver_accepted_spans_total{receiver="otlp"} 90
+# TYPE otelcol_exporter_sent_spans_total counter
 otelcol_exporter_sent_spans_total{exporter="otlphttp"} 90
 # TYPE otelcol_exporter_send_failed_spans_total counter
 otelcol_exporter_send_failed_spans_total{exporter="otlphttp"} 0
