@@ -266,8 +266,8 @@ func TestDoctorOddAnswers(t *testing.T) {
 		"nothing":           says(""),
 		"cut off":           says(`{"status":"success","data":{"resultType":"vec`),
 		"JSON: a list":      says(`[1, "x", null]`),
-		"JSON: null":        says("null"),
-		"JSON: an object":   says("{}"),
+		"null":              says("null"),
+		"an object":         says("{}"),
 		"a number":          says("7"),
 		"no data":           says(`{"status":"success","data":null}`),
 		"JSON: odd vectors": says(`{"status":"success","data":{"resultType":"vector","result":[{"metric":null,"value":[]},{"value":["x",{}]}]}}`),
@@ -286,7 +286,7 @@ func TestDoctorOddAnswers(t *testing.T) {
 		well := maps.Clone(all)
 		for path := range well {
 			for kind, page := range odd {
-				if !strings.HasPrefix(kind, "JSON") { // what is no JSON at all is the same for every page
+				if !strings.HasPrefix(kind, "JSON") { // the rest is the same for every page
 					continue
 				}
 				all[path] = page
