@@ -39,6 +39,10 @@ var built = struct {
 }{binaries: map[string]string{}}
 
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(builtVariable); dir != "" { // in a namespace: the test outside has built them
+		built.dir = dir
+		os.Exit(m.Run())
+	}
 	dir, err := os.MkdirTemp("", "latido-e2e")
 	if err != nil {
 		panic(err)
@@ -47,6 +51,16 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	_ = os.RemoveAll(dir)
 	os.Exit(code)
+}
+
+// builtVariable says where a test that starts itself again has built what the
+// second one runs.
+const builtVariable = "LATIDO_E2E_BUILT"
+
+// isBuilt tells whether a program is there already.
+func isBuilt(binary string) bool {
+	_, err := os.Stat(binary)
+	return err == nil
 }
 
 // program builds a main package of ours, by its folder from the root, the way
@@ -59,6 +73,9 @@ func program(t testing.TB, folder string) string {
 		return binary
 	}
 	binary := filepath.Join(built.dir, strings.ReplaceAll(folder, "/", "-"))
+	if isBuilt(binary) {
+		return binary
+	}
 	cmd := exec.Command("go", "build", "-o", binary, "./"+folder)
 	cmd.Dir = repository
 	cmd.Env = append(os.Environ(), "GOWORK=")
@@ -171,6 +188,9 @@ func own(t testing.TB, folder string) string {
 		return binary
 	}
 	binary := filepath.Join(built.dir, folder)
+	if isBuilt(binary) {
+		return binary
+	}
 	build := exec.Command("go", "build", "-o", binary, "./"+folder)
 	build.Env = append(os.Environ(), "GOWORK=off")
 	if output, err := build.CombinedOutput(); err != nil {

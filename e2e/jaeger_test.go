@@ -20,9 +20,9 @@ const (
 	callersSpan  = "00f067aa0ba902b7"
 )
 
-// startTracesService runs the program of docs/traces.md, whose spans go to a
-// Jaeger. Addr(1) is the service itself.
-func startTracesService(t *testing.T, jaeger *servers.Jaeger) *servers.Running {
+// startTracesService runs the program of docs/traces.md, whose spans go where
+// otlp says. Addr(1) is the service itself.
+func startTracesService(t *testing.T, otlp string) *servers.Running {
 	t.Helper()
 	var source string
 	for _, b := range blocks(t, "docs/traces.md") {
@@ -36,7 +36,7 @@ func startTracesService(t *testing.T, jaeger *servers.Jaeger) *servers.Running {
 			cmd := exec.Command(compile(t, strings.ReplaceAll(source, "127.0.0.1:8080", addrs[1])))
 			host, port, _ := strings.Cut(addrs[0], ":")
 			cmd.Env = append(os.Environ(), "OTEL_EXPORTER_PROMETHEUS_HOST="+host, "OTEL_EXPORTER_PROMETHEUS_PORT="+port,
-				"OTEL_EXPORTER_OTLP_ENDPOINT="+jaeger.OTLP(), "OTEL_METRICS_EXPORTER=none", "OTEL_BSP_SCHEDULE_DELAY=200")
+				"OTEL_EXPORTER_OTLP_ENDPOINT="+otlp, "OTEL_METRICS_EXPORTER=none", "OTEL_BSP_SCHEDULE_DELAY=200")
 			return cmd
 		},
 	})
@@ -47,7 +47,7 @@ func startTracesService(t *testing.T, jaeger *servers.Jaeger) *servers.Running {
 func TestTraces(t *testing.T) {
 	const timeout = time.Minute
 	jaeger := servers.StartJaeger(t)
-	service := startTracesService(t, jaeger)
+	service := startTracesService(t, jaeger.OTLP())
 	ask := func(id, traceparent string) {
 		t.Helper()
 		servers.WaitFor(t, timeout, "an answer", func() error {

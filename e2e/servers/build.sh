@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # Builds the real servers that the tests run against, from their Go modules.
 #
-#   e2e/servers/build.sh              those that the tests need
+#   e2e/servers/build.sh              all that the tests need
 #   e2e/servers/build.sh prometheus   only the named ones
-#   e2e/servers/build.sh all          every one that is known here
 #
 # Each has a small module of its own beside this script, so that the versions
 # that one server asks for never reach another, nor the SDK. The binaries go to
@@ -14,8 +13,7 @@
 # take most of their packages from Go's build cache.
 set -euo pipefail
 
-default_servers="prometheus promtool pyroscope alertmanager amtool jaeger"
-known_servers="$default_servers collector"
+servers="prometheus promtool pyroscope alertmanager amtool collector jaeger victoriametrics"
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 dir=${LATIDO_SERVERS_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/latido/servers}
@@ -51,8 +49,12 @@ recipe() {
 		module=jaeger source=github.com/jaegertracing/jaeger
 		package=$source/cmd/all-in-one cold="2 min"
 		;;
+	victoriametrics)
+		module=victoriametrics source=github.com/VictoriaMetrics/VictoriaMetrics
+		package=$source/app/victoria-metrics cold="1 min"
+		;;
 	*)
-		echo "build.sh: unknown server \"$1\": known are $known_servers" >&2
+		echo "build.sh: unknown server \"$1\": known are $servers" >&2
 		exit 2
 		;;
 	esac
@@ -111,10 +113,7 @@ esac
 mkdir -p "$dir"
 if [ $# -eq 0 ]; then
 	# shellcheck disable=SC2086 # a list of words
-	set -- $default_servers
-elif [ "$*" = all ]; then
-	# shellcheck disable=SC2086
-	set -- $known_servers
+	set -- $servers
 fi
 for name in "$@"; do
 	recipe "$name" # a misspelt name is told before the minutes that the others take

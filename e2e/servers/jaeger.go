@@ -58,22 +58,31 @@ type Span struct {
 		ID      string `json:"spanID"`
 	} `json:"references"`
 
-	Tags []struct {
-		Key   string `json:"key"`
-		Value any    `json:"value"`
-	} `json:"tags"`
-	Process string `json:"processID"`
+	Tags     tags   `json:"tags"`
+	Process  string `json:"processID"`
+	resource tags
 }
 
-// Tag returns the value of an attribute of the span, nil if it has none.
-func (s Span) Tag(key string) any {
-	for _, tag := range s.Tags {
+type tags []struct {
+	Key   string `json:"key"`
+	Value any    `json:"value"`
+}
+
+func (all tags) value(key string) any {
+	for _, tag := range all {
 		if tag.Key == key {
 			return tag.Value
 		}
 	}
 	return nil
 }
+
+// Tag returns the value of an attribute of the span, nil if it has none.
+func (s Span) Tag(key string) any { return s.Tags.value(key) }
+
+// Resource returns the value of an attribute of the process that the span is
+// of, nil if it has none.
+func (s Span) Resource(key string) any { return s.resource.value(key) }
 
 // Parent returns the id of the span's parent, "" for the first span of a trace.
 func (s Span) Parent() string {
@@ -131,6 +140,7 @@ func (j *Jaeger) spans(ctx context.Context, path string) ([]Span, error) {
 			Spans     []Span `json:"spans"`
 			Processes map[string]struct {
 				ServiceName string `json:"serviceName"`
+				Tags        tags   `json:"tags"`
 			} `json:"processes"`
 		} `json:"data"`
 	}
@@ -140,7 +150,7 @@ func (j *Jaeger) spans(ctx context.Context, path string) ([]Span, error) {
 	var all []Span
 	for _, trace := range answer.Data {
 		for _, s := range trace.Spans {
-			s.Service = trace.Processes[s.Process].ServiceName
+			s.Service, s.resource = trace.Processes[s.Process].ServiceName, trace.Processes[s.Process].Tags
 			all = append(all, s)
 		}
 	}

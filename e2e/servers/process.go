@@ -24,6 +24,11 @@ type Process struct {
 	// Ports is how many free TCP ports the process listens on. It may be 0.
 	Ports int
 
+	// Addrs are the addresses that the process listens on, where its own
+	// configuration says them: in a network namespace, say, that nobody else
+	// is in. Ports is not heeded then.
+	Addrs []string
+
 	// Command makes the command to run, with as many addresses as Ports says,
 	// such as "127.0.0.1:41234". It is called again, with other addresses, when
 	// one of them was taken by somebody else in the meantime, and with the same
@@ -74,7 +79,10 @@ func Run(t testing.TB, p Process) *Running {
 		p.Timeout = time.Minute
 	}
 	for try := 1; ; try++ {
-		r := &Running{process: p, addrs: freeAddrs(t, p.Ports)}
+		r := &Running{process: p, addrs: p.Addrs}
+		if r.addrs == nil {
+			r.addrs = freeAddrs(t, p.Ports)
+		}
 		cmd := p.Command(r.addrs)
 		// After Command, which may ask for the first t.TempDir: cleanups run in
 		// reverse order, and the folder must not go before the process does.
@@ -83,7 +91,7 @@ func Run(t testing.TB, p Process) *Running {
 		if err == nil {
 			return r
 		}
-		if try == startTries || !strings.Contains(r.Output(), "address already in use") {
+		if try == startTries || p.Addrs != nil || !strings.Contains(r.Output(), "address already in use") {
 			t.Fatal(err)
 		}
 		t.Logf("%v: a port was taken, trying again", err)

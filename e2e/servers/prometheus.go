@@ -109,11 +109,25 @@ func StartPrometheus(t testing.TB, cfg PrometheusConfig) *Prometheus {
 			}, cfg.Flags...)...)
 		},
 	})
-	client, err := api.NewClient(api.Config{Address: running.URL(), Client: client})
+	return PrometheusIn(t, running)
+}
+
+// PrometheusIn is the Prometheus, or whatever else has its API, that listens on
+// the first address of a process.
+func PrometheusIn(t testing.TB, running *Running) *Prometheus {
+	t.Helper()
+	return &Prometheus{Running: running, api: prometheusAPI(t, running.URL())}
+}
+
+// prometheusAPI is the client of the HTTP API that Prometheus has, and with it
+// whatever else answers PromQL.
+func prometheusAPI(t testing.TB, url string) promapi.API {
+	t.Helper()
+	client, err := api.NewClient(api.Config{Address: url, Client: client})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Prometheus{Running: running, api: promapi.NewAPI(client)}
+	return promapi.NewAPI(client)
 }
 
 // file writes the configuration of a server that listens on addr. It is in

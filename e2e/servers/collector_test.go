@@ -1,8 +1,3 @@
-//go:build allservers
-
-// These tests need what build.sh makes only when it is asked for: run
-// e2e/servers/build.sh all, then go test -tags allservers ./servers.
-
 package servers_test
 
 import (

@@ -1,0 +1,120 @@
+package e2e
+
+import (
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/latido-dev/latido/e2e/servers"
+)
+
+// TestStackFiles has each server's own tool read what the Compose file starts
+// it on.
+func TestStackFiles(t *testing.T) {
+	t.Parallel()
+	deploy := filepath.Join(repository, "deploy")
+	for _, file := range []string{"prometheus.yaml", "longterm.yaml"} {
+		if out, err := servers.Promtool(t, "", "check", "config", filepath.Join(deploy, "prometheus", file)); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+	}
+	config := filepath.Join(deploy, "otel-collector.yaml")
+	if out, err := exec.Command(servers.Path(t, "collector"), "validate", "--config="+config).CombinedOutput(); err != nil {
+		t.Errorf("collector: %v\n%s", err, out)
+	}
+}
+
+// provisioned is a file of Grafana's data sources, as far as one leads to
+// another (https://grafana.com/docs/grafana/latest/administration/provisioning/).
+type provisioned struct {
+	APIVersion  int  `json:"apiVersion"`
+	Prune       bool `json:"prune"`
+	Datasources []struct {
+		Name, UID, Type, Access, URL string
+		IsDefault, Editable          bool
+		JSONData                     struct {
+			HTTPMethod                  string
+			PrometheusType              string
+			TimeInterval                string
+			MinStep                     string
+			Implementation              string
+			ExemplarTraceIDDestinations []struct{ Name, DatasourceUID, URLDisplayLabel string }
+			NodeGraph                   struct{ Enabled bool }
+			TracesToProfiles            struct {
+				DatasourceUID, ProfileTypeID string
+				Tags                         []struct{ Key, Value string }
+			}
+			TracesToMetrics struct {
+				DatasourceUID                        string
+				SpanStartTimeShift, SpanEndTimeShift string
+				Tags                                 []struct{ Key, Value string }
+				Queries                              []struct{ Name, Query string }
+			}
+		}
+	}
+}
+
+// TestGrafanaDatasources follows every name in the data sources: each address
+// is a service of the Compose file, each link leads to a source that is there.
+func TestGrafanaDatasources(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(repository, "deploy/grafana/provisioning/datasources/datasources.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file provisioned
+	if err := yaml.UnmarshalStrict(text, &file); err != nil {
+		t.Fatal(err)
+	}
+	project, err := loadCompose([]string{password}, "*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var types []string
+	uids := map[string]string{}
+	for _, d := range file.Datasources {
+		types = append(types, d.Type)
+		uids[d.UID] = d.Type
+		u, err := url.Parse(d.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		published := ""
+		for _, p := range project.Services[u.Hostname()].Ports {
+			published += p.Published
+		}
+		if published != u.Port() {
+			t.Errorf("%s is at %s, and the service %q has the port %s", d.Name, d.URL, u.Hostname(), published)
+		}
+	}
+	slices.Sort(types)
+	if want := []string{"alertmanager", "grafana-pyroscope-datasource", "prometheus", "tempo"}; !slices.Equal(types, want) {
+		t.Errorf("sources of the types %v, want %v: the dashboards ask them by type", types, want)
+	}
+	links := 0
+	for _, d := range file.Datasources {
+		for _, e := range d.JSONData.ExemplarTraceIDDestinations {
+			links++
+			if e.Name != "trace_id" || uids[e.DatasourceUID] != "tempo" {
+				t.Errorf("exemplars lead by %q to %q", e.Name, e.DatasourceUID)
+			}
+		}
+		if p := d.JSONData.TracesToProfiles; d.Type == "tempo" {
+			links++
+			if uids[p.DatasourceUID] != "grafana-pyroscope-datasource" || p.ProfileTypeID != "process_cpu:cpu:nanoseconds:cpu:nanoseconds" || len(p.Tags) != 1 || p.Tags[0].Value != "service_name" {
+				t.Errorf("spans lead to the profiles %+v", p)
+			}
+			if m := d.JSONData.TracesToMetrics; uids[m.DatasourceUID] != "prometheus" {
+				t.Errorf("spans lead to the metrics %+v", m)
+			}
+		}
+	}
+	if links != 2 {
+		t.Errorf("%d links, want one from exemplars and one from spans", links)
+	}
+}

@@ -1,0 +1,212 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	monitoring "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
+	apps "k8s.io/api/apps/v1"
+	core "k8s.io/api/core/v1"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/yaml"
+)
+
+// kubectlLimit is what kubectl apply keeps of an object in an annotation, in
+// bytes, which may not be longer
+// (https://kubernetes.io/docs/concepts/overview/working-with-objects/annotations/).
+const kubectlLimit = 256 << 10
+
+// manifests are the objects that kubectl apply -k deploy would send, each read
+// as strictly as the API's own types allow.
+func manifests(t *testing.T) []runtime.Object {
+	t.Helper()
+	resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), filepath.Join(repository, "deploy"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{apps.AddToScheme, core.AddToScheme, monitoring.AddToScheme} {
+		if err := add(scheme); err != nil {
+			t.Fatal(err)
+		}
+	}
+	decoder := serializer.NewCodecFactory(scheme, serializer.EnableStrict).UniversalDeserializer()
+	var all []runtime.Object
+	for _, r := range resources.Resources() {
+		text, err := r.AsYAML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		object, kind, err := decoder.Decode(text, nil, nil)
+		if err != nil {
+			t.Errorf("%s %s: %v", r.GetKind(), r.GetName(), err)
+			continue
+		}
+		if len(text) > kubectlLimit {
+			t.Errorf("%s %s has %d bytes, of which kubectl apply takes %d", kind.Kind, r.GetName(), len(text), kubectlLimit)
+		}
+		all = append(all, object)
+	}
+	return all
+}
+
+// ofKind are the objects of one type.
+func ofKind[T runtime.Object](all []runtime.Object) (found []T) {
+	for _, object := range all {
+		if o, ok := object.(T); ok {
+			found = append(found, o)
+		}
+	}
+	return found
+}
+
+// TestKubernetes builds the manifests and follows what one says of another.
+func TestKubernetes(t *testing.T) {
+	t.Parallel()
+	all := manifests(t)
+	if t.Failed() {
+		return
+	}
+	var pods []core.PodTemplateSpec
+	for _, d := range ofKind[*apps.Deployment](all) {
+		pods = append(pods, d.Spec.Template)
+	}
+	for _, d := range ofKind[*apps.DaemonSet](all) {
+		pods = append(pods, d.Spec.Template)
+	}
+	if len(pods) != 3 {
+		t.Fatalf("%d workloads, want the service, the agent and the gateway", len(pods))
+	}
+	configs := map[string]*core.ConfigMap{}
+	for _, c := range ofKind[*core.ConfigMap](all) {
+		configs[c.Name] = c
+	}
+	for _, p := range pods {
+		checkPod(t, p, configs)
+	}
+	// ports are those of the pods that a selector finds.
+	ports := func(what string, selector meta.LabelSelector) []string {
+		s, err := meta.LabelSelectorAsSelector(&selector)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, p := range pods {
+			if s.Matches(labels.Set(p.Labels)) {
+				for _, port := range p.Spec.Containers[0].Ports {
+					names = append(names, port.Name)
+				}
+			}
+		}
+		if len(names) == 0 {
+			t.Errorf("%s finds no pod by %v", what, selector)
+		}
+		return names
+	}
+	for _, s := range ofKind[*core.Service](all) {
+		names := ports("the service "+s.Name, meta.LabelSelector{MatchLabels: s.Spec.Selector})
+		for _, p := range s.Spec.Ports {
+			if !slices.Contains(names, p.TargetPort.StrVal) {
+				t.Errorf("the service %s leads to the port %s, the pods have %v", s.Name, p.TargetPort.StrVal, names)
+			}
+		}
+	}
+	for _, m := range ofKind[*monitoring.PodMonitor](all) {
+		names := ports("the monitor "+m.Name, m.Spec.Selector)
+		for _, e := range m.Spec.PodMetricsEndpoints {
+			if e.Port == nil || !slices.Contains(names, *e.Port) {
+				t.Errorf("the monitor %s asks another port than %v", m.Name, names)
+			}
+		}
+	}
+	checkKubernetesRules(t, ofKind[*monitoring.PrometheusRule](all))
+	checkKubernetesDashboards(t, configs)
+}
+
+// checkPod looks at one pod: whether it is nobody, has limits and probes, and
+// finds the files that it is started with.
+func checkPod(t *testing.T, p core.PodTemplateSpec, configs map[string]*core.ConfigMap) {
+	t.Helper()
+	name, c := p.Labels["app.kubernetes.io/name"], p.Spec.Containers[0]
+	security := c.SecurityContext
+	if p.Spec.SecurityContext == nil || !*p.Spec.SecurityContext.RunAsNonRoot || security == nil || !*security.ReadOnlyRootFilesystem || *security.AllowPrivilegeEscalation {
+		t.Errorf("%s may do more than it needs", name)
+	}
+	if c.Resources.Limits.Memory().IsZero() || c.Resources.Requests.Cpu().IsZero() {
+		t.Errorf("%s has no limits", name)
+	}
+	if c.LivenessProbe == nil || c.ReadinessProbe == nil {
+		t.Errorf("%s has no probes", name)
+	}
+	mounted := map[string]string{}
+	for _, v := range p.Spec.Volumes {
+		if v.ConfigMap == nil {
+			continue
+		}
+		config := configs[v.ConfigMap.Name]
+		if config == nil {
+			t.Errorf("%s mounts the ConfigMap %s, which is not there", name, v.ConfigMap.Name)
+			continue
+		}
+		for _, m := range c.VolumeMounts {
+			if m.Name == v.Name {
+				for key, text := range config.Data {
+					mounted[m.MountPath+"/"+key] = text
+				}
+			}
+		}
+	}
+	for _, arg := range c.Args {
+		if file, ok := strings.CutPrefix(arg, "--config="); ok && mounted[file] == "" {
+			t.Errorf("%s is started with %s, and has the files %v", name, file, mounted)
+		}
+	}
+}
+
+// checkKubernetesRules compares the rules with those of the file for servers.
+func checkKubernetesRules(t *testing.T, found []*monitoring.PrometheusRule) {
+	t.Helper()
+	text, err := os.ReadFile(exampleRules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want monitoring.PrometheusRuleSpec
+	if err := yaml.UnmarshalStrict(text, &want); err != nil {
+		t.Fatal(err)
+	}
+	if len(found) != 1 {
+		t.Fatalf("%d objects with rules, want 1", len(found))
+	}
+	got, wanted := must(yaml.Marshal(found[0].Spec))(t), must(yaml.Marshal(want))(t)
+	if string(got) != string(wanted) {
+		t.Errorf("the rules are not those of %s:\n%s", exampleRules, got)
+	}
+}
+
+// checkKubernetesDashboards compares the dashboards with those for Grafana.
+func checkKubernetesDashboards(t *testing.T, configs map[string]*core.ConfigMap) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(repository, "deploy/grafana/dashboards/*.json"))
+	if err != nil || len(files) != 5 {
+		t.Fatalf("%d dashboards, %v", len(files), err)
+	}
+	for _, file := range files {
+		name := filepath.Base(file)
+		want, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		config := configs[strings.TrimSuffix(name, ".json")]
+		if config == nil || config.Data[name] != string(want) || config.Labels["grafana_dashboard"] == "" {
+			t.Errorf("no ConfigMap has %s for the sidecar", name)
+		}
+	}
+}
