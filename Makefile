@@ -23,7 +23,7 @@ test: ## Test every module with the race detector; no server is built.
 
 e2e: ## Build the real servers once, and test against them.
 	e2e/servers/build.sh
-	cd e2e && GOWORK=off go test -race -count=1 -timeout 15m $(TESTFLAGS) ./...
+	cd e2e && GOWORK=off go test -race -count=1 -timeout 20m -parallel 4 $(TESTFLAGS) ./...
 
 lint: $(LINT) ## Check formatting, imports between packages, and common mistakes.
 	@for m in $(MODULES) e2e; do \

@@ -38,6 +38,7 @@ func startPushing(t *testing.T, collector *servers.Collector) shop {
 // There they have the names, labels and values of /metrics. The spans reach a
 // real Jaeger, where an exemplar of /metrics leads.
 func TestCollector(t *testing.T) {
+	t.Parallel()
 	jaeger := servers.StartJaeger(t)
 	traces := "TRACES_OTLP_ENDPOINT=" + jaeger.OTLP()
 	flags := []string{"--web.enable-otlp-receiver", "--web.enable-remote-write-receiver"}

@@ -200,6 +200,7 @@ var lately = map[string]bool{"alerts": true}
 // then with one fault at a time. Each must be told with its own cause, and
 // nothing else may fail.
 func TestDoctor(t *testing.T) {
+	t.Parallel()
 	s := startSetup(t)
 	t.Run("healthy", func(t *testing.T) {
 		s.healthy(t, s.file, lately)

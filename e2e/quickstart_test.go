@@ -133,6 +133,7 @@ func (o *text) String() string {
 // TestQuickstart types the commands of docs/quickstart.md, and says how long
 // they took. Only the repository's address, ports, and the browser are others.
 func TestQuickstart(t *testing.T) {
+	t.Parallel()
 	var commands []string
 	for _, b := range blocks(t, "docs/quickstart.md") {
 		if b.language == "sh" {
@@ -278,6 +279,7 @@ func fetch(url string) (string, error) {
 // TestInitServices makes a service of each kind as a person does: it passes the
 // check and vet, serves, every event gets data, and it stops well.
 func TestInitServices(t *testing.T) {
+	t.Parallel()
 	latido := program(t, "cmd/latido")
 	for _, kind := range []string{"ecommerce", "education", "health", "logistics", "saas"} {
 		t.Run(kind, func(t *testing.T) {

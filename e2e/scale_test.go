@@ -50,6 +50,7 @@ func (s *sink) of(path string) (bytes, posts float64) {
 // figures of docs/scale.md. It fails only when a kind of them does not come at
 // all, as they differ from machine to machine.
 func TestScale(t *testing.T) {
+	t.Parallel()
 	sink := startSink(t)
 	shop := startShop(t, []string{
 		"OTEL_EXPORTER_OTLP_ENDPOINT=" + sink.URL, "OTEL_METRIC_EXPORT_INTERVAL=15000", "OTEL_BSP_SCHEDULE_DELAY=1000",

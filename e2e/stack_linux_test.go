@@ -104,6 +104,7 @@ func pyroscopeAlone(dir string) []string {
 // Pyroscope, its spans reach a trace store through the Collector, and its
 // exemplars lead there. latido doctor finds nothing wrong.
 func TestStack(t *testing.T) {
+	t.Parallel()
 	program(t, "examples/echo-api")
 	program(t, "cmd/latido")
 	if !inNamespace(t, everywhere) {
@@ -121,7 +122,8 @@ func TestStack(t *testing.T) {
 	pyroscope := servers.Pyroscope{Running: s.run(t, "pyroscope", servers.Path(t, "pyroscope"), "127.0.0.1:4040", "/ready", nil,
 		pyroscopeAlone(filepath.Join(s.dir, "profiles"))...)}
 	alertmanager := servers.Alertmanager{Running: s.run(t, "alertmanager", servers.Path(t, "alertmanager"), "127.0.0.1:9093", "/-/ready", nil)}
-	prom := servers.PrometheusIn(t, s.run(t, "prometheus", servers.Path(t, "prometheus"), "127.0.0.1:9090", "/-/ready", nil))
+	prom := servers.PrometheusIn(t, s.run(t, "prometheus", servers.Path(t, "prometheus"), "127.0.0.1:9090", "/-/ready", nil,
+		"--rules.alert.resend-delay=5s")) // a minute, which the mail would wait for
 	shop := shopAt(s.run(t, "tienda-api", program(t, "examples/echo-api"), "127.0.0.1:9464", "/healthz",
 		[]string{"XDG_CACHE_HOME=" + t.TempDir()})) // in place of /tmp, which a container has for itself
 	for _, service := range []string{"prometheus", "alertmanager"} {
