@@ -1,7 +1,8 @@
 # Written by "latido generate stack" from the domain file of tienda.
 # Change that file, not this one, and write this one again.
 # A static binary that runs as nobody, and needs no disk that it may write to
-# but /tmp. MAIN is the folder of the main package.
+# but /tmp. MAIN is the folder of the main package. What go.mod replaces by a
+# folder elsewhere is brought along by: go mod vendor
 FROM golang:1.26-alpine AS build
 WORKDIR /src
 COPY . .

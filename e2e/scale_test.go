@@ -2,9 +2,13 @@ package e2e
 
 import (
 	"compress/gzip"
+	"encoding/json"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -56,6 +60,9 @@ func TestScale(t *testing.T) {
 		"OTEL_EXPORTER_OTLP_ENDPOINT=" + sink.URL, "OTEL_METRIC_EXPORT_INTERVAL=15000", "OTEL_BSP_SCHEDULE_DELAY=1000",
 		"PYROSCOPE_SERVER_ADDRESS=" + sink.URL,
 	})
+	prom := servers.StartPrometheus(t, servers.PrometheusConfig{
+		Scrape: []servers.Scrape{{Job: "tienda-api", Targets: []string{shop.Addr(0)}}}, Flags: []string{"--web.enable-admin-api"},
+	})
 	started := time.Now()
 	servers.WaitFor(t, 2*time.Minute, "three exports of each kind", func() error {
 		for _, path := range []string{"/v1/metrics", "/v1/traces", "/ingest"} {
@@ -74,9 +81,10 @@ func TestScale(t *testing.T) {
 	for name, f := range families {
 		n := 0
 		for _, m := range f.GetMetric() {
-			n++
 			if h := m.GetHistogram(); h != nil {
-				n += 2 + len(h.GetBucket()) // _sum, _count, and the bucket of all
+				n += 2 + len(h.GetBucket()) // _sum and _count
+			} else {
+				n++
 			}
 			if name == "tienda_requests_total" {
 				requests += m.GetCounter().GetValue()
@@ -96,9 +104,62 @@ func TestScale(t *testing.T) {
 	t.Logf("an export of metrics by OTLP: %.0f bytes", metrics/exports)
 	t.Logf("spans: %.0f bytes a request, as sent (%.0f requests)", traces/requests, requests)
 	t.Logf("profiles: %.0f KiB a minute in %.0f uploads", profiles/minutes/1024, uploads)
+	// A chunk has 120 samples: then the bytes of one are those of every other.
+	prom.WaitForQuery(t, 5*time.Minute, `count_over_time(up{job="tienda-api"}[10m]) >= 130`)
+	chunks, index, samples, stored := blockSize(t, prom)
+	t.Logf("a block of Prometheus: %.2f bytes a sample, and %.0f bytes a series for its index (%.0f samples of %.0f series)", chunks/samples, index/stored, samples, stored)
 	if series == 0 || plain == 0 || traces == 0 || profiles == 0 {
 		t.Error("a kind of data is missing")
 	}
+}
+
+// blockSize has Prometheus write what it has as a block, and measures that.
+func blockSize(t *testing.T, prom *servers.Prometheus) (chunks, index, samples, series float64) {
+	t.Helper()
+	flags, err := prom.API().Flags(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	snapshot, err := prom.API().Snapshot(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(flags["storage.tsdb.path"], "snapshots", snapshot.Name)
+	err = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		switch name := entry.Name(); {
+		case name == "index":
+			index += float64(info.Size())
+		case filepath.Base(filepath.Dir(path)) == "chunks":
+			chunks += float64(info.Size())
+		case name == "meta.json":
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			var meta struct {
+				Stats struct{ NumSamples, NumSeries float64 }
+			}
+			if err := json.Unmarshal(text, &meta); err != nil {
+				return err
+			}
+			samples, series = samples+meta.Stats.NumSamples, series+meta.Stats.NumSeries
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if samples == 0 || series == 0 {
+		t.Fatalf("the snapshot %s is empty", dir)
+	}
+	return chunks, index, samples, series
 }
 
 // scrapeSize is how long /metrics is, as text and as it is sent.
