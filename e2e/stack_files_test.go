@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"sigs.k8s.io/yaml"
@@ -26,6 +27,79 @@ func TestStackFiles(t *testing.T) {
 	config := filepath.Join(deploy, "otel-collector.yaml")
 	if out, err := exec.Command(servers.Path(t, "collector"), "validate", "--config="+config).CombinedOutput(); err != nil {
 		t.Errorf("collector: %v\n%s", err, out)
+	}
+}
+
+// TestTempoFile reads Tempo's file as its documentation has it
+// (https://grafana.com/docs/tempo/v2.10.x/configuration/): Tempo itself does not
+// run here. Where spans go to is where it listens, and what it writes is in its
+// volume.
+func TestTempoFile(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(repository, "deploy/tempo/tempo.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	type endpoint struct {
+		Endpoint string `json:"endpoint"`
+	}
+	var file struct {
+		Server struct {
+			Port int `json:"http_listen_port"`
+		} `json:"server"`
+		Distributor struct {
+			Receivers struct {
+				OTLP struct {
+					Protocols struct {
+						GRPC endpoint `json:"grpc"`
+						HTTP endpoint `json:"http"`
+					} `json:"protocols"`
+				} `json:"otlp"`
+			} `json:"receivers"`
+		} `json:"distributor"`
+		Storage struct {
+			Trace struct {
+				Backend string `json:"backend"`
+				WAL     struct {
+					Path string `json:"path"`
+				} `json:"wal"`
+				Local struct {
+					Path string `json:"path"`
+				} `json:"local"`
+			} `json:"trace"`
+		} `json:"storage"`
+		Compactor struct {
+			Compaction struct {
+				Retention string `json:"block_retention"`
+			} `json:"compaction"`
+		} `json:"compactor"`
+		UsageReport struct {
+			Enabled bool `json:"reporting_enabled"`
+		} `json:"usage_report"`
+	}
+	if err := yaml.UnmarshalStrict(text, &file); err != nil {
+		t.Fatal(err)
+	}
+	project, err := loadCompose([]string{password}, "*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	volume := project.Services["tempo"].Volumes[1].Target
+	for _, path := range []string{file.Storage.Trace.WAL.Path, file.Storage.Trace.Local.Path} {
+		if !strings.HasPrefix(path, volume+"/") {
+			t.Errorf("%s is not in the volume %s", path, volume)
+		}
+	}
+	collector, err := os.ReadFile(collectorFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := strings.Cut(file.Distributor.Receivers.OTLP.Protocols.HTTP.Endpoint, ":")
+	if !strings.Contains(string(collector), "http://tempo:"+port+"}") {
+		t.Errorf("the Collector sends no spans to the port %s of Tempo", port)
+	}
+	if file.Storage.Trace.Backend != "local" || file.UsageReport.Enabled || file.Compactor.Compaction.Retention == "" {
+		t.Errorf("%+v", file)
 	}
 }
 

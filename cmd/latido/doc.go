@@ -1,7 +1,9 @@
 // Command latido reads a domain file and talks to a running service:
 //
+//	latido init                  a new service: domain file, program, and all that is generated
 //	latido check domain.yaml     every mistake of the file, with its line
 //	latido generate events       typed helpers, so that a wrong event does not compile
+//	latido generate all          those, rules, receivers, runbook, dashboards, Compose and Kubernetes
 //	latido schema                the file's JSON Schema, for editors
 //	latido backtest              how often its alerts would have fired last week
 //	latido fire NAME             an alert as a drill, and who hears of it
