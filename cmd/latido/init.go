@@ -75,6 +75,9 @@ func (s *starter) run() error {
 			}
 		}
 	}
+	if err := ignoreSecrets(&p); err != nil {
+		return err
+	}
 	mod, err := s.goMod(&p)
 	if err != nil {
 		return err
@@ -87,6 +90,16 @@ func (s *starter) run() error {
 		return err
 	}
 	return s.finish(&p, d, mod, main)
+}
+
+// ignoreSecrets keeps .env, which has passwords, out of version control. A
+// .gitignore that is there is its owner's.
+func ignoreSecrets(p *plan) error {
+	const name = ".gitignore"
+	if there, err := readIfThere(filepath.Join(p.dir, name)); there != nil || err != nil {
+		return err
+	}
+	return p.add(name, []byte(".env\n"), "passwords stay here")
 }
 
 // domainName is the domain file's name.
