@@ -199,13 +199,13 @@ func faultPrometheusDown(t *testing.T, s *setup) {
 }
 
 func faultDestinations(t *testing.T, s *setup) {
-	grafana := startGrafanaAPI(t, s.d, s.prometheus.URL(), s.pyroscope.URL())
-	grafana.destination = "traceID" // as in many examples
+	grafana := startGrafanaAPI(t, s.d, s.prometheus.URL(), s.pyroscope.URL(), func(g *grafanaAPI) {
+		g.destination = "traceID" // as in many examples
+	})
 	s.expect(t, "datasources", []string{"in the label traceID, but it is in trace_id", "exemplarTraceIdDestinations"}, "", s.file, "-grafana", grafana.URL)
 }
 
 func faultDashboards(t *testing.T, s *setup) {
-	grafana := startGrafanaAPI(t, s.d, s.prometheus.URL(), s.pyroscope.URL())
-	delete(grafana.boards, "tienda-http")
+	grafana := startGrafanaAPI(t, s.d, s.prometheus.URL(), s.pyroscope.URL(), func(g *grafanaAPI) { delete(g.boards, "tienda-http") })
 	s.expect(t, "dashboards", []string{"4 of 5 dashboards", "it has not tienda-http", "latido generate dashboards"}, "", s.file, "-grafana", grafana.URL)
 }

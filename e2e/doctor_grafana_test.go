@@ -29,8 +29,9 @@ type grafanaAPI struct {
 	boards                map[string]json.RawMessage
 }
 
-// startGrafanaAPI starts one with the domain's dashboards and two data sources.
-func startGrafanaAPI(t *testing.T, d domain.Domain, prometheus, pyroscope string) *grafanaAPI {
+// startGrafanaAPI starts one with the domain's dashboards and two data sources,
+// but for what broken breaks before.
+func startGrafanaAPI(t *testing.T, d domain.Domain, prometheus, pyroscope string, broken ...func(*grafanaAPI)) *grafanaAPI {
 	t.Helper()
 	g := &grafanaAPI{prometheus: prometheus, pyroscope: pyroscope, destination: "trace_id", boards: map[string]json.RawMessage{}}
 	files, err := dashboards.All(d, dashboards.Options{})
@@ -39,6 +40,9 @@ func startGrafanaAPI(t *testing.T, d domain.Domain, prometheus, pyroscope string
 	}
 	for _, f := range files {
 		g.boards[strings.TrimSuffix(f.Name, ".json")] = f.JSON // the uid is the file's name
+	}
+	for _, change := range broken {
+		change(g)
 	}
 	g.Server = httptest.NewServer(g)
 	t.Cleanup(g.Close)

@@ -89,14 +89,23 @@ func generatedFiles(in *inspection) []source {
 
 // generatedDashboards are those in the folder of dashboards.
 func generatedDashboards(in *inspection) []source {
-	files, err := dashboards.All(in.d, dashboards.Options{})
+	made := map[dashboards.Options][]dashboards.File{}
+	all := func(o dashboards.Options) ([]dashboards.File, error) {
+		if made[o] != nil {
+			return made[o], nil
+		}
+		files, err := dashboards.All(in.d, o)
+		made[o] = files
+		return files, err
+	}
+	files, err := all(dashboards.Options{})
 	if err != nil {
 		return nil // a domain that checkDomain has found mistakes in
 	}
 	sources := make([]source, len(files))
 	for i, file := range files {
 		sources[i] = source{filepath.Join(in.cfg.dashboards, file.Name), "latido generate dashboards", func(o alerting.Options) ([]byte, error) {
-			files, err := dashboards.All(in.d, dashboards.Options{RunbookURL: o.RunbookURL})
+			files, err := all(dashboards.Options{RunbookURL: o.RunbookURL})
 			if err != nil {
 				return nil, err
 			}

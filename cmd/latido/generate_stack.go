@@ -62,16 +62,27 @@ func generatedStack(in *inspection) []source {
 		g.main = string(m[1])
 		again += " -main " + g.main
 	}
-	files, err := stackFiles(g)
+	// All of them at once, for each of the options that one may have been
+	// written with.
+	made := map[alerting.Options][]stack.File{}
+	all := func(o alerting.Options) ([]stack.File, error) {
+		if made[o] != nil {
+			return made[o], nil
+		}
+		g := g
+		g.alerting = o
+		files, err := stackFiles(g)
+		made[o] = files
+		return files, err
+	}
+	files, err := all(alerting.Options{})
 	if err != nil {
 		return nil // a domain that checkDomain has found mistakes in
 	}
 	sources := make([]source, len(files))
 	for i, file := range files {
 		sources[i] = source{filepath.FromSlash(file.Path), again, func(o alerting.Options) ([]byte, error) {
-			g := g
-			g.alerting = o
-			files, err := stackFiles(g)
+			files, err := all(o)
 			if err != nil {
 				return nil, err
 			}

@@ -262,7 +262,7 @@ func TestServiceOfAnyDomain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"testdata/init/odd.yaml", "testdata/rare.yaml", "../../examples/echo-api/domain.yaml"} {
+	for _, name := range []string{"testdata/init/odd.yaml", "testdata/rare.yaml"} {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -282,7 +282,7 @@ func TestServiceOfAnyDomain(t *testing.T) {
 			t.Fatal(err)
 		}
 		put(t, dir, "any_test.go", string(test))
-		cmd := exec.Command("go", "test", "-mod=mod", ".")
+		cmd := exec.Command("go", "test", "-vet=off", "-mod=mod", ".")
 		cmd.Dir, cmd.Env = dir, append(os.Environ(), "GOWORK=off")
 		if output, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("%s: %v\n%s", name, err, output)

@@ -90,9 +90,6 @@ func TestInitTemplates(t *testing.T) {
 				if code, stdout, stderr := latido("check"); code != 0 || strings.Contains(stdout, "skip") {
 					t.Errorf("check: exit %d\n%s%s", code, stdout, stderr)
 				}
-				if code, stdout, _ := latido("generate", "all", "-check"); code != 0 {
-					t.Errorf("generate -check: exit %d\n%s", code, stdout)
-				}
 				before := contents(t, dir)
 				for _, name := range []string{"main.go", "routes.go", "go.mod", "events/events_gen.go", "docs/runbook.md"} {
 					if before[name] == "" {
