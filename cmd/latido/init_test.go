@@ -96,6 +96,9 @@ func TestInitTemplates(t *testing.T) {
 						t.Errorf("no %s", name)
 					}
 				}
+				if kind != kinds[0] { // a second run is the same for all
+					return
+				}
 				if out, err = start(starter{}, "", "-kind", kind, "-language", language); err != nil || strings.Contains(out, "written  ") {
 					t.Errorf("a second run: %v\n%s", err, out)
 				}
