@@ -20,7 +20,7 @@ const maxProfileSeconds = 60
 // Handler serves what `go tool pprof` and people ask for:
 //
 //	/debug/pprof/                     what there is
-//	/debug/pprof/profile?seconds=30   CPU, of the windows that end from now on; ?last=5m for the past
+//	/debug/pprof/profile?seconds=30   CPU, of the seconds to come and of the window that runs; ?last=5m for the past
 //	/debug/pprof/heap, allocs, goroutine, mutex, block, threadcreate   as they are now; ?debug=1 for text
 //	/debug/pprof/heap?last=5m, allocs?last=5m   what was allocated in that time
 //	/debug/report                     Report; ?format=text, json or pprof, ?last=5m or ?from= and ?to= (RFC 3339), ?top=10
@@ -89,10 +89,14 @@ func (p *Profiler) serveCPU(w http.ResponseWriter, r *http.Request) {
 }
 
 // waitFor returns once a window ends after to, or it is plain that none will.
+// The window that runs then is cut short: a client such as go tool pprof waits
+// for half of its seconds more and no longer.
 func (p *Profiler) waitFor(ctx context.Context, to time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Until(to)+2*p.interval()+time.Second)
 	defer cancel()
-	tick := time.NewTicker(min(p.interval()/4, time.Second) + time.Millisecond)
+	due := time.NewTimer(time.Until(to))
+	defer due.Stop()
+	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		if len(p.ring.between(kindCPU, to, time.Time{})) > 0 {
@@ -104,6 +108,11 @@ func (p *Profiler) waitFor(ctx context.Context, to time.Time) error {
 				return nil // all but the last window
 			}
 			return errors.New("no CPU profile for that time: another one runs in this process, or the service is stopping")
+		case <-due.C:
+			select {
+			case p.cut <- struct{}{}:
+			default: // somebody else has asked
+			}
 		case <-tick.C:
 		}
 	}

@@ -1,9 +1,11 @@
 package continuous_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -88,6 +90,32 @@ func TestProfileWaits(t *testing.T) {
 	if got.Sample[0].Value[0] < int64(10*time.Second) {
 		t.Errorf("%v of CPU: want the windows of a second added up", time.Duration(got.Sample[0].Value[0]))
 	}
+}
+
+// TestProfileCutsTheWindow asks in the midst of a window that nobody would wait
+// for: go tool pprof waits for half of the seconds more, and five.
+func TestProfileCutsTheWindow(t *testing.T) {
+	p, err := continuous.Start(continuous.Config{Interval: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Stop(context.Background()) })
+	var asked sync.WaitGroup
+	for range 5 { // who share the window
+		asked.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			w := httptest.NewRecorder()
+			p.Handler().ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/debug/pprof/profile?seconds=2", nil))
+			got, err := profile.Parse(w.Body)
+			if w.Code != http.StatusOK || err != nil {
+				t.Errorf("status %d, error %v: want a profile", w.Code, err)
+			} else if d := time.Duration(got.DurationNanos); d < time.Second || d > 30*time.Second {
+				t.Errorf("a profile of %v: want two seconds or so", d)
+			}
+		})
+	}
+	asked.Wait()
 }
 
 // TestDefaultServeMux wants the user's mux untouched: net/http/pprof registers

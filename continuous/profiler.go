@@ -115,6 +115,7 @@ type Profiler struct {
 
 	quit     chan struct{} // closed by Stop; nil for a Profiler that does nothing
 	done     chan struct{} // closed when the loop has ended
+	cut      chan struct{} // somebody waits for the window that runs; holds one
 	stopOnce sync.Once
 	stopErr  error
 
@@ -168,7 +169,7 @@ func Start(cfg Config) (*Profiler, error) {
 		return p, err
 	}
 	p.started = time.Now()
-	p.quit, p.done = make(chan struct{}), make(chan struct{})
+	p.quit, p.done, p.cut = make(chan struct{}), make(chan struct{}), make(chan struct{}, 1)
 	if p.up != nil {
 		go p.up.run()
 	}
@@ -306,8 +307,12 @@ func (p *Profiler) restore() {
 	}
 }
 
-// window profiles for one interval, or until Stop. It reports whether there is
-// another window to come.
+// minCut is the shortest window that somebody who waits for it is given: many
+// who wait do not make many windows.
+const minCut = time.Second
+
+// window profiles for one interval, until somebody waits for it, or until Stop.
+// It reports whether there is another window to come.
 func (p *Profiler) window() (more bool) {
 	from := time.Now()
 	end := time.NewTimer(p.cfg.Interval)
@@ -330,6 +335,9 @@ func (p *Profiler) window() (more bool) {
 			running, more = false, false
 		case <-end.C:
 			running = false
+		case <-p.cut:
+			now := time.Now()
+			end.Reset(min(from.Add(p.cfg.Interval).Sub(now), max(0, from.Add(minCut).Sub(now))))
 		case <-ended: // by somebody who wants to profile: let them
 			p.endCPU()
 		case <-retry.C:
