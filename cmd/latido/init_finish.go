@@ -73,7 +73,7 @@ func (s *starter) steps(mod goModule, main mainPackage, untidy bool) (steps []st
 	add("in another terminal: where its time and memory go", "latido report")
 	add("whether all that runs is as "+domainName+" says", "latido check -url "+defaultURL)
 	add("its flame graph, by endpoint: the page opens after ten seconds",
-		"go tool pprof -http=localhost:8081 -tagroot=endpoint '"+defaultURL+"/debug/pprof/profile?seconds=10'")
+		"go tool pprof -http=localhost:8081 -tagroot=endpoint '"+defaultURL+"/debug/pprof/profile?last=1m'")
 	return steps
 }
 
