@@ -19,6 +19,7 @@ import (
 // conditions that come and go at random, for each pending time and each time
 // of going on.
 func TestBacktestEpisodes(t *testing.T) {
+	t.Parallel()
 	const n = 300
 	random := rand.New(rand.NewPCG(1, 2))
 	for _, hold := range []time.Duration{0, time.Second, 15 * time.Second, 40 * time.Second, time.Minute} {

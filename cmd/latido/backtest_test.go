@@ -223,8 +223,9 @@ func (p *past) record(file string) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
+	rules := alerting.Rules(d, alerting.Options{})
 	for at := time.Unix(0, 0); !at.After(p.now); at = at.Add(time.Minute) {
-		for _, r := range alerting.Rules(d, alerting.Options{}) {
+		for _, r := range rules {
 			if r.Record == "" {
 				continue
 			}

@@ -23,6 +23,7 @@ func latidoReads(stdin string, args ...string) (code int, stdout, stderr string)
 }
 
 func TestCalls(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		args           string
 		code           int
@@ -75,6 +76,7 @@ func TestCalls(t *testing.T) {
 }
 
 func TestCheckMistakes(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "domain.yaml")
 	if err := os.WriteFile(file, []byte("prefix: tu_prefijo\nentity: pedido\nevent: []\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -94,6 +96,7 @@ func TestCheckMistakes(t *testing.T) {
 }
 
 func TestCheckInput(t *testing.T) {
+	t.Parallel()
 	yaml, err := os.ReadFile("testdata/tienda.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -112,6 +115,7 @@ type full struct{}
 func (full) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
 
 func TestUnwritten(t *testing.T) {
+	t.Parallel()
 	for _, args := range []string{"help", "schema", "version", "check testdata/tienda.yaml", "check -format json testdata/tienda.yaml"} {
 		var stderr strings.Builder
 		if code := run(strings.Fields(args), strings.NewReader(""), full{}, &stderr); code != 1 || !strings.Contains(stderr.String(), "no space left") {

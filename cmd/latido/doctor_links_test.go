@@ -50,6 +50,7 @@ func (w *patient) profileless(names ...string) {
 // TestDoctorFaults breaks one thing at a time, of those that no real server of
 // e2e/doctor_test.go has, or not at once.
 func TestDoctorFaults(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		breaks func(w *patient)
 		link   string
@@ -169,6 +170,7 @@ func TestDoctorFaults(t *testing.T) {
 
 // TestDoctorSkips has what is worth knowing, and no fault.
 func TestDoctorSkips(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(w *patient)
 		link   string

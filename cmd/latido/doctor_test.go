@@ -22,6 +22,7 @@ import (
 
 // TestDoctorHealthy holds what a person sees of a set-up that is well.
 func TestDoctorHealthy(t *testing.T) {
+	t.Parallel()
 	code, stdout, stderr := newPatient(t).doctor("text")
 	if code != 0 || stderr != "" {
 		t.Errorf("exit %d: %s", code, stderr)
@@ -30,6 +31,7 @@ func TestDoctorHealthy(t *testing.T) {
 }
 
 func TestDoctorCalls(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		args           string
 		code           int
@@ -57,6 +59,7 @@ func TestDoctorCalls(t *testing.T) {
 // TestDoctorNone leaves out all parts, and then one at a time: nothing is wrong
 // then, and the links that are left are looked at.
 func TestDoctorNone(t *testing.T) {
+	t.Parallel()
 	args := []string{"doctor"}
 	for name := range newParts() {
 		args = append(args, "-"+name, "none")
@@ -84,6 +87,7 @@ func TestDoctorNone(t *testing.T) {
 
 // TestDoctorLinks holds what the runner relies on.
 func TestDoctorLinks(t *testing.T) {
+	t.Parallel()
 	before, all := []string{}, []string{}
 	for _, l := range links {
 		all = append(all, l.name)
@@ -129,6 +133,7 @@ func blamesOf(names []string) [][]string {
 // TestDoctorDomain has a domain file with mistakes: what does not need it is
 // looked at all the same.
 func TestDoctorDomain(t *testing.T) {
+	t.Parallel()
 	args := []string{"doctor", "-grafana", "none", "-pyroscope", "none", "-collector", "none", "-alertmanager", "none", "-url", "none"}
 	server := httptest.NewServer(newPatient(t).parts["prometheus"])
 	defer server.Close()
@@ -141,6 +146,7 @@ func TestDoctorDomain(t *testing.T) {
 }
 
 func TestDoctorJUnit(t *testing.T) {
+	t.Parallel()
 	w := newPatient(t)
 	w.parts["collector"] = pages{"/": refuses(http.StatusServiceUnavailable, "no")}
 	_, stdout, _ := w.doctor("junit")
@@ -153,6 +159,7 @@ func TestDoctorJUnit(t *testing.T) {
 // TestDoctorUnreachable tells apart the ways in which nobody answers, or
 // somebody else.
 func TestDoctorUnreachable(t *testing.T) {
+	t.Parallel()
 	raw := func(answer string) string { // a program that does not speak HTTP
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -214,6 +221,7 @@ func TestDoctorUnreachable(t *testing.T) {
 
 // TestDoctorCascade breaks several links: each is told where it can be mended.
 func TestDoctorCascade(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		breaks func(w *patient)
 		fail   string // the links that fail
@@ -261,6 +269,7 @@ func TestDoctorCascade(t *testing.T) {
 // TestDoctorOddAnswers has every page of every part answer what it should not.
 // There is never a panic, and a part that answers nonsense is not well.
 func TestDoctorOddAnswers(t *testing.T) {
+	t.Parallel()
 	odd := map[string]http.HandlerFunc{
 		"a web page":        says("<!doctype html><html><title>\x1b[31mWelcome</title></html>"),
 		"nothing":           says(""),
@@ -311,6 +320,7 @@ func TestDoctorOddAnswers(t *testing.T) {
 
 // TestDoctorHuge has a part that does not stop talking.
 func TestDoctorHuge(t *testing.T) {
+	t.Parallel()
 	w := newPatient(t)
 	line := bytes.Repeat([]byte("x"), 1<<20)
 	w.parts["alertmanager"]["/-/ready"] = func(out http.ResponseWriter, _ *http.Request) {
@@ -327,6 +337,7 @@ func TestDoctorHuge(t *testing.T) {
 
 // TestDoctorHanging has a part that takes the question and says nothing.
 func TestDoctorHanging(t *testing.T) {
+	t.Parallel()
 	leave := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-leave }))
 	defer server.Close()
@@ -344,6 +355,7 @@ func TestDoctorHanging(t *testing.T) {
 
 // TestDoctorClock shifts clocks by the header Date.
 func TestDoctorClock(t *testing.T) {
+	t.Parallel()
 	for want, ahead := range map[string]map[string]time.Duration{
 		"the clock of Grafana, http://127.0.0.1:":                       {"grafana": -time.Minute},
 		"is 1h0m0s ahead of this machine's":                             {"prometheus": time.Hour},

@@ -126,6 +126,7 @@ func FuzzEventsFile(f *testing.F) {
 }
 
 func TestOneLine(t *testing.T) {
+	t.Parallel()
 	for text, want := range map[string]string{
 		"two\n lines":           "two lines",
 		"a\ufeffb\u202e":        "ab",

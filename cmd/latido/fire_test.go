@@ -130,6 +130,7 @@ func TestFireJSON(t *testing.T) {
 }
 
 func TestFireUsage(t *testing.T) {
+	t.Parallel()
 	for args, want := range map[string]string{
 		"":                        "say which rule",
 		"A B":                     "say which rule",

@@ -119,6 +119,7 @@ func readTemplated(text string) (parser.Expr, error) {
 // promqlRules. The linter's target-promql-rule takes Pyroscope's queries for
 // empty ones of Prometheus: they are left out.
 func TestDashboardLint(t *testing.T) {
+	t.Parallel()
 	excused := map[string]int{}
 	for _, file := range []string{"../../examples/echo-api/domain.yaml", "../../dashboards/testdata/academia.yaml", "../../dashboards/testdata/clinic.yaml"} {
 		d, err := domain.Load(file)
@@ -199,6 +200,7 @@ func (r promqlRule) broken(expr parser.Expr) []error {
 // TestDashboardLintFinds gives each rule a query that keeps it, and one that
 // does not.
 func TestDashboardLintFinds(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct{ good, bad string }{
 		"target-rate-interval-rule": {"rate(a_total[$__rate_interval])", "rate(a_total[5m])"},
 		"target-job-rule":           {`a{job=~"$job"}`, `a{job="$job"}`},

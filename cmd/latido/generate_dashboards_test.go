@@ -10,6 +10,7 @@ import (
 // TestGenerateDashboards writes the five into a folder beside those of others,
 // and finds the one that a domain no longer has.
 func TestGenerateDashboards(t *testing.T) {
+	t.Parallel()
 	out := filepath.Join(t.TempDir(), "boards")
 	generate := func(code, n int, want string, flags ...string) string {
 		t.Helper()
@@ -49,6 +50,7 @@ func TestGenerateDashboards(t *testing.T) {
 
 // Dashboards in a place that is no folder are an error, and nothing else.
 func TestGenerateDashboardsNowhere(t *testing.T) {
+	t.Parallel()
 	out := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(out, nil, 0o600); err != nil {
 		t.Fatal(err)

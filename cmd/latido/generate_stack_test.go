@@ -12,6 +12,7 @@ import (
 // TestGenerateStack writes the stack of a domain whose names have what hosts
 // and images may not have, twice.
 func TestGenerateStack(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "domain.yaml")
 	if err := os.WriteFile(file, []byte("prefix: la_clinica\napp: Clinica_Sur.api\nentity: cita\n"), 0o600); err != nil {

@@ -12,6 +12,7 @@ import (
 )
 
 func TestGenerateEvents(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"tienda", "rare"} {
 		out := filepath.Join(t.TempDir(), "events", "events_gen.go")
 		source := "testdata/" + name + ".yaml"
@@ -47,6 +48,7 @@ func TestGenerateEvents(t *testing.T) {
 // TestGeneratedEvents builds what is generated into a program, and runs it: the
 // counts arrive. A wrong value and a wrong event do not compile.
 func TestGeneratedEvents(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	root, err := filepath.Abs("../..")
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 )
 
 func TestIdentifiers(t *testing.T) {
+	t.Parallel()
 	ids := identifiers{}
 	for _, c := range [][2]string{
 		{"pedidos_procesados", "PedidosProcesados"}, {"tienda 24h", "Tienda24h"}, {"tienda-24h", "Tienda24h2"},

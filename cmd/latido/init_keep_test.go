@@ -15,6 +15,7 @@ import (
 // TestInitNeverOverwrites has a runbook that somebody wrote: it stays, unless
 // somebody says otherwise.
 func TestInitNeverOverwrites(t *testing.T) {
+	t.Parallel()
 	const runbook, mine = "docs/runbook.md", "# Mine\n"
 	for _, c := range []struct {
 		name     string
@@ -53,6 +54,7 @@ func TestInitNeverOverwrites(t *testing.T) {
 
 // TestInitDomainThere has a domain file: it stays, and all else comes from it.
 func TestInitDomainThere(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	mine, err := os.ReadFile("testdata/tienda.yaml")
 	if err != nil {
@@ -91,6 +93,7 @@ func TestInitDomainThere(t *testing.T) {
 
 // TestInitMainThere has a main package: it stays as it is, whatever is forced.
 func TestInitMainThere(t *testing.T) {
+	t.Parallel()
 	const mine = "package main\n\nfunc main() {}\n"
 	dir := t.TempDir()
 	put(t, dir, "cmd.go", mine)
@@ -138,6 +141,7 @@ func TestInitMainThere(t *testing.T) {
 }
 
 func TestInitModule(t *testing.T) {
+	t.Parallel()
 	const other = "module example.com/other\n\ngo 1.26.0\n"
 	dir := t.TempDir()
 	put(t, dir, "go.mod", other)
@@ -181,6 +185,7 @@ func TestInitModule(t *testing.T) {
 // TestOrigin is about what the command finds out of itself: tests are built
 // from a checkout.
 func TestOrigin(t *testing.T) {
+	t.Parallel()
 	if from := whence(); from.version != "" || from.checkout != root(t) {
 		t.Errorf("%+v, want the checkout %s", from, root(t))
 	}
@@ -220,6 +225,7 @@ func TestInitInWorkspace(t *testing.T) {
 // TestInitTidyFails has no network: the files are there, and what is left to do
 // is said.
 func TestInitTidyFails(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	out, err := start(starter{tidy: func(string) error { return errors.New("no such host") }}, "", "-kind", "saas", "-dir", dir)
 	if !errors.Is(err, errProblems) || !strings.Contains(out, "go.sum  FAIL     go mod tidy: no such host") || !strings.Contains(out, "    go mod tidy\n") || contents(t, dir)["main.go"] == "" {
@@ -229,6 +235,7 @@ func TestInitTidyFails(t *testing.T) {
 
 // TestInitLeavesNothingHalf fails at a file: nothing of the others is there.
 func TestInitLeavesNothingHalf(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	put(t, dir, "docs", "a file where a folder is to be\n")
 	out, err := start(starter{}, "", "-kind", "saas", "-dir", dir)
@@ -254,6 +261,7 @@ func TestInitLeavesNothingHalf(t *testing.T) {
 // TestServiceOfAnyDomain runs the service of domains that nobody thought of, and
 // its demo: every event gets data.
 func TestServiceOfAnyDomain(t *testing.T) {
+	t.Parallel()
 	sum, err := os.ReadFile(filepath.Join(root(t), "go.sum"))
 	if err != nil {
 		t.Fatal(err)

@@ -147,6 +147,7 @@ func wellMade(t *testing.T, d domain.Domain, language string) {
 }
 
 func TestInitNames(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	out, err := start(starter{}, "", "-kind", "e-commerce", "-prefix", "ventas", "-entity", "luz", "-dir", dir)
 	if err != nil {
@@ -170,6 +171,7 @@ func TestInitNames(t *testing.T) {
 
 // TestPlural knows the regular ones.
 func TestPlural(t *testing.T) {
+	t.Parallel()
 	for words, language := range map[string]string{
 		"pedido pedidos, luz luces, camion camiones, mes mes, unidad unidades":                       "es",
 		"order orders, delivery deliveries, day days, box boxes, branch branches, address addresses": "en",
@@ -213,6 +215,7 @@ func TestInitCalls(t *testing.T) {
 // TestInitAsks answers the questions wrong first: each is asked again, with
 // what is wrong.
 func TestInitAsks(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	out, err := start(starter{terminal: true}, "edukation\neducación\neducación\n\tCurso\nclase\n", "-dir", dir)
 	if err == nil { // the second word is a kind, and the third a prefix with an accent
@@ -251,6 +254,7 @@ func TestInitAsks(t *testing.T) {
 
 // TestTerminal is about who answers: nobody at a pipe, a file or the null device.
 func TestTerminal(t *testing.T) {
+	t.Parallel()
 	file, err := os.Create(filepath.Join(t.TempDir(), "f"))
 	if err != nil {
 		t.Fatal(err)
@@ -273,6 +277,7 @@ func TestTerminal(t *testing.T) {
 
 // TestInitGolden is what the user gets.
 func TestInitGolden(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	if out, err := start(starter{}, "", "-kind", "logistica", "-prefix", "reparto", "-entity", "paquete", "-module", "example.com/reparto", "-dir", dir); err != nil {
 		t.Fatalf("%v\n%s", err, out)

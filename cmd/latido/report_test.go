@@ -73,6 +73,7 @@ func TestReport(t *testing.T) {
 // TestReportElsewhere asks servers that are no service of Latido's. What they
 // answer, and a password in the address, must not look like a report.
 func TestReportElsewhere(t *testing.T) {
+	t.Parallel()
 	for body, want := range map[string]string{
 		"hello":                 "is no service of Latido's",
 		`{"status": "healthy"}`: "is no service of Latido's",
@@ -92,6 +93,7 @@ func TestReportElsewhere(t *testing.T) {
 // TestReportAsks checks what is asked, under a path and with a query of the
 // address, which a proxy before the service may want.
 func TestReportAsks(t *testing.T) {
+	t.Parallel()
 	var asked string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked = r.URL.String()

@@ -13,6 +13,8 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/latido-dev/latido/continuous"
 )
 
 func counted(t *testing.T, reader *sdkmetric.ManualReader) map[string]int64 {
@@ -80,12 +82,18 @@ func TestIncidentsBounded(t *testing.T) {
 func TestRestart(t *testing.T) {
 	dir := t.TempDir()
 	p := profiler(t)
+	stop := labelled(t, "/reportes", burn) // without it there may be no sample for a graph
+	waitUntil(t, "a sample", func() bool {
+		cpu, _, err := p.Profile(continuous.ProfileCPU, time.Time{}, time.Time{})
+		return err == nil && len(cpu.Sample) > 0
+	})
 	profiledFor(t, p, time.Time{}, 2)
 	url := func() string { return "http://127.0.0.1:9464/" }
 	r := start(t, Config{Dir: dir, Profiler: p, URL: url, Timeout: 10 * time.Second})
 	a, gone := firing("CPU"), firing("Slow")
 	first := r.Enrich(t.Context(), a)
 	incidentOf(t, r, first)
+	stop()
 	over := r.Enrich(t.Context(), gone)
 	incidentOf(t, r, over)
 	gone.EndsAt = time.Now()
