@@ -84,6 +84,9 @@ func (b *board) event(m domain.Metric) section {
 			b.drawn[t.Name] = true
 		}
 	}
+	if len(s.panels) == 1 {
+		s.panels[0].width = 24
+	}
 	return s
 }
 

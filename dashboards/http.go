@@ -86,7 +86,7 @@ func (b *board) endpoints() panel {
 		},
 		overrides: []dashboard.DashboardFieldConfigSourceOverrides{
 			named("endpoint", "displayName", "Endpoint", "links", b.flamesOf(endpointOfCell)),
-			named("Value #A", "displayName", busy, "unit", "s", "decimals", 3, "custom.cellOptions", map[string]any{"type": "gauge", "mode": "basic"}),
+			named("Value #A", "displayName", busy, "unit", "s", "custom.cellOptions", map[string]any{"type": "gauge", "mode": "basic"}),
 			named("Value #B", "displayName", b.of("Requests", "Peticiones"), "unit", "reqps"),
 			named("Value #C", "displayName", b.of("Mean", "Media"), "unit", "s"),
 			named("Value #D", "displayName", "p95", "unit", "s"),

@@ -25,10 +25,14 @@ func (p panel) options() any {
 		}
 		return o
 	case timeseries:
-		return lines.Options{
+		o := lines.Options{
 			Legend:  common.VizLegendOptions{DisplayMode: common.LegendDisplayModeTable, Placement: common.LegendPlacementBottom, ShowLegend: true, Calcs: []string{"lastNotNull", "max"}},
 			Tooltip: common.VizTooltipOptions{Mode: common.TooltipDisplayModeMulti, Sort: common.SortOrderDescending},
 		}
+		if len(p.queries) == 1 { // of many series the largest are what is looked for; several queries are in their order
+			o.Legend.SortBy, o.Legend.SortDesc = ptr("Max"), ptr(true)
+		}
+		return o
 	case heatmap:
 		unit := p.unit
 		return heat.Options{

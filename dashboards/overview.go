@@ -145,7 +145,7 @@ func (b *board) health() []panel {
 		links = append(links, link("Runbook", b.o.RunbookURL+"#${__value.raw:percentencode}"))
 	}
 	return []panel{{
-		kind: table, title: b.of("Firing alerts", "Alertas activas"), width: 12, height: 7, empty: quiet,
+		kind: table, title: b.of("Firing alerts", "Alertas activas"), width: 10, height: 7, empty: quiet,
 		about:   b.of("Alerts of the domain that are firing: those of the service as a whole, and those of the instances chosen.", "Alertas activas del dominio: las del servicio entero y las de las instancias elegidas."),
 		queries: []query{{expr: firing, table: true, instant: true}},
 		transform: []dashboard.DataTransformerConfig{{Id: "organize", Options: map[string]any{
@@ -159,11 +159,11 @@ func (b *board) health() []panel {
 			named("job", "displayName", "Job"), named("instance", "displayName", b.of("Instance", "Instancia")),
 		},
 	}, {
-		kind: timeseries, title: b.of("Alerts over time", "Alertas en el tiempo"), width: 12, height: 7, stacked: true, empty: quiet,
+		kind: timeseries, title: b.of("Alerts over time", "Alertas en el tiempo"), width: 9, height: 7, stacked: true, empty: quiet,
 		about:   b.of("How many alerts fired, by name.", "Cuántas alertas estuvieron activas, por nombre."),
 		queries: []query{{expr: aggregated("count", firing, []string{"alertname"}), legend: "{{alertname}}"}},
 	}, {
-		kind: stat, title: b.of("Instances", "Instancias"), width: 6, height: 5, steps: colours("red", 1.0, "green"), empty: b.of("None is running", "Ninguna en marcha"),
+		kind: stat, title: b.of("Instances", "Instancias"), width: 5, height: 7, steps: colours("red", 1.0, "green"), empty: b.of("None is running", "Ninguna en marcha"),
 		about:   b.of("Processes of the service that are scraped now.", "Procesos del servicio que se leen ahora."),
 		queries: []query{{expr: "count(" + aggregated("group", b.series(info, ""), []string{"job", "instance"}) + ")"}},
 	}}
@@ -198,11 +198,12 @@ func (b *board) red() []panel {
 // changes are the versions that ran, and the functions that use the CPU.
 func (b *board) changes() []panel {
 	info := b.metric("build_info")
-	top := b.flame(b.of("Top functions", "Funciones que más consumen"), b.of("CPU time of the service by function, in the time range.", "Tiempo de CPU del servicio por función, en el intervalo."), "ns", cpuProfile, profilesOf(""), 12)
+	top := b.flame(b.of("Top functions", "Funciones que más consumen"), b.of("CPU time of the service by function, in the time range.", "Tiempo de CPU del servicio por función, en el intervalo."), "ns", cpuProfile, profilesOf(""), 16)
 	top.height, top.links = 14, b.allFlames(keptProfiles)
+	versions := fmt.Sprintf(`label_replace(%s, "revision", "${1}", "revision", "(.{7}).+")`, aggregated("count", b.series(info, ""), []string{"version", "revision"})) // as git shortens it
 	return []panel{{
-		kind: timeseries, title: b.of("Instances by version", "Instancias por versión"), width: 12, height: 7, stacked: true,
+		kind: timeseries, title: b.of("Instances by version", "Instancias por versión"), width: 8, height: 14, stacked: true,
 		about:   b.of("How many processes run each version. The vertical marks on all panels are the releases.", "Cuántos procesos corren cada versión. Las marcas verticales de todos los paneles son las versiones nuevas."),
-		queries: []query{{expr: aggregated("count", b.series(info, ""), []string{"version", "revision"}), legend: "{{version}} {{revision}}"}},
+		queries: []query{{expr: versions, legend: "{{version}} {{revision}}"}},
 	}, top}
 }

@@ -44,7 +44,7 @@ func (b *board) profiles() page {
 				b.of("Bytes allocated. Go's memory profiles have no endpoint: look for its handler.", "Bytes reservados. Los perfiles de memoria de Go no tienen endpoint: busca su handler.")),
 				b.compared(inUseProfile, profilesOf(""), "bytes",
 					b.of("In use now", "En uso ahora"), b.of("In use before", "En uso antes"),
-					b.of("Bytes allocated that are still held.", "Bytes reservados que aún se retienen."))...)},
+					b.of("Bytes allocated that are still held, added up over every profile of the time range: compare the shares, not the totals.", "Bytes reservados que aún se retienen, sumados sobre cada perfil del intervalo: compara las partes, no los totales."))...)},
 		},
 	}
 }
@@ -71,6 +71,7 @@ func (b *board) flame(title, about, unit, profile, selector string, width uint32
 func (b *board) compared(profile, selector, unit, now, before, about string) []panel {
 	left, right := b.flame(now, about, unit, profile, selector, 12), b.flame(before, about, unit, profile, selector, 12)
 	right.shift = "$before"
+	right.empty = b.of("No profiles of then: nothing ran yet, or they are no longer kept", "Sin perfiles de entonces: aún no corría, o ya no se guardan")
 	right.about += " " + b.of("As long before as is chosen above.", "Tanto antes como se elige arriba.")
 	left.links = []dashboard.DashboardLink{b.diff(profile)}
 	return []panel{left, right}
