@@ -84,7 +84,8 @@ func (p drawnPanel) mayBeEmpty() bool {
 // testDrawings has every dashboard drawn: each panel is there with its title,
 // and shows data or says why there is none. The figures are Prometheus's.
 func (ask asking) testDrawings(t *testing.T, files []dashboards.File) {
-	until := time.Now().UTC().Truncate(time.Second).Add(-5 * time.Second) // what is scraped since changes nothing
+	until := time.Now().UTC().Truncate(time.Second).Add(2 * time.Second)
+	ask.prom.WaitForQuery(t, time.Minute, fmt.Sprintf("min(timestamp(up)) > %d", until.Unix()+1)) // what is scraped from then on changes nothing
 	same := func(a, b float64) bool { return math.Abs(a-b) <= 1e-9*math.Abs(b) }
 	for _, f := range files {
 		var board struct{ Panels []drawnPanel }

@@ -137,7 +137,7 @@ func (s *svg) legendOfMarks(marks []mark) {
 	text = cut(text, textSize, 620)
 	right := width - margin - 2
 	s.text(right, 46, "foot", text, "text-anchor", "end")
-	x := right - widthOf(text, textSize) - 8
+	x := right - 1.05*widthOf(text, textSize) - 10
 	s.line(x, 35, x, 48, "stroke", last.color, "stroke-width", 1.5, "stroke-dasharray", "3 3")
 }
 
