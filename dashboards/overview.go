@@ -200,10 +200,10 @@ func (b *board) changes() []panel {
 	info := b.metric("build_info")
 	top := b.flame(b.of("Top functions", "Funciones que más consumen"), b.of("CPU time of the service by function, in the time range.", "Tiempo de CPU del servicio por función, en el intervalo."), "ns", cpuProfile, profilesOf(""), 16)
 	top.height, top.links = 14, b.allFlames(keptProfiles)
-	versions := fmt.Sprintf(`label_replace(%s, "revision", "${1}", "revision", "(.{7}).+")`, aggregated("count", b.series(info, ""), []string{"version", "revision"})) // as git shortens it
+	short := fmt.Sprintf(`label_replace(%s, "revision", "${1}", "revision", "(.{7}).+")`, b.series(info, "")) // as git does it
 	return []panel{{
 		kind: timeseries, title: b.of("Instances by version", "Instancias por versión"), width: 8, height: 14, stacked: true,
 		about:   b.of("How many processes run each version. The vertical marks on all panels are the releases.", "Cuántos procesos corren cada versión. Las marcas verticales de todos los paneles son las versiones nuevas."),
-		queries: []query{{expr: versions, legend: "{{version}} {{revision}}"}},
+		queries: []query{{expr: aggregated("count", short, []string{"version", "revision"}), legend: "{{version}} {{revision}}"}},
 	}, top}
 }

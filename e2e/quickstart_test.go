@@ -97,7 +97,12 @@ func (l *left) ctrlC() error {
 	case <-l.ended:
 		return l.err
 	case <-time.After(30 * time.Second):
-		l.t.Fatal("Ctrl-C does not end it")
+		_ = syscall.Kill(-l.cmd.Process.Pid, syscall.SIGQUIT) // it says where it hangs
+		select {
+		case <-l.ended:
+		case <-time.After(5 * time.Second):
+		}
+		l.t.Fatalf("Ctrl-C does not end %s\n%s", l.cmd, l.output.String())
 		return nil
 	}
 }
