@@ -197,12 +197,16 @@ func sameFigures(t *testing.T, questions []question, d domain.Domain, prom, stor
 			empty++
 			continue
 		}
+		// Of two samples with the edge of the window between them, only
+		// VictoriaMetrics counts the step: one event an instance, or so.
+		const edge = 3
+		counted := strings.Contains(q.expr, "increase(") && !strings.Contains(q.expr, " / ")
 		var wrong []string
 		for _, series := range slices.Sorted(maps.Keys(want)) {
 			value, ok := got[series]
 			if !ok {
 				wrong = append(wrong, fmt.Sprintf("%s is %g, and not there", series, want[series]))
-			} else if !near(value, want[series]) {
+			} else if !near(value, want[series]) && !(counted && math.Abs(value-want[series]) <= edge) {
 				wrong = append(wrong, fmt.Sprintf("%s is %g, there %g", series, want[series], value))
 			}
 		}
