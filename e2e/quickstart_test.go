@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -61,6 +62,9 @@ func (p *person) leaves(command string) *left {
 	l.cmd.Dir, l.cmd.Env = p.dir, p.env
 	l.cmd.Stdout, l.cmd.Stderr = &l.output, &l.output
 	l.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if signal.Ignored(os.Interrupt) { // these tests run in the background; a person's commands would inherit it
+		signal.Notify(make(chan os.Signal, 1), os.Interrupt)
+	}
 	if err := l.cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
