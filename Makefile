@@ -10,19 +10,16 @@ LINT      := $(CACHE)/tools/golangci-lint-v2.15.0
 TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help test race e2e lint bench generate golden fuzz
+.PHONY: help test e2e lint bench generate golden fuzz
 
 help: ## Say what can be made.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-test: ## Test every module; no server is built.
+test: ## Test every module; no server is built. TESTFLAGS=-race has the race detector on.
 	@for m in $(MODULES); do \
 		echo "== $$m"; \
 		(cd $$m && GOWORK=off go test $(TESTFLAGS) ./...) || exit 1; \
 	done
-
-race: ## The same with the race detector, which takes more than twice as long.
-	@$(MAKE) --no-print-directory test TESTFLAGS="-race $(TESTFLAGS)"
 
 e2e: ## Build the real servers once, and test against them.
 	e2e/servers/build.sh
