@@ -96,26 +96,32 @@ func (p *Profiler) waitFor(ctx context.Context, to time.Time) error {
 	defer cancel()
 	due := time.NewTimer(time.Until(to))
 	defer due.Stop()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		if len(p.ring.between(kindCPU, to, time.Time{})) > 0 {
-			return nil
-		}
+	var tick <-chan time.Time // none before it is due
+	ended := func(after time.Time) bool { return len(p.ring.between(kindCPU, after, time.Time{})) > 0 }
+	for stopped := false; !stopped; {
 		select {
 		case <-ctx.Done():
-			if len(p.ring.between(kindCPU, to.Add(-p.interval()), time.Time{})) > 0 {
-				return nil // all but the last window
-			}
-			return errors.New("no CPU profile for that time: another one runs in this process, or the service is stopping")
+			stopped = true
+		case <-p.done:
+			stopped = true
 		case <-due.C:
 			select {
 			case p.cut <- struct{}{}:
 			default: // somebody else has asked
 			}
-		case <-tick.C:
+			poll := time.NewTicker(50 * time.Millisecond)
+			defer poll.Stop()
+			tick = poll.C
+		case <-tick:
+			if ended(to) {
+				return nil
+			}
 		}
 	}
+	if ended(to.Add(-p.interval())) {
+		return nil // all but the last window
+	}
+	return errors.New("no CPU profile for that time: another one runs in this process, or the service is stopping")
 }
 
 func (p *Profiler) interval() time.Duration {

@@ -118,6 +118,29 @@ func TestProfileCutsTheWindow(t *testing.T) {
 	asked.Wait()
 }
 
+// TestProfileStops stops the profiler while somebody waits for a profile: the
+// answer has what there is, and comes at once.
+func TestProfileStops(t *testing.T) {
+	p, err := continuous.Start(continuous.Config{Interval: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	w := httptest.NewRecorder()
+	var asked sync.WaitGroup
+	asked.Go(func() {
+		p.Handler().ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/debug/pprof/profile?seconds=60", nil))
+	})
+	if err := p.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	asked.Wait()
+	if ctx.Err() != nil {
+		t.Errorf("still waiting after the end: %v", ctx.Err())
+	}
+}
+
 // TestDefaultServeMux wants the user's mux untouched: net/http/pprof registers
 // itself there when somebody imports it.
 func TestDefaultServeMux(t *testing.T) {
