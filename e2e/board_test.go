@@ -66,9 +66,51 @@ var shapes = map[string]string{"timeseries": "polyline", "stat": "text", "table"
 
 // drawnPanel is a panel of a dashboard's file as its drawing is held against it.
 type drawnPanel struct {
-	ID          int
-	Type, Title string
-	Targets     []struct{ RefID, Expr string }
+	ID                       int
+	Type, Title, Description string
+	Targets                  []struct{ RefID, Expr string }
+}
+
+// panelsOf are the panels of a dashboard's file.
+func panelsOf(t *testing.T, file []byte) []drawnPanel {
+	t.Helper()
+	var board struct{ Panels []drawnPanel }
+	if err := json.Unmarshal(file, &board); err != nil {
+		t.Fatal(err)
+	}
+	return board.Panels
+}
+
+// TestDashboardPicture fails when the picture in the documents is of another
+// dashboard than the one in deploy: draw it again, as docs/dashboards.md says.
+func TestDashboardPicture(t *testing.T) {
+	t.Parallel()
+	file, err := os.ReadFile(filepath.Join(repository, "deploy/grafana/dashboards/tienda-overview.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	svg, err := os.ReadFile(filepath.Join(repository, "docs/dashboard.svg"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var drawing element
+	if err := xml.Unmarshal(svg, &drawing); err != nil {
+		t.Fatal(err)
+	}
+	var want, got []string
+	for _, p := range panelsOf(t, file) {
+		want = append(want, fmt.Sprintf("panel-%d, a %s: %s. %s", p.ID, p.Type, p.Title, p.Description))
+	}
+	for _, g := range drawing.all("g") {
+		about := ""
+		for _, e := range g.all("desc") {
+			about = e.Text
+		}
+		got = append(got, fmt.Sprintf("%s, a %s: %s. %s", g.ID, g.Class, g.all("title")[0].Text, about))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("docs/dashboard.svg has\n%s\nand the dashboard\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
 }
 
 // mayBeEmpty says that a query of the panel may find nothing.
@@ -88,10 +130,6 @@ func (ask asking) testDrawings(t *testing.T, files []dashboards.File) {
 	ask.prom.WaitForQuery(t, time.Minute, fmt.Sprintf("min(timestamp(up)) > %d", until.Unix()+1)) // what is scraped from then on changes nothing
 	same := func(a, b float64) bool { return math.Abs(a-b) <= 1e-9*math.Abs(b) }
 	for _, f := range files {
-		var board struct{ Panels []drawnPanel }
-		if err := json.Unmarshal(f.JSON, &board); err != nil {
-			t.Fatal(err)
-		}
 		text, drawing := ask.drawn(t, f, until)
 		for _, wrong := range []string{"NaN", "Inf,", "%!"} {
 			if strings.Contains(text, wrong) {
@@ -102,7 +140,7 @@ func (ask asking) testDrawings(t *testing.T, files []dashboards.File) {
 		for _, g := range drawing.all("g") {
 			groups[g.ID] = g
 		}
-		for _, p := range board.Panels {
+		for _, p := range panelsOf(t, f.JSON) {
 			g := groups[fmt.Sprint("panel-", p.ID)]
 			if titles := g.all("title"); len(titles) == 0 || titles[0].Text != p.Title || g.Class != p.Type {
 				t.Errorf("%s: %q, a %s, is drawn as %v, a %q", f.Name, p.Title, p.Type, titles, g.Class)

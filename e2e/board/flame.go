@@ -33,7 +33,7 @@ func (p *picture) flamegraph(ctx context.Context, a asking, d panel, in area) er
 		return nil
 	}
 	total := g.Levels[0][1]
-	self := g.self()
+	self := g.Self()
 	names := slices.SortedFunc(maps.Keys(self), func(x, y string) int {
 		return cmp.Or(cmp.Compare(self[y], self[x]), strings.Compare(x, y))
 	})
@@ -78,19 +78,6 @@ func (p *picture) bar(name string, f field, value int64, in area) {
 	if in.w > 34 {
 		p.text(in.x+4, in.y+10.5, "in", cut(text, 11, in.w-7))
 	}
-}
-
-// self is what each function has without its calls.
-func (g flame) self() map[string]int64 {
-	self := map[string]int64{}
-	for _, level := range g.Levels {
-		for bar := range slices.Chunk(level, 4) {
-			if len(bar) == 4 && bar[2] > 0 && bar[3] >= 0 && bar[3] < int64(len(g.Names)) {
-				self[g.Names[bar[3]]] += bar[2]
-			}
-		}
-	}
-	return self
 }
 
 // short is a function with the last part of its package's path.

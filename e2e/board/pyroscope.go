@@ -13,20 +13,15 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
+
+	"github.com/latido-dev/latido/e2e/servers"
 )
 
-// flame is Pyroscope's form of a flame graph: a level has four numbers a bar,
-// the gap to the bar before, its total, its own part, its index in Names.
-type flame struct {
-	Names  []string
-	Levels [][]int64
-}
-
 // flame asks Pyroscope for a flame graph of the window.
-func (a asking) flame(ctx context.Context, t target) (flame, error) {
+func (a asking) flame(ctx context.Context, t target) (*servers.Flamebearer, error) {
 	selector, err := a.expanded(t.LabelSelector)
 	if err != nil {
-		return flame{}, err
+		return nil, err
 	}
 	query := url.Values{
 		"query": {t.ProfileTypeID + selector},
@@ -35,11 +30,11 @@ func (a asking) flame(ctx context.Context, t target) (flame, error) {
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, a.pyroscope+"/pyroscope/render?"+query.Encode(), nil)
 	if err != nil {
-		return flame{}, fmt.Errorf("-pyroscope: %w", err)
+		return nil, fmt.Errorf("-pyroscope: %w", err)
 	}
-	var answer struct{ Flamebearer flame }
+	var answer struct{ Flamebearer servers.Flamebearer }
 	err = answered(request, &answer)
-	return answer.Flamebearer, err
+	return &answer.Flamebearer, err
 }
 
 // profileStep is between two points of a profile over time: two windows of a service,
