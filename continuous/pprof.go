@@ -23,6 +23,7 @@ const maxProfileSeconds = 60
 //	/debug/pprof/profile?seconds=30   CPU, of the seconds to come and of the window that runs; ?last=5m for the past
 //	/debug/pprof/heap, allocs, goroutine, mutex, block, threadcreate   as they are now; ?debug=1 for text
 //	/debug/pprof/heap?last=5m, allocs?last=5m   what was allocated in that time
+//	/debug/pprof/goroutineleak   goroutines that can never go on, as last looked for, where the Go runtime can
 //	/debug/report                     Report; ?format=text, json or pprof, ?last=5m or ?from= and ?to= (RFC 3339), ?top=10
 //
 // CPU profiles come from the ring: Go allows one at a time, and it is ours.
@@ -36,6 +37,7 @@ func (p *Profiler) Handler() http.Handler {
 	for _, name := range snapshots {
 		mux.HandleFunc("GET /debug/pprof/"+name, p.serveSnapshot(name))
 	}
+	mux.HandleFunc("GET /debug/pprof/goroutineleak", p.serveLeaks)
 	mux.HandleFunc("GET /debug/report", p.serveReport)
 	return mux
 }
@@ -50,7 +52,8 @@ var index = template.Must(template.New("").Parse(`<!doctype html>
 <li><a href="../report">report</a>: per endpoint, where CPU time and memory go and what requests wait for
 <li><a href="profile?last=5m">profile</a>: CPU of the last five minutes, for go tool pprof; ?seconds=30 for what comes
 {{range .}}<li><a href="{{.}}?debug=1">{{.}}</a>: as it is now; without debug=1 for go tool pprof
-{{end}}</ul>
+{{end}}<li><a href="goroutineleak">goroutineleak</a>: goroutines that can never go on, as last looked for, for go tool pprof
+</ul>
 `))
 
 func (p *Profiler) serveIndex(w http.ResponseWriter, _ *http.Request) {

@@ -7,17 +7,22 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
+	"net/http"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"runtime/pprof"
 	"runtime/trace"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/google/pprof/profile"
 	"github.com/grafana/pyroscope-go/godeltaprof"
+	"golang.org/x/net/http/httpguts"
 )
 
 // Config says what is profiled and where it goes. The zero value keeps ten
@@ -40,6 +45,15 @@ type Config struct {
 	// Pyroscope. Empty means PYROSCOPE_BASIC_AUTH_USER,
 	// PYROSCOPE_BASIC_AUTH_PASSWORD and PYROSCOPE_TENANT_ID.
 	BasicAuthUser, BasicAuthPassword, TenantID string
+	// HTTPHeaders are on every upload, and win over what the fields above make
+	// of Authorization and X-Scope-OrgID: {"Authorization": "Bearer " + token}.
+	// Space around a value is dropped. No log line shows a value.
+	HTTPHeaders map[string]string
+	// RoundTripper makes the uploads, for a private CA, a client certificate or
+	// a proxy: an http.Transport with its TLSClientConfig. It must be safe for
+	// concurrent use, obey the request's context, and stays the caller's to
+	// close. nil means an http.Transport with the proxy of the environment.
+	RoundTripper http.RoundTripper
 	// Interval is the length of a window, and the time between uploads. 0
 	// means 10 seconds; less than 20 milliseconds means that.
 	Interval time.Duration
@@ -86,6 +100,13 @@ func (c Config) withDefaults() (Config, error) {
 	if c.MutexFraction < 0 || c.BlockRate < 0 {
 		errs = append(errs, fmt.Errorf("mutex fraction %d, block rate %d: write 0 for off, or a positive number", c.MutexFraction, c.BlockRate))
 	}
+	for _, name := range slices.Sorted(maps.Keys(c.HTTPHeaders)) {
+		if !httpguts.ValidHeaderFieldName(name) {
+			errs = append(errs, fmt.Errorf("http header %q: no HTTP header has such a name: write one like Authorization", name))
+		} else if !httpguts.ValidHeaderFieldValue(strings.TrimSpace(c.HTTPHeaders[name])) {
+			errs = append(errs, fmt.Errorf("http header %q: its value has a line break or another control character: write it without", name))
+		}
+	}
 	if err := c.traceDefaults(); err != nil {
 		errs = append(errs, err)
 	}
@@ -129,6 +150,7 @@ type Profiler struct {
 	heap     *godeltaprof.HeapProfiler
 	heapFrom time.Time
 	stacksAt time.Time // when all goroutines were kept
+	leaksAt  time.Time // when the next leaks are due
 	cycles   uint64    // garbage collections at heapFrom
 	mutex    *godeltaprof.BlockProfiler
 	block    *godeltaprof.BlockProfiler
@@ -282,6 +304,7 @@ func (p *Profiler) guard(fn func()) (ok bool) {
 func (p *Profiler) begin() {
 	p.waits.period = min(time.Second, p.cfg.Interval/10)
 	p.waits.next = time.Now().Add(p.waits.period)
+	p.leaksAt = time.Now().Add(leaksPause)
 	p.heap = godeltaprof.NewHeapProfiler()
 	if p.cfg.MutexFraction > 0 {
 		p.fraction = runtime.SetMutexProfileFraction(p.cfg.MutexFraction)
@@ -358,6 +381,9 @@ func (p *Profiler) window() (more bool) {
 	p.keepHeap(to, !more)
 	p.keepDelta(kindMutex, p.mutex, from, to)
 	p.keepDelta(kindBlock, p.block, from, to)
+	if more {
+		p.keepLeaks(to)
+	}
 	p.dropSpans(to)
 	p.endCPU() // last, so that what profiling costs is in the profile
 	return more

@@ -15,6 +15,7 @@ const (
 	kindMutex                 // contended in one window
 	kindBlock                 // blocked in one window
 	kindStacks                // all goroutines, as they were at the end of one window
+	kindLeaks                 // goroutines that nothing can wake up any more
 )
 
 // capture is one profile of one window of time.

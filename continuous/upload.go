@@ -10,10 +10,13 @@ import (
 	"net/url"
 	"os"
 	"runtime/pprof"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/grafana/pyroscope-go/upstream/remote"
 )
 
 const (
@@ -28,18 +31,27 @@ const (
 
 	maxErrorBody = 4 << 10
 	maxErrorText = 200 // of it, in a log line
+	minSecret    = 4   // a shorter header, or part of a secret, gives nothing away
+
+	// stopGrace is how long stop waits for a try that its context has ended. A
+	// RoundTripper of the user's may not hear of that.
+	stopGrace = 250 * time.Millisecond
 )
 
 // uploader sends captures to Pyroscope, in order, from a bounded queue. It is
 // safe for concurrent use.
 type uploader struct {
-	endpoint               string // URL of /ingest, without credentials
-	host                   string // all of the address that a log may show
-	user, password, tenant string
-	name                   string // the service and its tags, as Pyroscope writes them
-	client                 *http.Client
-	log                    *sparseLog
-	first                  time.Duration // pause after a first failure
+	host    string          // all of the address that a log may show
+	name    string          // the service and its tags, as Pyroscope writes them
+	remote  *remote.Remote  // the wire; its one goroutine lives as long as run
+	client  *http.Client    // what Do uses
+	secrets []string        // what no log may show, longer ones first
+	try     context.Context // of what Do does
+	came    outcome         // of it
+	log     *sparseLog
+	first   time.Duration // pause after a first failure
+
+	closeIdle func() // of a transport of ours
 
 	ctx    context.Context // of the tries; ends when Stop's time is over
 	cancel context.CancelFunc
@@ -66,17 +78,34 @@ type job struct {
 // newUploader returns nil without a server, and an error for an address of the
 // configuration that cannot work.
 func newUploader(cfg Config, log *sparseLog) (*uploader, error) {
-	env := func(value, name string) string {
-		if value != "" {
-			return value
-		}
-		return os.Getenv(name)
-	}
-	address := env(cfg.ServerAddress, "PYROSCOPE_SERVER_ADDRESS")
+	address := fromEnv(cfg.ServerAddress, "PYROSCOPE_SERVER_ADDRESS")
 	if address == "" {
 		return nil, nil
 	}
+	up := &uploader{
+		name:  appName(cfg.Service, cfg.Tags, newSession(cfg.Tags[labelInstance])),
+		log:   log,
+		first: firstPause,
+		wake:  make(chan struct{}, 1),
+		drain: make(chan struct{}),
+		done:  make(chan struct{}),
+	}
+	up.client = &http.Client{
+		Transport: cfg.RoundTripper,
+		// A redirect would carry the credentials somewhere else.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	if cfg.RoundTripper == nil {
+		own := &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConns: 1, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: tryTimeout}
+		up.client.Transport, up.closeIdle = own, own.CloseIdleConnections
+	}
 	u, err := parseAddress(address)
+	if err == nil {
+		up.host = u.Host
+		headers := up.headers(cfg, u.User)
+		u.User = nil
+		up.remote, err = remote.NewRemote(remote.Config{Address: u.String(), HTTPHeaders: headers, HTTPClient: up, Threads: 1, Logger: silent{}})
+	}
 	if err != nil && cfg.ServerAddress == "" {
 		log.warn("PYROSCOPE_SERVER_ADDRESS cannot be used: profiles stay in the process", "error", err)
 		return nil, nil
@@ -84,31 +113,52 @@ func newUploader(cfg Config, log *sparseLog) (*uploader, error) {
 	if err != nil {
 		return nil, err
 	}
-	up := &uploader{
-		host:     u.Host,
-		user:     env(cfg.BasicAuthUser, "PYROSCOPE_BASIC_AUTH_USER"),
-		password: env(cfg.BasicAuthPassword, "PYROSCOPE_BASIC_AUTH_PASSWORD"),
-		tenant:   env(cfg.TenantID, "PYROSCOPE_TENANT_ID"),
-		name:     appName(cfg.Service, cfg.Tags),
-		client: &http.Client{
-			Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConns: 1, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: tryTimeout},
-			// A redirect would carry the credentials somewhere else.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-		log:   log,
-		first: firstPause,
-		wake:  make(chan struct{}, 1),
-		drain: make(chan struct{}),
-		done:  make(chan struct{}),
-	}
-	if up.user == "" && u.User != nil {
-		up.user = u.User.Username()
-		up.password, _ = u.User.Password()
-	}
-	u.User = nil
-	up.endpoint = u.JoinPath("ingest").String()
 	up.ctx, up.cancel = context.WithCancel(context.Background())
 	return up, nil
+}
+
+func fromEnv(value, name string) string {
+	if value != "" {
+		return value
+	}
+	return os.Getenv(name)
+}
+
+// headers are those of every request. What of them no log may show becomes
+// up.secrets. The Remote would drop a user without a password.
+func (up *uploader) headers(cfg Config, inAddress *url.Userinfo) map[string]string {
+	user, password := fromEnv(cfg.BasicAuthUser, "PYROSCOPE_BASIC_AUTH_USER"), fromEnv(cfg.BasicAuthPassword, "PYROSCOPE_BASIC_AUTH_PASSWORD")
+	if user == "" && inAddress != nil {
+		user = inAddress.Username()
+		password, _ = inAddress.Password()
+	}
+	all := http.Header{"User-Agent": {"latido"}}
+	if tenant := fromEnv(cfg.TenantID, "PYROSCOPE_TENANT_ID"); tenant != "" {
+		all.Set("X-Scope-OrgID", tenant)
+	}
+	if user != "" {
+		(&http.Request{Header: all}).SetBasicAuth(user, password)
+	}
+	secrets := []string{password, all.Get("Authorization")}
+	for name, value := range cfg.HTTPHeaders {
+		value = strings.TrimSpace(value)
+		all.Set(name, value)
+		if len(value) >= minSecret {
+			secrets = append(secrets, value)
+		}
+	}
+	for _, value := range secrets {
+		if _, token, ok := strings.Cut(value, " "); ok { // of "Bearer token"
+			secrets = append(secrets, token)
+		}
+	}
+	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
+	up.secrets = slices.DeleteFunc(secrets, func(s string) bool { return s == "" })
+	flat := make(map[string]string, len(all))
+	for name := range all {
+		flat[name] = all.Get(name)
+	}
+	return flat
 }
 
 // parseAddress reads Pyroscope's URL. Its errors never show credentials.
@@ -206,6 +256,8 @@ func (up *uploader) run() {
 	defer close(up.done)
 	// A goroutine inherits the labels of the one that started it.
 	pprof.SetGoroutineLabels(context.Background())
+	up.remote.Start()
+	defer up.remote.Stop()
 	pause := time.Duration(0)
 	failures := 0 // in a row
 	for {
@@ -299,13 +351,18 @@ func (up *uploader) stop(ctx context.Context) error {
 	case <-up.done:
 	case <-ctx.Done():
 		up.cancel()
-		<-up.done
+		select {
+		case <-up.done:
+		case <-time.After(stopGrace):
+		}
 	}
 	up.cancel()
-	up.client.CloseIdleConnections()
+	if up.closeIdle != nil {
+		up.closeIdle()
+	}
 	up.mu.Lock()
 	defer up.mu.Unlock()
-	left := len(up.queue)
+	left := up.count
 	up.dropped.Add(uint64(left))
 	up.queue, up.bytes, up.count = nil, 0, 0
 	if left == 0 {

@@ -2,7 +2,10 @@ package continuous
 
 import (
 	"bytes"
+	"crypto/rand"
+	"encoding/hex"
 	"fmt"
+	"hash/fnv"
 	"maps"
 	"slices"
 	"strings"
@@ -16,8 +19,9 @@ const maxLabelValue = 1024
 
 // appName is the name of an upload: service{tag=value,...}. A tag named like a
 // label of samples is renamed: Pyroscope lets the tag hide the label (seen with
-// 1.9), and with region=eu nobody finds the regions of the code.
-func appName(service string, tags map[string]string) string {
+// 1.9), and with region=eu nobody finds the regions of the code. The session is
+// Pyroscope's own label, left out when empty.
+func appName(service string, tags map[string]string, session string) string {
 	name := strings.Map(func(r rune) rune {
 		if r == '-' || r == '.' || nameRune(r) {
 			return r
@@ -47,11 +51,30 @@ func appName(service string, tags map[string]string) string {
 		}
 		cleaned[key] = value
 	}
+	if session != "" {
+		cleaned["__session_id__"] = session
+	}
 	pairs := make([]string, 0, len(cleaned))
 	for _, key := range slices.Sorted(maps.Keys(cleaned)) {
 		pairs = append(pairs, key+"="+cleaned[key])
 	}
 	return name + "{" + strings.Join(pairs, ",") + "}"
+}
+
+// labelInstance is the tag that tells the processes of a service apart.
+const labelInstance = "service_instance_id"
+
+// newSession is an id of the process in the form that Pyroscope reads, 8 bytes
+// in hexadecimal. A Pyroscope with max-sessions-per-series spreads the profiles
+// of a service by it. pyroscope-go makes it from the host's name, which two
+// processes of a host share: here it is the instance's, or else random.
+func newSession(instance string) string {
+	if instance == "" {
+		instance = rand.Text()
+	}
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(instance))
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // reserved names are Pyroscope's own. A second service_name makes it refuse the
@@ -90,7 +113,7 @@ func labelValue(value string) string {
 // the service's code that chooses them. Nothing is encoded again without need.
 func (up *uploader) clean(j *job) error {
 	j.cleaned = true
-	if j.kind != kindCPU && j.kind != kindGoroutine {
+	if j.kind != kindCPU && j.kind != kindGoroutine && j.kind != kindLeaks {
 		return nil // they carry no labels
 	}
 	p, err := profile.ParseData(j.data)

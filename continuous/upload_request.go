@@ -1,13 +1,10 @@
 package continuous
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"mime/multipart"
 	"net/http"
 	"net/url"
 	"runtime/debug"
@@ -15,6 +12,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/grafana/pyroscope-go/upstream"
 )
 
 // outcome is what came of one try.
@@ -25,14 +24,9 @@ type outcome struct {
 	pause    time.Duration // asked for; 0 leaves it to backoff
 }
 
-// send tries once.
+// send tries once: pyroscope-go writes the request, and Do makes it.
 func (up *uploader) send(j *job) (o outcome) {
-	defer func() {
-		if r := recover(); r != nil {
-			up.log.warn("an upload panicked", "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
-			o = outcome{err: fmt.Errorf("upload panicked: %v", r), answered: true, final: true}
-		}
-	}()
+	defer up.recovered(&o)
 	if !j.cleaned {
 		if err := up.clean(j); err != nil {
 			return outcome{err: err, final: true}
@@ -40,17 +34,37 @@ func (up *uploader) send(j *job) (o outcome) {
 	}
 	ctx, cancel := context.WithTimeoutCause(up.ctx, tryTimeout, fmt.Errorf("no answer within %v", tryTimeout))
 	defer cancel()
-	request, err := up.request(ctx, j)
-	if err != nil {
-		return outcome{err: err, final: true}
-	}
+	up.try, up.came = ctx, outcome{err: errors.New("pyroscope-go made no request"), final: true}
+	how := uploads[j.kind]
+	up.remote.Upload(&upstream.UploadJob{
+		Name: up.name, StartTime: j.from, EndTime: j.to, SpyName: "gospy", SampleRate: 100, Format: upstream.FormatPprof,
+		Profile: j.data, Units: how.units, AggregationType: how.aggregation, SampleTypeConfig: how.types,
+	})
+	up.remote.Flush()
+	return up.came
+}
+
+// Do is the HTTP client of up.remote, whose goroutine calls it once between the
+// Upload and the end of the Flush of a try. It bounds the try in time and the
+// answer in bytes, which the Remote does not, and keeps what came of it: the
+// Remote would only log that.
+func (up *uploader) Do(request *http.Request) (*http.Response, error) {
+	up.came = up.exchange(request.WithContext(up.try))
+	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
+}
+
+func (up *uploader) exchange(request *http.Request) (o outcome) {
+	defer up.recovered(&o) // a RoundTripper of the user's
 	response, err := up.client.Do(request)
 	if err != nil {
-		if cause := context.Cause(ctx); cause != nil {
+		if cause := context.Cause(up.try); cause != nil {
 			return outcome{err: cause}
 		}
 		if e := (*url.Error)(nil); errors.As(err, &e) {
 			err = e.Err // without the address
+		}
+		if text := up.redact(err.Error()); text != err.Error() {
+			err = errors.New(text)
 		}
 		return outcome{err: err}
 	}
@@ -60,6 +74,22 @@ func (up *uploader) send(j *job) (o outcome) {
 	body, _ := io.ReadAll(io.LimitReader(response.Body, maxErrorBody))
 	return up.judge(response, body)
 }
+
+// recovered makes a panic an outcome.
+func (up *uploader) recovered(o *outcome) {
+	if r := recover(); r != nil {
+		text := up.redact(fmt.Sprint(r))
+		up.log.warn("an upload panicked", "panic", text, "stack", string(debug.Stack()))
+		*o = outcome{err: fmt.Errorf("upload panicked: %s", text), answered: true, final: true}
+	}
+}
+
+// silent is a logger for up.remote: what it says, the outcome of a try says.
+type silent struct{}
+
+func (silent) Infof(string, ...any)  {}
+func (silent) Debugf(string, ...any) {}
+func (silent) Errorf(string, ...any) {}
 
 // judge says what an answer means.
 func (up *uploader) judge(response *http.Response, body []byte) outcome {
@@ -72,7 +102,7 @@ func (up *uploader) judge(response *http.Response, body []byte) outcome {
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		o.pause = deniedPause
 		o.answered = false // the profile is not to blame: keep it until somebody mends the credentials
-		o.err = fmt.Errorf("%w: check BasicAuthUser, BasicAuthPassword and TenantID", o.err)
+		o.err = fmt.Errorf("%w: check BasicAuthUser, BasicAuthPassword, TenantID and HTTPHeaders", o.err)
 	case status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable:
 		if s, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil && s > 0 {
 			o.pause = min(time.Duration(min(s, 3600))*time.Second, deniedPause)
@@ -87,15 +117,9 @@ func (up *uploader) judge(response *http.Response, body []byte) outcome {
 	return o
 }
 
-// quote is the beginning of a body, fit for one line of a log, without the
-// credentials that a server may echo.
+// quote is the beginning of a body, fit for one line of a log.
 func (up *uploader) quote(body []byte) string {
-	text := strings.ToValidUTF8(string(body), "?")
-	for _, secret := range []string{up.password, up.basic()} {
-		if secret != "" {
-			text = strings.ReplaceAll(text, secret, "...")
-		}
-	}
+	text := up.redact(strings.ToValidUTF8(string(body), "?"))
 	if len(text) > maxErrorText {
 		text = strings.ToValidUTF8(text[:maxErrorText], "") + "..."
 	}
@@ -107,97 +131,52 @@ func (up *uploader) quote(body []byte) string {
 	}, text))
 }
 
-func (up *uploader) basic() string {
-	if up.user == "" {
-		return ""
+// redact takes the secrets out, which servers and proxies echo: also one that
+// the end of the text cuts off.
+func (up *uploader) redact(text string) string {
+	for _, secret := range up.secrets {
+		text = strings.ReplaceAll(text, secret, "...")
+		for n := min(len(secret), len(text)); n >= minSecret; n-- {
+			if strings.HasSuffix(text, secret[:n]) {
+				text = text[:len(text)-n] + "..."
+				break
+			}
+		}
 	}
-	r := http.Request{Header: http.Header{}}
-	r.SetBasicAuth(up.user, up.password)
-	return strings.TrimPrefix(r.Header.Get("Authorization"), "Basic ")
+	return text
 }
 
-// sampleType tells Pyroscope how to show a sample type.
-type sampleType struct {
-	Units       string `json:"units,omitempty"`
-	Aggregation string `json:"aggregation,omitempty"`
-	DisplayName string `json:"display-name,omitempty"`
-	Sampled     bool   `json:"sampled,omitempty"`
+// upload is how a kind of profile is described to Pyroscope.
+type upload struct {
+	units, aggregation string
+	types              map[string]*upstream.SampleType
 }
 
-// sampleTypes by kind. The display names decide which of Pyroscope's profile
-// types a profile becomes.
-var sampleTypes = map[kind]map[string]sampleType{
-	kindCPU: {
+// uploads by kind. The display names decide which of Pyroscope's profile types
+// a profile becomes.
+var uploads = map[kind]upload{
+	kindCPU: {types: map[string]*upstream.SampleType{
 		"samples": {Units: "samples", DisplayName: "samples"},
 		"cpu":     {Units: "nanoseconds", DisplayName: "cpu", Sampled: true},
-	},
-	kindHeap: {
+	}},
+	kindHeap: {types: map[string]*upstream.SampleType{
 		"alloc_objects": {Units: "objects"},
 		"alloc_space":   {Units: "bytes"},
 		"inuse_objects": {Units: "objects", Aggregation: "average"},
 		"inuse_space":   {Units: "bytes", Aggregation: "average"},
-	},
-	kindGoroutine: {
+	}},
+	kindGoroutine: {"goroutines", "average", map[string]*upstream.SampleType{
 		"goroutine": {Units: "goroutines", Aggregation: "average", DisplayName: "goroutines"},
-	},
-	kindMutex: {
+	}},
+	kindMutex: {types: map[string]*upstream.SampleType{
 		"contentions": {Units: "lock_samples", DisplayName: "mutex_count"},
 		"delay":       {Units: "lock_nanoseconds", DisplayName: "mutex_duration"},
-	},
-	kindBlock: {
+	}},
+	kindBlock: {types: map[string]*upstream.SampleType{
 		"contentions": {Units: "lock_samples", DisplayName: "block_count"},
 		"delay":       {Units: "lock_nanoseconds", DisplayName: "block_duration"},
-	},
-}
-
-// request writes the form that Pyroscope's /ingest reads.
-func (up *uploader) request(ctx context.Context, j *job) (*http.Request, error) {
-	types, err := json.Marshal(sampleTypes[j.kind])
-	if err != nil {
-		return nil, err
-	}
-	var body bytes.Buffer
-	form := multipart.NewWriter(&body)
-	for _, part := range []struct {
-		field, file string
-		data        []byte
-	}{
-		{"profile", "profile.pprof", j.data},
-		{"sample_type_config", "sample_type_config.json", types},
-	} {
-		w, err := form.CreateFormFile(part.field, part.file)
-		if err != nil {
-			return nil, err
-		}
-		if _, err := w.Write(part.data); err != nil {
-			return nil, err
-		}
-	}
-	if err := form.Close(); err != nil {
-		return nil, err
-	}
-	query := url.Values{
-		"name":       {up.name},
-		"from":       {strconv.FormatInt(j.from.UnixNano(), 10)},
-		"until":      {strconv.FormatInt(j.to.UnixNano(), 10)},
-		"spyName":    {"gospy"},
-		"sampleRate": {"100"},
-	}
-	if j.kind == kindGoroutine {
-		query.Set("units", "goroutines")
-		query.Set("aggregationType", "average")
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, up.endpoint+"?"+query.Encode(), &body)
-	if err != nil {
-		return nil, err
-	}
-	request.Header.Set("Content-Type", form.FormDataContentType())
-	request.Header.Set("User-Agent", "latido")
-	if up.user != "" {
-		request.SetBasicAuth(up.user, up.password)
-	}
-	if up.tenant != "" {
-		request.Header.Set("X-Scope-OrgID", up.tenant)
-	}
-	return request, nil
+	}},
+	kindLeaks: {"goroutines", "average", map[string]*upstream.SampleType{
+		"goroutineleak": {Units: "goroutines", Aggregation: "average", DisplayName: "goroutine_leak"},
+	}},
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/google/pprof/profile"
+	"github.com/grafana/pyroscope-go/upstream"
 
 	"github.com/latido-dev/latido/internal/testkit"
 )
@@ -126,7 +127,7 @@ func TestAddressFromEnvironment(t *testing.T) {
 func TestUpload(t *testing.T) {
 	type upload struct {
 		query, user, password, tenant string
-		types                         map[string]sampleType
+		types                         map[string]upstream.SampleType
 		profile                       []byte
 	}
 	got := make(chan upload, 100)
@@ -157,7 +158,7 @@ func TestUpload(t *testing.T) {
 		ServerAddress: strings.Replace(server.URL, "http://", "http://ana:s3cret@", 1) + "/pyroscope/"})
 	up.add(heapCapture(10))
 	u := <-got
-	for _, want := range []string{"/pyroscope/ingest?", "name=tienda_api%7Ba_b%3Dx_y%7D", "spyName=gospy", "sampleRate=100", "from=1", "until=1"} {
+	for _, want := range []string{"/pyroscope/ingest?", "name=tienda_api%7B__session_id__%3D", "%2Ca_b%3Dx_y%7D", "spyName=gospy", "sampleRate=100", "from=1", "until=1"} {
 		if !strings.Contains(u.query, want) {
 			t.Errorf("%s: want %s", u.query, want)
 		}
@@ -368,7 +369,7 @@ func TestLabelNames(t *testing.T) {
 		"a_b{tag_region=eu,x_y=1}":               {"a/b", map[string]string{"x-y": "1", "x_y": "2", "region": "eu", "__name__": "x", "empty": ""}},
 		"s{v=" + strings.Repeat("x", 1024) + "}": {"s", map[string]string{"v": strings.Repeat("x", 5000)}},
 	} {
-		if got := appName(c.service, c.tags); got != want {
+		if got := appName(c.service, c.tags, ""); got != want {
 			t.Errorf("%q became %q", want, got)
 		}
 	}

@@ -24,6 +24,9 @@ type Config struct {
 	// build recorded it.
 	Version string
 	// Attributes are added to the resource, after OTEL_RESOURCE_ATTRIBUTES.
+	// service.instance.id tells the processes of a service apart in all that
+	// is pushed, profiles as well: where neither gives one, it is a random UUID
+	// of this start.
 	Attributes []attribute.KeyValue
 	// Logger gets the few things that a person should know. nil means
 	// slog.Default().
@@ -37,7 +40,8 @@ type Config struct {
 	// OTLP sends metrics and traces to a Collector or a backend.
 	OTLP OTLP
 	// Profiling is the continuous profiler. Its Service and Logger are filled
-	// in when empty, and its Tags get the domain's prefix and entity.
+	// in when empty, and its Tags get the domain's prefix and entity, the
+	// version, and service_instance_id.
 	Profiling continuous.Config
 
 	// Route names the route of a request for Middleware, where the router

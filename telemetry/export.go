@@ -31,6 +31,10 @@ type pusher struct {
 // as the data is cumulative.
 const pushTimeout = 10 * time.Second
 
+// firstPush is when the first export is, at the latest. A new instance's series
+// are new: what is counted before the first export is in no increase().
+const firstPush = time.Second
+
 // startPush makes the exporter and its reader. The loop begins with run.
 func (t *Telemetry) newPusher(ctx context.Context, interval time.Duration) (*pusher, error) {
 	options := []otlpmetrichttp.Option{
@@ -61,13 +65,14 @@ func (p *pusher) start() {
 	ctx, stop := context.WithCancel(context.Background())
 	p.stop = stop
 	p.done.Go(func() {
-		ticker := time.NewTicker(p.interval)
+		ticker := time.NewTicker(min(firstPush, p.interval))
 		defer ticker.Stop()
 		for {
 			select {
 			case <-ctx.Done():
 				return
 			case <-ticker.C:
+				ticker.Reset(p.interval)
 				_ = p.push(ctx) // logged and counted
 			}
 		}

@@ -45,7 +45,22 @@ func newResource(ctx context.Context, cfg Config, b build, serviceName string) (
 		resource.WithAttributes(own...),
 		resource.WithAttributes(cfg.Attributes...),
 	)
-	return resource.NewWithAttributes(r.SchemaURL(), validAttributes(r.Attributes())...), err
+	attributes := r.Attributes()
+	if instanceOf(r) == "" {
+		generated, failed := resource.New(ctx, resource.WithService())
+		attributes = append(attributes, semconv.ServiceInstanceID(instanceOf(generated)))
+		err = errors.Join(err, failed)
+	}
+	return resource.NewWithAttributes(r.SchemaURL(), validAttributes(attributes)...), err
+}
+
+// instanceOf is service.instance.id, "" where nobody gave one: then it is a
+// random UUID of this start, as the semantic conventions recommend. The host's
+// name with the process id is no substitute: in containers both repeat. Without
+// it two replicas that push write the same series, each over the other's.
+func instanceOf(r *resource.Resource) string {
+	id, _ := r.Set().Value(semconv.ServiceInstanceIDKey)
+	return id.String()
 }
 
 // startMeters makes the MeterProvider for other libraries' instruments, and

@@ -155,7 +155,7 @@ func (t *Telemetry) start(ctx context.Context, env environment) error {
 	if profiling.Logger == nil {
 		profiling.Logger = t.self.log
 	}
-	tags := map[string]string{"domain": t.cfg.Domain.Prefix, "entity": t.cfg.Domain.Entity, "version": t.build.version}
+	tags := map[string]string{"domain": t.cfg.Domain.Prefix, "entity": t.cfg.Domain.Entity, "version": t.build.version, "service_instance_id": instanceOf(t.resource)}
 	for name, value := range profiling.Tags {
 		tags[name] = value
 	}

@@ -21,8 +21,9 @@ type Pyroscope struct {
 	*Running
 }
 
-// StartPyroscope starts a Pyroscope server and waits until it is ready.
-func StartPyroscope(t testing.TB) *Pyroscope {
+// StartPyroscope starts a Pyroscope server and waits until it is ready. flags
+// are added to its command line.
+func StartPyroscope(t testing.TB, flags ...string) *Pyroscope {
 	t.Helper()
 	binary := Path(t, "pyroscope")
 	dir := t.TempDir()
@@ -53,6 +54,7 @@ func StartPyroscope(t testing.TB) *Pyroscope {
 			} {
 				cmd.Args = append(cmd.Args, "-"+ring+"=127.0.0.1")
 			}
+			cmd.Args = append(cmd.Args, flags...)
 			cmd.Dir = dir // for what it writes beside its data
 			return cmd
 		},
