@@ -7,10 +7,6 @@ import (
 	"runtime/pprof"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/trace"
-
 	"github.com/latido-dev/latido/domain"
 )
 
@@ -29,7 +25,8 @@ func (t *Telemetry) Middleware(next http.Handler) http.Handler {
 	if !t.recording() {
 		return next
 	}
-	return t.traced("", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	measured := t.semconvMetrics(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if exchangeOf(w, r) != nil { // measured further out
 			next.ServeHTTP(w, r)
 			return
@@ -43,9 +40,9 @@ func (t *Telemetry) Middleware(next http.Handler) http.Handler {
 			r = x.label(r) // its span has a profile even without an endpoint
 		}
 		w, x.out = x.writer(r)
-		next.ServeHTTP(w, x.out)
+		measured.ServeHTTP(w, x.out)
 		x.returned = true
-	}))
+	})
 }
 
 // routeOf is the route that a request's router, or the user, knows; "" if none.
@@ -68,7 +65,7 @@ func (t *Telemetry) Handler(endpoint string, next http.Handler) http.Handler {
 	if !t.recording() {
 		return next
 	}
-	return t.traced(endpoint, &boundHandler{t: t, route: t.route(endpoint), next: next})
+	return &boundHandler{t: t, route: t.route(endpoint), next: next, measured: t.semconvMetrics(next)}
 }
 
 // boundHandler is a handler whose route is known.
@@ -76,6 +73,8 @@ type boundHandler struct {
 	t     *Telemetry
 	route *route
 	next  http.Handler
+
+	measured http.Handler // next, with otelhttp's metrics where they are asked for
 }
 
 func (h *boundHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -90,7 +89,7 @@ func (h *boundHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x = h.t.begin(w, r)
 	defer x.end()
 	w, x.out = x.writer(x.bind(h.route, r))
-	h.next.ServeHTTP(w, x.out)
+	h.measured.ServeHTTP(w, x.out)
 	x.returned = true
 }
 
@@ -116,12 +115,13 @@ type exchange struct {
 	r     *http.Request
 	out   *http.Request // r as it was handed on
 	route *routeMethod  // nil while it is not known
-	span  string        // the id of the span that has a profile, "" for none
+	span  *requestSpan  // nil where none are made
 	start time.Duration
 	ctx   requestContext
 
-	status   int  // the first final one, 0 for none yet
-	gone     bool // the client had left before it
+	sent     int64 // bytes of the body
+	status   int   // the first final one, 0 for none yet
+	gone     bool  // the client had left before it
 	hijacked bool
 	returned bool // the handler did, rather than panic
 	labelled bool // the goroutine carries the request's labels
@@ -151,6 +151,9 @@ func (t *Telemetry) begin(w http.ResponseWriter, r *http.Request) *exchange {
 	}
 	x.t, x.rw, x.r, x.out, x.start = t, w, r, r, monotonic()
 	t.activeRequests.Add(1)
+	if t.tracing {
+		x.startSpan()
+	}
 	return x
 }
 
@@ -164,35 +167,38 @@ func (x *exchange) bind(route *route, r *http.Request) *http.Request {
 // label labels the goroutine with what is known of the request, and returns the
 // request to hand on.
 func (x *exchange) label(r *http.Request) *http.Request {
-	if x.t.cfg.Profiling.Disabled {
-		return r
+	spanned, nested := x.spanContext(r), x.labelled
+	ctx := spanned
+	if ctx == nil {
+		ctx = r.Context()
 	}
-	nested := x.labelled
-	if x.t.tracing && x.span == "" {
-		x.span = profiledSpan(x.r.Context())
+	var labels context.Context
+	if !x.t.cfg.Profiling.Disabled {
+		labels = x.labels()
 	}
-	labels := x.labels()
-	if labels == nil {
-		return r
-	}
-	x.labelled = true
+	x.labelled = nested || labels != nil
 	switch {
-	case x.t.cfg.NoRequestContext:
-		pprof.SetGoroutineLabels(labels)
-		return r
-	case labelledContext(r.Context()):
+	case labels == nil || x.t.cfg.NoRequestContext:
+		if labels != nil {
+			pprof.SetGoroutineLabels(labels)
+		}
+		if spanned == nil {
+			return r
+		}
+		return x.handOn(r, spanned)
+	case labelledContext(ctx):
 		// The caller has labels of its own, which stay, or this is a router in a
 		// router, where the inner one's name holds.
-		ctx := pprof.WithLabels(r.Context(), x.profileLabels())
-		pprof.SetGoroutineLabels(ctx)
-		return r.WithContext(ctx)
+		labels = pprof.WithLabels(ctx, x.profileLabels())
+		ctx = labels
 	case nested: // with a context that somebody made anew
-		pprof.SetGoroutineLabels(labels)
-		return r.WithContext(&requestContext{r.Context(), labels})
+		ctx = &requestContext{ctx, labels}
+	default:
+		x.ctx = requestContext{ctx, labels}
+		ctx = &x.ctx
 	}
 	pprof.SetGoroutineLabels(labels)
-	x.ctx = requestContext{r.Context(), labels}
-	return r.WithContext(&x.ctx)
+	return x.handOn(r, ctx)
 }
 
 func labelledContext(ctx context.Context) (found bool) {
@@ -230,11 +236,11 @@ func (x *exchange) end() {
 		t.countError(failure)
 	}
 	if t.tracing {
-		x.describe(failure, status)
+		x.endSpan(status, failure, panicked)
 	}
 	x.route.observe(status, took)
 	if t.tracing && status != http.StatusSwitchingProtocols {
-		x.route.duration.mark(x.r.Context(), took.Seconds())
+		x.route.duration.mark(x.span.SpanContext(), took.Seconds())
 	}
 	if t.cfg.NoRequestContext {
 		*x = exchange{}
@@ -272,21 +278,4 @@ func (x *exchange) outcome(panicked any) (status int, failure string) {
 func isAbort(panicked any) bool {
 	err, ok := panicked.(error)
 	return ok && errors.Is(err, http.ErrAbortHandler)
-}
-
-// describe says on the span what otelhttp does not: the route that was found,
-// and of a handler that did not return so much, with the status. The panic
-// itself is noted by the span's end.
-func (x *exchange) describe(failure string, status int) {
-	ctx := x.r.Context()
-	span := trace.SpanFromContext(ctx)
-	if traced, ok := ctx.Value(tracedKey{}).(*tracedRequest); ok && x.route.endpoint != domain.Unmatched {
-		traced.endpoint = x.route.endpoint // for otelhttp, which names the span once more
-		span.SetName(spanName(x.r.Method, x.route.endpoint))
-		span.SetAttributes(attribute.String("http.route", x.route.endpoint))
-	}
-	if failure != "" {
-		span.SetStatus(codes.Error, failure)
-		span.SetAttributes(attribute.Int("http.response.status_code", status), attribute.String("error.type", failure))
-	}
 }

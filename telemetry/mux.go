@@ -14,6 +14,8 @@ type ServeMux struct {
 	t       *Telemetry
 	mux     http.ServeMux
 	handler http.Handler // mux, measured
+
+	measured http.Handler // mux within a request that is measured
 }
 
 // NewServeMux returns a drop-in for http.NewServeMux. Each pattern is bound as
@@ -24,7 +26,8 @@ func (t *Telemetry) NewServeMux() *ServeMux {
 	m := &ServeMux{t: t}
 	m.handler = &m.mux
 	if t.recording() {
-		m.handler = t.traced("", http.HandlerFunc(m.serve))
+		m.measured = t.semconvMetrics(&m.mux)
+		m.handler = http.HandlerFunc(m.serve)
 	}
 	return m
 }
@@ -40,7 +43,7 @@ func (m *ServeMux) Handle(pattern string, handler http.Handler) {
 	if i := strings.IndexAny(pattern, " \t"); i > 0 {
 		method = pattern[:i]
 	}
-	m.mux.Handle(pattern, &boundHandler{t: m.t, route: m.t.route(endpoint), next: handler})
+	m.mux.Handle(pattern, &boundHandler{t: m.t, route: m.t.route(endpoint), next: handler, measured: handler})
 	m.t.BindRoute(method, endpoint, handler)
 }
 
@@ -73,7 +76,7 @@ func (m *ServeMux) serve(w http.ResponseWriter, r *http.Request) {
 	x := m.t.begin(w, r)
 	defer x.end()
 	w, x.out = x.writer(r)
-	m.mux.ServeHTTP(w, x.out)
+	m.measured.ServeHTTP(w, x.out)
 	x.returned = true
 }
 

@@ -2,25 +2,17 @@ package telemetry
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/otlptranslator"
-	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	goruntime "go.opentelemetry.io/contrib/instrumentation/runtime"
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	otelprometheus "go.opentelemetry.io/otel/exporters/prometheus"
-	"go.opentelemetry.io/otel/metric/noop"
-	"go.opentelemetry.io/otel/propagation"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/resource"
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 )
 
@@ -147,128 +139,4 @@ func fold(p *metricdata.HistogramDataPoint[float64], bounds []float64) {
 		counts[to] += n
 	}
 	p.Bounds, p.BucketCounts = bounds, counts
-}
-
-// startTraces makes spans and sends them, where an endpoint is known.
-func (t *Telemetry) startTraces(ctx context.Context) error {
-	options := []otlptracehttp.Option{otlptracehttp.WithRetry(otlptracehttp.RetryConfig{Enabled: false})}
-	if t.cfg.OTLP.Endpoint != "" {
-		options = append(options, otlptracehttp.WithEndpointURL(strings.TrimSuffix(t.cfg.OTLP.Endpoint, "/")+"/v1/traces"))
-	}
-	if len(t.cfg.OTLP.Headers) > 0 {
-		options = append(options, otlptracehttp.WithHeaders(t.cfg.OTLP.Headers))
-	}
-	if t.cfg.OTLP.TLS != nil {
-		options = append(options, otlptracehttp.WithTLSClientConfig(t.cfg.OTLP.TLS))
-	}
-	exporter, err := otlptracehttp.New(ctx, options...)
-	if err != nil {
-		return fmt.Errorf("otlp traces: %w", err)
-	}
-	provider := sdktrace.NewTracerProvider(
-		sdktrace.WithBatcher(validExporter{exporter}),
-		sdktrace.WithResource(t.resource),
-		sdktrace.WithSampler(t.sampler()),
-	)
-	t.tracers, t.tracing = provider, true
-	t.stopTraces = func(ctx context.Context) error {
-		err := provider.ForceFlush(ctx)
-		// With a context that is done, the SDK would leave its goroutine behind.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		if err != nil { // the server hangs: what is on its way is given up
-			err = errors.Join(fmt.Errorf("otlp export of spans: %w", err), exporter.Shutdown(ctx))
-		}
-		return errors.Join(err, provider.Shutdown(ctx))
-	}
-	return nil
-}
-
-// traced puts otelhttp around a handler, where spans are made at all: alone it
-// costs several microseconds and some 30 allocations a request.
-func (t *Telemetry) traced(endpoint string, next http.Handler) http.Handler {
-	if !t.tracing && !t.cfg.SemconvMetrics {
-		return next
-	}
-	options := []otelhttp.Option{otelhttp.WithPropagators(t.incoming())}
-	if t.tracing {
-		options = append(options, otelhttp.WithTracerProvider(t.tracers))
-	}
-	if t.cfg.SemconvMetrics {
-		options = append(options, otelhttp.WithMeterProvider(t.meters))
-	} else {
-		options = append(options, otelhttp.WithMeterProvider(noop.NewMeterProvider()))
-	}
-	if !t.cfg.TrustTraceParent {
-		options = append(options, otelhttp.WithPublicEndpointFn(func(*http.Request) bool { return true }))
-	}
-	options = append(options, otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string {
-		return spanName(r.Method, r.Context().Value(tracedKey{}).(*tracedRequest).endpoint)
-	}))
-	spans := otelhttp.NewHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer handBack(r.Context().Value(tracedKey{}).(*tracedRequest).r, r)
-		next.ServeHTTP(w, r)
-	}), "", options...)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if exchangeOf(w, r) != nil { // a span was made further out
-			next.ServeHTTP(w, r)
-			return
-		}
-		ctx := context.WithValue(r.Context(), tracedKey{}, &tracedRequest{r, endpoint})
-		spans.ServeHTTP(w, r.WithContext(ctx))
-	})
-}
-
-// tracedRequest is the request of which otelhttp hands on a copy, and its
-// endpoint as far as it is known.
-type tracedRequest struct {
-	r        *http.Request
-	endpoint string
-}
-
-type tracedKey struct{}
-
-// spanName is what the semantic conventions call a server's span.
-func spanName(method, endpoint string) string {
-	i := methodIndex(method)
-	method = methods[i]
-	if i == otherMethod {
-		method = "HTTP"
-	}
-	if endpoint == "" {
-		return method
-	}
-	return method + " " + endpoint
-}
-
-// maxBaggage is the length in bytes beyond which a caller's baggage is ignored
-// (the limit of the W3C Baggage specification).
-const maxBaggage = 8192
-
-// outgoing hands the trace on. What it would read, whoever calls it trusts.
-var outgoing = propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, cappedBaggage{})
-
-// incoming reads the caller's trace. Baggage ends up in the headers of every
-// outgoing request, so that a stranger's is not taken.
-func (t *Telemetry) incoming() propagation.TextMapPropagator {
-	if !t.cfg.TrustTraceParent {
-		return propagation.TraceContext{}
-	}
-	return outgoing
-}
-
-type cappedBaggage struct{ propagation.Baggage }
-
-func (b cappedBaggage) Extract(ctx context.Context, carrier propagation.TextMapCarrier) context.Context {
-	length := len(carrier.Get("baggage"))
-	if values, ok := carrier.(propagation.ValuesGetter); ok {
-		length = 0
-		for _, v := range values.Values("baggage") {
-			length += len(v)
-		}
-	}
-	if length > maxBaggage {
-		return ctx
-	}
-	return b.Baggage.Extract(ctx, carrier)
 }

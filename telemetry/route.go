@@ -62,6 +62,7 @@ type route struct {
 // series, and a context with its profile labels, made once.
 type routeMethod struct {
 	endpoint, method string
+	span             string // how its spans are called
 	labels           context.Context
 	duration         *histogram
 	statuses         counters[int]
@@ -72,7 +73,7 @@ func (r *route) method(i int) *routeMethod {
 		return m
 	}
 	m := &routeMethod{
-		endpoint: r.endpoint, method: methods[i],
+		endpoint: r.endpoint, method: methods[i], span: spanName(methods[i], r.endpoint),
 		duration: newDurations(newLabels([]string{"method", "endpoint"}, []string{methods[i], r.endpoint})),
 	}
 	m.labels = pprof.WithLabels(context.Background(), m.profileLabels())

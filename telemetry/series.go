@@ -200,13 +200,13 @@ func (h *histogram) observe(d time.Duration) {
 // recordTraced records a value and what span it was recorded in.
 func (h *histogram) recordTraced(ctx context.Context, v float64) {
 	h.recordFraction(h.bucket(v), v)
-	h.mark(ctx, v)
+	h.mark(trace.SpanContextFromContext(ctx), v)
 }
 
 // mark keeps v as the exemplar of its bucket, if it was recorded in a span
 // that somebody will be able to look up.
-func (h *histogram) mark(ctx context.Context, v float64) {
-	if span := trace.SpanContextFromContext(ctx); span.IsSampled() && math.Abs(v) <= maxNumber {
+func (h *histogram) mark(span trace.SpanContext, v float64) {
+	if span.IsSampled() && math.Abs(v) <= maxNumber {
 		h.exemplars[h.bucket(v)].Store(&exemplar{value: v, at: time.Now(), span: span})
 	}
 }

@@ -16,29 +16,35 @@ import (
 // (https://grafana.com/docs/grafana/latest/datasources/tempo/configure-tempo-data-source/#trace-to-profiles).
 const profileID = attribute.Key("pyroscope.profile.id")
 
-// profiledSpan returns the id of the span in ctx, and says on the span that its
-// profile is found by it. Only the first span of a trace in this process has
-// one: its profile contains its children's, and an id for each of them would
-// cost more than their few samples tell. It is "" for any other span, and for
-// one that is not sampled, which nobody can ask about.
-func profiledSpan(ctx context.Context) string {
-	span, ok := trace.SpanFromContext(ctx).(sdktrace.ReadOnlySpan)
+// spanProfile returns the span's id if its profile is found by it. Only the first
+// span of a trace in this process has one: its profile contains its children's,
+// and an id for each of them would cost more than their few samples tell. It is
+// "" for any other span, and for one that is not sampled, which nobody can ask
+// about.
+func spanProfile(span trace.Span) string {
+	s, ok := span.(sdktrace.ReadOnlySpan)
 	if !ok || !span.SpanContext().IsSampled() {
 		return ""
 	}
-	if parent := span.Parent(); parent.IsValid() && !parent.IsRemote() {
+	if parent := s.Parent(); parent.IsValid() && !parent.IsRemote() {
 		return ""
 	}
-	id := span.SpanContext().SpanID().String()
-	trace.SpanFromContext(ctx).SetAttributes(profileID.String(id))
-	return id
+	return span.SpanContext().SpanID().String()
+}
+
+// profile is the id by which the request's samples are found, "" for none.
+func (x *exchange) profile() string {
+	if x.span == nil {
+		return ""
+	}
+	return x.span.profile
 }
 
 // labels are the profile labels of the request: those of its route, where one
 // is known, and its span's id, where it has a profile. nil means none.
 func (x *exchange) labels() context.Context {
 	switch {
-	case x.span != "":
+	case x.profile() != "":
 		return pprof.WithLabels(context.Background(), x.profileLabels())
 	case x.route != nil:
 		return x.route.labels
@@ -48,14 +54,15 @@ func (x *exchange) labels() context.Context {
 
 // profileLabels are the same as a set.
 func (x *exchange) profileLabels() pprof.LabelSet {
+	id := x.profile()
 	switch {
-	case x.span == "":
+	case id == "":
 		return x.route.profileLabels()
 	case x.route == nil:
-		return pprof.Labels(continuous.LabelSpanID, x.span)
+		return pprof.Labels(continuous.LabelSpanID, id)
 	}
 	// In this order pprof does not have to sort them.
-	return pprof.Labels(continuous.LabelEndpoint, x.route.endpoint, continuous.LabelMethod, x.route.method, continuous.LabelSpanID, x.span)
+	return pprof.Labels(continuous.LabelEndpoint, x.route.endpoint, continuous.LabelMethod, x.route.method, continuous.LabelSpanID, id)
 }
 
 // regionLabels are those of a monitored function. A job has no request that
@@ -63,7 +70,9 @@ func (x *exchange) profileLabels() pprof.LabelSet {
 func (t *Telemetry) regionLabels(ctx context.Context, region string) pprof.LabelSet {
 	if t.tracing && !t.cfg.Profiling.Disabled {
 		if _, labelled := pprof.Label(ctx, continuous.LabelSpanID); !labelled {
-			if id := profiledSpan(ctx); id != "" {
+			span := trace.SpanFromContext(ctx)
+			if id := spanProfile(span); id != "" {
+				span.SetAttributes(profileID.String(id))
 				return pprof.Labels(continuous.LabelRegion, region, continuous.LabelSpanID, id)
 			}
 		}

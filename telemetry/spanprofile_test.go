@@ -128,7 +128,13 @@ func waysIn(tel *Telemetry, h http.HandlerFunc) http.Handler {
 
 // sampledBy takes another sampler, whose spans are not kept.
 func sampledBy(s sdktrace.Sampler) func(*Telemetry) {
-	return func(tel *Telemetry) { tel.tracers = sdktrace.NewTracerProvider(sdktrace.WithSampler(s)) }
+	return func(tel *Telemetry) { traceWith(tel, sdktrace.WithSampler(s)) }
+}
+
+// traceWith makes the spans from now on with another provider.
+func traceWith(tel *Telemetry, options ...sdktrace.TracerProviderOption) {
+	tel.tracers = sdktrace.NewTracerProvider(options...)
+	tel.tracer = tel.tracers.Tracer(scopeName)
 }
 
 // recordOnly keeps spans in the process, where nobody asks for them.
@@ -163,7 +169,7 @@ func TestSpanProfileOfAJob(t *testing.T) {
 func TestSpanProfileCost(t *testing.T) {
 	allocs := func(disabled bool) float64 {
 		tel, _ := startTraced(t)
-		tel.tracers = sdktrace.NewTracerProvider() // whose spans nobody keeps
+		traceWith(tel) // whose spans nobody keeps
 		tel.cfg.Profiling.Disabled = disabled
 		h := ofMux(tel, func(http.ResponseWriter, *http.Request) {})
 		r := httptest.NewRequest(http.MethodGet, "/orders/7", nil)
@@ -182,7 +188,7 @@ func BenchmarkSpanProfile(b *testing.B) {
 	for name, disabled := range map[string]bool{"labelled": false, "not_profiled": true} {
 		b.Run(name, func(b *testing.B) {
 			tel, _ := startTraced(b)
-			tel.tracers = sdktrace.NewTracerProvider()
+			traceWith(tel)
 			tel.cfg.Profiling.Disabled = disabled
 			h := ofMux(tel, func(http.ResponseWriter, *http.Request) {})
 			r := httptest.NewRequest(http.MethodGet, "/orders/7", nil)

@@ -59,6 +59,7 @@ type Telemetry struct {
 	foreign  *prometheus.Registry // other libraries' series
 	meters   metric.MeterProvider
 	tracers  trace.TracerProvider
+	tracer   trace.Tracer // of our own spans, where tracing is on
 	tracing  bool
 	profiler *continuous.Profiler
 	costs    *costs // nil where no event has one
@@ -139,6 +140,9 @@ func (t *Telemetry) start(ctx context.Context, env environment) error {
 		if err := t.startTraces(ctx); err != nil {
 			return err
 		}
+	}
+	if t.tracing {
+		t.tracer = t.tracers.Tracer(scopeName, trace.WithInstrumentationVersion(t.build.version))
 	}
 	for _, m := range t.cfg.Domain.Metrics() {
 		if m.Event != nil {

@@ -130,6 +130,7 @@ func (x *exchange) writer(r *http.Request) (http.ResponseWriter, *http.Request) 
 	case kindPlain:
 		return (*plainWriter)(x), r
 	}
+	r = x.inSpan(r)
 	return httpsnoop.Wrap(x.rw, x.hooks()), r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 }
 
@@ -186,10 +187,10 @@ func (x *exchange) hooks() httpsnoop.Hooks {
 			return func(code int) { x.wrote(code); next(code) }
 		},
 		Write: func(next httpsnoop.WriteFunc) httpsnoop.WriteFunc {
-			return func(b []byte) (int, error) { x.wrote(http.StatusOK); return next(b) }
+			return func(b []byte) (int, error) { x.wrote(http.StatusOK); return x.count(next(b)) }
 		},
 		WriteString: func(next httpsnoop.WriteStringFunc) httpsnoop.WriteStringFunc {
-			return func(s string) (int, error) { x.wrote(http.StatusOK); return next(s) }
+			return func(s string) (int, error) { x.wrote(http.StatusOK); return x.count(next(s)) }
 		},
 		ReadFrom: func(next httpsnoop.ReadFromFunc) httpsnoop.ReadFromFunc {
 			return func(src io.Reader) (int64, error) { return x.readFrom(src, next) }
@@ -212,7 +213,13 @@ func (x *exchange) hooks() httpsnoop.Hooks {
 
 func (x *exchange) write(b []byte) (int, error) {
 	x.wrote(http.StatusOK)
-	return x.rw.Write(b)
+	return x.count(x.rw.Write(b))
+}
+
+// count counts what was written of the body.
+func (x *exchange) count(n int, err error) (int, error) {
+	x.sent += int64(n)
+	return n, err
 }
 
 func (x *exchange) writeHeader(code int) {
@@ -222,7 +229,7 @@ func (x *exchange) writeHeader(code int) {
 
 func (x *exchange) writeString(s string) (int, error) {
 	x.wrote(http.StatusOK)
-	return x.rw.(io.StringWriter).WriteString(s)
+	return x.count(x.rw.(io.StringWriter).WriteString(s))
 }
 
 // readFrom notes the status once something was sent: src may be empty, or panic.
@@ -230,6 +237,7 @@ func (x *exchange) writeString(s string) (int, error) {
 func (x *exchange) readFrom(src io.Reader, next func(io.Reader) (int64, error)) (int64, error) {
 	gone := errors.Is(x.r.Context().Err(), context.Canceled)
 	n, err := next(src)
+	x.sent += n
 	if n > 0 && x.status == 0 {
 		x.status, x.gone = http.StatusOK, gone
 	}

@@ -157,6 +157,11 @@ var comparisons = []comparison{
 	{"HTTP, endpoint in the context", "HTTP/latido", "HTTP/promhttp_labels", "HTTP/bare", 0},
 	{"HTTP, endpoint in the context", "HTTP/latido", "HTTP/otelhttp", "HTTP/bare", 0},
 	{"HTTP, NoRequestContext", "HTTP/latido_no_context", "HTTP/promhttp", "HTTP/bare", 0.14},
+	// The peer makes the spans alone: what Latido does besides is in our time.
+	{"HTTP with a span, sampled", "HTTPSampled/latido", "HTTPSampled/otelhttp", "", 1},
+	{"HTTP with a span and its profile", "HTTPSampled/latido_profiled", "HTTPSampled/otelhttp", "", 0},
+	{"HTTP with a span, not sampled", "HTTPNotSampled/latido", "HTTPNotSampled/otelhttp", "", 0.5},
+	{"HTTP not sampled, profile labels", "HTTPNotSampled/latido_profiled", "HTTPNotSampled/otelhttp", "", 0},
 	{"scrape of 9,700 lines", "Scrape/latido", "Scrape/client_golang", "", 1},
 	{"scrape of 9,700 lines", "Scrape/latido", "Scrape/otel", "", 0},
 }
