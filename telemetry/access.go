@@ -14,43 +14,40 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// access says who may see what, of the requests that came to one address.
-type access struct {
-	local   bool        // only this machine reaches it
-	trusted func() bool // whether strangers are kept out before they come here; nil for no
-	hosts   []string    // names under which it may be asked, beside the loopback's
-}
+// access is what a request to an admin page may see. It is the least for a
+// request that nothing is known of.
+type access int
 
-// inside tells whether whoever asks may see the inside of the service.
-func (a access) inside() bool { return a.local || a.trusted != nil && a.trusted() }
+const (
+	accessPublic  access = iota // /metrics, /healthz and /readyz
+	accessInside                // every page
+	accessRefused               // nothing: it was sent to another host
+)
 
 type accessKey struct{}
 
-// accessOf is the access of a request to an admin page.
-func accessOf(r *http.Request) access {
+// seesInside tells whether a request to an admin page may see every page.
+func seesInside(r *http.Request) bool {
 	a, _ := r.Context().Value(accessKey{}).(access)
-	return a
+	return a == accessInside
 }
 
 // private closes a page to strangers.
 func private(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !accessOf(r).inside() {
-			http.Error(w, "this page shows the inside of the service: it is served on a loopback address, or with "+
-				"authentication (Config.Admin.WebConfigFile; Config.Admin.Guarded for AdminHandler behind your own)", http.StatusForbidden)
+		if !seesInside(r) {
+			http.Error(w, "this page shows the inside of the service: ask the admin listener directly, from its own machine "+
+				"and at a loopback address, or set up authentication (Config.Admin.WebConfigFile for the listener, also "+
+				"behind a proxy; Config.Admin.Guarded for AdminHandler behind authentication of your own)", http.StatusForbidden)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// guarded lets requests through that are what they seem. To an address that
-// only this machine reaches, a browser on this machine may bring a stranger's
-// page: under the stranger's host name, whose DNS was made to point here (DNS
-// rebinding), or posting from another site. Other addresses are asked under
-// names that nobody can know beforehand; what is private there needs
-// authentication.
-func guarded(accessFor func(*http.Request) access, next http.Handler) http.Handler {
+// guarded finds out what a request may see, and refuses what a page of another
+// site posts.
+func guarded(accessOf func(*http.Request) access, next http.Handler) http.Handler {
 	next = http.NewCrossOriginProtection().Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
@@ -58,25 +55,51 @@ func guarded(accessFor func(*http.Request) access, next http.Handler) http.Handl
 		if header.Get("Content-Security-Policy") == "" { // or the web configuration has one; a page that needs more sets its own
 			header.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 		}
-		a := accessFor(r)
-		if a.local && !a.knows(r.Host) {
-			http.Error(w, fmt.Sprintf("the host %q is not known here: add it to Config.Admin.Hosts", cleanValue(r.Host)), http.StatusMisdirectedRequest)
+		a := accessOf(r)
+		if a == accessRefused {
+			http.Error(w, fmt.Sprintf("the host %q is not known here: add it to Config.Admin.Hosts if it is a name of this machine "+
+				"for itself; a listener behind a proxy needs authentication (Config.Admin.WebConfigFile)", cleanValue(r.Host)), http.StatusMisdirectedRequest)
 			return
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), accessKey{}, a)))
 	})
 }
 
+// adminAccess is what a listener of ours knows of those who ask it.
+type adminAccess struct {
+	loopback      bool        // only this machine reaches it
+	authenticates func() bool // strangers are kept out before they come here
+	hosts         []string    // names under which it may be asked, beside the loopback's
+}
+
+// of tells what a request may see. Through a loopback listener, two strangers
+// reach the service without authentication. A browser on this machine brings one
+// whose DNS points here (DNS rebinding): it asks under the stranger's host name.
+// A proxy on this machine forwards one: most of them say so.
+func (l adminAccess) of(r *http.Request) access {
+	switch {
+	case l.authenticates():
+		return accessInside
+	case !l.loopback:
+		return accessPublic
+	case !l.knows(r.Host):
+		return accessRefused
+	case forwarded(r):
+		return accessPublic
+	}
+	return accessInside
+}
+
 // localNames are host names that no stranger's DNS can point here.
 var localNames = []string{"localhost", "host.docker.internal"}
 
-func (a access) knows(hostport string) bool {
+func (l adminAccess) knows(hostport string) bool {
 	host := hostName(hostport)
 	if _, err := netip.ParseAddr(host); err == nil || host == "" {
 		return true
 	}
 	return slices.Contains(localNames, host) || strings.HasSuffix(host, ".localhost") ||
-		slices.ContainsFunc(a.hosts, func(h string) bool { return hostName(h) == host })
+		slices.ContainsFunc(l.hosts, func(h string) bool { return hostName(h) == host })
 }
 
 // hostName is a host without its port, as names are compared.
@@ -88,17 +111,41 @@ func hostName(hostport string) string {
 	return strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
 }
 
-// isLocal tells whether only this machine reaches an address. Of one of an
-// unknown kind nobody knows.
-func isLocal(a net.Addr) bool {
-	switch a := a.(type) {
-	case *net.TCPAddr:
-		return a.IP.IsLoopback()
-	case *net.UnixAddr:
+// forwarded tells whether a request to a loopback listener shows that it comes
+// from somewhere else. nginx, unless told more, shows it only by HTTP/1.0, which
+// no browser and no client of today speaks. A proxy that changes nothing at all
+// cannot be told from a request of this machine.
+func forwarded(r *http.Request) bool {
+	if !r.ProtoAtLeast(1, 1) {
 		return true
 	}
-	parsed, err := netip.ParseAddrPort(a.String())
-	return err == nil && parsed.Addr().Unmap().IsLoopback()
+	for _, address := range []string{r.Host, r.RemoteAddr} {
+		if ip, err := netip.ParseAddr(hostName(address)); err == nil && !ip.Unmap().IsLoopback() {
+			return true
+		}
+	}
+	for name := range r.Header {
+		if slices.Contains(proxyHeaders, name) || slices.ContainsFunc(proxyPrefixes, func(p string) bool { return strings.HasPrefix(name, p) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// proxyHeaders and proxyPrefixes are what proxies, load balancers, content
+// delivery networks and service meshes add to a request.
+var (
+	proxyHeaders = []string{
+		"Via", "Forwarded", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "True-Client-Ip", "Client-Ip", "Cdn-Loop",
+		"Fastly-Client-Ip", "Fly-Client-Ip", "Do-Connecting-Ip", "X-Remote-Addr", "X-Scheme", "X-Proxyuser-Ip", "Proxy-Connection",
+	}
+	proxyPrefixes = []string{"X-Forwarded", "X-Original", "X-Envoy-", "X-Amzn-", "X-Azure-", "X-Arr-", "X-Appengine-", "X-Cloud-", "Cf-", "L5d-"}
+)
+
+// isLoopback tells whether only this machine reaches an address.
+func isLoopback(a net.Addr) bool {
+	tcp, ok := a.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
 }
 
 // webConfig is what has to be known of the toolkit's file.

@@ -12,7 +12,6 @@ import (
 	"math/big"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -61,7 +60,7 @@ func TestAdminStrangers(t *testing.T) {
 	}
 }
 
-// private and public are the pages that show the inside, and those that do not.
+// privatePages show the inside, publicPages do not.
 var privatePages = []string{"/", "/metrics-dashboard", "/debug/pprof/", "/debug/pprof/heap", "/debug/report", "/added"}
 var publicPages = []string{"/metrics", "/healthz", "/readyz"}
 
@@ -87,54 +86,6 @@ func TestAdminOutside(t *testing.T) {
 		t.Errorf("/readyz: status %d, %s; want 503 and no more than the name", status, body)
 	}
 }
-
-// TestAdminMounted is the handler on servers of the user's.
-func TestAdminMounted(t *testing.T) {
-	inside := map[string]net.Addr{
-		"nobody knows":    nil,
-		"127.0.0.1":       &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80},
-		"127.0.0.2":       &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2), Port: 80},
-		"::1":             &net.TCPAddr{IP: net.IPv6loopback, Port: 80},
-		"a socket":        &net.UnixAddr{Net: "unix", Name: "/run/tienda"},
-		"another library": address("[::ffff:127.0.0.1]:80"),
-	}
-	outside := map[string]net.Addr{
-		"10.0.0.7":        &net.TCPAddr{IP: net.IPv4(10, 0, 0, 7), Port: 80},
-		"::":              &net.TCPAddr{IP: net.IPv6unspecified, Port: 80},
-		"another library": address("vm(3):80"),
-		"another's IP":    address("10.0.0.7:80"),
-	}
-	tel, _ := admin(t, func(c *Config) { c.Admin.Disabled = true })
-	guarded, _ := admin(t, func(c *Config) { c.Admin.Disabled, c.Admin.Guarded = true, true })
-	check := func(tel *Telemetry, path, host string, local net.Addr, want int) {
-		t.Helper()
-		r := httptest.NewRequest(http.MethodGet, "http://"+host+path, nil)
-		if local != nil {
-			r = r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, local))
-		}
-		w := httptest.NewRecorder()
-		tel.AdminHandler().ServeHTTP(w, r)
-		if w.Code != want {
-			t.Errorf("%s for %s on %v: status %d, want %d", path, host, local, w.Code, want)
-		}
-	}
-	for _, local := range inside {
-		check(tel, "/metrics-dashboard", "localhost", local, 200)
-		check(tel, "/metrics-dashboard", "shop.example", local, 421)
-		check(guarded, "/metrics-dashboard", "shop.example", local, 200)
-	}
-	for _, local := range outside {
-		check(tel, "/metrics-dashboard", "shop.example", local, 403)
-		check(tel, "/metrics", "shop.example", local, 200)
-		check(guarded, "/metrics-dashboard", "shop.example", local, 200)
-	}
-}
-
-// address is of a kind that nobody knows.
-type address string
-
-func (a address) Network() string { return "other" }
-func (a address) String() string  { return string(a) }
 
 // basicAuth is a web configuration with the user ops, whose password is "secret".
 const basicAuth = "basic_auth_users:\n  ops: $2a$04$l.CLEa1.EbEdbJhH3qRyeOWEEDrqSz4gRH042eCt5pIBnHk6CSbey\n"

@@ -68,16 +68,16 @@ func (t *Telemetry) startAdmin(ctx context.Context, address string) (*adminServe
 			"OTEL_EXPORTER_PROMETHEUS_HOST and OTEL_EXPORTER_PROMETHEUS_PORT, or Config.Admin.Address", "address", address, "error", err)
 		return nil, nil
 	}
-	who := access{local: isLocal(listener.Addr()), hosts: t.cfg.Admin.Hosts}
+	who := adminAccess{loopback: isLoopback(listener.Addr()), hosts: t.cfg.Admin.Hosts}
 	if host, _, err := net.SplitHostPort(address); err == nil {
 		who.hosts = append([]string{host}, who.hosts...)
 	}
-	who.trusted = func() bool { // the toolkit, too, reads the file anew for each request
+	who.authenticates = func() bool { // the toolkit, too, reads the file anew for each request
 		now, err := readWebConfig(file)
 		return err == nil && now.authenticates()
 	}
 	a := &adminServer{
-		server: newAdminServer(t.pages.behind(func(*http.Request) access { return who }), t.cfg.Profiling.Interval),
+		server: newAdminServer(t.pages.behind(who.of), t.cfg.Profiling.Interval),
 		url:    localURL(secured.https(), listener.Addr()), done: make(chan struct{}),
 	}
 	a.server.ErrorLog = slog.NewLogLogger(t.self.log.Handler(), slog.LevelDebug) // what clients do wrong
@@ -181,21 +181,21 @@ func (t *Telemetry) AdminURL() string {
 //	/debug/report       where its time and memory go
 //	/debug/pprof/       profiles for go tool pprof
 //
-// A request that came to an address which others reach gets /metrics, /healthz
-// and /readyz; for the rest, which shows the inside of the service, it gets 403
-// unless Admin.Guarded is set. One that came to a loopback address gets all,
-// if it asks for a host of Admin.Hosts, a loopback name or an IP address.
+// Everybody gets /metrics, /healthz and /readyz, under any host name. The other
+// pages show the inside of the service: they answer 403 unless Admin.Guarded
+// says that authentication of yours stands before the handler. The handler
+// cannot find out by itself who asks. A proxy may stand before your server, and
+// what it forwards looks like a request of this machine. To see the pages
+// without authentication, ask the admin listener.
 func (t *Telemetry) AdminHandler() http.Handler {
 	if !t.recording() || t.pages == nil {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, "telemetry is off", http.StatusServiceUnavailable)
 		})
 	}
-	return t.pages.behind(func(r *http.Request) access {
-		if t.cfg.Admin.Guarded {
-			return access{trusted: func() bool { return true }}
-		}
-		addr, known := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
-		return access{local: !known || isLocal(addr), hosts: t.cfg.Admin.Hosts}
-	})
+	shown := accessPublic
+	if t.cfg.Admin.Guarded {
+		shown = accessInside
+	}
+	return t.pages.behind(func(*http.Request) access { return shown })
 }

@@ -79,15 +79,21 @@ type Admin struct {
 	// WebConfigFile is a file with TLS and basic auth settings, as Prometheus'
 	// exporter-toolkit reads it
 	// (https://github.com/prometheus/exporter-toolkit/blob/master/docs/web-configuration.md).
-	// Without authentication, the debug pages of a listener that is not on the
-	// loopback interface answer 403.
+	// Without authentication in it, the listener serves every page only on a
+	// loopback address, and only to requests of this machine. To others the pages
+	// that show the inside of the service answer 403. A proxy on this machine
+	// that forwards requests without a trace looks like this machine: a listener
+	// behind a proxy needs authentication.
 	WebConfigFile string
-	// Hosts are further names under which a loopback listener may be asked. The
-	// loopback names, IP addresses and the listener's own host always are.
+	// Hosts are further names that this machine has for itself, under which a
+	// loopback listener may be asked. The loopback names, IP addresses and the
+	// listener's own host always are. Under any other name it answers 421. With
+	// authentication, and on an address that others reach, any name will do.
 	Hosts []string
 	// Guarded says that AdminHandler is mounted behind authentication of your
-	// own: it then serves every page to whoever reaches it, under any host name.
-	// The listener does not heed it.
+	// own: it then serves every page to whoever reaches it. Without it,
+	// AdminHandler serves /metrics, /healthz and /readyz only. The listener does
+	// not heed it.
 	Guarded bool
 }
 

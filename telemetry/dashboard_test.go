@@ -80,7 +80,10 @@ func TestDashboard(t *testing.T) {
 // TestDashboardText has what no page and no JSON takes as it is: markup in a
 // label, a number that JSON does not have, and nothing at all.
 func TestDashboardText(t *testing.T) {
-	tel := start(t, func(c *Config) { c.Domain.Events[0].Attributes["canal"] = []string{`<script>"\`, "web"} })
+	tel := start(t, func(c *Config) {
+		c.Admin.Guarded = true
+		c.Domain.Events[0].Attributes["canal"] = []string{`<script>"\`, "web"}
+	})
 	tel.Counter("pedidos_procesados").With("canal", `<script>"\`).Add(1)
 	tel.Histogram("valor_pedido").With().Record(t.Context(), math.Inf(1))
 	w := askHandler(tel, http.MethodGet, "/metrics-dashboard", nil)

@@ -99,9 +99,9 @@ func (p *adminPages) add(pattern, description string, h http.Handler) (err error
 	return nil
 }
 
-// behind serves the pages to those whom accessFor lets in. A page that panics
+// behind serves the pages to those whom accessOf lets in. A page that panics
 // costs its own request, on whatever server it is mounted.
-func (p *adminPages) behind(accessFor func(*http.Request) access) http.Handler {
+func (p *adminPages) behind(accessOf func(*http.Request) access) http.Handler {
 	recovered := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			v := recover()
@@ -118,7 +118,7 @@ func (p *adminPages) behind(accessFor func(*http.Request) access) http.Handler {
 		}()
 		p.mux.ServeHTTP(w, r)
 	})
-	return guarded(accessFor, http.MaxBytesHandler(recovered, maxAdminBody))
+	return guarded(accessOf, http.MaxBytesHandler(recovered, maxAdminBody))
 }
 
 var indexPage = template.Must(template.New("").Parse(`<!doctype html>

@@ -20,7 +20,7 @@ func askHandler(tel *Telemetry, method, path string, body io.Reader) *httptest.R
 
 func TestHandleAdmin(t *testing.T) {
 	tel, log := admin(t, func(c *Config) {
-		c.Admin.Disabled = true
+		c.Admin.Disabled, c.Admin.Guarded = true, true
 		c.Version = "<script>alert(1)</script>"
 	})
 	page := func(text string) http.Handler {
@@ -64,7 +64,7 @@ func TestHandleAdmin(t *testing.T) {
 
 // TestAdminBody sends a page more than it may get.
 func TestAdminBody(t *testing.T) {
-	tel, _ := admin(t, func(c *Config) { c.Admin.Disabled = true })
+	tel, _ := admin(t, func(c *Config) { c.Admin.Disabled, c.Admin.Guarded = true, true })
 	var read error
 	tel.HandleAdmin("POST /upload", "", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, read = io.Copy(io.Discard, r.Body) }))
 	askHandler(tel, "POST", "/upload", bytes.NewReader(make([]byte, maxAdminBody)))

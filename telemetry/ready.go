@@ -176,7 +176,7 @@ func (t *Telemetry) checkReady(ctx context.Context) map[string]string {
 }
 
 func (t *Telemetry) serveReady(w http.ResponseWriter, r *http.Request) {
-	inside := accessOf(r).inside()
+	inside := seesInside(r)
 	checks := map[string]string{}
 	status := http.StatusOK
 	for name, failure := range t.checkReady(r.Context()) {

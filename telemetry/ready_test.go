@@ -124,7 +124,7 @@ func TestReadyLog(t *testing.T) {
 
 // TestReadyPage is /readyz before and after a check fails, and after Shutdown.
 func TestReadyPage(t *testing.T) {
-	tel, err := Init(t.Context(), quiet())
+	tel, err := Init(t.Context(), quiet(func(c *Config) { c.Admin.Guarded = true }))
 	must(t, err)
 	check := func(status int, body string) {
 		t.Helper()
