@@ -16,7 +16,11 @@ const (
 
 // Region runs fn with its CPU time and its waiting under a name of its own in
 // the profile, beside the endpoint that ctx belongs to. Regions nest: the inner
-// name holds. It is safe for concurrent use.
+// name holds. A nil ctx means context.Background(). It is safe for concurrent
+// use.
 func Region(ctx context.Context, name string, fn func(context.Context)) {
+	if ctx == nil {
+		ctx = context.Background()
+	}
 	pprof.Do(ctx, pprof.Labels(LabelRegion, name), fn)
 }

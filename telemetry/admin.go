@@ -104,8 +104,12 @@ type warnings struct{ slog.Handler }
 
 func (w warnings) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelWarn }
 
-// shutdown lets the pages in flight finish until ctx is done.
+// shutdown lets the pages in flight finish until ctx is done. It does nothing
+// for nil.
 func (a *adminServer) shutdown(ctx context.Context) error {
+	if a == nil {
+		return nil
+	}
 	err := a.server.Shutdown(ctx)
 	if err != nil {
 		err = fmt.Errorf("admin listener: %w", errors.Join(err, a.server.Close()))

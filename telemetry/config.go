@@ -2,8 +2,12 @@ package telemetry
 
 import (
 	"crypto/tls"
+	"errors"
+	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -20,16 +24,19 @@ type Config struct {
 	// literal. Init validates it.
 	Domain domain.Domain
 
-	// Version is the service's version. Empty means the main module's, as the
-	// build recorded it.
+	// Version is the service's version. Empty means service.version of
+	// OTEL_RESOURCE_ATTRIBUTES, or else the main module's, as the build recorded
+	// it.
 	Version string
 	// Attributes are added to the resource, after OTEL_RESOURCE_ATTRIBUTES.
 	// service.instance.id tells the processes of a service apart in all that
 	// is pushed, profiles as well: where neither gives one, it is a random UUID
 	// of this start.
 	Attributes []attribute.KeyValue
-	// Logger gets the few things that a person should know. nil means
-	// slog.Default().
+	// Logger gets the few things that a person should know, and what
+	// OpenTelemetry says of itself. nil means slog.Default(). The handler that
+	// slog starts with is replaced by one that writes text to log.Writer(): see
+	// LogHandler.
 	Logger *slog.Logger
 	// KeepGlobals leaves OpenTelemetry's global providers, propagator and
 	// error handler as they are. Several Telemetries may then run side by side.
@@ -62,7 +69,7 @@ type Config struct {
 	// prefix. They cost several microseconds a request.
 	SemconvMetrics bool
 	// Views apply to the instruments of other libraries. The prefix is put on
-	// what they return.
+	// what they return. One that is nil, or panics, has no effect.
 	Views []sdkmetric.View
 
 	// DiskPath is the file system whose use is measured. Empty means "/".
@@ -109,8 +116,30 @@ type OTLP struct {
 	// TLS is for https endpoints. nil means the system's certificates.
 	TLS *tls.Config
 	// MetricInterval is the time between exports of metrics. 0 means
-	// OTEL_METRIC_EXPORT_INTERVAL, or else a minute; negative sends none.
+	// OTEL_METRIC_EXPORT_INTERVAL, or else a minute; negative sends none. Values
+	// below 20 ms are raised to 20 ms.
 	MetricInterval time.Duration
 	// NoTraces makes no spans even if there is an endpoint.
 	NoTraces bool
+}
+
+// validate reports the mistakes in what the code says.
+func (c *Config) validate() error {
+	var errs []error
+	if err := c.Domain.Validate(); err != nil {
+		errs = append(errs, err)
+	}
+	if c.OTLP.Endpoint != "" {
+		if err := checkURL(c.OTLP.Endpoint); err != nil {
+			errs = append(errs, fmt.Errorf("Config.OTLP.Endpoint: %w", err))
+		} else if c.OTLP.TLS != nil && !strings.HasPrefix(strings.ToLower(c.OTLP.Endpoint), "https:") {
+			errs = append(errs, fmt.Errorf("Config.OTLP.TLS: the endpoint is %q: write https:// for it, or leave TLS out", redactURL(c.OTLP.Endpoint)))
+		}
+	}
+	if c.Admin.Address != "" {
+		if _, _, err := net.SplitHostPort(c.Admin.Address); err != nil {
+			errs = append(errs, fmt.Errorf("Config.Admin.Address: %q is no host:port: write one such as 127.0.0.1:9464", c.Admin.Address))
+		}
+	}
+	return errors.Join(errs...)
 }

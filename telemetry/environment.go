@@ -1,139 +1,156 @@
 package telemetry
 
 import (
-	"errors"
-	"fmt"
 	"log/slog"
+	"math"
 	"net"
-	"net/url"
-	"os"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
 // environment is what the OTEL_ variables ask for, as the OpenTelemetry
 // specification has them
-// (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/).
-// The exporters and the resource read the others of them by themselves.
+// (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/),
+// where Config does not say otherwise. All of them are read here and in
+// sampler.go; the SDK and its exporters would read most of them, too, but say
+// less of what is wrong, and panic on some.
 type environment struct {
-	disabled        bool
-	metrics, traces bool // are sent by OTLP
+	disabled   bool
+	sdkLevel   slog.Level           // of OpenTelemetry's own log lines
+	attributes []attribute.KeyValue // of the resource
+
+	metrics, traces signal
 	metricInterval  time.Duration
-	adminAddress    string
+	metricTimeout   time.Duration
+	batch           batch
+	limits          sdktrace.SpanLimits
+	noExemplars     bool
+
+	noTraceContext, noBaggage bool // are not handed on
+
+	adminAddress string
 }
 
-// defaultAdminHost and defaultAdminPort are those of the specification.
+// batch is how spans wait to be sent.
+type batch struct {
+	delay, timeout time.Duration
+	queue, size    int // of spans
+}
+
 const (
+	// defaultAdminHost and defaultAdminPort are those of the specification.
 	defaultAdminHost = "127.0.0.1"
 	defaultAdminPort = "9464"
+
+	// maxQueue bounds the memory of spans that wait: some 64 MiB.
+	maxQueue = 1 << 16
 )
 
 // readEnvironment reads the variables. A value that makes no sense is warned
 // of and counts as not set: the environment is no reason for a service to stop.
-func readEnvironment(log *slog.Logger) environment {
-	e := environment{metricInterval: time.Minute}
-	e.disabled = strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true")
-	e.metrics = sendsOTLP(log, "METRICS")
-	e.traces = sendsOTLP(log, "TRACES")
-	if v := os.Getenv("OTEL_METRIC_EXPORT_INTERVAL"); v != "" {
-		if ms, err := strconv.Atoi(v); err != nil || ms <= 0 {
-			log.Warn("OTEL_METRIC_EXPORT_INTERVAL is no number of milliseconds: a minute is used", "value", v)
-		} else {
-			e.metricInterval = time.Duration(ms) * time.Millisecond
-		}
+func readEnvironment(log *slog.Logger, code OTLP) environment {
+	r := variables{log, map[string]bool{}}
+	e := environment{disabled: r.flag("OTEL_SDK_DISABLED")}
+	e.readPropagators(r)
+	if e.disabled {
+		return e
 	}
-	host, port := os.Getenv("OTEL_EXPORTER_PROMETHEUS_HOST"), os.Getenv("OTEL_EXPORTER_PROMETHEUS_PORT")
-	if host == "" || host == "localhost" { // a name may resolve to an address of the outside
-		host = defaultAdminHost
+	r.warnOfUnsupported()
+	e.attributes = environmentAttributes(r)
+	e.sdkLevel = map[string]slog.Level{
+		"none": math.MaxInt, "error": slog.LevelError, "warn": slog.LevelWarn, "info": slog.LevelInfo, "debug": slog.LevelDebug,
+	}[r.choice("OTEL_LOG_LEVEL", "warn", "none", "error", "warn", "info", "debug")]
+
+	e.metrics, e.traces = readSignal(r, "METRICS", code), readSignal(r, "TRACES", code)
+	if code.NoTraces {
+		e.traces.url = ""
 	}
-	if n, err := strconv.ParseUint(port, 10, 16); port != "" && err != nil {
-		log.Warn("OTEL_EXPORTER_PROMETHEUS_PORT is no port: the default is used", "value", port, "default", defaultAdminPort)
-		port = defaultAdminPort
-	} else if port != "" {
-		port = strconv.FormatUint(n, 10)
-	} else {
-		port = defaultAdminPort
+	e.metricInterval = r.milliseconds("OTEL_METRIC_EXPORT_INTERVAL", time.Minute, 1)
+	if code.MetricInterval != 0 {
+		e.metricInterval = code.MetricInterval
 	}
-	e.adminAddress = net.JoinHostPort(host, port)
+	if e.metricInterval < 0 {
+		e.metrics.url = ""
+	}
+	e.metricTimeout = timeout(r.milliseconds("OTEL_METRIC_EXPORT_TIMEOUT", pushTimeout, 0))
+	e.noExemplars = r.choice("OTEL_METRICS_EXEMPLAR_FILTER", "trace_based", "trace_based", "always_on", "always_off") == "always_off"
+
+	e.batch = batch{
+		delay:   r.milliseconds("OTEL_BSP_SCHEDULE_DELAY", sdktrace.DefaultScheduleDelay*time.Millisecond, 0),
+		timeout: timeout(r.milliseconds("OTEL_BSP_EXPORT_TIMEOUT", sdktrace.DefaultExportTimeout*time.Millisecond, 0)),
+		queue:   r.number("OTEL_BSP_MAX_QUEUE_SIZE", sdktrace.DefaultMaxQueueSize, 1, maxQueue),
+	}
+	e.batch.size = r.number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", min(sdktrace.DefaultMaxExportBatchSize, e.batch.queue), 1, e.batch.queue)
+	e.readLimits(r)
+	e.readAdmin(r)
 	return e
 }
 
-// sendsOTLP tells whether a signal is to be sent by OTLP.
-func sendsOTLP(log *slog.Logger, signal string) bool {
-	switch exporter := os.Getenv("OTEL_" + signal + "_EXPORTER"); exporter {
-	case "", "otlp":
-	case "none", "prometheus": // /metrics is served in any case
-		return false
-	default:
-		log.Warn("OTEL_"+signal+"_EXPORTER is not supported: use otlp or none", "value", exporter)
-		return false
+// timeout takes 0 for no limit, as the specification does: an hour.
+func timeout(d time.Duration) time.Duration {
+	if d == 0 {
+		return time.Hour
 	}
-	name := "OTEL_EXPORTER_OTLP_" + signal + "_ENDPOINT"
-	if os.Getenv(name) == "" {
-		name = "OTEL_EXPORTER_OTLP_ENDPOINT"
-	}
-	endpoint := os.Getenv(name)
-	if endpoint == "" {
-		return false
-	}
-	if err := checkURL(endpoint); err != nil {
-		log.Warn(name+" cannot be used: nothing is sent", "error", err)
-		return false
-	}
-	protocol := os.Getenv("OTEL_EXPORTER_OTLP_" + signal + "_PROTOCOL")
-	if protocol == "" {
-		protocol = os.Getenv("OTEL_EXPORTER_OTLP_PROTOCOL")
-	}
-	if protocol != "" && protocol != "http/protobuf" {
-		log.Warn("the OTLP protocol is not supported: use http/protobuf, mostly on port 4318; nothing is sent", "protocol", protocol)
-		return false
-	}
-	return true
+	return d
 }
 
-// checkURL refuses what an exporter would take and then fail on at each
-// upload: "localhost:4318" has the scheme localhost.
-func checkURL(text string) error {
-	u, err := url.Parse(text)
-	switch {
-	case err != nil:
-		return fmt.Errorf("address %q: not a URL: write one such as http://localhost:4318", redactURL(text))
-	case u.Scheme != "http" && u.Scheme != "https":
-		return fmt.Errorf("address %q: write it with its scheme: http://%s", redactURL(text), strings.TrimPrefix(redactURL(text), u.Scheme+"://"))
-	case u.Host == "" || u.Hostname() == "":
-		return fmt.Errorf("address %q: no host: write one such as http://localhost:4318", redactURL(text))
+func (e *environment) readLimits(r variables) {
+	limit := func(fallback int, names ...string) int {
+		for _, name := range names {
+			fallback = r.number(name, fallback, 0, math.MaxInt32)
+		}
+		return fallback
 	}
-	return nil
+	e.limits = sdktrace.SpanLimits{
+		AttributeValueLengthLimit: limit(sdktrace.DefaultAttributeValueLengthLimit, "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT"),
+		AttributeValueDepthLimit:  limit(sdktrace.DefaultAttributeValueDepthLimit, "OTEL_SPAN_ATTRIBUTE_VALUE_DEPTH_LIMIT"),
+		AttributeCountLimit:       limit(sdktrace.DefaultAttributeCountLimit, "OTEL_ATTRIBUTE_COUNT_LIMIT", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"),
+		EventCountLimit:           limit(sdktrace.DefaultEventCountLimit, "OTEL_SPAN_EVENT_COUNT_LIMIT"),
+		LinkCountLimit:            limit(sdktrace.DefaultLinkCountLimit, "OTEL_SPAN_LINK_COUNT_LIMIT"),
+
+		AttributePerEventCountLimit: limit(sdktrace.DefaultAttributePerEventCountLimit, "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT"),
+		AttributePerLinkCountLimit:  limit(sdktrace.DefaultAttributePerLinkCountLimit, "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT"),
+	}
 }
 
-// redactURL leaves a password out of an address.
-func redactURL(text string) string {
-	before, after, ok := strings.Cut(text, "@")
-	if !ok {
-		return text
-	}
-	if scheme, _, ok := strings.Cut(before, "://"); ok {
-		return scheme + "://…@" + after
-	}
-	return "…@" + after
-}
-
-// validate reports the mistakes in what the code says.
-func (c *Config) validate() error {
-	var errs []error
-	if err := c.Domain.Validate(); err != nil {
-		errs = append(errs, err)
-	}
-	if c.OTLP.Endpoint != "" {
-		if err := checkURL(c.OTLP.Endpoint); err != nil {
-			errs = append(errs, fmt.Errorf("Config.OTLP.Endpoint: %w", err))
+// readPropagators reads in which formats a trace is handed on. Those that we
+// have not are left out; if that leaves none, the default holds.
+func (e *environment) readPropagators(r variables) {
+	known := map[string]bool{}
+	for _, name := range r.list("OTEL_PROPAGATORS") {
+		switch name {
+		case "tracecontext", "baggage", "none":
+			known[name] = true
+		default:
+			r.warn("OTEL_PROPAGATORS: this format is not supported: use tracecontext, baggage or none", "value", cleanValue(name))
 		}
 	}
-	if c.Admin.Address != "" {
-		if _, _, err := net.SplitHostPort(c.Admin.Address); err != nil {
-			errs = append(errs, fmt.Errorf("Config.Admin.Address: %q is no host:port: write one such as 127.0.0.1:9464", c.Admin.Address))
-		}
+	if len(known) > 0 {
+		e.noTraceContext = known["none"] || !known["tracecontext"]
+		e.noBaggage = known["none"] || !known["baggage"]
 	}
-	return errors.Join(errs...)
+}
+
+// readAdmin reads where the admin listener is to be.
+func (e *environment) readAdmin(r variables) {
+	host := r.text("OTEL_EXPORTER_PROMETHEUS_HOST")
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]") // as in a URL
+	if host == "" || host == "localhost" {                        // a name may resolve to an address of the outside
+		host = defaultAdminHost
+	}
+	if _, err := netip.ParseAddr(host); err != nil && strings.ContainsAny(host, ":/[] *") {
+		r.warn("OTEL_EXPORTER_PROMETHEUS_HOST is no host: write an address such as 0.0.0.0 or ::1, or a name; the port is OTEL_EXPORTER_PROMETHEUS_PORT; the default is used",
+			"value", cleanValue(host), "default", defaultAdminHost)
+		host = defaultAdminHost
+	}
+	port := r.number("OTEL_EXPORTER_PROMETHEUS_PORT", -1, 0, math.MaxUint16)
+	e.adminAddress = net.JoinHostPort(host, defaultAdminPort)
+	if port >= 0 {
+		e.adminAddress = net.JoinHostPort(host, strconv.Itoa(port))
+	}
 }

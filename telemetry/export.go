@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -20,37 +19,48 @@ import (
 type pusher struct {
 	reader   *sdkmetric.ManualReader
 	exporter *otlpmetrichttp.Exporter
-	interval time.Duration
+	interval time.Duration // between exports
+	timeout  time.Duration // of one
 	self     *self
 
-	stop context.CancelFunc
+	turn chan struct{}      // holds one, who pushes: what is sent later is newer
+	stop context.CancelFunc // nil before start
 	done sync.WaitGroup
 }
 
-// pushTimeout bounds one export. There is no retry: the next one has it all,
-// as the data is cumulative.
+// minPushInterval is the shortest time between exports: MetricInterval: 60 is 60
+// nanoseconds.
+const minPushInterval = 20 * time.Millisecond
+
+// pushTimeout bounds one export, unless OTEL_METRIC_EXPORT_TIMEOUT does. There is
+// no retry: the next one has it all, as the data is cumulative.
 const pushTimeout = 10 * time.Second
 
 // firstPush is when the first export is, at the latest. A new instance's series
 // are new: what is counted before the first export is in no increase().
 const firstPush = time.Second
 
-// startPush makes the exporter and its reader. The loop begins with run.
-func (t *Telemetry) newPusher(ctx context.Context, interval time.Duration) (*pusher, error) {
+// newPusher makes the exporter and its reader. The loop begins with start.
+func (t *Telemetry) newPusher(ctx context.Context, env environment) (*pusher, error) {
+	to := env.metrics
+	compression := otlpmetrichttp.NoCompression
+	if to.gzip {
+		compression = otlpmetrichttp.GzipCompression
+	}
+	// Every option is given: the exporter would read the same variables, and
+	// refuse some.
 	options := []otlpmetrichttp.Option{
 		otlpmetrichttp.WithRetry(otlpmetrichttp.RetryConfig{Enabled: false}),
 		otlpmetrichttp.WithTemporalitySelector(sdkmetric.CumulativeTemporalitySelector),
+		otlpmetrichttp.WithEndpointURL(to.url),
+		otlpmetrichttp.WithHeaders(to.headers),
+		otlpmetrichttp.WithCompression(compression),
+		otlpmetrichttp.WithTLSClientConfig(to.tls),
+		otlpmetrichttp.WithHTTPClient(t.client(to)),
 	}
-	if t.cfg.OTLP.Endpoint != "" {
-		options = append(options, otlpmetrichttp.WithEndpointURL(strings.TrimSuffix(t.cfg.OTLP.Endpoint, "/")+"/v1/metrics"))
-	}
-	if len(t.cfg.OTLP.Headers) > 0 {
-		options = append(options, otlpmetrichttp.WithHeaders(t.cfg.OTLP.Headers))
-	}
-	if t.cfg.OTLP.TLS != nil {
-		options = append(options, otlpmetrichttp.WithTLSClientConfig(t.cfg.OTLP.TLS))
-	}
+	t.self.readingEnvironment.Store(true)
 	exporter, err := otlpmetrichttp.New(ctx, options...)
+	t.self.readingEnvironment.Store(false)
 	if err != nil {
 		return nil, fmt.Errorf("otlp metrics: %w", err)
 	}
@@ -58,10 +68,17 @@ func (t *Telemetry) newPusher(ctx context.Context, interval time.Duration) (*pus
 		sdkmetric.WithProducer(&producer{families: t.families, version: t.build.version, start: t.started}),
 		sdkmetric.WithProducer(t.runtimeProducer()),
 	)
-	return &pusher{reader: reader, exporter: exporter, interval: interval, self: t.self}, nil
+	return &pusher{
+		reader: reader, exporter: exporter, self: t.self, turn: make(chan struct{}, 1),
+		interval: max(env.metricInterval, minPushInterval), timeout: env.metricTimeout,
+	}, nil
 }
 
+// start begins to send, if p is not nil.
 func (p *pusher) start() {
+	if p == nil {
+		return
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	p.stop = stop
 	p.done.Go(func() {
@@ -81,8 +98,14 @@ func (p *pusher) start() {
 
 // push collects and sends everything once.
 func (p *pusher) push(ctx context.Context) (err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, pushTimeout, fmt.Errorf("otlp export of metrics took over %v", pushTimeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, p.timeout, fmt.Errorf("otlp export of metrics took over %v", p.timeout))
 	defer cancel()
+	select {
+	case p.turn <- struct{}{}:
+		defer func() { <-p.turn }()
+	case <-ctx.Done():
+		return fmt.Errorf("otlp export of metrics: another one is under way: %w", context.Cause(ctx))
+	}
 	defer func() {
 		if r := recover(); r != nil { // a View or Producer of the user: callbacks are guarded
 			err = fmt.Errorf("collecting metrics panicked: %v", r)
@@ -97,7 +120,7 @@ func (p *pusher) push(ctx context.Context) (err error) {
 		p.self.metricExports[outcome].Add(1)
 	}()
 	var all metricdata.ResourceMetrics
-	if err := p.reader.Collect(ctx, &all); err != nil {
+	if err := p.collect(ctx, &all); err != nil {
 		if len(all.ScopeMetrics) == 0 {
 			return fmt.Errorf("collect metrics: %w", err)
 		}
@@ -109,12 +132,29 @@ func (p *pusher) push(ctx context.Context) (err error) {
 	return nil
 }
 
+// collect reads all metrics. Callbacks that are slow get half of the time that
+// there is: what is known is to be sent in the other half.
+func (p *pusher) collect(ctx context.Context, all *metricdata.ResourceMetrics) error {
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
+		defer cancel()
+	}
+	return p.reader.Collect(ctx, all)
+}
+
 // shutdown sends what has happened since the last export, within ctx, and ends
-// the loop.
+// the loop. It does nothing for nil.
 func (p *pusher) shutdown(ctx context.Context) error {
-	p.stop()
-	p.done.Wait()
-	err := p.push(ctx)
+	if p == nil {
+		return nil
+	}
+	var err error
+	if p.stop != nil { // or nothing was ever recorded
+		p.stop()
+		err = p.push(ctx)
+		p.done.Wait()
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	return errors.Join(err, p.exporter.Shutdown(ctx))

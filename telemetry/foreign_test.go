@@ -206,7 +206,7 @@ func TestCallbackThatHangs(t *testing.T) {
 	t.Parallel()
 	reader := sdkmetric.NewManualReader()
 	tel := newTelemetry(quiet())
-	must(t, tel.start(t.Context(), environment{}))
+	must(t, tel.run(t.Context(), tel.parts(environment{})))
 	stopWith(t, tel)
 	provider := guardedProvider{sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)), tel.self, newClaims(prefixView("tienda", nil, tel.self), tel.self)}
 	release, returned := make(chan struct{}), make(chan struct{})

@@ -53,7 +53,16 @@ func newGuard(name string, self *self) *guard {
 	return &guard{name: name, self: self, turn: make(chan struct{}, 1)}
 }
 
-func (g *guard) run(call func() error) error {
+// run calls, unless the collection is over: its context is done, or Shutdown
+// waits no longer. One that has begun is left behind then.
+func (g *guard) run(ctx context.Context, call func() error) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-g.self.ended:
+		return nil
+	default:
+	}
 	if g.hung.Load() { // waiting again would only delay this collection
 		g.self.collectErrors[collectTimeout].Add(1)
 		return nil
@@ -64,6 +73,10 @@ func (g *guard) run(call func() error) error {
 	case g.turn <- struct{}{}:
 	case <-timer.C:
 		return g.timeout()
+	case <-ctx.Done():
+		return nil
+	case <-g.self.ended:
+		return nil
 	}
 	done := make(chan error, 1)
 	go func() {
@@ -81,9 +94,19 @@ func (g *guard) run(call func() error) error {
 	}()
 	select {
 	case err := <-done:
-		return err
+		if err != nil { // handed on, it would keep our own series from being sent
+			g.self.collectErrors[collectOther].Add(1)
+			g.self.once("callback error/"+g.name, func(log *slog.Logger) {
+				log.Warn("the callback of an instrument failed: what it observed is kept", "instrument", g.name, "error", cleanValue(err.Error()))
+			})
+		}
+		return nil
 	case <-timer.C:
 		return g.timeout()
+	case <-ctx.Done():
+		return nil
+	case <-g.self.ended:
+		return nil
 	}
 }
 
@@ -158,7 +181,7 @@ func (m guardedMeter) RegisterCallback(call metric.Callback, instruments ...metr
 	return m.Meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
 		gate := &gate{}
 		defer gate.close()
-		return g.run(func() error { return call(ctx, gatedObserver{o, gate}) })
+		return g.run(ctx, func() error { return call(ctx, gatedObserver{o, gate}) })
 	}, instruments...)
 }
 
@@ -184,7 +207,7 @@ func guardInt64[Option any](m guardedMeter, name string, c instrumentConfig, cal
 		guarded[i] = metric.WithInt64Callback(func(ctx context.Context, o metric.Int64Observer) error {
 			gate := &gate{}
 			defer gate.close()
-			return g.run(func() error { return call(ctx, gatedInt64{o, gate}) })
+			return g.run(ctx, func() error { return call(ctx, gatedInt64{o, gate}) })
 		})
 	}
 	return rebuild[Option](c, guarded)
@@ -197,7 +220,7 @@ func guardFloat64[Option any](m guardedMeter, name string, c instrumentConfig, c
 		guarded[i] = metric.WithFloat64Callback(func(ctx context.Context, o metric.Float64Observer) error {
 			gate := &gate{}
 			defer gate.close()
-			return g.run(func() error { return call(ctx, gatedFloat64{o, gate}) })
+			return g.run(ctx, func() error { return call(ctx, gatedFloat64{o, gate}) })
 		})
 	}
 	return rebuild[Option](c, guarded)

@@ -77,7 +77,7 @@ func startSampled(t testing.TB, sampler sdktrace.Sampler, change ...func(*Config
 	tel := newTelemetry(quiet(change...))
 	tel.tracers = sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans), sdktrace.WithSampler(sampler))
 	tel.tracing = true
-	if err := tel.start(t.Context(), environment{}); err != nil {
+	if err := tel.run(t.Context(), tel.parts(environment{})); err != nil {
 		t.Fatal(err)
 	}
 	stopWith(t, tel)

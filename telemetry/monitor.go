@@ -31,6 +31,7 @@ func Monitored[T any](t *Telemetry, name string, fn func(context.Context) (T, er
 		return fn
 	}
 	return func(ctx context.Context) (value T, err error) {
+		ctx = orBackground(ctx)
 		start := monotonic()
 		outcome := "panic" // until fn has returned; also when it ends its goroutine
 		defer func() {

@@ -1,7 +1,9 @@
 package telemetry
 
 import (
+	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -21,13 +23,7 @@ import (
 // user's own views, the first that matches applies, inside.
 func prefixView(prefix string, users []sdkmetric.View, self *self) sdkmetric.View {
 	return func(i sdkmetric.Instrument) (sdkmetric.Stream, bool) {
-		stream := sdkmetric.Stream{}
-		for _, view := range users {
-			if s, ok := view(i); ok {
-				stream = s
-				break
-			}
-		}
+		stream := userStream(i, users, self)
 		if stream.Name == "" {
 			stream.Name = i.Name
 		}
@@ -51,6 +47,33 @@ func prefixView(prefix string, users []sdkmetric.View, self *self) sdkmetric.Vie
 		}
 		return stream, true
 	}
+}
+
+// userStream is what the first of the user's views that matches makes of an
+// instrument. One that panics matches nothing, and is said once: it runs where
+// other libraries make their instruments, in Init too.
+func userStream(i sdkmetric.Instrument, users []sdkmetric.View, self *self) sdkmetric.Stream {
+	for n, view := range users {
+		if s, ok := applyView(i, n, view, self); ok {
+			return s
+		}
+	}
+	return sdkmetric.Stream{}
+}
+
+func applyView(i sdkmetric.Instrument, n int, view sdkmetric.View, self *self) (stream sdkmetric.Stream, ok bool) {
+	if view == nil {
+		return stream, false
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			stream, ok = sdkmetric.Stream{}, false
+			self.once("view/"+strconv.Itoa(n), func(log *slog.Logger) {
+				log.Error("a view panicked and has no effect on the instrument: mend Config.Views", "view", n, "instrument", cleanValue(i.Name), "panic", cleanValue(fmt.Sprint(r)))
+			})
+		}
+	}()
+	return view(i)
 }
 
 // bare is what selects the reservoirs of exemplars, with bare ones.

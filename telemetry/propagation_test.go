@@ -28,7 +28,8 @@ func TestPropagation(t *testing.T) {
 			client := &http.Client{Transport: otelhttp.NewTransport(supplier.Client().Transport,
 				otelhttp.WithTracerProvider(tel.TracerProvider()), otelhttp.WithPropagators(tel.Propagator()))}
 			if global {
-				tel.setGlobals()
+				tel.cfg.KeepGlobals = false
+				tel.takeProviders()
 				client.Transport = otelhttp.NewTransport(supplier.Client().Transport)
 			}
 			r := httptest.NewRequest(http.MethodGet, "/orders/7", nil)

@@ -17,13 +17,20 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 )
 
-// newResource describes the process: what the code says, then the
-// environment, then what can be found out. The command line is left out, since
-// people pass passwords in flags.
-func newResource(ctx context.Context, cfg Config, b build, serviceName string) (*resource.Resource, error) {
-	own := []attribute.KeyValue{semconv.ServiceVersion(b.version), semconv.VCSRefHeadRevision(b.revision)}
-	if serviceName != "" {
-		own = append(own, semconv.ServiceName(serviceName))
+// newResource describes the process. What was found out is the weakest, then
+// the environment, then the code: an attribute that the user gave is never
+// written over by a guess. The command line is left out, since people pass
+// passwords in flags.
+func newResource(ctx context.Context, cfg Config, b build, environment []attribute.KeyValue) (*resource.Resource, error) {
+	found := []attribute.KeyValue{
+		semconv.ServiceName(cfg.Domain.Service()), semconv.ServiceVersion(b.version), semconv.VCSRefHeadRevision(b.revision),
+	}
+	var said []attribute.KeyValue
+	if cfg.Domain.App != "" {
+		said = append(said, semconv.ServiceName(cfg.Domain.App))
+	}
+	if cfg.Version != "" {
+		said = append(said, semconv.ServiceVersion(cleanValue(cfg.Version)))
 	}
 	r, err := resource.New(ctx,
 		resource.WithHost(),
@@ -33,9 +40,9 @@ func newResource(ctx context.Context, cfg Config, b build, serviceName string) (
 		resource.WithProcessRuntimeName(),
 		resource.WithProcessRuntimeVersion(),
 		resource.WithTelemetrySDK(),
-		resource.WithAttributes(semconv.ServiceName(cfg.Domain.Service())),
-		resource.WithFromEnv(),
-		resource.WithAttributes(own...),
+		resource.WithAttributes(found...),
+		resource.WithAttributes(environment...),
+		resource.WithAttributes(said...),
 		resource.WithAttributes(cfg.Attributes...),
 	)
 	attributes := r.Attributes()

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -55,9 +56,18 @@ type self struct {
 	collectErrors [len(collectReasons)]atomic.Int64
 	metricExports [len(exportOutcomes)]atomic.Int64
 
+	// readingEnvironment is while an exporter is made: what it says of the
+	// environment has been said.
+	readingEnvironment atomic.Bool
+
+	ended   chan struct{} // closed when Shutdown waits no longer: user code that hangs is left behind
+	endOnce sync.Once
+
 	mu   sync.Mutex
 	said map[string]map[string]bool // by kind of problem
 }
+
+func (s *self) end() { s.endOnce.Do(func() { close(s.ended) }) }
 
 // maxSaid is how many problems of one kind are logged. The rest only counts: a
 // stranger who sends wrong names must not fill the log, nor keep a problem of
@@ -66,7 +76,11 @@ const maxSaid = 100
 
 func newSelf(log *slog.Logger) *self {
 	p := &problems{}
-	return &self{log: slog.New(problemHandler{log.Handler(), p}), problems: p, said: map[string]map[string]bool{}}
+	next := log.Handler()
+	if older, ok := next.(problemHandler); ok { // of a Telemetry before this one, whose logger is slog's default now
+		next = older.Handler
+	}
+	return &self{log: slog.New(problemHandler{next, p}), problems: p, ended: make(chan struct{}), said: map[string]map[string]bool{}}
 }
 
 // problems are the last warnings and errors that were logged, for the
@@ -100,7 +114,14 @@ type problemHandler struct {
 	problems *problems
 }
 
-func (h problemHandler) Handle(ctx context.Context, r slog.Record) error {
+// Handle hands a record on. A handler of the user's that panics does so to us,
+// where it may be in a goroutine of ours, and costs the line only.
+func (h problemHandler) Handle(ctx context.Context, r slog.Record) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the log handler panicked: %v", p)
+		}
+	}()
 	if r.Level >= slog.LevelWarn {
 		text := r.Time.UTC().Format(time.RFC3339) + " " + r.Message
 		r.Attrs(func(a slog.Attr) bool {

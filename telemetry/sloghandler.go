@@ -44,10 +44,19 @@ func (t *Telemetry) LogHandler(next slog.Handler) slog.Handler {
 	if h, ok := next.(*logHandler); ok && h.domain.Value.String() == t.cfg.Domain.Prefix {
 		return next // wrapped twice, each line would have them twice
 	}
-	if reflect.TypeOf(next).String() == "*slog.defaultHandler" {
-		next = slog.NewTextHandler(log.Writer(), nil)
-	}
+	next = wrappable(next)
 	return &logHandler{next: next, top: next, domain: slog.String(logDomain, t.cfg.Domain.Prefix)}
+}
+
+// wrappable is h, or in the place of the handler that slog starts with one that
+// writes text to log.Writer(). That one writes by the log package, which
+// slog.SetDefault points back at slog: around it, the first line would wait for
+// a lock that it holds.
+func wrappable(h slog.Handler) slog.Handler {
+	if reflect.TypeOf(h).String() == "*slog.defaultHandler" {
+		return slog.NewTextHandler(log.Writer(), nil)
+	}
+	return h
 }
 
 // logHandler adds a span's ids to the records of the handler that it wraps.

@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 	colmetrics "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
@@ -197,6 +196,12 @@ func TestAddresses(t *testing.T) {
 		"http://":            "no host",
 		"http://user:pw@":    "no host",
 		"http://[::1":        "not a URL",
+		"unix:///x.sock":     "not a URL of HTTP: write one such as http://localhost:4318",
+		"grpc://c:4317":      "http://c:4317",
+		"[::1]:4318":         "http://[::1]:4318",
+		"10.0.0.7:4318":      "http://10.0.0.7:4318",
+		"::1":                "not a URL",
+		"http://c:99999":     "no port from 1 to 65535",
 		"http://good:4318":   "",
 		"https://good/otlp/": "",
 	} {
@@ -216,91 +221,14 @@ func TestAddresses(t *testing.T) {
 
 			t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", address)
 			log := &journal{}
-			env := readEnvironment(slog.New(log))
-			if env.metrics != (want == "") || env.traces != (want == "") {
-				t.Errorf("metrics %v, traces %v", env.metrics, env.traces)
+			env := readEnvironment(slog.New(log), OTLP{})
+			if sends := want == ""; (env.metrics.url != "") != sends || (env.traces.url != "") != sends {
+				t.Errorf("metrics to %q, traces to %q", env.metrics.url, env.traces.url)
 			}
-			if want != "" && len(log.told(want)) == 0 {
-				t.Errorf("no warning with %q: %v", want, log.told(""))
-			}
-		})
-	}
-}
-
-func TestEnvironment(t *testing.T) {
-	for name, c := range map[string]struct {
-		set  map[string]string
-		ok   func(environment) bool
-		told string
-	}{
-		"nothing": {nil, func(e environment) bool {
-			return e == environment{metricInterval: time.Minute, adminAddress: "127.0.0.1:9464"}
-		}, ""},
-		"disabled":       {map[string]string{"OTEL_SDK_DISABLED": "TRUE"}, func(e environment) bool { return e.disabled }, ""},
-		"interval":       {map[string]string{"OTEL_METRIC_EXPORT_INTERVAL": "1500"}, func(e environment) bool { return e.metricInterval == 1500*time.Millisecond }, ""},
-		"bad interval":   {map[string]string{"OTEL_METRIC_EXPORT_INTERVAL": "10s"}, func(e environment) bool { return e.metricInterval == time.Minute }, "OTEL_METRIC_EXPORT_INTERVAL"},
-		"admin":          {map[string]string{"OTEL_EXPORTER_PROMETHEUS_HOST": "0.0.0.0", "OTEL_EXPORTER_PROMETHEUS_PORT": "9000"}, func(e environment) bool { return e.adminAddress == "0.0.0.0:9000" }, ""},
-		"localhost":      {map[string]string{"OTEL_EXPORTER_PROMETHEUS_HOST": "localhost"}, func(e environment) bool { return e.adminAddress == "127.0.0.1:9464" }, ""},
-		"bad port":       {map[string]string{"OTEL_EXPORTER_PROMETHEUS_PORT": "http"}, func(e environment) bool { return e.adminAddress == "127.0.0.1:9464" }, "OTEL_EXPORTER_PROMETHEUS_PORT"},
-		"one signal":     {map[string]string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://c:4318/v1/traces"}, func(e environment) bool { return e.traces && !e.metrics }, ""},
-		"none":           {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318", "OTEL_METRICS_EXPORTER": "none"}, func(e environment) bool { return e.traces && !e.metrics }, ""},
-		"bad exporter":   {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318", "OTEL_TRACES_EXPORTER": "jaeger"}, func(e environment) bool { return !e.traces && e.metrics }, "OTEL_TRACES_EXPORTER"},
-		"grpc":           {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4317", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, func(e environment) bool { return !e.traces && !e.metrics }, "http/protobuf"},
-		"grpc of traces": {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc"}, func(e environment) bool { return !e.traces && e.metrics }, "http/protobuf"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			for key, value := range c.set {
-				t.Setenv(key, value)
-			}
-			log := &journal{}
-			if e := readEnvironment(slog.New(log)); !c.ok(e) {
-				t.Errorf("%+v", e)
-			}
-			if c.told == "" && len(log.told("")) > 0 || c.told != "" && len(log.told(c.told)) == 0 {
-				t.Errorf("told %q, want %q", log.told(""), c.told)
+			if want != "" {
+				wantTold(t, log, want)
 			}
 		})
-	}
-	t.Run("disabled Init", func(t *testing.T) {
-		t.Setenv("OTEL_SDK_DISABLED", "true")
-		tel, err := Init(t.Context(), quiet())
-		must(t, err)
-		if tel.recording() {
-			t.Error("OTEL_SDK_DISABLED is not obeyed")
-		}
-	})
-}
-
-// TestResource wants the code before the environment, and no command line: it
-// may have a password in it.
-func TestResource(t *testing.T) {
-	t.Setenv("OTEL_SERVICE_NAME", "from-env")
-	t.Setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=prod,team=shop")
-	find := func(tel *Telemetry, key string) string {
-		v, _ := tel.resource.Set().Value(attribute.Key(key))
-		return v.String()
-	}
-	tel := start(t, func(c *Config) { c.Attributes = []attribute.KeyValue{attribute.String("team", "code")} })
-	for key, want := range map[string]string{
-		"service.name": "tienda-api", "service.version": "v1.2.3", "deployment.environment.name": "prod", "team": "code",
-	} {
-		if got := find(tel, key); got != want {
-			t.Errorf("%s = %q, want %q", key, got, want)
-		}
-	}
-	for _, key := range []string{"host.name", "process.pid", "process.runtime.version", "telemetry.sdk.name"} {
-		if find(tel, key) == "" {
-			t.Errorf("%s is missing", key)
-		}
-	}
-	for _, key := range []string{"process.command", "process.command_line", "process.command_args"} {
-		if tel.resource.Set().HasValue(attribute.Key(key)) {
-			t.Errorf("%s is in the resource", key)
-		}
-	}
-	unnamed := start(t, func(c *Config) { c.Domain.App = "" })
-	if got := find(unnamed, "service.name"); got != "from-env" {
-		t.Errorf("service.name = %q without App, want the environment's", got)
 	}
 }
 
