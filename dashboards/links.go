@@ -15,6 +15,7 @@ const kept = "${__url_time_range}&${" + metricsVariable + ":queryparam}&${job:qu
 const (
 	keptProfiles = "${" + profilesVariable + ":queryparam}"
 	keptBefore   = "${before:queryparam}"
+	keptProcess  = "${process:queryparam}"
 )
 
 // siblings links to the other dashboards of the domain, at the top.

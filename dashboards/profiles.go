@@ -11,14 +11,22 @@ const (
 	inUseProfile     = "memory:inuse_space:bytes:space:bytes"
 )
 
+// instanceLabel is the label of the profiles of one process. It is by
+// service.instance.id, which is no label of what Prometheus scrapes itself.
+const instanceLabel = "service_instance_id"
+
 // profilesOf selects the profiles of the services chosen. Without the format,
 // Grafana hands several values on as {a,b}, which Pyroscope cannot read.
 func profilesOf(more string) string {
 	return `{service_name=~"${job:regex}"` + more + `}`
 }
 
-// onlyEndpoint keeps to the chosen endpoints: the label that their CPU time has.
-const onlyEndpoint = `, endpoint=~"${endpoint:regex}"`
+// onlyProcess keeps to the processes whose id is written above, and onlyEndpoint
+// to the chosen endpoints as well: the label that their CPU time has.
+const (
+	onlyProcess  = `, ` + instanceLabel + `=~"$process"`
+	onlyEndpoint = onlyProcess + `, endpoint=~"${endpoint:regex}"`
+)
 
 // profiles is the dashboard of flame graphs.
 func (b *board) profiles() page {
@@ -26,6 +34,10 @@ func (b *board) profiles() page {
 		name: "profiles", title: b.of("Profiles", "Perfiles"), from: "now-1h", endpoint: true, profiles: true,
 		about: b.of("Where the service's time and memory go, function by function: now, and a while before.", "Adónde van el tiempo y la memoria del servicio, función por función: ahora y un tiempo antes."),
 		variables: []dashboard.VariableModel{{
+			Type: dashboard.VariableTypeTextbox, Name: "process", Label: ptr(b.of("Process", "Proceso")),
+			Description: ptr(b.of("The service.instance.id of one process, or a regular expression. A click on a line by process fills it in.", "El service.instance.id de un proceso, o una expresión regular. Un clic en una línea por proceso lo rellena.")),
+			Query:       text(".*"), Current: &dashboard.VariableOption{Selected: ptr(true), Text: oneOf(".*"), Value: oneOf(".*")}, Options: options(".*", ".*"),
+		}, {
 			Type: dashboard.VariableTypeCustom, Name: "before", Label: ptr(b.of("Compare with", "Comparar con")),
 			Description: ptr(b.of("How much earlier the flame graphs below are", "Cuánto antes son los flame graphs de abajo")),
 			Query:       text("1h,6h,1d,7d"), Current: &dashboard.VariableOption{Selected: ptr(true), Text: oneOf("1d"), Value: oneOf("1d")},
@@ -33,16 +45,17 @@ func (b *board) profiles() page {
 		}},
 		sections: []section{
 			{title: b.of("CPU over time", "CPU en el tiempo"), panels: b.cpuOverTime()},
+			{title: b.of("By process", "Por proceso"), panels: b.byProcess()},
 			{title: b.of("CPU of the endpoints chosen", "CPU de los endpoints elegidos"), panels: b.compared(cpuProfile, profilesOf(onlyEndpoint), "ns",
 				b.of("CPU now", "CPU ahora"), b.of("CPU before", "CPU antes"),
 				b.of("CPU time of the endpoints chosen, in the time range.", "Tiempo de CPU de los endpoints elegidos, en el intervalo."))},
-			{title: b.of("CPU of the whole service", "CPU de todo el servicio"), panels: b.compared(cpuProfile, profilesOf(""), "ns",
+			{title: b.of("CPU of the whole service", "CPU de todo el servicio"), panels: b.compared(cpuProfile, profilesOf(onlyProcess), "ns",
 				b.of("All CPU now", "Toda la CPU ahora"), b.of("All CPU before", "Toda la CPU antes"),
 				b.of("All CPU time of the service, with what no request asked for.", "Todo el tiempo de CPU del servicio, también el que ninguna petición pidió."))},
-			{title: b.of("Memory of the whole service", "Memoria de todo el servicio"), panels: append(b.compared(allocatedProfile, profilesOf(""), "bytes",
+			{title: b.of("Memory of the whole service", "Memoria de todo el servicio"), panels: append(b.compared(allocatedProfile, profilesOf(onlyProcess), "bytes",
 				b.of("Allocated now", "Reservado ahora"), b.of("Allocated before", "Reservado antes"),
 				b.of("Bytes allocated. Go's memory profiles have no endpoint: look for its handler.", "Bytes reservados. Los perfiles de memoria de Go no tienen endpoint: busca su handler.")),
-				b.compared(inUseProfile, profilesOf(""), "bytes",
+				b.compared(inUseProfile, profilesOf(onlyProcess), "bytes",
 					b.of("In use now", "En uso ahora"), b.of("In use before", "En uso antes"),
 					b.of("Bytes allocated that are still held, added up over every profile of the time range: compare the shares, not the totals.", "Bytes reservados que aún se retienen, sumados sobre cada perfil del intervalo: compara las partes, no los totales."))...)},
 		},
@@ -77,19 +90,32 @@ func (b *board) compared(profile, selector, unit, now, before, about string) []p
 	return []panel{left, right}
 }
 
+// over is a profile over time, split by a label.
+func (b *board) over(title, about, unit, profile, label, selector string) panel {
+	return panel{
+		kind: timeseries, title: title, about: about, unit: unit, width: 12, height: 8, stacked: true,
+		empty:   b.of("No profiles: is Pyroscope's URL given to the service?", "Sin perfiles: ¿tiene el servicio la URL de Pyroscope?"),
+		queries: []query{{expr: selector, profile: profile, by: []string{label}}},
+	}
+}
+
 // cpuOverTime shows which endpoints and versions use the CPU, and when.
 func (b *board) cpuOverTime() []panel {
-	over := func(title, about, label, selector string) panel {
-		return panel{
-			kind: timeseries, title: title, about: about, unit: "ns", width: 12, height: 8, stacked: true,
-			empty:   b.of("No profiles: is Pyroscope's URL given to the service?", "Sin perfiles: ¿tiene el servicio la URL de Pyroscope?"),
-			queries: []query{{expr: selector, profile: cpuProfile, by: []string{label}}},
-		}
-	}
-	byEndpoint := over(b.of("CPU by endpoint", "CPU por endpoint"), b.of("CPU time of each endpoint. A click on a line keeps to it.", "Tiempo de CPU de cada endpoint. Un clic en una línea se queda con él."), "endpoint", profilesOf(onlyEndpoint))
-	byEndpoint.seriesLinks = b.flamesOf(endpointOfSeries, keptProfiles, keptBefore)
+	byEndpoint := b.over(b.of("CPU by endpoint", "CPU por endpoint"), b.of("CPU time of each endpoint. A click on a line keeps to it.", "Tiempo de CPU de cada endpoint. Un clic en una línea se queda con él."), "ns", cpuProfile, "endpoint", profilesOf(onlyEndpoint))
+	byEndpoint.seriesLinks = b.flamesOf(endpointOfSeries, keptProfiles, keptBefore, keptProcess)
 	return []panel{
 		byEndpoint,
-		over(b.of("CPU by version", "CPU por versión"), b.of("CPU time of each version that ran.", "Tiempo de CPU de cada versión que corrió."), "version", profilesOf("")),
+		b.over(b.of("CPU by version", "CPU por versión"), b.of("CPU time of each version that ran.", "Tiempo de CPU de cada versión que corrió."), "ns", cpuProfile, "version", profilesOf(onlyProcess)),
 	}
+}
+
+// byProcess tells the processes of the service apart: one that burns, or that
+// keeps what the others give back, is no share of a sum.
+func (b *board) byProcess() []panel {
+	cpu := b.over(b.of("CPU by process", "CPU por proceso"), b.of("CPU time of each process. A click on a line keeps to it.", "Tiempo de CPU de cada proceso. Un clic en una línea se queda con él."), "ns", cpuProfile, instanceLabel, profilesOf(""))
+	inUse := b.over(b.of("Memory in use by process", "Memoria en uso por proceso"), b.of("Bytes allocated that are still held, of each process, added up over the profiles of each step: compare the lines, not the totals. A click on a line keeps to it.", "Bytes reservados que aún se retienen, de cada proceso, sumados sobre los perfiles de cada paso: compara las líneas, no los totales. Un clic en una línea se queda con él."), "bytes", inUseProfile, instanceLabel, profilesOf(""))
+	cpu.seriesLinks = []dashboard.DashboardLink{b.to(b.of("Flame graphs of this process", "Flame graphs de este proceso"), "profiles",
+		keptProfiles, keptBefore, "${endpoint:queryparam}", "var-process=${__field.labels."+instanceLabel+":percentencode}")}
+	inUse.seriesLinks = cpu.seriesLinks
+	return []panel{cpu, inUse}
 }

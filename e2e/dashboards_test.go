@@ -88,8 +88,11 @@ func TestDashboards(t *testing.T) {
 			}
 			target := ask.prom.WaitForQuery(t, time.Minute, `up{job="`+d.Service()+`"} == 1`)[0].Labels
 			for name, variables := range map[string]map[string]string{
-				"all": {"job": ".+", "instance": ".+", "endpoint": ".+"},
-				"one": {"job": chosen(d.Service()), "instance": chosen(target["instance"]), "endpoint": "(" + chosen(ask.busiest(t, d)) + "|x)"},
+				"all": {"job": ".+", "instance": ".+", "endpoint": ".+", "process": ".*"},
+				"one": {
+					"job": chosen(d.Service()), "instance": chosen(target["instance"]), "endpoint": "(" + chosen(ask.busiest(t, d)) + "|x)",
+					"process": strings.Join(pyroscope.LabelValues(t, "service_instance_id"), "|"),
+				},
 			} {
 				t.Run(name, func(t *testing.T) { ask.all(t, questions, variables) })
 			}

@@ -32,7 +32,7 @@ func TestReplicas(t *testing.T) {
 		asked[s.API()] = 0
 	}
 	// The endpoint is bound when it is registered: it is there before it is asked.
-	requests := `tienda_requests_total{endpoint="` + cheapEndpoint + `", status="200"}`
+	requests := `tienda_requests_total{method="GET", endpoint="` + cheapEndpoint + `", status="200"}`
 	prom.WaitForQuery(t, time.Minute, "count("+requests+" == 0) == 2")
 
 	// The two have different loads, over several exports, in turns.
