@@ -62,15 +62,15 @@ type uploader struct {
 	uploaded, failed, dropped atomic.Uint64
 
 	mu      sync.Mutex
-	queue   []*job // oldest first; the one being sent is not in it
-	bytes   int    // of the queue and the one being sent
-	count   int
+	queue   []*job // oldest first; the first one may be on its way
+	bytes   int    // of the queue
 	lastErr error
 }
 
 // job is one capture on its way.
 type job struct {
 	capture
+	size    int // as it was queued
 	cleaned bool
 	tries   int
 }
@@ -139,26 +139,32 @@ func (up *uploader) headers(cfg Config, inAddress *url.Userinfo) map[string]stri
 	if user != "" {
 		(&http.Request{Header: all}).SetBasicAuth(user, password)
 	}
-	secrets := []string{password, all.Get("Authorization")}
+	up.hide(password)
+	up.hide(all.Get("Authorization"))
 	for name, value := range cfg.HTTPHeaders {
 		value = strings.TrimSpace(value)
 		all.Set(name, value)
 		if len(value) >= minSecret {
-			secrets = append(secrets, value)
+			up.hide(value)
 		}
 	}
-	for _, value := range secrets {
-		if _, token, ok := strings.Cut(value, " "); ok { // of "Bearer token"
-			secrets = append(secrets, token)
-		}
-	}
-	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
-	up.secrets = slices.DeleteFunc(secrets, func(s string) bool { return s == "" })
 	flat := make(map[string]string, len(all))
 	for name := range all {
 		flat[name] = all.Get(name)
 	}
 	return flat
+}
+
+// hide makes a value a secret, and with "Bearer token" the token too.
+func (up *uploader) hide(value string) {
+	if value == "" {
+		return
+	}
+	up.secrets = append(up.secrets, value)
+	if _, token, ok := strings.Cut(value, " "); ok {
+		up.hide(token)
+	}
+	slices.SortFunc(up.secrets, func(a, b string) int { return len(b) - len(a) })
 }
 
 // parseAddress reads Pyroscope's URL. Its errors never show credentials.
@@ -187,7 +193,7 @@ func parseAddress(address string) (*url.URL, error) {
 }
 
 // add queues a capture. It never waits: beyond the bounds the oldest ones are
-// dropped, and counted.
+// dropped, and counted, the one on its way as well.
 func (up *uploader) add(c capture) {
 	up.mu.Lock()
 	defer up.mu.Unlock()
@@ -195,33 +201,26 @@ func (up *uploader) add(c capture) {
 		up.dropped.Add(1)
 		return
 	}
-	up.queue = append(up.queue, &job{capture: c})
+	up.queue = append(up.queue, &job{capture: c, size: len(c.data)})
 	up.bytes += len(c.data)
-	up.count++
-	up.bound()
+	for up.bytes > maxQueueBytes || len(up.queue) > maxQueueCount {
+		up.pop()
+		up.dropped.Add(1)
+	}
 	select {
 	case up.wake <- struct{}{}:
 	default:
 	}
 }
 
-// bound drops the oldest beyond the bounds. The caller holds the lock.
-func (up *uploader) bound() {
-	for len(up.queue) > 0 && (up.bytes > maxQueueBytes || up.count > maxQueueCount) {
-		up.forget(up.queue[0])
-		up.queue[0] = nil
-		up.queue = up.queue[1:]
-		up.dropped.Add(1)
-	}
+// pop takes the oldest job out. The caller holds the lock.
+func (up *uploader) pop() {
+	up.bytes -= up.queue[0].size
+	up.queue[0] = nil
+	up.queue = up.queue[1:]
 }
 
-// forget takes a job out of the sums. The caller holds the lock.
-func (up *uploader) forget(j *job) {
-	up.bytes -= len(j.data)
-	up.count--
-}
-
-// next takes the oldest job, nil if there is none.
+// next is the oldest job, which stays in the queue, or nil.
 func (up *uploader) next() *job {
 	up.mu.Lock()
 	defer up.mu.Unlock()
@@ -229,25 +228,18 @@ func (up *uploader) next() *job {
 		up.queue = nil // gives the array back
 		return nil
 	}
-	j := up.queue[0]
-	up.queue[0] = nil
-	up.queue = up.queue[1:]
-	return j
+	return up.queue[0]
 }
 
-// finish ends a job that next gave out.
-func (up *uploader) finish(j *job) {
+// finish takes a job out and counts what became of it, if add has not dropped
+// it meanwhile.
+func (up *uploader) finish(j *job, as *atomic.Uint64) {
 	up.mu.Lock()
 	defer up.mu.Unlock()
-	up.forget(j)
-}
-
-// putBack lets a job be tried again before all others.
-func (up *uploader) putBack(j *job) {
-	up.mu.Lock()
-	defer up.mu.Unlock()
-	up.queue = append([]*job{j}, up.queue...)
-	up.bound()
+	if len(up.queue) > 0 && up.queue[0] == j {
+		up.pop()
+		as.Add(1)
+	}
 }
 
 // run sends until stop. A server that fails is tried again, with pauses that
@@ -282,25 +274,23 @@ func (up *uploader) run() {
 		result := up.send(j)
 		switch {
 		case result.err == nil:
-			up.uploaded.Add(1)
-			up.finish(j)
+			up.finish(j, &up.uploaded)
 			pause, failures = 0, 0
 			continue
 		case up.ctx.Err() != nil:
-			up.putBack(j)
 			return
 		}
 		up.failed.Add(1)
-		up.remember(result.err)
+		up.mu.Lock()
+		up.lastErr = result.err
+		up.mu.Unlock()
 		j.tries++
 		if result.final || result.answered && j.tries >= maxTries {
-			up.dropped.Add(1)
-			up.finish(j)
+			up.finish(j, &up.dropped)
 			up.log.warn("Pyroscope refused a profile; it is dropped", "server", up.host, "error", result.err)
 			pause, failures = 0, 0
 			continue
 		}
-		up.putBack(j)
 		up.log.warn("profiles cannot be uploaded; they are tried again", "server", up.host, "error", result.err)
 		failures++
 		pause = up.backoff(failures, result.pause)
@@ -338,12 +328,6 @@ func (up *uploader) draining() bool {
 	}
 }
 
-func (up *uploader) remember(err error) {
-	up.mu.Lock()
-	defer up.mu.Unlock()
-	up.lastErr = err
-}
-
 // stop sends what is queued until ctx is done, and ends run. It is called once.
 func (up *uploader) stop(ctx context.Context) error {
 	close(up.drain)
@@ -362,9 +346,9 @@ func (up *uploader) stop(ctx context.Context) error {
 	}
 	up.mu.Lock()
 	defer up.mu.Unlock()
-	left := up.count
+	left := len(up.queue)
 	up.dropped.Add(uint64(left))
-	up.queue, up.bytes, up.count = nil, 0, 0
+	up.queue, up.bytes = nil, 0
 	if left == 0 {
 		return nil
 	}

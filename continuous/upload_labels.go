@@ -111,7 +111,7 @@ func labelValue(value string) string {
 
 // clean renames labels that Pyroscope would refuse the whole profile for: it is
 // the service's code that chooses them. Nothing is encoded again without need.
-func (up *uploader) clean(j *job) error {
+func (j *job) clean() error {
 	j.cleaned = true
 	if j.kind != kindCPU && j.kind != kindGoroutine && j.kind != kindLeaks {
 		return nil // they carry no labels
@@ -131,9 +131,6 @@ func (up *uploader) clean(j *job) error {
 	if err := p.Write(&buf); err != nil {
 		return fmt.Errorf("profile: %w", err)
 	}
-	up.mu.Lock()
-	defer up.mu.Unlock()
-	up.bytes += buf.Len() - len(j.data)
 	j.data = bytes.Clone(buf.Bytes())
 	return nil
 }

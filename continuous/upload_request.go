@@ -28,7 +28,7 @@ type outcome struct {
 func (up *uploader) send(j *job) (o outcome) {
 	defer up.recovered(&o)
 	if !j.cleaned {
-		if err := up.clean(j); err != nil {
+		if err := j.clean(); err != nil {
 			return outcome{err: err, final: true}
 		}
 	}

@@ -202,8 +202,8 @@ func TestAnswers(t *testing.T) {
 			if err := up.stop(context.Background()); err != nil {
 				t.Error(err)
 			}
-			if up.bytes != 0 || up.count != 0 {
-				t.Errorf("%d bytes, %d jobs are left", up.bytes, up.count)
+			if up.bytes != 0 || len(up.queue) != 0 {
+				t.Errorf("%d bytes, %d jobs are left", up.bytes, len(up.queue))
 			}
 		})
 	}
@@ -242,8 +242,8 @@ func TestServerDown(t *testing.T) {
 	for range 1000 {
 		up.add(heapCapture(size))
 		up.mu.Lock()
-		if up.bytes > maxQueueBytes+size || up.count > maxQueueCount+1 { // the one on its way besides
-			t.Errorf("%d bytes, %d jobs queued", up.bytes, up.count)
+		if up.bytes > maxQueueBytes || len(up.queue) > maxQueueCount {
+			t.Errorf("%d bytes, %d jobs queued", up.bytes, len(up.queue))
 		}
 		up.mu.Unlock()
 	}
@@ -275,9 +275,9 @@ func TestQueueOrder(t *testing.T) {
 		t.Errorf("the oldest has %d bytes, want the tenth", len(j.data))
 	}
 	up.add(heapCapture(1)) // the queue was full with the one on its way
-	up.putBack(j)
-	if n := up.next(); n != j && len(n.data) != 12 || up.count > maxQueueCount {
-		t.Errorf("%d jobs, the next has %d bytes", up.count, len(n.data))
+	up.finish(j, &up.uploaded)
+	if n := up.next(); len(n.data) != 11 || len(up.queue) != maxQueueCount || up.uploaded.Load() != 0 || up.dropped.Load() != 11 {
+		t.Errorf("%d jobs, the next has %d bytes, %d uploaded, %d dropped", len(up.queue), len(n.data), up.uploaded.Load(), up.dropped.Load())
 	}
 }
 
@@ -389,15 +389,14 @@ func TestClean(t *testing.T) {
 		}
 		return buf.Bytes()
 	}
-	up := &uploader{}
 	good := encode(map[string][]string{"endpoint": {"/x"}})
 	j := &job{capture: capture{kind: kindCPU, data: good}}
-	if err := up.clean(j); err != nil || &j.data[0] != &good[0] {
+	if err := j.clean(); err != nil || &j.data[0] != &good[0] {
 		t.Errorf("a good profile was encoded again: %v", err)
 	}
 	j = &job{capture: capture{kind: kindCPU, data: encode(map[string][]string{
 		"endpoint": {"/x"}, "a b": {"1"}, "a_b": {"2"}, "a.b": {"3"}, "__name__": {"n"}, "service_name": {"s"}, "bytes": {"\xff"}, "long": {strings.Repeat("ñ", 2000)}})}}
-	if err := up.clean(j); err != nil {
+	if err := j.clean(); err != nil {
 		t.Fatal(err)
 	}
 	p, err := j.parse()
@@ -416,7 +415,7 @@ func TestClean(t *testing.T) {
 	if want := []string{"a_b", "bytes", "endpoint", "label_name__", "label_service_name", "long"}; !slices.Equal(names, want) || labels["a_b"][0] != "2" {
 		t.Errorf("labels %q, want %q", names, want)
 	}
-	if err := up.clean(&job{capture: capture{kind: kindCPU, data: []byte("junk")}}); err == nil {
+	if err := (&job{capture: capture{kind: kindCPU, data: []byte("junk")}}).clean(); err == nil {
 		t.Error("junk is clean")
 	}
 }
