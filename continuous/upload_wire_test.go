@@ -122,16 +122,17 @@ func TestRoundTripperHarms(t *testing.T) {
 	release := make(chan struct{})
 	for name, c := range map[string]struct {
 		first roundTripper
+		told  string
 		left  string // "" if the uploader gets over it
 	}{
-		"panics":      {func(*http.Request) (*http.Response, error) { panic("boom") }, ""},
-		"nil":         {func(*http.Request) (*http.Response, error) { return nil, nil }, ""},
-		"typed nil":   {(*http.Transport)(nil).RoundTrip, ""},
-		"never heard": {func(*http.Request) (*http.Response, error) { <-release; return nil, errors.New("released") }, "2 profiles were not uploaded"},
+		"panics":      {func(*http.Request) (*http.Response, error) { panic("boom") }, "boom", ""},
+		"nil":         {func(*http.Request) (*http.Response, error) { return nil, nil }, "nil", ""},
+		"typed nil":   {(*http.Transport)(nil).RoundTrip, "transport is nil", ""},
+		"never heard": {func(*http.Request) (*http.Response, error) { <-release; return nil, errors.New("released") }, "", "2 profiles were not uploaded"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var calls atomic.Int64
-			up, _ := uploading(t, Config{ServerAddress: "http://pyroscope.example", RoundTripper: roundTripper(func(r *http.Request) (*http.Response, error) {
+			up, out := uploading(t, Config{ServerAddress: "http://pyroscope.example", RoundTripper: roundTripper(func(r *http.Request) (*http.Response, error) {
 				if calls.Add(1) == 1 {
 					return c.first(r)
 				}
@@ -142,6 +143,9 @@ func TestRoundTripperHarms(t *testing.T) {
 			up.add(heapCapture(10))
 			if c.left == "" {
 				waitUntil(t, "an upload", func() bool { return up.uploaded.Load() > 0 })
+				if !strings.Contains(out.String(), c.told) {
+					t.Errorf("the log does not say %q: %s", c.told, out)
+				}
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 			defer cancel()
