@@ -2,7 +2,6 @@ package domain
 
 import (
 	"fmt"
-	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -35,6 +34,28 @@ func (v *validator) events() {
 	for i := range v.d.Events {
 		v.event(&v.d.Events[i], index("events", i), series, idents)
 	}
+	v.seriesTotal()
+}
+
+// seriesTotal checks how many series all events together may have.
+func (v *validator) seriesTotal() {
+	total, most := 0, Metric{}
+	for i := range v.d.Events {
+		if e := &v.d.Events[i]; len(e.Attributes) <= maxAttributes && e.Combinations() <= MaxCombinations { // or it has an error of its own
+			m := v.named.eventMetric(e)
+			total += m.Series()
+			if most.Event == nil || m.Series() > most.Series() {
+				most = m
+			}
+		}
+	}
+	if total > MaxSeries {
+		fewer := "leave out an attribute of it, or some of its values"
+		if most.Kind == KindHistogram {
+			fewer += ", or some of its buckets"
+		}
+		v.add("events", "the events can make %d series, at most %d: %s alone can make %d, so %s", total, MaxSeries, most.Key, most.Series(), fewer)
+	}
 }
 
 // contractSeries maps the name of every series of the contract to who has it.
@@ -58,7 +79,7 @@ func seriesOf(m Metric) []string {
 }
 
 func (v *validator) event(e *Event, path string, series, idents map[string]string) {
-	oneOf(v, path+".kind", e.Kind, KindCounter, KindUpDown, KindHistogram)
+	oneOf(v, path+".kind", e.Kind, KindCounter, KindUpDown, KindHistogram, KindGauge)
 	kind := e.kind()
 	if e.Unit != "" && !unitName.MatchString(e.Unit) {
 		v.add(path+".unit", `%q is no unit: write one of UCUM such as "s", "By", "%%" or "{pedido}", or a currency such as "COP"`, e.Unit)
@@ -72,7 +93,10 @@ func (v *validator) event(e *Event, path string, series, idents map[string]strin
 	case len(e.Buckets) > maxBuckets:
 		v.add(path+".buckets", "%d buckets, at most %d: each is a series", len(e.Buckets), maxBuckets)
 	case !v.unread(path + ".buckets"):
-		v.buckets(path+".buckets", e.Buckets)
+		v.rising(path+".buckets", e.Buckets)
+	}
+	if kind == KindHistogram {
+		v.fewBounds(path, len(e.Buckets), v.named.eventMetric(e))
 	}
 	if e.Endpoint != "" {
 		v.endpoint(path+".endpoint", e.Endpoint, kind)
@@ -128,7 +152,7 @@ func (v *validator) eventName(e *Event, path string, series, idents map[string]s
 	case !strings.HasPrefix(m.Family+"_", plain+"_"):
 		v.add(at, "Prometheus would call it %s, since words such as total have a meaning there: choose another name", m.Family)
 		return
-	case m.Kind == KindUpDown && slices.ContainsFunc([]string{"_count", "_sum", "_bucket"}, ends(plain)):
+	case (m.Kind == KindUpDown || m.Kind == KindGauge) && slices.ContainsFunc([]string{"_count", "_sum", "_bucket"}, ends(plain)):
 		v.add(at, "the ending of %q is a histogram's in Prometheus: choose another name", e.Name)
 		return
 	case m.Kind != KindCounter && strings.HasSuffix(plain, "_total"):
@@ -150,23 +174,12 @@ func ends(name string) func(string) bool {
 	return func(suffix string) bool { return strings.HasSuffix(name, suffix) }
 }
 
-func (v *validator) buckets(path string, bounds []float64) {
-	for i, b := range bounds {
-		switch {
-		case math.IsNaN(b) || math.IsInf(b, 0):
-			v.add(index(path, i), "%g is no bound: write a finite number, +Inf is added by itself", b)
-		case i > 0 && b <= bounds[i-1]:
-			v.add(index(path, i), "%g does not rise above %g, the bound before it", b, bounds[i-1])
-		}
-	}
-}
-
 func (v *validator) attributes(e *Event, path string, idents map[string]string) {
 	if len(e.Attributes) > maxAttributes {
 		v.add(path, "%d attributes, at most %d: each multiplies the number of series", len(e.Attributes), maxAttributes)
 		return
 	}
-	labels, combinations, factors := make(map[string]string), 1, []string(nil)
+	labels, factors := make(map[string]string), []string(nil)
 	for _, name := range e.AttributeNames() {
 		at := key(path, name)
 		label := Label(name)
@@ -181,7 +194,6 @@ func (v *validator) attributes(e *Event, path string, idents map[string]string) 
 		labels[label] = name
 
 		values := e.Attributes[name]
-		combinations = min(combinations*(len(values)+1), math.MaxInt32)
 		factors = append(factors, fmt.Sprintf("%s %d+1", name, len(values)))
 		if len(values) == 0 {
 			v.add(at, "has no values: list all that it may have, the others count as %s", Other)
@@ -191,7 +203,7 @@ func (v *validator) attributes(e *Event, path string, idents map[string]string) 
 			v.valueNames(at, name, values, idents)
 		}
 	}
-	if combinations > MaxCombinations {
+	if combinations := e.Combinations(); combinations > MaxCombinations {
 		v.add(path, "%d combinations of values (%s, one each for %s), at most %d: each is a series", combinations, strings.Join(factors, " × "), Other, MaxCombinations)
 	}
 }

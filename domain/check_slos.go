@@ -47,31 +47,10 @@ func (v *validator) slo(s SLO, path string, names map[string]bool) {
 		v.matcher(good+".status", "status", s.Good.Status, v.metrics["requests"])
 		v.where(path+".where", s.Where, v.metrics["requests"])
 	case "faster_than":
-		v.fasterThan(good+".faster_than", s.Good.FasterThan)
+		v.within(good+".faster_than", s.Good.FasterThan, time.Millisecond, 24*time.Hour)
 		v.where(path+".where", s.Where, v.metrics["response_duration"])
 	case "event":
 		v.goodEvent(s, path)
-	}
-}
-
-// fasterThan must be a bound of the histogram: only there is it known how
-// many requests were faster.
-func (v *validator) fasterThan(path string, d Duration) {
-	bounds := make([]Duration, len(DurationBuckets))
-	for i, b := range DurationBuckets {
-		bounds[i] = Duration(time.Duration(b*1e6+0.5) * time.Microsecond)
-	}
-	if slices.Contains(bounds, d) {
-		return
-	}
-	i := slices.IndexFunc(bounds, func(b Duration) bool { return b > d })
-	switch {
-	case i == 0:
-		v.add(path, "%s is no bucket of the histogram: the lowest is %s", time.Duration(d), bounds[0])
-	case i < 0:
-		v.add(path, "%s is no bucket of the histogram: the highest is %s", time.Duration(d), bounds[len(bounds)-1])
-	default:
-		v.add(path, "%s is no bucket of the histogram (did you mean %s or %s?)", time.Duration(d), bounds[i-1], bounds[i])
 	}
 }
 

@@ -23,7 +23,7 @@ func (k Kind) Stats() []Stat {
 	case KindHistogram:
 		return []Stat{StatP95, StatP50, StatP99, StatMean, StatRate, StatIncrease, StatRatio}
 	case KindUpDown, KindGauge:
-		return []Stat{StatValue, StatMean}
+		return []Stat{StatValue, StatMean, StatMax, StatMin}
 	default:
 		return []Stat{StatRate, StatIncrease, StatRatio}
 	}
@@ -184,18 +184,22 @@ func (v *validator) onMetric(t Threshold, path string, m Metric) {
 	case stat == "":
 		stat = stats[0]
 	case slices.Contains(stats, stat):
-	case slices.Contains(KindHistogram.Stats(), stat) || stat == StatValue:
+	case slices.Contains(KindHistogram.Stats(), stat) || slices.Contains(KindGauge.Stats(), stat):
 		v.add(path+".stat", "%s is none of %s, which is a %s: write %s", stat, m.Key, m.Kind, listStats(stats))
 		return
 	default:
 		v.add(path+".stat", "unknown stat %q%s", stat, meantOr(string(stat), strings.Split(listStats(stats), ", "), "write one of"))
 		return
 	}
+	if stat == StatMean && m.Signed() {
+		v.add(path+".stat", "there is no mean of %s: values below 0 make its sum fall, which Prometheus takes for a restart; write p50, or make an event for each sign", m.Key)
+		return
+	}
 	if t.Per != 0 && stat != StatRate {
 		v.add(path+".per", "only a rate is per time: add stat: rate, or leave it out")
 	}
 	if t.Window != 0 && stat == StatValue {
-		v.add(path+".window", "a value has no window: write stat: mean for the mean over one, or leave it out")
+		v.add(path+".window", "a value has no window: write stat: mean, max or min for that over one, or leave it out")
 	}
 	if stat == StatRatio && len(t.Where) == 0 && !v.unread(path+".where") {
 		v.add(path+".stat", "a ratio needs where, which says what is divided by all")
@@ -242,17 +246,17 @@ func (v *validator) bound(path, field string, q float64, stat Stat, m Metric) {
 		}
 	}
 	lowest, highest := lowest(m, stat), math.Inf(1)
-	if unit == "%" {
+	switch {
+	case unit == "%" && (stat == StatRatio || m.Event == nil):
 		highest = 100
-	}
-	// Prometheus gives the last bound as the quantile of all that lies beyond.
-	if top := topBucket(m, stat); top < highest && (q > top || field == "above" && q == top) {
-		v.add(at, "%g can never be seen: the highest bucket of %s ends at %g, and no %s reads more: %s", q, m.Key, top, stat, higher(m, top))
-		return
+	case stat.Quantile() > 0 && len(m.Buckets) > 0: // beyond it there is no bound
+		highest = highestBound(m)
 	}
 	switch {
 	case q < lowest:
 		v.add(at, "%s of %s is never below %g", stat, m.Key, lowest)
+	case q > highest && stat.Quantile() > 0:
+		v.add(at, "%s of %s is never above %s: a bound of this histogram is at most that", stat, m.Key, Quantity(highest))
 	case q > highest:
 		v.add(at, "%s of %s is never above %g", stat, m.Key, highest)
 	case field == "above" && q == highest:
@@ -268,27 +272,11 @@ func lowest(m Metric, stat Stat) float64 {
 	switch {
 	case m.Event == nil || m.Kind == KindCounter || stat == StatRate || stat == StatIncrease || stat == StatRatio:
 		return 0
-	case stat.Quantile() > 0: // as for the highest bucket, and the lowest begins at 0 if it ends above
-		return min(0, m.Buckets[0])
+	case m.Kind == KindHistogram && !m.Signed(): // a value below 0 is refused
+		return 0
 	default:
 		return math.Inf(-1)
 	}
-}
-
-// topBucket is the highest value that a quantile can read.
-func topBucket(m Metric, stat Stat) float64 {
-	if stat.Quantile() == 0 || len(m.Buckets) == 0 {
-		return math.Inf(1)
-	}
-	return m.Buckets[len(m.Buckets)-1]
-}
-
-// higher says what to do about a threshold beyond the buckets.
-func higher(m Metric, top float64) string {
-	if m.Event != nil {
-		return "add buckets to the event, or use the mean"
-	}
-	return "write less than " + Quantity(top).String() + ", or use the mean"
 }
 
 // unitWord is how the file writes a unit, unitNoun how one talks of it.

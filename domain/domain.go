@@ -19,6 +19,8 @@ type Domain struct {
 	// Errors lists the error types that APIErrorType counts by name. Those in
 	// BuiltinErrors need not be listed.
 	Errors []string `yaml:"errors,omitempty"`
+	// Buckets are the bounds of response_duration and function_duration.
+	Buckets Buckets `yaml:"buckets,omitempty"`
 	// Events are the business events that the service counts or measures.
 	Events []Event `yaml:"events,omitempty"`
 	// Thresholds are alert rules on the service's own metrics.
@@ -31,6 +33,16 @@ type Domain struct {
 	Notify []Receiver `yaml:"notify,omitempty"`
 }
 
+// Buckets are the upper bounds of the histograms that every service has. A list
+// that is empty means DurationBuckets. The limits of thresholds and objectives
+// need not be among them: each is added by itself.
+type Buckets struct {
+	// ResponseDuration are those of response_duration, rising: [50ms, 1s, 1h].
+	ResponseDuration []Quantity `yaml:"response_duration,omitempty"`
+	// FunctionDuration are those of function_duration.
+	FunctionDuration []Quantity `yaml:"function_duration,omitempty"`
+}
+
 // Kind is how an event is measured.
 type Kind string
 
@@ -39,6 +51,7 @@ const (
 	KindCounter   Kind = "counter"   // only goes up: pedidos_procesados
 	KindUpDown    Kind = "updown"    // goes up and down: carritos_activos
 	KindHistogram Kind = "histogram" // a distribution: valor_pedido
+	KindGauge     Kind = "gauge"     // a level that is set or observed: nivel_tanque
 )
 
 // Event is one business event, and so one metric family.
@@ -53,10 +66,13 @@ type Event struct {
 	// It becomes a suffix in Prometheus. Empty means none.
 	Unit string `yaml:"unit,omitempty"`
 	// Buckets are a histogram's upper bounds, rising. Empty means DefaultBuckets.
+	// The limits of thresholds are added. Values below 0 are refused, unless a
+	// bound is below 0.
 	Buckets []float64 `yaml:"buckets,omitempty"`
 	// Attributes maps each attribute to all the values it may have. A value
 	// that is not listed is recorded as Other, so that the number of series is
-	// known beforehand: at most MaxCombinations for one event.
+	// known beforehand: at most MaxCombinations for one event, and MaxSeries
+	// for all.
 	Attributes map[string][]string `yaml:"attributes,omitempty"`
 	// Endpoint is the route whose requests produce the event, as the label
 	// endpoint has it: /pedidos. Its CPU time and allocations over the event's
@@ -80,6 +96,8 @@ const (
 	StatIncrease Stat = "increase" // over the window
 	StatRatio    Stat = "ratio"    // percent of all that the filtered series are
 	StatValue    Stat = "value"    // as it stands
+	StatMax      Stat = "max"      // the highest within the window
+	StatMin      Stat = "min"      // the lowest within the window
 )
 
 // Severity says how loud an alert is.
@@ -175,7 +193,8 @@ type SLO struct {
 type Good struct {
 	// Status matches the status label, as in Threshold.Where: "!~5..".
 	Status string `yaml:"status,omitempty"`
-	// FasterThan is a latency that must be a bucket bound of the histogram.
+	// FasterThan is a latency, from 1 ms to a day. It becomes a bound of
+	// response_duration.
 	FasterThan Duration `yaml:"faster_than,omitempty"`
 	// Event is the event that counts the good ones.
 	Event string `yaml:"event,omitempty"`

@@ -7,9 +7,6 @@ import (
 	"github.com/prometheus/otlptranslator"
 )
 
-// KindGauge is the kind of a metric that is sampled. No event has it.
-const KindGauge Kind = "gauge"
-
 // Other is the attribute value that stands for every value that the domain
 // does not list. MethodOther stands likewise for an HTTP method or status
 // outside the standard, Unmatched for a request that no route matched.
@@ -22,23 +19,16 @@ const (
 // MaxCombinations is how many combinations of attribute values one event may
 // have, Other included in each attribute. InitialSeries is up to how many of
 // them exist at 0 from the start, so that increase() sees the first event; the
-// series of an event with more appear when they are first counted.
+// series of an event with more appear when they are first counted. MaxSeries is
+// how many series in Prometheus all events together may have; see Metric.Series.
 const (
 	MaxCombinations = 10_000
 	InitialSeries   = 1_000
+	MaxSeries       = 100_000
 )
 
 // BuiltinErrors are the error types that every service counts by name.
 var BuiltinErrors = []string{"panic", "aborted", "timeout", "canceled", "validation", "not_found", "conflict", "internal"}
-
-// DurationBuckets are the upper bounds, in seconds, of the duration
-// histograms: those of OpenTelemetry's http.server.request.duration
-// (https://opentelemetry.io/docs/specs/semconv/http/http-metrics/).
-var DurationBuckets = []float64{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10}
-
-// DefaultBuckets are the bounds of an event histogram that names none: the
-// default of the OpenTelemetry SDK specification.
-var DefaultBuckets = []float64{0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000}
 
 // Metric is one metric family of the contract, with its name on both sides.
 type Metric struct {
@@ -55,7 +45,8 @@ type Metric struct {
 	Description string
 	// Attributes are the attributes' OpenTelemetry names: error.type. See Label.
 	Attributes []string
-	// Buckets are a histogram's upper bounds.
+	// Buckets are a histogram's upper bounds: those declared, and every limit
+	// that the domain has on one of its quantiles, or as a latency objective.
 	Buckets []float64
 	// Event is the event that the metric counts, nil for all others.
 	Event *Event
@@ -155,7 +146,7 @@ func (d Domain) Metrics() []Metric {
 	all := make([]Metric, 0, len(contract)+len(d.Events))
 	for _, m := range contract {
 		m.Key = strings.NewReplacer(".", "_").Replace(m.Name)
-		all = append(all, d.named(m))
+		all = append(all, d.named(d.bounded(m)))
 	}
 	for i := range d.Events {
 		all = append(all, d.eventMetric(&d.Events[i]))
@@ -175,7 +166,7 @@ func (d Domain) eventMetric(e *Event) Metric {
 	if m.Description == "" {
 		m.Description = "Business event " + e.Name + "."
 	}
-	return d.named(m)
+	return d.named(d.bounded(m))
 }
 
 // costed are the events whose cost is known: the values of the label event.

@@ -49,11 +49,14 @@ func TestSchema(t *testing.T) {
 			"Domain.App":      named(appName),
 			"Domain.Entity":   named(eventName),
 			"Domain.Language": {{Key: "enum", Value: Languages}},
-			"Kind":            enum([]Kind{KindCounter, KindUpDown, KindHistogram}),
-			"Stat":            enum([]Stat{StatP50, StatP95, StatP99, StatMean, StatRate, StatIncrease, StatRatio, StatValue}),
+			"Kind":            enum([]Kind{KindCounter, KindUpDown, KindHistogram, KindGauge}),
+			"Stat":            enum([]Stat{StatP50, StatP95, StatP99, StatMean, StatRate, StatIncrease, StatRatio, StatValue, StatMax, StatMin}),
 			"Severity":        enum(Severities),
 			"Quantity":        {{Key: "type", Value: []string{"number", "string"}}, {Key: "pattern", Value: `^ *[-+]?[0-9.]`}},
 			"Duration":        {{Key: "type", Value: "string"}, {Key: "pattern", Value: `^([0-9]+(y|w|d|h|m|s|ms))+$`}},
+
+			"Buckets.ResponseDuration": {{Key: "maxItems", Value: maxBuckets}},
+			"Buckets.FunctionDuration": {{Key: "maxItems", Value: maxBuckets}},
 
 			"Event.Name":       named(eventName),
 			"Event.Unit":       pattern(unitName),

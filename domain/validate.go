@@ -86,6 +86,7 @@ func (v *validator) run() {
 	}
 	v.head()
 	v.errorTypes()
+	v.durationBuckets()
 	v.events()
 	v.thresholds()
 	v.slos()

@@ -2,6 +2,7 @@ package domain
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -69,9 +70,11 @@ func TestValidate(t *testing.T) {
 		"ratio in code":  {over(Threshold{Name: "a", Metric: "requests", Stat: StatRatio, Where: map[string]string{"status": "500"}, Above: quantity(0.5)}), ""},
 		"ratio of what":  {over(Threshold{Name: "a", Metric: "requests", Stat: StatRatio, Above: quantity(5)}), "a ratio needs where"},
 		"p95 below top":  {over(Threshold{Name: "a", Metric: "response_duration", Above: quantity(9.9)}), ""},
-		"p95 at top":     {over(Threshold{Name: "a", Metric: "response_duration", Above: quantity(10)}), "the highest bucket of response_duration ends at 10"},
+		"p95 above top":  {over(Threshold{Name: "a", Metric: "response_duration", Above: quantity(3600)}), ""},
+		"p95 of months":  {over(Threshold{Name: "a", Metric: "response_duration", Above: quantity(1e7)}), "p95 of response_duration is never above 2592000: a bound of this histogram is at most that"},
 		"mean above top": {over(Threshold{Name: "a", Metric: "response_duration", Stat: StatMean, Above: quantity(30)}), ""},
-		"below beyond":   {over(Threshold{Name: "a", Metric: "response_duration", Below: quantity(11)}), "can never be seen"},
+		"below beyond":   {over(Threshold{Name: "a", Metric: "response_duration", Below: quantity(11)}), ""},
+		"negative wait":  {over(Threshold{Name: "a", Metric: "response_duration", Below: quantity(-1)}), "p95 of response_duration is never below 0"},
 		"requests p95":   {over(Threshold{Name: "a", Metric: "requests", Stat: StatP95, Above: quantity(1)}), "p95 is none of requests, which is a counter: write rate, increase, ratio"},
 		"quantile rate":  {over(Threshold{Name: "a", Metric: "response_duration", Stat: StatRate, Above: quantity(100)}), ""},
 		"cpu negative":   {over(Threshold{Name: "a", Metric: "cpu_usage", Above: quantity(-1)}), "value of cpu_usage is never below 0"},
@@ -83,11 +86,64 @@ func TestValidate(t *testing.T) {
 		"p50 below all": {func(d *Domain) {
 			d.Events = []Event{{Name: "saldo", Kind: KindHistogram, Buckets: []float64{-10, 0, 10}}}
 			over(Threshold{Name: "a", Event: "saldo", Stat: StatP50, Below: quantity(-11)})(d)
-		}, "p50 of saldo is never below -10"},
+		}, ""},
+		"p50 of no refunds": {func(d *Domain) {
+			d.Events = []Event{{Name: "saldo", Kind: KindHistogram}}
+			over(Threshold{Name: "a", Event: "saldo", Stat: StatP50, Below: quantity(-5)})(d)
+		}, "p50 of saldo is never below 0"},
 		"mean of refunds": {func(d *Domain) {
+			d.Events = []Event{{Name: "saldo", Kind: KindHistogram, Buckets: []float64{-10, 0, 10}}}
+			over(Threshold{Name: "a", Event: "saldo", Stat: StatMean, Below: quantity(-5)})(d)
+		}, "thresholds[0].stat: there is no mean of saldo: values below 0 make its sum fall"},
+		"mean without refunds": {func(d *Domain) {
 			d.Events = []Event{{Name: "saldo", Kind: KindHistogram}}
 			over(Threshold{Name: "a", Event: "saldo", Stat: StatMean, Below: quantity(-5)})(d)
+		}, "mean of saldo is never below 0"},
+		"gauge": {func(d *Domain) {
+			d.Events = []Event{{Name: "nivel", Kind: KindGauge, Unit: "%"}}
+			d.Thresholds = []Threshold{
+				{Name: "a", Event: "nivel", Stat: StatMin, Window: Duration(time.Hour), Below: quantity(-5)},
+				{Name: "b", Event: "nivel", Above: quantity(120)},
+			}
 		}, ""},
+		"gauge rate": {func(d *Domain) {
+			d.Events = []Event{{Name: "nivel", Kind: KindGauge}}
+			over(Threshold{Name: "a", Event: "nivel", Stat: StatRate, Above: quantity(5)})(d)
+		}, "rate is none of nivel, which is a gauge: write value, mean, max, min"},
+		"gauge total": {event(Event{Name: "nivel_total", Kind: KindGauge}), "is a counter's"},
+		"gauge sum":   {event(Event{Name: "nivel_sum", Kind: KindGauge}), "is a histogram's in Prometheus"},
+		"max of sales": {func(d *Domain) {
+			d.Events = []Event{{Name: "ventas"}}
+			over(Threshold{Name: "a", Event: "ventas", Stat: StatMax, Above: quantity(5)})(d)
+		}, "max is none of ventas, which is a counter"},
+
+		"duration buckets":  {func(d *Domain) { d.Buckets.ResponseDuration = []Quantity{0.1, 3600} }, ""},
+		"duration order":    {func(d *Domain) { d.Buckets.FunctionDuration = []Quantity{1, 0.5} }, "buckets.function_duration[1]: 0.5 does not rise above 1"},
+		"duration negative": {func(d *Domain) { d.Buckets.FunctionDuration = []Quantity{-1, 0.5} }, "buckets.function_duration[0]: -1 s is no bound of a duration"},
+		"duration NaN":      {func(d *Domain) { d.Buckets.FunctionDuration = []Quantity{Quantity(math.NaN())} }, "buckets.function_duration[0]: NaN is no bound"},
+		"duration many":     {func(d *Domain) { d.Buckets.FunctionDuration = make([]Quantity, 101) }, "buckets.function_duration: 101 buckets, at most 100"},
+		"many limits": {func(d *Domain) {
+			for i := range 90 {
+				d.Thresholds = append(d.Thresholds, Threshold{Name: fmt.Sprint("a", i), Metric: "response_duration", Above: quantity(20 + float64(i))})
+			}
+		}, "with the limits of thresholds and objectives response_duration has 107 bounds, at most 100"},
+		"huge bucket": {event(Event{Name: "valor", Kind: KindHistogram, Buckets: []float64{1, 1e301}}), "events[0].buckets[1]: 1e+301 is beyond what can be recorded"},
+		"many series": {func(d *Domain) {
+			for i := range 20 {
+				values := make([]string, 7000)
+				for j := range values {
+					values[j] = fmt.Sprint("v", i, "x", j)
+				}
+				d.Events = append(d.Events, Event{Name: fmt.Sprint("e", i), Attributes: map[string][]string{"a": values}})
+			}
+		}, "events: the events can make 140020 series, at most 100000: e0 alone can make 7001, so leave out an attribute of it, or some of its values"},
+		"many buckets in all": {event(Event{Name: "valor", Kind: KindHistogram, Attributes: map[string][]string{"a": func() []string {
+			values := make([]string, 6000)
+			for j := range values {
+				values[j] = fmt.Sprint("v", j)
+			}
+			return values
+		}()}}), "the events can make 108018 series, at most 100000: valor alone can make 108018, so leave out an attribute of it, or some of its values, or some of its buckets"},
 		"nearest event": {func(d *Domain) {
 			d.Events = []Event{{Name: "ventas"}}
 			over(Threshold{Name: "a", Metric: "venta", Above: quantity(1)})(d)
@@ -107,7 +163,10 @@ func TestValidate(t *testing.T) {
 		}, ""},
 		"faster": {func(d *Domain) {
 			d.SLOs = []SLO{{Name: "a", Objective: 99, Good: Good{FasterThan: Duration(time.Millisecond)}}}
-		}, "the lowest is 5ms"},
+		}, ""},
+		"faster than a day": {func(d *Domain) {
+			d.SLOs = []SLO{{Name: "a", Objective: 99, Good: Good{FasterThan: Duration(25 * time.Hour)}}}
+		}, "slos[0].good.faster_than: 1d1h is not between 1ms and 1d"},
 
 		"no receiver":     {notify(Receiver{}), "notify[0]: needs one of log, action"},
 		"unheard of":      {notify(Receiver{Other: map[string]map[string]any{"carrier_pigeon": {"a": 1}}}), `unknown receiver "carrier_pigeon": Alertmanager has discord`},

@@ -112,7 +112,7 @@ func (c *costs) begin(now time.Time) costReading {
 	r := costReading{at: now, until: now, used: make([]continuous.Cost, len(c.events)), counts: make([]int64, len(c.events))}
 	for i, e := range c.events {
 		for j := range e.event.numbers {
-			r.counts[i] += e.event.numbers[j].Load()
+			r.counts[i] += total(&e.event.numbers[j])
 		}
 	}
 	return r

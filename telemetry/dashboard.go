@@ -166,7 +166,7 @@ func rates(h *histogram, now, before redReading) ratePart {
 func eventParts(f *family) []eventPart {
 	parts := []eventPart{}
 	for p := range f.points {
-		part := eventPart{Name: f.Key, Labels: map[string]string{}, Value: float64(p.n)}
+		part := eventPart{Name: f.Key, Labels: map[string]string{}, Value: p.value + float64(p.n)} // one of the two is 0
 		for _, l := range p.labels.pairs {
 			part.Labels[l.GetName()] = l.GetValue()
 		}

@@ -60,7 +60,7 @@ func (u *UpDown) With(attributes ...string) BoundUpDown {
 	}
 	i := u.e.index(attributes)
 	u.e.ensure(i)
-	return BoundUpDown{n: &u.e.numbers[i]}
+	return BoundUpDown{n: &u.e.numbers[i], refused: u.e.self.refused(refusedNumber)}
 }
 
 // With binds attributes, as [Counter.With].
@@ -72,40 +72,6 @@ func (h *Histogram) With(attributes ...string) BoundHistogram {
 	return BoundHistogram{h.e.ensure(i)}
 }
 
-// BoundCounter is the series of one combination of attributes. Its zero value
-// records nothing. It is safe for concurrent use.
-type BoundCounter struct {
-	n       *atomic.Int64
-	refused *atomic.Int64
-}
-
-// Add adds n, which must not be negative: a counter that goes down reads as a
-// restart. A negative n is left out and counted as refused.
-func (b BoundCounter) Add(n int64) {
-	if n >= 0 && b.n != nil {
-		b.n.Add(n)
-		return
-	}
-	b.refuse()
-}
-
-func (b BoundCounter) refuse() {
-	if b.refused != nil {
-		b.refused.Add(1)
-	}
-}
-
-// BoundUpDown is the series of one combination of attributes. Its zero value
-// records nothing. It is safe for concurrent use.
-type BoundUpDown struct{ n *atomic.Int64 }
-
-// Add adds n, which may be negative.
-func (b BoundUpDown) Add(n int64) {
-	if b.n != nil {
-		b.n.Add(n)
-	}
-}
-
 // BoundHistogram is the series of one combination of attributes. Its zero
 // value records nothing. It is safe for concurrent use.
 type BoundHistogram struct{ h *histogram }
@@ -113,7 +79,8 @@ type BoundHistogram struct{ h *histogram }
 // Record adds one value, in the unit of the domain file. In a sampled span it
 // leaves the trace id as an exemplar. NaN, and values beyond
 // ±1e300, which would spoil the sum for ever, are left out and counted as
-// refused.
+// refused; so are values below 0 unless a bound is below 0, since a sum that
+// falls reads as a restart.
 func (b BoundHistogram) Record(ctx context.Context, value float64) {
 	h := b.h
 	if h == nil {
@@ -133,25 +100,25 @@ func (b BoundHistogram) Record(ctx context.Context, value float64) {
 	// Most values are whole numbers (money, bytes, items): their sum is one
 	// more addition, where that of fractions is a loop.
 	whole := int64(value)
-	if float64(whole) != value || whole > maxWhole || whole < -maxWhole {
+	if float64(whole) != value || uint64(whole) > maxWhole { // negative ones too
 		h.recordFraction(i, value)
 		return
 	}
 	h.buckets[i].Add(1)
-	h.sum.Add(whole)
+	h.sum.Add(uint64(whole))
 }
 
 // Record counts one occurrence of the event, with attributes given as names
 // and values: the way in for names that are only known at run time. Where they
-// are known, keep what With returns. A histogram needs a value and is refused
-// here; a wrong name or value is treated as in [Counter.With]. It does not
+// are known, keep what With returns. A histogram or gauge needs a value and is
+// refused here; a wrong name or value is treated as in [Counter.With]. It does not
 // allocate and is safe for concurrent use.
 func (t *Telemetry) Record(_ context.Context, name string, attributes ...string) {
 	if t == nil || t.self == nil {
 		return
 	}
 	e := t.events.find(name)
-	if e == nil || e.Kind == domain.KindHistogram {
+	if e == nil || e.Kind == domain.KindHistogram || e.Kind == domain.KindGauge {
 		t.wrongEvent(name, domain.KindCounter)
 		return
 	}
@@ -192,8 +159,9 @@ type event struct {
 	tracing    bool
 	attributes []eventAttribute
 	labels     []atomic.Pointer[labelSet] // nil for a series that does not exist yet
-	numbers    []atomic.Int64             // of counters
+	numbers    []atomic.Int64             // of counters, and the bits of gauges
 	histograms []atomic.Pointer[histogram]
+	observed   *observations // of gauges
 }
 
 type eventAttribute struct {
@@ -216,6 +184,10 @@ func newEvent(m domain.Metric, self *self, tracing bool) *event {
 		e.histograms = make([]atomic.Pointer[histogram], size)
 	} else {
 		e.numbers = make([]atomic.Int64, size)
+	}
+	if m.Kind == domain.KindGauge { // what is not known is not 0
+		e.observed = &observations{}
+		return e
 	}
 	if size <= domain.InitialSeries {
 		for i := range size {
@@ -315,12 +287,18 @@ func (e *event) points(yield func(point) bool) {
 			continue
 		}
 		p := point{labels: labels}
-		if e.histograms != nil {
+		known := true
+		switch e.Kind {
+		case domain.KindHistogram:
 			p.hist = e.histograms[i].Load()
-		} else {
+		case domain.KindGauge:
+			p.value, known = level(&e.numbers[i])
+		case domain.KindCounter:
+			p.n = total(&e.numbers[i])
+		default:
 			p.n = e.numbers[i].Load()
 		}
-		if !yield(p) {
+		if known && !yield(p) {
 			return
 		}
 	}

@@ -125,12 +125,12 @@ func TestWrongNumbers(t *testing.T) {
 	}
 	scrape(t, tel).want(t, series{
 		`tienda_pedidos_procesados_total{canal="web"}`: 5,
-		refused("number"):                           4,
-		"tienda_valor_pedido_COP_count":             6,
-		"tienda_valor_pedido_COP_sum":               16.25 + 1<<40,
-		`tienda_valor_pedido_COP_bucket{le="10"}`:   4, // a bound belongs to its bucket
-		`tienda_valor_pedido_COP_bucket{le="50"}`:   5,
-		`tienda_valor_pedido_COP_bucket{le="+Inf"}`: 6,
+		refused("number"):                           6,
+		"tienda_valor_pedido_COP_count":             4,
+		"tienda_valor_pedido_COP_sum":               20.75 + 1<<40,
+		`tienda_valor_pedido_COP_bucket{le="10"}`:   2, // a bound belongs to its bucket
+		`tienda_valor_pedido_COP_bucket{le="50"}`:   3,
+		`tienda_valor_pedido_COP_bucket{le="+Inf"}`: 4,
 	})
 }
 

@@ -60,7 +60,8 @@ func (t *Telemetry) ownFamilies() []family {
 	for _, m := range t.cfg.Domain.Metrics() {
 		f := family{Metric: m, points: points[m.Key]}
 		if m.Event != nil {
-			f.points = t.events.find(m.Key).points
+			e := t.events.find(m.Key)
+			f.points, f.observed = e.points, e.observed
 		}
 		if f.points != nil {
 			families = append(families, f)

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"math"
@@ -47,6 +48,7 @@ func (t *Telemetry) metricsHandler() http.Handler {
 // Gather returns all families, sorted by name. What is wrong with one is
 // logged once and counted, and the others are returned.
 func (g *gatherer) Gather() ([]*dto.MetricFamily, error) {
+	observe(context.Background(), g.families)
 	foreign, err := g.foreign.Gather()
 	g.report(err)
 	all := make([]*dto.MetricFamily, 0, len(g.families)+len(foreign))

@@ -63,6 +63,7 @@ func (f *function) labels(errorType string) *labelSet {
 
 // functions are all the monitored ones.
 type functions struct {
+	bounds durationBounds
 	mu     sync.RWMutex
 	byName map[string]*function
 	list   []*function
@@ -86,7 +87,7 @@ func (t *Telemetry) function(name string) *function {
 	if f := fs.byName[name]; f != nil {
 		return f
 	}
-	f := &function{name: name, duration: newDurations(newLabels([]string{"function"}, []string{name}))}
+	f := &function{name: name, duration: fs.bounds.histogram(newLabels([]string{"function"}, []string{name}))}
 	f.calls.get("", func() *labelSet { return f.labels("") })
 	if fs.byName == nil {
 		fs.byName = map[string]*function{}

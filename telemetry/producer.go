@@ -22,7 +22,8 @@ type producer struct {
 }
 
 // Produce reads every series. It never fails.
-func (p *producer) Produce(context.Context) ([]metricdata.ScopeMetrics, error) {
+func (p *producer) Produce(ctx context.Context) ([]metricdata.ScopeMetrics, error) {
+	observe(ctx, p.families)
 	now := time.Now()
 	scope := metricdata.ScopeMetrics{Scope: instrumentation.Scope{Name: scopeName, Version: p.version}}
 	for i := range p.families {

@@ -55,6 +55,7 @@ func methodIndex(method string) int {
 // route is one endpoint, with the state of each of its methods.
 type route struct {
 	endpoint string
+	bounds   durationBounds
 	methods  [len(methods)]atomic.Pointer[routeMethod]
 }
 
@@ -74,7 +75,7 @@ func (r *route) method(i int) *routeMethod {
 	}
 	m := &routeMethod{
 		endpoint: r.endpoint, method: methods[i], span: spanName(methods[i], r.endpoint),
-		duration: newDurations(newLabels([]string{"method", "endpoint"}, []string{methods[i], r.endpoint})),
+		duration: r.bounds.histogram(newLabels([]string{"method", "endpoint"}, []string{methods[i], r.endpoint})),
 	}
 	m.labels = pprof.WithLabels(context.Background(), m.profileLabels())
 	// These two exist from the start, or increase() would lose the first error.
@@ -113,6 +114,7 @@ func (m *routeMethod) observe(code int, d time.Duration) {
 
 // routes are all the endpoints of the service.
 type routes struct {
+	bounds     durationBounds
 	byEndpoint sync.Map // string to *route
 	mu         sync.Mutex
 	list       atomic.Pointer[[]*route]
@@ -172,7 +174,7 @@ func (rs *routes) add(endpoint string) *route {
 	if r, full := find(); r != nil || full {
 		return r
 	}
-	r := &route{endpoint: endpoint}
+	r := &route{endpoint: endpoint, bounds: rs.bounds}
 	rs.byEndpoint.Store(endpoint, r)
 	next := append(slices.Clone(rs.all()), r)
 	rs.list.Store(&next)

@@ -55,6 +55,7 @@ type self struct {
 	refusals      [len(refusedReasons)]atomic.Int64
 	collectErrors [len(collectReasons)]atomic.Int64
 	metricExports [len(exportOutcomes)]atomic.Int64
+	observed      atomic.Int64 // gauges with a callback
 
 	// readingEnvironment is while an exporter is made: what it says of the
 	// environment has been said.

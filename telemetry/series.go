@@ -21,7 +21,8 @@ import (
 // several collections at once.
 type family struct {
 	domain.Metric
-	points iter.Seq[point]
+	points   iter.Seq[point]
+	observed *observations // callbacks to run before the points are read, nil for none
 }
 
 // point is what one series says now.
@@ -109,13 +110,16 @@ func (c *counters[K]) yield(yield func(point) bool) bool {
 // histogram is the state of one series of a histogram. Its count is the sum of
 // its buckets, so that the two never disagree; the sum may lag by what is
 // being recorded right now. One of durations adds up integer nanoseconds: that
-// is one atomic addition, where a fraction needs a loop.
+// is one atomic addition, where a fraction needs a loop. The integers have 64
+// bits without a sign: after 584 years of requests they begin at 0 again, which
+// reads as the restart of a counter.
 type histogram struct {
 	labels    *labelSet
 	bounds    []float64
 	nanos     []int64         // the bounds of a histogram of durations, nil for others
 	buckets   []atomic.Uint64 // one more than bounds
-	sum       atomic.Int64    // of nanoseconds, or of the values that are whole numbers
+	signed    bool            // values below 0 are taken
+	sum       atomic.Uint64   // of nanoseconds, or of most values that are whole numbers
 	fractions atomic.Uint64   // the sum of the other values, as the bits of a float64
 	exemplars []atomic.Pointer[exemplar]
 	tracing   bool          // exemplars are worth looking for
@@ -130,26 +134,34 @@ type exemplar struct {
 
 func newHistogram(bounds []float64, labels *labelSet) *histogram {
 	return &histogram{
-		labels: labels, bounds: bounds,
+		labels: labels, bounds: bounds, signed: len(bounds) > 0 && bounds[0] < 0,
 		buckets:   make([]atomic.Uint64, len(bounds)+1),
 		exemplars: make([]atomic.Pointer[exemplar], len(bounds)+1),
 	}
 }
 
-// newDurations makes a histogram to observe durations with.
-func newDurations(labels *labelSet) *histogram {
-	h := newHistogram(domain.DurationBuckets, labels)
-	h.nanos = durationNanos
-	return h
+// durationBounds are the bounds of the histograms of one family of durations.
+type durationBounds struct {
+	seconds []float64
+	nanos   []int64
 }
 
-var durationNanos = func() []int64 {
-	nanos := make([]int64, len(domain.DurationBuckets))
-	for i, s := range domain.DurationBuckets {
-		nanos[i] = int64(math.Round(s * 1e9))
+// boundsOf are those of a metric of the contract, by its short name.
+func boundsOf(d domain.Domain, key string) durationBounds {
+	m, _ := d.Metric(key)
+	b := durationBounds{m.Buckets, make([]int64, len(m.Buckets))}
+	for i, s := range b.seconds {
+		b.nanos[i] = int64(math.Round(s * 1e9))
 	}
-	return nanos
-}()
+	return b
+}
+
+// histogram makes one to observe durations with.
+func (b durationBounds) histogram(labels *labelSet) *histogram {
+	h := newHistogram(b.seconds, labels)
+	h.nanos = b.nanos
+	return h
+}
 
 // bucket is the index of the first bound that is not below v. Bounds are few,
 // and most values are in the first ones: a scan beats a binary search.
@@ -171,42 +183,45 @@ const maxWhole = 1 << 32
 const maxNumber = 1e300
 
 // recordFraction records what BoundHistogram.Record does not: fractions, huge
-// values, and what is no number. Inlined, it would slow that down.
+// values, negative ones, and what is no number. It reports whether v was taken.
+// Inlined, it would slow that down.
 //
 //go:noinline
-func (h *histogram) recordFraction(i int, v float64) {
-	if !(math.Abs(v) <= maxNumber) { // NaN, infinite, or near: it would spoil the sum for ever
+func (h *histogram) recordFraction(i int, v float64) bool {
+	if !(math.Abs(v) <= maxNumber) || v < 0 && !h.signed { // NaN, infinite, or near: it would spoil the sum for ever
 		h.refused.Add(1)
-		return
+		return false
 	}
 	h.buckets[i].Add(1)
 	for {
 		old := h.fractions.Load()
 		if h.fractions.CompareAndSwap(old, math.Float64bits(math.Float64frombits(old)+v)) {
-			return
+			return true
 		}
 	}
 }
 
 func (h *histogram) observe(d time.Duration) {
+	d = max(d, 0)
 	i := 0
 	for i < len(h.nanos) && int64(d) > h.nanos[i] {
 		i++
 	}
 	h.buckets[i].Add(1)
-	h.sum.Add(int64(d))
+	h.sum.Add(uint64(d))
 }
 
 // recordTraced records a value and what span it was recorded in.
 func (h *histogram) recordTraced(ctx context.Context, v float64) {
-	h.recordFraction(h.bucket(v), v)
-	h.mark(trace.SpanContextFromContext(ctx), v)
+	if h.recordFraction(h.bucket(v), v) {
+		h.mark(trace.SpanContextFromContext(ctx), v)
+	}
 }
 
 // mark keeps v as the exemplar of its bucket, if it was recorded in a span
 // that somebody will be able to look up.
 func (h *histogram) mark(span trace.SpanContext, v float64) {
-	if span.IsSampled() && math.Abs(v) <= maxNumber {
+	if span.IsSampled() {
 		h.exemplars[h.bucket(v)].Store(&exemplar{value: v, at: time.Now(), span: span})
 	}
 }
@@ -218,7 +233,8 @@ func (h *histogram) read(counts []uint64) (total uint64, sum float64) {
 		total += counts[i]
 	}
 	if h.nanos != nil {
-		return total, time.Duration(h.sum.Load()).Seconds()
+		nanos := h.sum.Load()
+		return total, float64(nanos/1e9) + float64(nanos%1e9)/1e9
 	}
 	return total, float64(h.sum.Load()) + math.Float64frombits(h.fractions.Load())
 }

@@ -111,6 +111,7 @@ func newTelemetry(cfg Config) *Telemetry {
 		cfg: cfg, build: readBuild(cfg.Version), started: time.Now(), self: newSelf(cfg.Logger), stopped: make(chan struct{}),
 		errorTypes: slices.Concat(domain.BuiltinErrors, cfg.Domain.Errors),
 	}
+	t.routes.bounds, t.functions.bounds = boundsOf(cfg.Domain, "response_duration"), boundsOf(cfg.Domain, "function_duration")
 	t.exchanges.New = func() any { return new(exchange) }
 	t.host = newHost(cfg.DiskPath, t.self)
 	for _, name := range append(slices.Clone(t.errorTypes), domain.Other) {
