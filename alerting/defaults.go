@@ -125,7 +125,7 @@ func (b builder) servicePresets() []preset {
 	}, {
 		of: "response_p95", ask: slow, also: busy(slow),
 		rule: Rule{
-			Alert: "SlowResponses", For: 5 * time.Minute, Op: ">", Bound: 1, Evidence: EvidenceLatency,
+			Alert: "SlowResponses", For: 5 * time.Minute, Op: ">", Bound: domain.SlowResponse, Evidence: EvidenceLatency,
 			Summary: say("Responses are slow", "Las respuestas son lentas"),
 			Impact:  say("One request in twenty takes longer than a person likes to wait.", "Una de cada veinte peticiones tarda más de lo que una persona espera con gusto."),
 			Steps: []string{

@@ -3,6 +3,7 @@ package alerting
 import (
 	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -20,6 +21,9 @@ const perInterval = 100
 // nothing that could be thought of, or an exact comparison with a number that
 // is computed, and so never exact.
 func (b builder) trials(q question, r Rule) []trial {
+	if q.stat.Quantile() > 0 && len(q.metric.Buckets) == 0 {
+		return nil // another library's histogram: its bounds are not known
+	}
 	fires, silent, exact := q.values(r)
 	match, other, found := q.examples(b.d)
 	if !exact || !found {
@@ -105,7 +109,7 @@ func (q question) values(r Rule) (fires, silent []float64, ok bool) {
 		}
 		return []float64{short}, []float64{beyond}, true
 	default:
-		exact := q.stat == domain.StatValue || q.stat == domain.StatMean && q.metric.Kind != domain.KindHistogram || r.Bound == 0 && q.stat.Quantile() == 0 ||
+		exact := q.stands() || r.Bound == 0 && q.stat.Quantile() == 0 ||
 			q.stat == domain.StatRatio && r.Bound == 100
 		if r.Bound == q.highest() {
 			return []float64{r.Bound}, []float64{short}, exact
@@ -128,10 +132,15 @@ func (q question) highest() float64 {
 // fills tells whether the answer grows until the window is full of samples.
 func (q question) fills() bool { return q.stat == domain.StatRate || q.stat == domain.StatIncrease }
 
+// stands tells whether the answer is a level, and not something that happens.
+func (q question) stands() bool {
+	return slices.Contains(domain.KindGauge.Stats(), q.stat) && q.metric.Kind != domain.KindHistogram
+}
+
 // begins is when the condition first holds, of series that start at 0.
 func (q question) begins(v float64, r Rule, interval time.Duration) time.Duration {
 	switch {
-	case q.stat == domain.StatValue, q.stat == domain.StatMean && q.metric.Kind != domain.KindHistogram:
+	case q.stands():
 		return 0
 	case !q.fills():
 		return interval // a rate has two samples

@@ -22,6 +22,9 @@ type question struct {
 	by     string        // a label that is kept, "" for none
 	window time.Duration // of the range that the statistic looks at
 	per    time.Duration // that a rate is given for; 0 is a second
+	// low is set where few is what is feared: of the series of a gauge the lowest
+	// counts then, not the highest.
+	low bool
 	// absent is the job for which no series at all count as 0; "" for none, and
 	// then there is no answer without series.
 	absent string
@@ -40,6 +43,8 @@ func (q question) expr() string {
 			return fmt.Sprintf("%s / (%s > 0)", q.sum("rate", "_sum", q.where), q.sum("rate", "_count", q.where))
 		}
 		return q.level("avg_over_time(", "["+length(q.window)+"])")
+	case domain.StatMax, domain.StatMin:
+		return q.level(string(q.stat)+"_over_time(", "["+length(q.window)+"])")
 	case domain.StatRate:
 		rate := q.counted("rate")
 		if s := q.per.Seconds(); s > 0 && s != 1 {
@@ -76,9 +81,12 @@ func (q question) sum(function, suffix string, where map[string]string, labels .
 }
 
 // level is how high something stands: what is added up if its series are parts
-// of a whole, and else the highest.
+// of a whole, and else the one that is nearest to what is feared.
 func (q question) level(before, after string) string {
 	aggregation := "max"
+	if q.low && q.metric.Kind == domain.KindGauge {
+		aggregation = "min"
+	}
 	if q.metric.Kind == domain.KindUpDown && (q.metric.Event != nil || len(q.metric.Attributes) > 0) {
 		aggregation = "sum"
 	}

@@ -22,6 +22,10 @@ events:
     kind: histogram
     unit: COP
     buckets: [10, 100]
+  - name: nivel
+    kind: gauge
+    unit: "%"
+    attributes: {tanque: [norte, sur]}
 default_rules: {disable: [all]}
 `
 
@@ -63,13 +67,40 @@ func TestThreshold(t *testing.T) {
 		"{name: a, metric: cpu_usage, above: 80%}":                         "max by (job, instance) (tienda_cpu_usage_percent) > 80",
 		"{name: a, metric: cpu_usage, stat: mean, window: 1m, above: 80%}": "max by (job, instance) (avg_over_time(tienda_cpu_usage_percent[1m])) > 80",
 		"{name: a, event: carritos, equals: 0}":                            "sum by (job) (tienda_carritos) == 0",
-		"{name: a, expr: up == 0}":                                         "up == 0",
-		"{name: a, expr: sum(up), below: 3}":                               "(sum(up)) < 3",
-		`{name: a, expr: "sum(up) # all", below: 3}`:                       "(\nsum(up) # all\n) < 3",
-		"{name: a, heartbeat: true}":                                       "vector(1)",
+		// Of a gauge, the series that is nearest to what is feared.
+		"{name: a, event: nivel, above: 90%}":                                    "max by (job) (tienda_nivel_percent) > 90",
+		"{name: a, event: nivel, below: 10%}":                                    "min by (job) (tienda_nivel_percent) < 10",
+		"{name: a, event: nivel, stat: min, window: 1h, by: tanque, below: 10%}": "min by (job, tanque) (min_over_time(tienda_nivel_percent[1h])) < 10",
+		"{name: a, event: nivel, stat: max, where: {tanque: norte}, above: 90%}": `max by (job) (max_over_time(tienda_nivel_percent{tanque="norte"}[5m])) > 90`,
+		"{name: a, event: carritos, stat: max, window: 10m, above: 50}":          "sum by (job) (max_over_time(tienda_carritos[10m])) > 50",
+		"{name: a, expr: up == 0}":                                               "up == 0",
+		"{name: a, expr: sum(up), below: 3}":                                     "(sum(up)) < 3",
+		`{name: a, expr: "sum(up) # all", below: 3}`:                             "(\nsum(up) # all\n) < 3",
+		"{name: a, heartbeat: true}":                                             "vector(1)",
 	} {
 		if got := rule(t, Options{}, threshold).Expr; got != want {
 			t.Errorf("%s\ngot  %s\nwant %s", threshold, got, want)
+		}
+	}
+}
+
+// TestTrialsOfAnyLimit makes up series on both sides of limits wherever they lie
+// in a histogram, also where its bounds are not known.
+func TestTrialsOfAnyLimit(t *testing.T) {
+	t.Parallel()
+	for threshold, want := range map[string]int{
+		"{name: a, metric: response_duration, above: 12s}":              2,
+		"{name: a, metric: response_duration, above: 1h}":               2,
+		"{name: a, metric: response_duration, above: 0.2ms}":            2,
+		"{name: a, metric: function_duration, stat: p50, below: 1.5ms}": 2,
+		"{name: a, event: valor, above: 100000}":                        2,
+		"{name: a, event: valor, stat: p99, equals: 1}":                 0,
+		"{name: a, event: nivel, below: 5}":                             2,
+		"{name: a, metric: go_schedule_duration, above: 1ms}":           0,
+		"{name: a, metric: go_schedule_duration, stat: p50, equals: 1}": 0,
+	} {
+		if r := rule(t, Options{}, threshold); len(r.trials) != want {
+			t.Errorf("%s: %d trials, want %d", threshold, len(r.trials), want)
 		}
 	}
 }

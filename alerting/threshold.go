@@ -59,6 +59,7 @@ func (b builder) question(t domain.Threshold) question {
 		window: b.pace.window(cmp.Or(time.Duration(t.Window), defaultWindow)),
 	}
 	op, bound := condition(t)
+	q.low = op == "<"
 	if counts := q.stat == domain.StatRate || q.stat == domain.StatIncrease; counts && (op == "<" || op == "==" && bound == 0) {
 		q.absent = b.d.Service()
 	}

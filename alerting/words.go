@@ -76,6 +76,10 @@ func (w words) statistic(q question) string {
 		return string(q.stat) + " " + of
 	case domain.StatMean:
 		return w.of("mean ", "media ") + of
+	case domain.StatMax:
+		return w.of("maximum ", "máximo ") + of
+	case domain.StatMin:
+		return w.of("minimum ", "mínimo ") + of
 	case domain.StatRate:
 		return w.of("rate ", "ritmo ") + of + w.of(" per ", " por ") + w.perTime(q.per)
 	case domain.StatIncrease:

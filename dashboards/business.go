@@ -64,18 +64,28 @@ func (b *board) event(m domain.Metric) section {
 			kind: timeseries, title: spoken(m.Key) + b.of(" now", " ahora"), about: about, unit: unitOf(m.Unit), width: 12, height: 8, stacked: len(split) > 0,
 			queries: []query{{expr: sum(b.series(m, ""), split...), legend: cmp.Or(legendOf(split), spoken(m.Key))}}, lines: b.lines(m, domain.StatValue),
 		})
+	case domain.KindGauge:
+		s.panels = append(s.panels, panel{
+			kind: timeseries, title: spoken(m.Key), about: about, unit: unitOf(m.Unit), width: 12, height: 8, empty: b.of("Not known: it was not set", "No se sabe: no se ha fijado"),
+			queries: []query{{expr: aggregated("max", b.series(m, ""), split), legend: cmp.Or(legendOf(split), spoken(m.Key))}}, lines: b.lines(m, domain.StatValue),
+		})
 	default:
 		lines := b.lines(m, domain.StatP50)
 		for _, stat := range []domain.Stat{domain.StatP95, domain.StatP99, domain.StatMean} {
 			lines = append(lines, b.lines(m, stat)...)
+		}
+		usual, queries := b.of("Half, 95 and 99 of 100 are below; and the mean.", "La mitad, 95 y 99 de cada 100 están por debajo; y la media."), b.quantiles(m)
+		if m.Signed() { // its sum falls: there is no mean
+			usual = b.of("Half, 95 and 99 of 100 are below.", "La mitad, 95 y 99 de cada 100 están por debajo.")
+		} else {
+			queries = append(queries, query{expr: b.mean(m, nil), legend: b.of("mean", "media")})
 		}
 		s.panels = append(s.panels, panel{
 			kind: heatmap, title: spoken(m.Key), about: about + " " + b.of("How many had which value.", "Cuántos tuvieron qué valor."), unit: unitOf(m.Unit), width: 12, height: 8,
 			queries: []query{b.buckets(m)},
 		}, panel{
 			kind: timeseries, title: spoken(m.Key) + b.of(": usual values", ": valores habituales"), unit: unitOf(m.Unit), width: 12, height: 8,
-			about:   about + " " + b.of("Half, 95 and 99 of 100 are below; and the mean.", "La mitad, 95 y 99 de cada 100 están por debajo; y la media."),
-			queries: append(b.quantiles(m), query{expr: b.mean(m, nil), legend: b.of("mean", "media")}), lines: lines,
+			about: about + " " + usual, queries: queries, lines: lines,
 		})
 	}
 	s.panels = append(s.panels, b.thresholds(func(of domain.Metric) bool { return of.Key == m.Key })...)

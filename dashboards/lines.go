@@ -78,9 +78,9 @@ func (b *board) lines(m domain.Metric, statistic domain.Stat, where ...string) [
 }
 
 // sameStat tells whether a threshold's statistic is what a panel shows. The
-// mean of a gauge is what it shows over a longer time.
+// mean of a gauge is what it shows over a longer time, and so are its extremes.
 func sameStat(of, shown domain.Stat, m domain.Metric) bool {
-	return of == shown || m.Kind != domain.KindHistogram && of == domain.StatMean && shown == domain.StatValue
+	return of == shown || m.Kind != domain.KindHistogram && shown == domain.StatValue && slices.Contains(domain.KindGauge.Stats(), of)
 }
 
 // fits tells whether a panel with these filters and labels shows all that a

@@ -51,7 +51,14 @@ func (b *board) headline() []panel {
 			number(spoken(e.Name), about+within, unitOf(m.Unit), sum("increase("+b.series(m, "")+wholeRange+")"), true)
 		case domain.KindUpDown:
 			number(spoken(e.Name)+b.of(" now", " ahora"), about, unitOf(m.Unit), sum(b.series(m, "")), false)
+		case domain.KindGauge:
+			number(spoken(e.Name)+b.of(" now", " ahora"), about, unitOf(m.Unit), aggregated("max", b.series(m, ""), nil), false)
 		default:
+			if m.Signed() { // its sum falls: there is no mean
+				number(spoken(e.Name)+b.of(": median", ": mediana"), about+within, unitOf(m.Unit),
+					fmt.Sprintf("histogram_quantile(0.5, %s)", sum("increase("+b.series(m, "_bucket")+wholeRange+")", "le")), true)
+				continue
+			}
 			number(spoken(e.Name)+b.of(": mean", ": media"), about+within, unitOf(m.Unit), fmt.Sprintf("%s / (%s > 0)",
 				sum("increase("+b.series(m, "_sum")+wholeRange+")"), sum("increase("+b.series(m, "_count")+wholeRange+")")), true)
 		}

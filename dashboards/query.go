@@ -118,7 +118,9 @@ func (b *board) statistic(t domain.Threshold) (expr string, by []string) {
 		if m.Kind == domain.KindHistogram {
 			return b.mean(m, by, where...), by
 		}
-		return aggregated(level(m), "avg_over_time("+b.series(m, "", where...)+window+")", by), by
+		return aggregated(level(m, t.Below != nil), "avg_over_time("+b.series(m, "", where...)+window+")", by), by
+	case domain.StatMax, domain.StatMin:
+		return aggregated(level(m, t.Below != nil), string(stat)+"_over_time("+b.series(m, "", where...)+window+")", by), by
 	case domain.StatRate:
 		expr = sum(b.rate(m, counts, where...), by...)
 		if s := time.Duration(t.Per).Seconds(); s > 0 && s != 1 {
@@ -131,12 +133,16 @@ func (b *board) statistic(t domain.Threshold) (expr string, by []string) {
 		common, own := b.subject(m, t.Where)
 		return b.percent(m, by, common, own...), by
 	}
-	return aggregated(level(m), b.series(m, "", where...), by), by
+	return aggregated(level(m, t.Below != nil), b.series(m, "", where...), by), by
 }
 
 // level is how the series of something that stands somewhere are taken
-// together: added up if they are parts of a whole, and else the highest.
-func level(m domain.Metric) string {
+// together, as in the rule of a threshold: added up if they are parts of a
+// whole, and else the one that is nearest to what is feared.
+func level(m domain.Metric, low bool) string {
+	if m.Kind == domain.KindGauge && low {
+		return "min"
+	}
 	if m.Kind == domain.KindUpDown && (m.Event != nil || len(m.Attributes) > 0) {
 		return "sum"
 	}

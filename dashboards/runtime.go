@@ -32,7 +32,7 @@ func (b *board) gauge(key, title, about string, width uint32) panel {
 	m := b.metric(key)
 	return panel{
 		kind: timeseries, title: title, about: about, unit: unitOf(m.Unit), width: width, height: 8,
-		queries: []query{{expr: aggregated(level(m), b.series(m, ""), []string{"job", "instance"}), legend: "{{instance}}"}},
+		queries: []query{{expr: aggregated(level(m, false), b.series(m, ""), []string{"job", "instance"}), legend: "{{instance}}"}},
 		lines:   b.lines(m, domain.StatValue),
 	}
 }

@@ -40,13 +40,8 @@ func checkCardinality(in *inspection) finding {
 	var f finding
 	total, most, name := 0, 0, ""
 	for _, e := range in.d.Events {
-		n := 1
-		for _, values := range e.Attributes {
-			n *= len(values) + 1
-		}
-		if m, ok := in.d.Metric(e.Name); ok && m.Kind == domain.KindHistogram {
-			n *= len(m.Buckets) + 3 // the last bucket, the sum and the count
-		}
+		m, _ := in.d.Metric(e.Name)
+		n := m.Series()
 		if total += n; n > most {
 			most, name = n, e.Name
 		}

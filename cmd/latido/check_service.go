@@ -107,6 +107,9 @@ func checkEvents(in *inspection) finding {
 		}
 		p := f.fail("the event %s does not exist: there is no series %s", e.Name, sample(m))
 		p.Fix = "is the service of a version before the event, or does it load another domain file?"
+		if m.Kind == domain.KindGauge {
+			p.Fix = "a gauge has no series until it is set or observed: is it, where its level is known?"
+		}
 		if near := nearest(in.d, sample(m), sortedKeys(byName)); near != "" {
 			p.Message += fmt.Sprintf(" (there is %s)", near)
 		}
@@ -147,7 +150,7 @@ func checkData(in *inspection) finding {
 		for _, s := range all {
 			sum += s.value
 		}
-		has := sum > 0 || m.Kind == domain.KindUpDown
+		has := sum > 0 || m.Kind == domain.KindUpDown || m.Kind == domain.KindGauge
 		since := "since the service started"
 		if !has && in.live.server {
 			since = "in the last " + model.Duration(in.cfg.since).String()

@@ -35,7 +35,10 @@ type (
 		Parameters         []parameter
 		Argument, Call     string // "delta int64", "Add(delta)"
 		One                string // of a counter: the function that adds 1
-		Table              bool   // each combination is bound beforehand
+		// Table says that each combination is bound beforehand. To bind a series
+		// makes it exist, so that Bind may bind no event whose series telemetry
+		// leaves out until they are counted.
+		Table bool
 	}
 	parameter struct {
 		Name      string
@@ -80,10 +83,12 @@ func newEventsModel(d domain.Domain, source, pkg string) eventsModel {
 	}
 	for i, e := range d.Events {
 		metric := metrics[e.Name]
-		em := eventModel{Func: plain[i], Field: fields.unexported(e.Name), Name: e.Name, Family: metric.Family, Doc: oneLine(metric.Description), Table: combinations(e) <= domain.InitialSeries}
+		em := eventModel{Func: plain[i], Field: fields.unexported(e.Name), Name: e.Name, Family: metric.Family, Doc: oneLine(metric.Description), Table: e.Combinations() <= domain.InitialSeries}
 		switch metric.Kind {
 		case domain.KindUpDown:
 			em.Constructor, em.Bound, em.Argument, em.Call = "UpDown", "BoundUpDown", "delta int64", "Add(delta)"
+		case domain.KindGauge:
+			em.Constructor, em.Bound, em.Argument, em.Call = "Gauge", "BoundGauge", "value float64", "Set(value)"
 		case domain.KindHistogram:
 			em.Constructor, em.Bound, em.Argument, em.Call = "Histogram", "BoundHistogram", "value float64", "Record(ctx, value)"
 		default:
@@ -131,17 +136,6 @@ func oneSet(d domain.Domain, attribute string) bool {
 		}
 	}
 	return true
-}
-
-// combinations counts as telemetry does, with domain.Other in each attribute.
-// To bind a series makes it exist, so that Bind may bind no event whose series
-// telemetry leaves out until they are counted.
-func combinations(e domain.Event) int {
-	n := 1
-	for _, values := range e.Attributes {
-		n *= len(values) + 1
-	}
-	return n
 }
 
 // oneLine makes a text fit into a line comment. It leaves out what nobody

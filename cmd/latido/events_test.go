@@ -27,13 +27,18 @@ type (
 	Counter struct{}
 	UpDown struct{}
 	Histogram struct{}
+	Gauge struct{}
 	BoundCounter struct{}
 	BoundUpDown struct{}
 	BoundHistogram struct{}
+	BoundGauge struct{}
 )
 func (*Telemetry) Counter(string) *Counter { return nil }
 func (*Telemetry) UpDown(string) *UpDown { return nil }
 func (*Telemetry) Histogram(string) *Histogram { return nil }
+func (*Telemetry) Gauge(string) *Gauge { return nil }
+func (*Gauge) With(...string) (b BoundGauge) { return }
+func (BoundGauge) Set(float64) {}
 func (*Counter) With(...string) (b BoundCounter) { return }
 func (*UpDown) With(...string) (b BoundUpDown) { return }
 func (*Histogram) With(...string) (b BoundHistogram) { return }
@@ -68,7 +73,7 @@ func TestEventsFile(t *testing.T) { // names that the generated code has itself,
 		"current", "nil", "b", "n", "ctx", "value", "delta", "bound", "bind", "event", "series", "v", "index", "string",
 		"telemetry", "context", "atomic", "int64", "func", "type", "init", "main", "len", "true", "add", "tel", "i0", "v0",
 	}
-	for _, kind := range []domain.Kind{domain.KindCounter, domain.KindUpDown, domain.KindHistogram} {
+	for _, kind := range []domain.Kind{domain.KindCounter, domain.KindUpDown, domain.KindHistogram, domain.KindGauge} {
 		for _, word := range words {
 			d := domain.Domain{Prefix: "rara", Entity: "cosa", Events: []domain.Event{
 				{Name: word, Kind: kind, Attributes: map[string][]string{word: {"one"}, "other": {word}}},
@@ -110,10 +115,11 @@ func FuzzEventsFile(f *testing.F) {
 	f.Add("ventas", "canal", "web", "tienda 24h", "Sales", uint8(0))
 	f.Add("nil", "current", "é", "e\u0301", "a\ufeffb\u202e", uint8(1))
 	f.Add("add_ventas", "b", "日本", "`\"\\", "Deprecated:\n\n//go:embed x", uint8(2))
+	f.Add("nivel", "value", "set", "bits", "x", uint8(3))
 	f.Fuzz(func(t *testing.T, name, attribute, one, two, description string, kind uint8) {
-		kinds := []domain.Kind{domain.KindCounter, domain.KindUpDown, domain.KindHistogram}
+		kinds := []domain.Kind{domain.KindCounter, domain.KindUpDown, domain.KindHistogram, domain.KindGauge}
 		d := domain.Domain{Prefix: "rara", Entity: "cosa", Events: []domain.Event{
-			{Name: name, Kind: kinds[int(kind)%3], Description: description, Attributes: map[string][]string{attribute: {one, two}, "zona": {two}}},
+			{Name: name, Kind: kinds[int(kind)%len(kinds)], Description: description, Attributes: map[string][]string{attribute: {one, two}, "zona": {two}}},
 			{Name: "ventas_b", Attributes: map[string][]string{attribute: {two}}},
 		}}
 		if d.Validate() != nil {

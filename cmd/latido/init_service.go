@@ -123,7 +123,7 @@ func newServiceModel(d domain.Domain, events string) serviceModel {
 		case e.Kind == domain.KindUpDown:
 			r := b.resource(b.pathOf(e, false))
 			r.Open = append(r.Open, b.recording(r, model.Events[i], "delta"))
-		case e.Kind == domain.KindHistogram:
+		case e.Kind == domain.KindHistogram || e.Kind == domain.KindGauge:
 			field := b.number(counted, model.Events[i], e)
 			counted.Records = append(counted.Records, b.recording(counted, model.Events[i], "in."+field))
 		case b.total(e.Name) != "":
@@ -246,7 +246,7 @@ func usual(t *valueType) string {
 	return "usual(" + strings.Join(values, ", ") + ")"
 }
 
-// number is the body's field of what a histogram measures. The demo stays in
+// number is the body's field of what a histogram measures, or a gauge shows. The demo stays in
 // the lower half of the buckets, where no threshold is.
 func (b *serviceBuilder) number(r *resource, e eventModel, declared domain.Event) string {
 	m, _ := b.d.Metric(declared.Name)

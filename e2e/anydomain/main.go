@@ -142,6 +142,8 @@ func happen(ctx context.Context, tel *telemetry.Telemetry, e domain.Event) {
 		switch e.Kind {
 		case domain.KindUpDown:
 			tel.UpDown(e.Name).With(c...).Add(1)
+		case domain.KindGauge:
+			tel.Gauge(e.Name).With(c...).Set(float64(2 + i))
 		case domain.KindHistogram:
 			tel.Histogram(e.Name).With(c...).Record(ctx, float64(2+i))
 		default:

@@ -168,6 +168,8 @@ func (q questions) moved(ctx context.Context) []Move {
 		switch m.Kind {
 		case domain.KindHistogram:
 			parts = append(parts, named(total(q.of(m.Family+"_count")), m.Key))
+		case domain.KindGauge:
+			parts = append(parts, named(fmt.Sprintf("max(%s)", q.of(m.Family)), m.Key))
 		case domain.KindUpDown:
 			parts = append(parts, named(fmt.Sprintf("sum(%s)", q.of(m.Family)), m.Key))
 		default:
