@@ -146,11 +146,11 @@ func observe(ctx context.Context, families []family) {
 }
 
 func (o *observation) run(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, callbackTimeout)
+	timed, cancel := context.WithTimeout(ctx, callbackTimeout)
 	defer cancel()
 	result := make(chan float64, 1) // what comes too late stays in it
-	_ = o.guard.run(func() error {
-		result <- o.fn(ctx)
+	_ = o.guard.run(ctx, func() error {
+		result <- o.fn(timed)
 		return nil
 	})
 	bits := int64(0)
