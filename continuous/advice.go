@@ -34,10 +34,22 @@ func (r *Report) advise() {
 	first("CPU", func(u *Usage) float64 { return u.CPUShare }, adviceCPUShare, r.cpuAdvice)
 	first("waiting", func(u *Usage) float64 { return u.Waits.Mean }, adviceWaitMean, r.waitAdvice)
 	first("memory", func(u *Usage) float64 { return u.AllocShare }, adviceAllocShare, r.allocAdvice)
-	if len(r.Advice) == 0 {
+	r.Advice = append(r.Advice, r.startedAdvice()...)
+	switch {
+	case len(r.Advice) > 0:
+	case len(r.Missing) > 0:
+		r.Advice = []string{"nothing stands out in what was measured, which is not all"}
+	default:
 		r.Advice = []string{"nothing stands out: no endpoint uses much CPU or memory, and none waits"}
 	}
+	for _, m := range r.Missing {
+		r.Advice = append(r.Advice, m.text())
+	}
 }
+
+// fewSamples is below how many samples a share of the CPU is mostly chance: of
+// 20, one more or less in five is usual.
+const fewSamples = 20
 
 func (r *Report) cpuAdvice(u *Usage) string {
 	if u.CPUShare < adviceCPUShare || len(u.CPU.Own) == 0 || u.CPU.Own[0].Share < adviceOwnShare {
@@ -48,7 +60,11 @@ func (r *Report) cpuAdvice(u *Usage) string {
 	if f.Mostly != "" {
 		text += ", mostly in " + short(f.Mostly)
 	}
-	return text + fmt.Sprintf("; the endpoint uses %s of the service's CPU.", percent(u.CPUShare))
+	text += fmt.Sprintf("; the endpoint uses %s of the service's CPU.", percent(u.CPUShare))
+	if u.CPUSamples < fewSamples {
+		text += fmt.Sprintf(" That rests on few samples (%.0f): wait for more traffic before you believe it.", u.CPUSamples)
+	}
+	return text
 }
 
 func (r *Report) waitAdvice(u *Usage) string {

@@ -1,7 +1,6 @@
 package continuous
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/google/pprof/profile"
@@ -10,9 +9,11 @@ import (
 // Cost is what one endpoint used.
 type Cost struct{ CPUSeconds, AllocBytes float64 }
 
-// Costs are what the endpoints used in some windows.
+// Costs are what the endpoints used in some windows. What a goroutine does that
+// a request started is in none of them: see LabelStartedBy.
 type Costs struct {
-	// Endpoints has the cost of each endpoint that was seen.
+	// Endpoints has the cost of each endpoint and method that was seen, as
+	// "POST /orders". What cannot be given to one method is under "/orders".
 	Endpoints map[string]Cost
 	// Profiled is how long the CPU profiles of those windows are.
 	Profiled time.Duration
@@ -28,8 +29,8 @@ type Costs struct {
 // It returns ErrNothing, wrapped, while no window has ended since. It is safe
 // for concurrent use.
 func (p *Profiler) Costs(since time.Time) (Costs, error) {
-	if p == nil {
-		return Costs{}, fmt.Errorf("profiling is off: %w", ErrNothing)
+	if !p.running() {
+		return Costs{}, errOff
 	}
 	costs := Costs{Endpoints: map[string]Cost{}}
 	// A window's CPU profile comes last: what ended before it is all there.
@@ -38,6 +39,7 @@ func (p *Profiler) Costs(since time.Time) (Costs, error) {
 		return Costs{}, ErrNothing
 	}
 	costs.Until = cpu[len(cpu)-1].to
+	of := p.endpointOf()
 	var labelled []*profile.Profile
 	for _, c := range cpu {
 		one, err := c.parse()
@@ -46,10 +48,15 @@ func (p *Profiler) Costs(since time.Time) (Costs, error) {
 		}
 		labelled = append(labelled, one)
 		costs.Profiled += c.to.Sub(c.from)
-		for endpoint, seconds := range p.ByEndpoint("cpu", one) {
-			cost := costs.Endpoints[endpoint]
-			cost.CPUSeconds += seconds
-			costs.Endpoints[endpoint] = cost
+		i := valueIndex(one, "cpu")
+		if i < 0 {
+			continue
+		}
+		for _, s := range one.Sample {
+			name := of(s).name()
+			cost := costs.Endpoints[name]
+			cost.CPUSeconds += float64(s.Value[i]) / 1e9
+			costs.Endpoints[name] = cost
 		}
 	}
 	h := p.handlers()
@@ -64,10 +71,10 @@ func (p *Profiler) Costs(since time.Time) (Costs, error) {
 			continue
 		}
 		for _, s := range one.Sample {
-			endpoint, _ := h.endpoint(stack(s))
-			cost := costs.Endpoints[endpoint]
+			by, _ := h.endpoint(stack(s))
+			cost := costs.Endpoints[by.name()]
 			cost.AllocBytes += float64(s.Value[i])
-			costs.Endpoints[endpoint] = cost
+			costs.Endpoints[by.name()] = cost
 		}
 	}
 	delete(costs.Endpoints, "")

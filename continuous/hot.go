@@ -3,8 +3,6 @@ package continuous
 import (
 	"cmp"
 	"slices"
-
-	"github.com/google/pprof/profile"
 )
 
 // Function is what a function costs. Seconds and bytes depend on the list that
@@ -167,57 +165,4 @@ func heaviest[K cmp.Ordered](m map[K]float64) (key K) {
 		}
 	}
 	return key
-}
-
-// handlers tells which endpoint a stack without labels belongs to.
-type handlers struct {
-	bound    map[string]string // a function that somebody bound to this endpoint alone
-	inferred map[string]string // one that only this endpoint's labelled stacks have
-}
-
-// endpoint looks from the root of a stack, where the handler is, and believes
-// what was bound before what was inferred.
-func (h handlers) endpoint(frames []frame) (endpoint string, inferred bool) {
-	for i, m := range []map[string]string{h.bound, h.inferred} {
-		for _, f := range slices.Backward(frames) {
-			if endpoint, ok := m[f.function]; ok {
-				return endpoint, i == 1
-			}
-		}
-	}
-	return "", false
-}
-
-// infer finds, for endpoints that nobody bound to a function, the own functions
-// that occur under this endpoint's label and under no other's.
-func (h handlers) infer(labelled []*profile.Profile) {
-	bound := map[string]bool{}
-	for _, endpoint := range h.bound {
-		bound[endpoint] = true
-	}
-	const several = "\x00"
-	owners := map[string]string{}
-	for _, p := range labelled {
-		for _, s := range p.Sample {
-			endpoint := label(s, LabelEndpoint)
-			if endpoint == "" {
-				continue
-			}
-			for _, f := range stack(s) {
-				if owner(f.function) != Own {
-					continue
-				}
-				if other, ok := owners[f.function]; ok && other != endpoint {
-					owners[f.function] = several
-				} else {
-					owners[f.function] = endpoint
-				}
-			}
-		}
-	}
-	for function, endpoint := range owners {
-		if endpoint != several && !bound[endpoint] {
-			h.inferred[function] = endpoint
-		}
-	}
 }

@@ -31,7 +31,12 @@ func (p *Profiler) keepLeaks(to time.Time) {
 		p.drop(fmt.Errorf("goroutine leak profile: %w", err))
 		return
 	}
-	data, err := withoutSpans(buf.Bytes()) // a leak is of code, not of one request
+	settled, _, err := (capture{data: buf.Bytes()}).settled(goroutineDepth)
+	if err != nil {
+		p.drop(err)
+		return
+	}
+	data, err := withoutSpans(settled.data) // a leak is of code, not of one request
 	if err != nil {
 		p.drop(err)
 		return
@@ -44,6 +49,10 @@ func (p *Profiler) keepLeaks(to time.Time) {
 // serveLeaks answers with the leaks that were kept last: a stranger's request
 // starts no garbage collection.
 func (p *Profiler) serveLeaks(w http.ResponseWriter, _ *http.Request) {
+	if !p.running() {
+		http.Error(w, errOff.Error(), http.StatusNotFound)
+		return
+	}
 	list := p.ring.endedIn(kindLeaks, time.Time{}, time.Time{})
 	if len(list) == 0 {
 		text := fmt.Sprintf("no leaks were looked for yet: the first look is %v after the start", leaksPause)

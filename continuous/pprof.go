@@ -27,6 +27,8 @@ const maxProfileSeconds = 60
 //	/debug/report                     Report; ?format=text, json or pprof, ?last=5m or ?from= and ?to= (RFC 3339), ?top=10
 //
 // CPU profiles come from the ring: Go allows one at a time, and it is ours.
+// Where profiling is off, one is taken for the seconds asked for. While
+// somebody else's runs the answer is 503, at once.
 // net/http/pprof is not involved, so that nothing is on
 // http.DefaultServeMux. It is safe for concurrent use. Who may ask is the
 // caller's business.
@@ -64,7 +66,8 @@ func (p *Profiler) serveIndex(w http.ResponseWriter, _ *http.Request) {
 // serveCPU answers from the ring: with the past, or once the windows cover the
 // seconds asked for.
 func (p *Profiler) serveCPU(w http.ResponseWriter, r *http.Request) {
-	if r.FormValue("last") != "" || r.FormValue("from") != "" || r.FormValue("to") != "" {
+	past := r.FormValue("last") != "" || r.FormValue("from") != "" || r.FormValue("to") != ""
+	if past && p.running() {
 		from, to, err := period(r)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
@@ -82,20 +85,56 @@ func (p *Profiler) serveCPU(w http.ResponseWriter, r *http.Request) {
 		}
 		seconds = n
 	}
-	from := time.Now()
-	to := from.Add(time.Duration(seconds) * time.Second)
-	if err := p.waitFor(r.Context(), to); err != nil {
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+	length := time.Duration(seconds) * time.Second
+	switch {
+	case past:
+		http.Error(w, errOff.Error()+"; ask for the seconds to come: ?seconds=30", http.StatusNotFound)
+	case !p.running():
+		serveNow(w, r, length)
+	case p.blocked.Load():
+		http.Error(w, errBlocked.Error(), http.StatusServiceUnavailable)
+	default:
+		from := time.Now()
+		to := from.Add(length)
+		if err := p.waitFor(r.Context(), to); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		p.serveMerged(w, kindCPU, from, to)
+	}
+}
+
+var errBlocked = errors.New("another CPU profile runs in this process (runtime/pprof.StartCPUProfile), and Go allows one at a time: ask again once it has ended")
+
+// serveNow takes a CPU profile of its own, where nobody profiles all the time.
+// It ends with its client, and never stops anybody else's.
+func serveNow(w http.ResponseWriter, r *http.Request, length time.Duration) {
+	window := startCPU()
+	if window == nil {
+		http.Error(w, errBlocked.Error(), http.StatusServiceUnavailable)
 		return
 	}
-	p.serveMerged(w, kindCPU, from, to)
+	end := time.NewTimer(length)
+	defer end.Stop()
+	select {
+	case <-end.C:
+	case <-r.Context().Done():
+	case <-window.ended: // by somebody else: what there is so far
+	}
+	c, ok := window.stop()
+	if !ok {
+		http.Error(w, errBlocked.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	asProfile(w)
+	_, _ = w.Write(c.data)
 }
 
 // waitFor returns once a window ends after to, or it is plain that none will.
 // The window that runs then is cut short: a client such as go tool pprof waits
 // for half of its seconds more and no longer.
 func (p *Profiler) waitFor(ctx context.Context, to time.Time) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Until(to)+2*p.interval()+time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Until(to)+2*p.cfg.Interval+time.Second)
 	defer cancel()
 	due := time.NewTimer(time.Until(to))
 	defer due.Stop()
@@ -108,8 +147,15 @@ func (p *Profiler) waitFor(ctx context.Context, to time.Time) error {
 		case <-p.done:
 			stopped = true
 		case <-due.C:
+			if p.blocked.Load() {
+				return errBlocked
+			}
+			cut := p.cut
+			if holder := process.held(); holder != nil { // the window may be another Profiler's
+				cut = holder.cut
+			}
 			select {
-			case p.cut <- struct{}{}:
+			case cut <- struct{}{}:
 			default: // somebody else has asked
 			}
 			poll := time.NewTicker(50 * time.Millisecond)
@@ -121,36 +167,48 @@ func (p *Profiler) waitFor(ctx context.Context, to time.Time) error {
 			}
 		}
 	}
-	if ended(to.Add(-p.interval())) {
+	if ended(to.Add(-p.cfg.Interval)) {
 		return nil // all but the last window
 	}
-	return errors.New("no CPU profile for that time: another one runs in this process, or the service is stopping")
-}
-
-func (p *Profiler) interval() time.Duration {
-	if p.cfg.Interval > 0 {
-		return p.cfg.Interval
+	if p.blocked.Load() {
+		return errBlocked
 	}
-	return 10 * time.Second
+	return errors.New("no CPU profile for that time: the service is stopping")
 }
 
+// serveMerged answers with what the ring has of a kind and a range.
 func (p *Profiler) serveMerged(w http.ResponseWriter, k kind, from, to time.Time) {
+	if !p.running() {
+		http.Error(w, errOff.Error(), http.StatusNotFound)
+		return
+	}
 	merged, err := p.merged(k, from, to)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
 	if merged == nil {
-		http.Error(w, ErrNothing.Error()+": the first window ends "+p.interval().String()+" after the start", http.StatusNotFound)
+		why := ": the first window ends " + p.cfg.Interval.String() + " after the start"
+		switch {
+		case k == kindCPU && p.gapIn(from, to) > 0:
+			why = ": " + otherProfile
+		case k == kindHeap:
+			why += ", and no garbage collection may have ended since"
+		}
+		http.Error(w, ErrNothing.Error()+why, http.StatusNotFound)
 		return
 	}
 	writeProfile(w, merged)
 }
 
 func writeProfile(w http.ResponseWriter, p *profile.Profile) {
+	asProfile(w)
+	_ = p.Write(w)
+}
+
+func asProfile(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("Content-Disposition", `attachment; filename="profile.pb.gz"`)
-	_ = p.Write(w)
 }
 
 // serveSnapshot answers with one of the runtime's own profiles.

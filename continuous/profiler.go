@@ -142,10 +142,12 @@ type Profiler struct {
 
 	started  time.Time
 	gaps     atomic.Uint64
+	blocked  atomic.Bool           // another CPU profile runs, which is not ours
 	recorder *trace.FlightRecorder // nil without one
 
 	// The loop's own.
 	cpu      *cpuWindow // nil while somebody else's runs
+	gap      gap
 	waits    waits
 	heap     *godeltaprof.HeapProfiler
 	heapFrom time.Time
@@ -157,8 +159,8 @@ type Profiler struct {
 	fraction int       // of mutexes, before Start
 	noSpans  time.Time // windows that ended until then have lost their spans' labels
 
-	mu        sync.Mutex
-	endpoints map[string]map[string]bool // endpoint to its handlers' functions
+	mu    sync.Mutex
+	bound map[string]binding // by the name of a handler's function
 }
 
 // Stats are counts since Start.
@@ -166,7 +168,7 @@ type Stats struct {
 	Uploaded  uint64        // profiles that the server took
 	Failed    uint64        // uploads that failed, each try counted
 	Dropped   uint64        // profiles dropped because the queue was full, or refused for good
-	Gaps      uint64        // windows without a CPU profile, because another one ran
+	Gaps      uint64        // windows without a CPU profile, because somebody else's ran
 	RingBytes int           // size of the profiles kept
 	HeapAge   time.Duration // how old the heap's figures are: they change with each garbage collection
 }
@@ -176,7 +178,9 @@ type Stats struct {
 // never nil. An address from the environment that cannot work is a warning, and
 // profiles stay in the process.
 //
-// While somebody else's CPU profile runs, ours waits: it never stops theirs.
+// While somebody else's CPU profile runs, ours waits: it never stops theirs. The
+// log says so, and so do Stats, reports and pages. Several Profilers of one
+// process share one CPU profile: each has all of it.
 func Start(cfg Config) (*Profiler, error) {
 	cfg, err := cfg.withDefaults()
 	p := &Profiler{cfg: cfg, ring: ring{maxBytes: cfg.MaxBytes, keep: cfg.Keep}}
@@ -196,6 +200,7 @@ func Start(cfg Config) (*Profiler, error) {
 		go p.up.run()
 	}
 	p.startRecorder()
+	process.join(p)
 	go p.run()
 	return p, nil
 }
@@ -206,7 +211,7 @@ func Start(cfg Config) (*Profiler, error) {
 // error says how many profiles could not be uploaded; they stay readable in the
 // process.
 func (p *Profiler) Stop(ctx context.Context) error {
-	if p == nil || p.quit == nil {
+	if !p.running() {
 		return nil
 	}
 	p.stopOnce.Do(func() {
@@ -234,7 +239,7 @@ func (p *Profiler) Stats() Stats {
 	if p.up != nil {
 		s.Uploaded, s.Failed, s.Dropped = p.up.uploaded.Load(), p.up.failed.Load(), p.up.dropped.Load()
 	}
-	if p.quit != nil {
+	if p.running() {
 		s.HeapAge = heapAge(p.started)
 	}
 	return s
@@ -250,27 +255,10 @@ func heapAge(started time.Time) time.Duration {
 	return max(time.Since(gc.LastGC), 0)
 }
 
-// BindEndpoint says which function answers an endpoint, as profiles name it.
-// Heap profiles carry no labels: allocations are given to the endpoint by this
-// frame.
-func (p *Profiler) BindEndpoint(endpoint, function string) {
-	if p == nil || endpoint == "" || function == "" {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.endpoints == nil {
-		p.endpoints = map[string]map[string]bool{}
-	}
-	if p.endpoints[endpoint] == nil {
-		p.endpoints[endpoint] = map[string]bool{}
-	}
-	p.endpoints[endpoint][function] = true
-}
-
 // run profiles one window after the other until Stop.
 func (p *Profiler) run() {
 	defer close(p.done)
+	defer process.leave(p)
 	// A goroutine inherits the labels of the one that started it.
 	pprof.SetGoroutineLabels(context.Background())
 	p.guard(p.begin)
@@ -345,8 +333,7 @@ func (p *Profiler) window() (more bool) {
 	look := time.NewTimer(time.Until(p.waits.next))
 	defer look.Stop()
 
-	p.cpu = startCPU()
-	profiled := p.cpu != nil
+	profiled := p.tryCPU()
 	more = true
 	for running := true; running; {
 		var ended <-chan struct{}
@@ -365,8 +352,7 @@ func (p *Profiler) window() (more bool) {
 			p.endCPU()
 		case <-retry.C:
 			if p.cpu == nil {
-				p.cpu = startCPU()
-				profiled = profiled || p.cpu != nil
+				profiled = p.tryCPU() || profiled
 			}
 		case <-look.C:
 			p.drop(p.waits.look())
@@ -377,6 +363,7 @@ func (p *Profiler) window() (more bool) {
 		p.gaps.Add(1)
 	}
 	to := time.Now()
+	p.keepGap(to)
 	p.keepWaits(from, to)
 	p.keepHeap(to, !more)
 	p.keepDelta(kindMutex, p.mutex, from, to)
@@ -410,14 +397,22 @@ func (p *Profiler) endCPU() {
 	}
 	w := p.cpu
 	p.cpu = nil
-	if c, ok := w.stop(); ok {
-		p.keep(c)
+	defer process.release(p)
+	c, ok := w.stop()
+	if !ok {
+		return
 	}
+	c, labelled, err := c.settled(cpuDepth)
+	p.drop(err)
+	process.share(c, labelled)
 }
 
 func (p *Profiler) keepWaits(from, to time.Time) {
 	sum, whole := p.waits.take(from, to)
 	if len(whole) > 0 {
+		if own, _, err := (capture{data: whole}).settled(goroutineDepth); err == nil {
+			whole = own.data
+		}
 		if slim, err := withoutSpans(whole); err == nil {
 			whole = slim // nobody asks where one request waited
 		}

@@ -34,11 +34,14 @@ func (p *Profiler) Keep() time.Duration {
 
 // Interval is the length of a window, 0 for a Profiler that profiles nothing.
 func (p *Profiler) Interval() time.Duration {
-	if p == nil || p.quit == nil {
+	if !p.running() {
 		return 0
 	}
 	return p.cfg.Interval
 }
+
+// running reports whether the Profiler was started. It stays so after Stop.
+func (p *Profiler) running() bool { return p != nil && p.quit != nil }
 
 // Profile adds up the windows of one kind, most of which lie between from and
 // to: two ranges that touch share no window, so that they can be compared. A
@@ -51,8 +54,8 @@ func (p *Profiler) Profile(kind string, from, to time.Time) (*profile.Profile, t
 	if !ok {
 		return nil, 0, fmt.Errorf("profile %q: write cpu, heap, waits, mutex or block", kind)
 	}
-	if p == nil {
-		return nil, 0, fmt.Errorf("profiling is off: %w", ErrNothing)
+	if !p.running() {
+		return nil, 0, errOff
 	}
 	captures := slices.DeleteFunc(p.ring.between(k, from, to), func(c capture) bool {
 		middle := c.from.Add(c.to.Sub(c.from) / 2)
@@ -87,7 +90,7 @@ func (p *Profiler) OfEndpoint(all *profile.Profile, endpoint string) *profile.Pr
 		TimeNanos: all.TimeNanos, DurationNanos: all.DurationNanos,
 	}
 	for _, s := range all.Sample {
-		if of(s) == endpoint {
+		if of(s).endpoint == endpoint {
 			part.Sample = append(part.Sample, s)
 		}
 	}
@@ -108,24 +111,24 @@ func (p *Profiler) ByEndpoint(sampleType string, all *profile.Profile) map[strin
 	}
 	of, unit := p.endpointOf(), unitOf(all.SampleType[i])
 	for _, s := range all.Sample {
-		sums[of(s)] += float64(s.Value[i]) * unit
+		sums[of(s).endpoint] += float64(s.Value[i]) * unit
 	}
 	return sums
 }
 
-// endpointOf tells which endpoint a sample belongs to, by its label or else by
-// a handler that is bound to one endpoint only.
-func (p *Profiler) endpointOf() func(*profile.Sample) string {
-	var h handlers
-	if p != nil {
-		h = p.handlers()
-	}
-	return func(s *profile.Sample) string {
-		if endpoint := label(s, LabelEndpoint); endpoint != "" || len(h.bound) == 0 {
-			return endpoint
+// endpointOf tells which endpoint and method a sample belongs to, by its labels
+// or else by a handler that is bound to one endpoint only.
+func (p *Profiler) endpointOf() func(*profile.Sample) binding {
+	h := p.handlers()
+	return func(s *profile.Sample) binding {
+		if endpoint := label(s, LabelEndpoint); endpoint != "" {
+			return binding{endpoint, label(s, LabelMethod)}
 		}
-		endpoint, _ := h.endpoint(stack(s))
-		return endpoint
+		if label(s, LabelStartedBy) != "" {
+			return binding{}
+		}
+		by, _ := h.endpoint(stack(s))
+		return by
 	}
 }
 
@@ -157,7 +160,9 @@ func WaitsOf(p *profile.Profile, top int) Waits {
 		return Waits{}
 	}
 	for _, s := range p.Sample {
-		t.add(stack(s), float64(s.Value[0]))
+		if label(s, LabelStartedBy) == "" { // no request waits there
+			t.add(stack(s), float64(s.Value[0]))
+		}
 	}
 	return t.waits(rounds(p), top)
 }
@@ -168,8 +173,8 @@ func WaitsOf(p *profile.Profile, top int) Waits {
 // these show what goes on at this moment. It looks but once at more than 10,000
 // goroutines, and at more than 100,000 not at all, which is ErrNothing.
 func (p *Profiler) Look(ctx context.Context, n int, every time.Duration) (*profile.Profile, error) {
-	if p == nil {
-		return nil, fmt.Errorf("profiling is off: %w", ErrNothing)
+	if !p.running() {
+		return nil, errOff
 	}
 	from, w := time.Now(), waits{period: every}
 	if runtime.NumGoroutine() > manyGoroutines {

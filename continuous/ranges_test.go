@@ -59,9 +59,9 @@ func TestProfileRanges(t *testing.T) {
 // Heap profiles have no labels: an endpoint has what its handler allocates.
 func TestProfileOfHandler(t *testing.T) {
 	p := continuous.Filled()
-	p.BindEndpoint("/a", "main.handleA")
+	p.BindEndpoint("", "/a", "main.handleA")
 	now := time.Now()
-	p.AddHeap(now, now.Add(time.Second), encode(t, stacks(t, "alloc_space", "bytes", []string{"", "300ns", "main.encode", "main.handleA"}, []string{"", "100ns", "main.other"})))
+	p.AddHeap(now, now.Add(time.Second), encode(t, stacks(t, "alloc_space", "bytes", []string{"", "300ns", "main.encode", "main.handleA", serving}, []string{"", "100ns", "main.other"})))
 	all, _, err := p.Profile(continuous.ProfileHeap, time.Time{}, time.Time{})
 	if err != nil {
 		t.Fatal(err)
@@ -94,11 +94,11 @@ func TestWaitsOfRange(t *testing.T) {
 // Each window is counted once, however often somebody asks.
 func TestCosts(t *testing.T) {
 	p := continuous.Filled()
-	p.BindEndpoint("/a", "main.a")
+	p.BindEndpoint("", "/a", "main.a")
 	start := time.Now()
 	at := func(i int) time.Time { return start.Add(time.Duration(i) * 10 * time.Second) }
 	window := func(i int) {
-		p.AddHeap(at(i), at(i+1).Add(-time.Millisecond), encode(t, stacks(t, "alloc_space", "bytes", []string{"", "100ns", "main.a"}, []string{"", "7ns", "main.b"})))
+		p.AddHeap(at(i), at(i+1).Add(-time.Millisecond), encode(t, stacks(t, "alloc_space", "bytes", []string{"", "100ns", "main.a", serving}, []string{"", "7ns", "main.b"})))
 		p.AddCPU(at(i), at(i+1), encode(t, stacks(t, "cpu", "nanoseconds", []string{"/a", "1s", "main.a"}, []string{"", "5s", "runtime.gc"})))
 	}
 	if _, err := p.Costs(time.Time{}); !errors.Is(err, continuous.ErrNothing) {

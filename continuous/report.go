@@ -29,12 +29,17 @@ type Report struct {
 	// Profiled is how many seconds of the range have a CPU profile. It is less
 	// than the range where another CPU profile ran.
 	Profiled float64 `json:"profiled_seconds"`
-	// Advice says in words what to look at first.
+	// Advice says in words what to look at first, and what is not known.
 	Advice []string `json:"advice"`
+	// Missing says what was not measured in that time, and why.
+	Missing []Missing `json:"missing,omitempty"`
 	// Endpoints are sorted by CPU time, then by waiting and allocations.
 	Endpoints []Usage `json:"endpoints"`
 	// Regions are the functions that Region and telemetry's Monitor name.
 	Regions []Usage `json:"regions"`
+	// Started are goroutines that a request or region started and that go on by
+	// themselves. They are in no endpoint's figures.
+	Started []Started `json:"started,omitempty"`
 	// Process is all of it, samples without an endpoint too.
 	Process Usage `json:"process"`
 	// InUse is the heap as it was at the end: what keeps memory, in bytes.
@@ -46,7 +51,8 @@ type Usage struct {
 	Name         string   `json:"name"`
 	Methods      []string `json:"methods,omitempty"`
 	CPUSeconds   float64  `json:"cpu_seconds"`
-	CPUShare     float64  `json:"cpu_share"` // of the process, 0 to 1
+	CPUShare     float64  `json:"cpu_share"`   // of the process, 0 to 1
+	CPUSamples   float64  `json:"cpu_samples"` // what both rest on: below 20 they say little
 	AllocBytes   float64  `json:"alloc_bytes"`
 	AllocObjects float64  `json:"alloc_objects"`
 	AllocShare   float64  `json:"alloc_share"` // of the process, 0 to 1
@@ -60,6 +66,7 @@ type Usage struct {
 
 	cpu, alloc *tally
 	objects    float64
+	samples    float64
 	wait       waitTally
 	methods    map[string]bool
 }
@@ -67,12 +74,15 @@ type Usage struct {
 // ErrNothing says that no window of the range is kept.
 var ErrNothing = errors.New("no profile is kept for that time")
 
+// errOff is ErrNothing of a Profiler that was not started.
+var errOff = fmt.Errorf("profiling is off in this service: %w", ErrNothing)
+
 // Report reads what the ring has. It parses it all, which takes about a
 // hundredth of the time that was profiled (BenchmarkReport). It returns
 // ErrNothing, wrapped, before the first window ends.
 func (p *Profiler) Report(ctx context.Context, o ReportOptions) (*Report, error) {
-	if p == nil {
-		return nil, fmt.Errorf("profiling is off: %w", ErrNothing)
+	if !p.running() {
+		return nil, errOff
 	}
 	if o.Top <= 0 {
 		o.Top = 5
@@ -81,9 +91,13 @@ func (p *Profiler) Report(ctx context.Context, o ReportOptions) (*Report, error)
 		report:    &Report{Service: p.cfg.Service},
 		process:   newUsage("process"),
 		endpoints: map[string]*Usage{}, regions: map[string]*Usage{},
-		inUse: newTally(),
+		started: map[startedKey]*startedTally{},
+		inUse:   newTally(),
 	}
-	parsed := map[kind][]*profile.Profile{}
+	parsed, seen := map[kind][]*profile.Profile{}, map[kind]bool{}
+	for _, c := range p.ring.between(kindGap, o.From, o.To) {
+		b.covers(c)
+	}
 	for _, k := range []kind{kindCPU, kindGoroutine, kindHeap} {
 		for _, c := range p.ring.between(k, o.From, o.To) {
 			if err := ctx.Err(); err != nil {
@@ -93,7 +107,7 @@ func (p *Profiler) Report(ctx context.Context, o ReportOptions) (*Report, error)
 			if err != nil {
 				return nil, err
 			}
-			parsed[k] = append(parsed[k], one)
+			parsed[k], seen[k] = append(parsed[k], one), true
 			b.covers(c)
 		}
 	}
@@ -111,26 +125,8 @@ func (p *Profiler) Report(ctx context.Context, o ReportOptions) (*Report, error)
 	for i, one := range parsed[kindHeap] {
 		b.addHeap(one, h, i == len(parsed[kindHeap])-1)
 	}
+	b.report.Missing = p.missing(o, b.report, seen)
 	return b.finish(o.Top), nil
-}
-
-// handlers are the functions that are bound to one endpoint only.
-func (p *Profiler) handlers() handlers {
-	h := handlers{bound: map[string]string{}, inferred: map[string]string{}}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	shared := map[string]bool{}
-	for endpoint, functions := range p.endpoints {
-		for function := range functions {
-			if _, taken := h.bound[function]; taken || shared[function] {
-				shared[function] = true
-				delete(h.bound, function)
-				continue
-			}
-			h.bound[function] = endpoint
-		}
-	}
-	return h
 }
 
 // builder adds profiles up to a report.
@@ -138,6 +134,7 @@ type builder struct {
 	report             *Report
 	process            *Usage
 	endpoints, regions map[string]*Usage
+	started            map[startedKey]*startedTally
 	inUse              *tally
 	looks              int
 }
@@ -186,10 +183,19 @@ func (b *builder) addCPU(p *profile.Profile) {
 	if i < 0 {
 		return
 	}
+	period := float64(p.Period) // of CPU time between two samples
+	if period <= 0 {
+		period = 1e7 // the runtime's 100 Hz
+	}
 	for _, s := range p.Sample {
 		frames := stack(s)
+		value := float64(s.Value[i])
 		for _, u := range b.usages(s) {
-			u.cpu.add(frames, float64(s.Value[i])/1e9)
+			u.cpu.add(frames, value/1e9)
+			u.samples += value / period
+		}
+		if by := label(s, LabelStartedBy); by != "" {
+			b.addStartedCPU(by, frames, value/1e9)
 		}
 	}
 }
@@ -198,6 +204,10 @@ func (b *builder) addWaits(p *profile.Profile) {
 	b.looks += rounds(p)
 	for _, s := range p.Sample {
 		frames := stack(s)
+		if by := label(s, LabelStartedBy); by != "" { // no request waits there
+			b.addStartedWait(by, frames, float64(s.Value[0]))
+			continue
+		}
 		for _, u := range b.usages(s) {
 			u.wait.add(frames, float64(s.Value[0]))
 		}
@@ -215,8 +225,8 @@ func (b *builder) addHeap(p *profile.Profile, h handlers, last bool) {
 			continue
 		}
 		list := []*Usage{b.process}
-		if endpoint, inferred := h.endpoint(frames); endpoint != "" {
-			u := usage(b.endpoints, endpoint)
+		if by, inferred := h.endpoint(frames); by.endpoint != "" {
+			u := usage(b.endpoints, by.endpoint)
 			u.AllocInferred = inferred
 			list = append(list, u)
 		}
@@ -244,11 +254,13 @@ func (b *builder) finish(top int) *Report {
 	}
 	slices.SortFunc(r.Endpoints, order)
 	slices.SortFunc(r.Regions, order)
+	r.Started = b.finishStarted(top)
 	r.advise()
 	return r
 }
 
 func (u *Usage) finish(b *builder, top int, plumbing map[string]bool) Usage {
+	u.CPUSamples = u.samples
 	u.CPUSeconds, u.AllocBytes, u.AllocObjects = u.cpu.total, u.alloc.total, u.objects
 	u.CPUShare, u.AllocShare = ratio(u.cpu.total, b.process.cpu.total), ratio(u.alloc.total, b.process.alloc.total)
 	u.CPU, u.Allocations, u.Waits = u.cpu.hot(top, plumbing), u.alloc.hot(top, plumbing), u.wait.waits(b.looks, top)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"reflect"
 	"runtime"
 	"runtime/pprof"
@@ -78,7 +79,7 @@ func TestReport(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.AddHeap(start, start.Add(10*time.Second), bytes.Clone(buf.Bytes()))
-	p.BindEndpoint("/catalogo/exportar", "github.com/latido-dev/latido/continuous_test.exportCatalogue")
+	p.BindEndpoint("", "/catalogo/exportar", "github.com/latido-dev/latido/continuous_test.exportCatalogue")
 
 	reply := make(chan struct{})
 	defer close(reply)
@@ -172,6 +173,9 @@ func waiting(t *testing.T, function string) []byte {
 	return nil
 }
 
+// serving is the function of telemetry that calls a request's handler.
+const serving = "github.com/latido-dev/latido/telemetry.(*boundHandler).ServeHTTP"
+
 // stacks builds a CPU profile: each line is an endpoint, seconds, and functions
 // from the innermost.
 func stacks(t *testing.T, sampleType, unit string, samples ...[]string) *profile.Profile {
@@ -244,13 +248,13 @@ func TestInferredEndpoint(t *testing.T) {
 	p := continuous.Filled()
 	start := time.Now()
 	p.AddCPU(start, start.Add(time.Second), encode(t, stacks(t, "cpu", "nanoseconds",
-		[]string{"/a", "1s", "main.encode", "main.handleA", "main.middleware"},
-		[]string{"/b", "1s", "main.encode", "main.handleB", "main.middleware"},
+		[]string{"/a", "1s", "main.encode", "main.handleA", "main.middleware", serving},
+		[]string{"/b", "1s", "main.encode", "main.handleB", "main.middleware", serving},
 	)))
 	heap := stacks(t, "alloc_space", "bytes",
-		[]string{"", "300ns", "main.encode", "main.handleA", "main.middleware"},
-		[]string{"", "100ns", "main.encode", "main.handleB", "main.middleware"},
-		[]string{"", "50ns", "main.encode", "main.middleware"},
+		[]string{"", "300ns", "main.encode", "main.handleA", "main.middleware", serving},
+		[]string{"", "100ns", "main.encode", "main.handleB", "main.middleware", serving},
+		[]string{"", "50ns", "main.encode", "main.middleware", serving},
 	)
 	heap.SampleType = append(heap.SampleType, &profile.ValueType{Type: "alloc_objects", Unit: "count"})
 	for _, s := range heap.Sample {
@@ -270,6 +274,64 @@ func TestInferredEndpoint(t *testing.T) {
 	}
 	if want := map[string]float64{"/a": 300, "/b": 100, "process": 450}; !reflect.DeepEqual(got, want) {
 		t.Errorf("bytes %v, want %v", got, want)
+	}
+}
+
+// TestStartedInTheReport: a cache that a request has started is nobody's CPU
+// time, and a finding of its own. A few samples are not called a share.
+func TestStartedInTheReport(t *testing.T) {
+	p := continuous.Filled()
+	start := time.Now()
+	by := func(p *profile.Profile) *profile.Profile {
+		for _, s := range p.Sample {
+			if e := s.Label[continuous.LabelEndpoint]; len(e) > 0 && strings.Contains(e[0], " ") {
+				s.Label = map[string][]string{continuous.LabelStartedBy: e}
+			}
+		}
+		return p
+	}
+	p.AddCPU(start, start.Add(10*time.Second), encode(t, by(stacks(t, "cpu", "nanoseconds",
+		[]string{"GET /prices", "9s", "slices.Sort", "main.refresh", "sync.(*Once).Do.func1"},
+		[]string{"/prices", "100ms", "main.prices", serving},
+	))))
+	waits := stacks(t, "goroutine", "count",
+		[]string{"POST /signup", "4ns", "runtime.chanrecv", "main.mailer"},
+		[]string{"POST /signup", "800ns", "runtime.selectgo", "net/http.(*persistConn).readLoop"},
+		[]string{"/signup", "4ns", "runtime.selectgo", "main.signup", serving})
+	waits.Comments = []string{"rounds=4"}
+	p.AddGoroutines(start, start.Add(10*time.Second), encode(t, by(waits)))
+	report, err := p.Report(t.Context(), continuous.ReportOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, s := range report.Started {
+		got = append(got, fmt.Sprintf("%s %s %.2f %.0f %s", s.By, s.Function, s.CPUShare, s.Goroutines, s.Reason))
+	}
+	want := []string{
+		"GET /prices main.refresh 0.99 0 ", "POST /signup main.mailer 0.00 1 channel receive", "POST /signup net/http.(*persistConn).readLoop 0.00 200 select",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("started\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	for _, u := range report.Endpoints {
+		switch {
+		case u.Name == "/prices" && u.CPUShare > 0.02, u.Name == "/signup" && (u.Waits.Seen != 4 || u.Waits.Places[0].Share != 1):
+			t.Errorf("%s has what it has started: CPU %v, waits %+v", u.Name, u.CPUShare, u.Waits)
+		}
+	}
+	advice := strings.Join(report.Advice, "\n")
+	for _, want := range []string{
+		"started by GET /prices and still running: main.refresh", "99 % of the service's CPU",
+		"started by POST /signup and still running: http.(*persistConn).readLoop", "200 such goroutines",
+	} {
+		if !strings.Contains(advice, want) {
+			t.Errorf("advice\n%s\nwant %q in it", advice, want)
+		}
+	}
+	var text strings.Builder
+	if err := report.WriteText(&text); err != nil || !strings.Contains(text.String(), "main.mailer") || !strings.Contains(text.String(), "by 10 samples only") {
+		t.Errorf("text\n%s\nwant main.mailer, and that /prices has 10 samples only (%v)", text.String(), err)
 	}
 }
 

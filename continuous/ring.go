@@ -16,6 +16,7 @@ const (
 	kindBlock                 // blocked in one window
 	kindStacks                // all goroutines, as they were at the end of one window
 	kindLeaks                 // goroutines that nothing can wake up any more
+	kindGap                   // a time without a CPU profile: no data
 )
 
 // capture is one profile of one window of time.

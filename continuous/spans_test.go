@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"runtime/pprof"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -80,7 +79,7 @@ func TestWithoutSpans(t *testing.T) {
 // TestSpansAge: the last windows have them, for Pyroscope to fetch; older ones
 // and what is added up for a report do not.
 func TestSpansAge(t *testing.T) {
-	p := &Profiler{cfg: Config{Interval: 10 * time.Second}, ring: ring{maxBytes: 1 << 20, keep: time.Hour}}
+	p := &Profiler{quit: make(chan struct{}), cfg: Config{Interval: 10 * time.Second}, ring: ring{maxBytes: 1 << 20, keep: time.Hour}}
 	start := time.Now()
 	at := func(window int) time.Time { return start.Add(time.Duration(window) * 10 * time.Second) }
 	whole := ofSpans(t, 100)
@@ -134,7 +133,7 @@ func TestSpansUploaded(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	pprof.Do(context.Background(), pprof.Labels(LabelEndpoint, "/pay", LabelSpanID, span), func(context.Context) { burn(t) })
+	burn(t, LabelEndpoint, "/pay", LabelSpanID, span)
 	p, err := Start(Config{ServerAddress: server.URL, Interval: testInterval, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	if err != nil {
 		t.Fatal(err)

@@ -34,8 +34,8 @@ func (p *Profiler) keepStacks(to time.Time, whole []byte) {
 // now. It returns ErrNothing, wrapped, if there is none that old. It is safe
 // for concurrent use.
 func (p *Profiler) Goroutines(at time.Time) (*profile.Profile, time.Time, error) {
-	if p == nil {
-		return nil, time.Time{}, fmt.Errorf("profiling is off: %w", ErrNothing)
+	if !p.running() {
+		return nil, time.Time{}, errOff
 	}
 	if at.IsZero() {
 		if n := runtime.NumGoroutine(); n > tooManyGoroutines {

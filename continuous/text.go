@@ -16,18 +16,26 @@ func (r *Report) WriteText(w io.Writer) error {
 	if name == "" {
 		name = "service"
 	}
-	fmt.Fprintf(b, "%s, %s to %s: %.0f s of CPU profile, %.1f CPU seconds, %s allocated\n", name,
-		r.From.Format(time.DateTime), r.To.Format(time.TimeOnly), r.Profiled, r.Process.CPUSeconds, bytesText(r.Process.AllocBytes))
+	cpu, allocated := fmt.Sprintf("%.1f CPU seconds", r.Process.CPUSeconds), bytesText(r.Process.AllocBytes)+" allocated"
+	if r.lacks(MissingCPU) {
+		cpu = "CPU not measured"
+	}
+	if r.lacks(MissingMemory) {
+		allocated = "allocations not measured"
+	}
+	fmt.Fprintf(b, "%s, %s to %s: %.0f s of CPU profile, %s, %s\n", name,
+		r.From.Format(time.DateTime), r.To.Format(time.TimeOnly), r.Profiled, cpu, allocated)
 	fmt.Fprintf(b, "\nLook at this first\n")
 	for _, a := range r.Advice {
 		fmt.Fprintf(b, "  - %s\n", a)
 	}
 	for i := range r.Endpoints {
-		r.Endpoints[i].write(b, "endpoint")
+		r.Endpoints[i].write(b, "endpoint", r)
 	}
 	for i := range r.Regions {
-		r.Regions[i].write(b, "region")
+		r.Regions[i].write(b, "region", r)
 	}
+	r.writeStarted(b)
 	fmt.Fprintf(b, "\nThe whole process\n")
 	writeLines(b, "hottest lines of own code", r.Process.CPU.Lines, seconds)
 	writeFunctions(b, "CPU by function", r.Process.CPU.Self, func(f Function) float64 { return f.Self }, seconds)
@@ -36,14 +44,27 @@ func (r *Report) WriteText(w io.Writer) error {
 	return b.Flush()
 }
 
-func (u *Usage) write(b *bufio.Writer, what string) {
+func (u *Usage) write(b *bufio.Writer, what string, r *Report) {
 	fmt.Fprintf(b, "\n%s %s %s\n", what, u.Name, strings.Join(u.Methods, ", "))
-	inferred := ""
-	if u.AllocInferred {
-		inferred = " (by functions that only it runs)"
+	cpu := fmt.Sprintf("CPU %.2f s, %s of the process", u.CPUSeconds, percent(u.CPUShare))
+	switch {
+	case r.lacks(MissingCPU):
+		cpu = "CPU not measured"
+	case u.CPUSeconds > 0 && u.CPUSamples < fewSamples:
+		cpu += fmt.Sprintf(" (by %.0f samples only)", u.CPUSamples)
 	}
-	fmt.Fprintf(b, "  CPU %.2f s, %s of the process; allocated %s, %s%s; waiting %.2f at a time\n",
-		u.CPUSeconds, percent(u.CPUShare), bytesText(u.AllocBytes), percent(u.AllocShare), inferred, u.Waits.Mean)
+	allocated := fmt.Sprintf("allocated %s, %s", bytesText(u.AllocBytes), percent(u.AllocShare))
+	switch {
+	case r.lacks(MissingMemory):
+		allocated = "allocations not measured"
+	case u.AllocInferred:
+		allocated += " (by functions that only it runs)"
+	}
+	waiting := fmt.Sprintf("waiting %.2f at a time", u.Waits.Mean)
+	if r.lacks(MissingWaits) {
+		waiting = "waiting not measured"
+	}
+	fmt.Fprintf(b, "  %s; %s; %s\n", cpu, allocated, waiting)
 	for _, a := range u.Advice {
 		fmt.Fprintf(b, "  - %s\n", a)
 	}

@@ -54,6 +54,7 @@ func (w *waits) look() error {
 	if err != nil {
 		return fmt.Errorf("goroutine profile: %w", err)
 	}
+	settle(seen, goroutineDepth)
 	onlyLabelled(seen)
 	both := []*profile.Profile{seen}
 	if w.sum != nil {
@@ -94,15 +95,15 @@ func (w *waits) take(from, to time.Time) (sum *profile.Profile, whole []byte) {
 }
 
 // onlyLabelled drops the goroutines that work for no endpoint and no region,
-// and every label that tells requests apart: a span's id would make a stack of
+// and were started by none, and every label that tells requests apart: a span's id would make a stack of
 // its own out of each.
 func onlyLabelled(p *profile.Profile) {
 	p.Sample = slices.DeleteFunc(p.Sample, func(s *profile.Sample) bool {
-		return label(s, LabelEndpoint) == "" && label(s, LabelRegion) == ""
+		return label(s, LabelEndpoint) == "" && label(s, LabelRegion) == "" && label(s, LabelStartedBy) == ""
 	})
 	for _, s := range p.Sample {
 		kept := make(map[string][]string, 3)
-		for _, name := range []string{LabelEndpoint, LabelMethod, LabelRegion} {
+		for _, name := range []string{LabelEndpoint, LabelMethod, LabelRegion, LabelStartedBy} {
 			if v := s.Label[name]; len(v) > 0 {
 				kept[name] = v
 			}

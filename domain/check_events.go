@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -99,24 +100,37 @@ func (v *validator) event(e *Event, path string, series, idents map[string]strin
 		v.fewBounds(path, len(e.Buckets), v.named.eventMetric(e))
 	}
 	if e.Endpoint != "" {
-		v.endpoint(path+".endpoint", e.Endpoint, kind)
+		v.endpoint(path+".endpoint", e, kind)
 	}
 	v.attributes(e, path+".attributes", idents)
 }
 
+// endpointMethods are the methods that an event's endpoint may have: those
+// that requests are counted under.
+var endpointMethods = []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE"}
+
 // endpoint checks the route that an event comes from.
-func (v *validator) endpoint(path, endpoint string, kind Kind) {
-	_, route, hasMethod := strings.Cut(endpoint, " ")
+func (v *validator) endpoint(path string, e *Event, kind Kind) {
+	method, route := e.Route()
 	switch {
 	case kind != KindCounter:
 		v.add(path, "only a counter has a cost: leave it out")
-	case hasMethod && strings.HasPrefix(route, "/"):
-		v.add(path, "%q has a method, which the label endpoint has not: write %s", endpoint, strings.TrimSpace(route))
-	case strings.ContainsAny(endpoint, " \t?#"), !strings.Contains(endpoint, "/"):
-		v.add(path, "%q is no route: write its pattern, such as /pedidos or /pedidos/{id}", endpoint)
-	case len(endpoint) > maxValueBytes:
-		v.add(path, "is too long, %d of at most %d bytes", len(endpoint), maxValueBytes)
+	case strings.ContainsAny(route, " \t?#"), !strings.Contains(route, "/"):
+		v.add(path, "%q is no route: write its method and pattern, such as POST /pedidos or GET /pedidos/{id}", e.Endpoint)
+	case method != "" && !slices.Contains(endpointMethods, method):
+		v.add(path, "method %q of %q is unknown: write %s %s", method, e.Endpoint, nearestMethod(method), route)
+	case len(e.Endpoint) > maxValueBytes:
+		v.add(path, "is too long, %d of at most %d bytes", len(e.Endpoint), maxValueBytes)
 	}
+}
+
+// nearestMethod is what somebody may have meant: methods are in capitals.
+func nearestMethod(method string) string {
+	method = strings.ToUpper(method)
+	if slices.Contains(endpointMethods, method) {
+		return method
+	}
+	return cmp.Or(Nearest(method, endpointMethods), "POST")
 }
 
 // eventName checks the name with what becomes of it in Prometheus and in Go.

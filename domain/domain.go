@@ -1,5 +1,7 @@
 package domain
 
+import "strings"
+
 // Domain is what one service is about. Its fields are the keys of the domain
 // file. It is plain data: copy it, compare it, build it in code. Nothing in
 // it changes once it was handed to telemetry.Init.
@@ -74,11 +76,21 @@ type Event struct {
 	// known beforehand: at most MaxCombinations for one event, and MaxSeries
 	// for all.
 	Attributes map[string][]string `yaml:"attributes,omitempty"`
-	// Endpoint is the route whose requests produce the event, as the label
-	// endpoint has it: /pedidos. Its CPU time and allocations over the event's
-	// count are what one event costs: the metrics event_cpu and event_allocated.
-	// Only a counter has one. Empty means that its cost is not known.
+	// Endpoint is the route whose requests produce the event, with its method:
+	// "POST /pedidos". Its CPU time and allocations over the event's count are
+	// what one event costs: the metrics event_cpu and event_allocated. Without a
+	// method they have those of all its methods in them. Only a counter has one.
+	// Empty means that its cost is not known.
 	Endpoint string `yaml:"endpoint,omitempty"`
+}
+
+// Route is the event's Endpoint in two: its method, "" for all of them, and its
+// pattern as the label endpoint has it. Both are "" without an Endpoint.
+func (e *Event) Route() (method, endpoint string) {
+	if method, endpoint, ok := strings.Cut(e.Endpoint, " "); ok {
+		return method, strings.TrimLeft(endpoint, " ")
+	}
+	return "", e.Endpoint
 }
 
 // Stat is what a threshold computes from its metric.

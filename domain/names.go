@@ -112,6 +112,8 @@ var contract = []Metric{
 		Description: "Uploads of metrics and profiles by their outcome."},
 	{Name: "telemetry.profiles.dropped", Kind: KindCounter, Unit: "{profile}", Description: "Profiles dropped because the queue of uploads was full."},
 	{Name: "telemetry.profiles.buffered", Kind: KindGauge, Unit: "By", Description: "Size of the profiles kept in the process."},
+	{Name: "telemetry.profiles.gaps", Kind: KindCounter, Unit: "{window}",
+		Description: "Windows without a CPU profile, because another one ran in the process: their CPU time is in no figure."},
 	{Name: "telemetry.collect.errors", Kind: KindCounter, Unit: "{error}", Attributes: []string{"reason"},
 		Description: "Foreign instruments that could not be collected: a callback that panicked or hung, names that clash, text that is not UTF-8."},
 
@@ -125,9 +127,9 @@ var contract = []Metric{
 		Description: "What the embedded store survived: a full disk, a corrupt file, a clock that jumped, series beyond the limit, a rule that failed."},
 
 	{Name: "event.cpu", Kind: KindGauge, Unit: "s", Attributes: []string{"event"}, Optional: true,
-		Description: "CPU time that one event costs: its endpoint's share of the profile over the event's count."},
+		Description: "CPU time that one event costs: what the profile has of its endpoint and method over the event's count."},
 	{Name: "event.allocated", Kind: KindGauge, Unit: "By", Attributes: []string{"event"}, Optional: true,
-		Description: "Bytes allocated that one event costs: its endpoint's share of the profile over the event's count."},
+		Description: "Bytes allocated that one event costs: what the profile has of its endpoint and method over the event's count."},
 
 	{Name: "go.memory.used", Kind: KindUpDown, Unit: "By", Attributes: []string{"go.memory.type"}, Description: "Memory used by the Go runtime."},
 	{Name: "go.memory.limit", Kind: KindUpDown, Unit: "By", Optional: true, Description: "Go runtime memory limit configured by the user, if a limit exists."},

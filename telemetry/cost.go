@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -35,13 +36,21 @@ type costs struct {
 }
 
 type costedEvent struct {
-	event    *event
-	endpoint string
-	labels   *labelSet
+	event            *event
+	method, endpoint string // method is "" for all of the endpoint's
+	labels           *labelSet
 }
 
-// eventCost is nil where there is no data: no event, or no sample of its
-// endpoint, which is too little to call nothing.
+// leastCPU is how many CPU seconds a cost rests on at least: ten samples. Less
+// is chance more than cost.
+const leastCPU = 0.1
+
+// leastProfiled is the share of the time that has to have a CPU profile.
+const leastProfiled = 0.2
+
+// eventCost is nil where there is no data: no event, too few samples of its
+// endpoint, or too little time that was profiled. No figure is better than a
+// wrong one.
 type eventCost struct{ cpu, allocated *float64 }
 
 // costReading is what happened since the reading before, and the counts of the
@@ -57,19 +66,24 @@ type costReading struct {
 // startCosts begins to read the costs. It is nil, which has none, for a domain
 // that tells no endpoint or a service that is not profiled.
 func (t *Telemetry) startCosts() *costs {
-	c := &costs{profiler: t.profiler, self: t.self, quit: make(chan struct{}), done: make(chan struct{})}
-	for _, e := range t.events.list {
-		if e.Event != nil && e.Event.Endpoint != "" && e.numbers != nil {
-			c.events = append(c.events, costedEvent{e, e.Event.Endpoint, newLabels([]string{"event"}, []string{e.Key})})
-		}
-	}
-	interval := t.profiler.Interval()
+	c, interval := t.newCosts(), t.profiler.Interval()
 	if len(c.events) == 0 || interval == 0 {
 		return nil
 	}
+	go c.run(interval)
+	return c
+}
+
+func (t *Telemetry) newCosts() *costs {
+	c := &costs{profiler: t.profiler, self: t.self, quit: make(chan struct{}), done: make(chan struct{})}
+	for _, e := range t.events.list {
+		if e.Event != nil && e.Event.Endpoint != "" && e.numbers != nil {
+			method, endpoint := e.Event.Route()
+			c.events = append(c.events, costedEvent{e, method, endpoint, newLabels([]string{"event"}, []string{e.Key})})
+		}
+	}
 	c.last = make([]eventCost, len(c.events))
 	c.readings = []costReading{c.begin(time.Now())}
-	go c.run(interval)
 	return c
 }
 
@@ -131,13 +145,38 @@ func (c *costs) read(now time.Time, over time.Duration) {
 	}
 	r.until, r.profiled = used.Until, used.Profiled
 	for i, e := range c.events {
-		r.used[i] = used.Endpoints[e.endpoint]
+		r.used[i] = c.of(e, used.Endpoints)
 	}
 	c.readings = append(c.readings, r)
 	for len(c.readings) > 2 && now.Sub(c.readings[1].at) >= over {
 		c.readings = append(c.readings[:0:0], c.readings[1:]...)
 	}
 	c.publish(c.work())
+}
+
+// of is what the endpoint of an event used: for the event's method, or else for
+// all of them. Of an event that names no method while several do work, the log
+// says once that its cost has them all.
+func (c *costs) of(e costedEvent, used map[string]continuous.Cost) (sum continuous.Cost) {
+	if e.method != "" {
+		return used[e.method+" "+e.endpoint]
+	}
+	var with []string // methods
+	for _, method := range append([]string{""}, methods[:]...) {
+		cost, ok := used[strings.TrimSpace(method+" "+e.endpoint)]
+		sum.CPUSeconds += cost.CPUSeconds
+		sum.AllocBytes += cost.AllocBytes
+		if ok && method != "" {
+			with = append(with, method)
+		}
+	}
+	if len(with) > 1 {
+		c.self.once("cost of several methods/"+e.event.Key, func(log *slog.Logger) {
+			log.Warn("the cost of an event has all methods of its endpoint in it: write the one that produces it in the domain file, such as "+
+				with[0]+" "+e.endpoint, "event", e.event.Key, "endpoint", e.endpoint, "methods", strings.Join(with, ", "))
+		})
+	}
+	return sum
 }
 
 // work divides what the endpoints used by the count of their events. CPU time
@@ -158,7 +197,7 @@ func (c *costs) work() []eventCost {
 		if events <= 0 || elapsed <= 0 {
 			continue
 		}
-		if sum.CPUSeconds > 0 && profiled > 0 {
+		if sum.CPUSeconds >= leastCPU && profiled >= leastProfiled*elapsed {
 			all[i].cpu = new(sum.CPUSeconds / profiled * elapsed / events)
 		}
 		if sum.AllocBytes > 0 {

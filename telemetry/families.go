@@ -54,6 +54,7 @@ func (t *Telemetry) ownFamilies() []family {
 		"telemetry_collect_errors":    byValue([]string{"reason"}, reasons(collectReasons[:]), func(i int) int64 { return t.self.collectErrors[i].Load() }),
 		"telemetry_exports":           byValue([]string{"signal", "outcome"}, exportSeries, t.exports),
 		"telemetry_profiles_dropped":  one(func() int64 { return int64(t.profiler.Stats().Dropped) }),
+		"telemetry_profiles_gaps":     one(func() int64 { return int64(t.profiler.Stats().Gaps) }),
 		"telemetry_profiles_buffered": sampled(func() *float64 { return new(float64(t.profiler.Stats().RingBytes)) }),
 	}
 	var families []family

@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"runtime"
 	"strings"
+
+	"github.com/latido-dev/latido/domain"
 )
 
 // ServeMux is an http.ServeMux whose requests are measured: with the same
@@ -93,8 +95,8 @@ func (t *Telemetry) BindRoute(method, endpoint string, handler any) {
 	if method != "" {
 		route.method(methodIndex(method))
 	}
-	if handler != nil {
-		t.profiler.BindEndpoint(endpoint, functionName(handler))
+	if handler != nil && route.endpoint != domain.Other { // that of too many routes
+		t.profiler.BindEndpoint(method, route.endpoint, functionName(handler))
 	}
 }
 
@@ -107,7 +109,8 @@ func endpointOf(pattern string) string {
 }
 
 // functionName names the function that a handler runs, as profiles have it:
-// the only trace of an endpoint in a heap profile, which has no labels.
+// the only trace of an endpoint in a heap profile, which has no labels. Methods
+// that a type has from a field are named as its own, and are not found there.
 func functionName(h any) string {
 	t := reflect.TypeOf(h)
 	if t.Kind() == reflect.Func {

@@ -168,11 +168,13 @@ var states = regexp.MustCompile(`_(activ[oa]s?|abiert[oa]s?|active|open)$`)
 // pathOf is the route that an event comes from.
 func (b *serviceBuilder) pathOf(e domain.Event, first bool) string {
 	own := "/" + strings.ReplaceAll(states.ReplaceAllString(e.Name, ""), "_", "-")
+	method, route := e.Route()
 	switch {
-	case e.Endpoint == "" && first:
+	case route == "" && first:
 		return b.m.Resources[0].Path
-	case e.Endpoint != "" && b.can(e.Endpoint):
-		return e.Endpoint
+	case method != "" && method != http.MethodPost: // the handlers that are written take POST
+	case route != "" && b.can(route):
+		return route
 	}
 	return own
 }

@@ -1,0 +1,66 @@
+package continuous
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/pprof/profile"
+)
+
+// TestBindings: what each function is a trace of, once all of them were bound.
+func TestBindings(t *testing.T) {
+	p := &Profiler{}
+	for _, b := range [][3]string{
+		{"GET", "/a", "main.a"},
+		{"GET", "/b", "main.both"}, {"POST", "/b", "main.both"}, // two methods
+		{"", "/c", "main.shared"}, {"", "/d", "main.shared"}, // two endpoints
+		{"GET", "/legacy/", "net/http.(*ServeMux).ServeHTTP"},
+		{"GET", "/traced", "go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp.NewMiddleware.func1.1"},
+		{"GET", "/inner", sdkPath + "telemetry.(*boundHandler).ServeHTTP"},
+		{"GET", "/wrapped", "main.wrapped.func1"},
+	} {
+		p.BindEndpoint(b[0], b[1], b[2])
+	}
+	want := map[string]binding{"main.a": {"/a", "GET"}, "main.both": {"/b", ""}, "main.wrapped.func1": {"/wrapped", "GET"}}
+	if got := p.handlers().bound; fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("bound %v, want %v", got, want)
+	}
+
+	// Seen under another endpoint: outside of its handler, as middleware around
+	// all, it says nothing; inside, it is shared.
+	labelled := func(endpoint string, functions ...string) *profile.Profile {
+		of := &profile.Profile{}
+		s := &profile.Sample{Value: []int64{1}, Label: map[string][]string{LabelEndpoint: {endpoint}}}
+		for _, name := range functions {
+			f := &profile.Function{ID: uint64(len(of.Function) + 1), Name: name}
+			of.Function = append(of.Function, f)
+			s.Location = append(s.Location, &profile.Location{ID: f.ID, Line: []profile.Line{{Function: f}}})
+		}
+		of.Sample = append(of.Sample, s)
+		return of
+	}
+	serving := sdkPath + "telemetry.(*boundHandler).ServeHTTP"
+	p.learn(labelled("/other", "main.other", serving, "main.wrapped.func1"))
+	if got := p.handlers().bound; len(got) != len(want) {
+		t.Errorf("bound %v: a function outside of the handler is taken for the handler", got)
+	}
+	p.learn(labelled("/other", "main.other", "main.wrapped.func1", serving))
+	if _, still := p.handlers().bound["main.wrapped.func1"]; still {
+		t.Error("a function that runs for another endpoint is still a trace of one")
+	}
+}
+
+// TestBindingsBounded: however many routes somebody binds, the map ends.
+func TestBindingsBounded(t *testing.T) {
+	p := &Profiler{}
+	for i := range 3 * maxBound {
+		p.BindEndpoint("GET", fmt.Sprint("/users/", i), fmt.Sprint("main.handler", i))
+		p.BindEndpoint("GET", fmt.Sprint("/users/", i), "main.one")
+	}
+	if len(p.bound) > maxBound {
+		t.Errorf("%d functions are bound, want at most %d", len(p.bound), maxBound)
+	}
+	if b := p.handlers().bound["main.one"]; b.endpoint != "" {
+		t.Errorf("a function of many endpoints is a trace of %v", b)
+	}
+}

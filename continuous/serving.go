@@ -1,0 +1,172 @@
+package continuous
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/pprof/profile"
+)
+
+// A goroutine inherits the labels of the one that starts it, and keeps them for
+// as long as it runs (https://github.com/golang/go/issues/50032): the mailer
+// that the first request starts, a cache that refreshes itself, net/http's
+// loops of an outgoing connection. So a label alone does not say whose a sample
+// is. It counts only with a function on the stack that has set it.
+
+// boundaries are the functions of telemetry that label a request and then call
+// its handler. Closures in them count too. A test in telemetry holds these
+// names against real stacks.
+var boundaries = map[string]bool{
+	sdkPath + "telemetry.(*boundHandler).ServeHTTP": true,
+	sdkPath + "telemetry.(*ServeMux).serve":         true,
+	sdkPath + "telemetry.(*Telemetry).Middleware":   true,
+}
+
+// setsLabels is what Region, Monitor and users label their code with. What it
+// sets was handed to it in a context, and is not inherited.
+const setsLabels = "runtime/pprof.Do"
+
+// oneRequest is the goroutine of http.TimeoutHandler, which is there for one
+// request alone.
+const oneRequest = "net/http.(*timeoutHandler).ServeHTTP"
+
+// place is what a function on a stack says about whose the stack is.
+type place uint8
+
+const (
+	anyPlace      place = iota
+	runtimePlace        // the scheduler and the garbage collector are everybody's
+	labelPlace          // the labels were set here, for what is called from here
+	boundaryPlace       // the same, and the request's handler is called from here
+)
+
+func placeOf(function string) place {
+	if function == setsLabels {
+		return labelPlace
+	}
+	outer := function
+	if i := strings.Index(function, ".func"); i > 0 {
+		outer = function[:i]
+	}
+	switch pkg := packageOf(function); {
+	case boundaries[outer]:
+		return boundaryPlace
+	case outer == oneRequest && outer != function: // the closure alone: ServeHTTP itself may be anybody's
+		return labelPlace
+	case pkg == "runtime", strings.HasPrefix(pkg, "runtime/internal/"), strings.HasPrefix(pkg, "internal/runtime/"):
+		return runtimePlace
+	}
+	return anyPlace
+}
+
+// The runtime cuts stacks at so many frames, and drops the outermost ones:
+// maxCPUProfStack and the default of profstackdepth in Go 1.26.
+const (
+	cpuDepth       = 64
+	goroutineDepth = 128
+)
+
+// settle decides whose each labelled sample is. One that nothing on its stack
+// has labelled loses the labels of requests and regions, and has
+// LabelStartedBy instead. A stack that the runtime has cut keeps its labels:
+// what has set them may be among the frames that are missing. Stacks of the
+// runtime alone (the scheduler, mostly) go where most of the samples with the
+// same labels go.
+//
+// It reports whether it changed anything.
+func settle(p *profile.Profile, depth int) (changed bool) {
+	type labels struct{ endpoint, method, region string }
+	of := func(s *profile.Sample) labels {
+		return labels{label(s, LabelEndpoint), label(s, LabelMethod), label(s, LabelRegion)}
+	}
+	places := make(map[*profile.Function]place, len(p.Function))
+	for _, f := range p.Function {
+		places[f] = placeOf(f.Name)
+	}
+	served, started := map[labels]int64{}, map[labels]int64{}
+	var unsure []*profile.Sample
+	for _, s := range p.Sample {
+		l := of(s)
+		if l.endpoint == "" && l.region == "" {
+			continue
+		}
+		switch known, runtimeOnly := judge(s, places, depth); {
+		case known:
+			served[l] += s.Value[0]
+		case runtimeOnly:
+			unsure = append(unsure, s)
+		default:
+			started[l] += s.Value[0]
+			disown(s)
+			changed = true
+		}
+	}
+	for _, s := range unsure {
+		if l := of(s); started[l] >= served[l] {
+			disown(s)
+			changed = true
+		}
+	}
+	return changed
+}
+
+// judge reports whether the labels of a sample are known to be its own, and
+// whether its stack has nothing but the runtime's functions.
+func judge(s *profile.Sample, places map[*profile.Function]place, depth int) (known, runtimeOnly bool) {
+	frames := 0
+	runtimeOnly = true
+	for _, location := range s.Location {
+		for _, line := range location.Line {
+			frames++
+			switch places[line.Function] {
+			case labelPlace, boundaryPlace:
+				return true, false
+			case runtimePlace:
+			default:
+				runtimeOnly = false
+			}
+		}
+	}
+	return frames >= depth, runtimeOnly
+}
+
+// disown turns the labels of a sample into the one that says where its
+// goroutine was started.
+func disown(s *profile.Sample) {
+	by := label(s, LabelRegion)
+	if endpoint := label(s, LabelEndpoint); endpoint != "" {
+		by = strings.TrimSpace(label(s, LabelMethod) + " " + endpoint)
+	}
+	for _, name := range []string{LabelEndpoint, LabelMethod, LabelRegion, LabelSpanID} {
+		delete(s.Label, name)
+	}
+	s.Label[LabelStartedBy] = []string{by}
+}
+
+// settled returns a capture whose samples are settled, and what it says. It is
+// done once, when the capture is made, so that reports, pages, evidence and
+// Pyroscope agree (BenchmarkSettle). The profile is nil where no sample is
+// labelled, which costs little to find out.
+func (c capture) settled(depth int) (capture, *profile.Profile, error) {
+	raw, err := gunzip(c.data)
+	if err != nil {
+		return c, nil, fmt.Errorf("profile of %s: %w", c.from.Format(time.TimeOnly), err)
+	}
+	if !bytes.Contains(raw, []byte(LabelEndpoint)) && !bytes.Contains(raw, []byte(LabelRegion)) {
+		return c, nil, nil
+	}
+	parsed, err := profile.ParseUncompressed(raw)
+	if err != nil {
+		return c, nil, fmt.Errorf("profile of %s: %w", c.from.Format(time.TimeOnly), err)
+	}
+	if settle(parsed, depth) {
+		var buf bytes.Buffer
+		if err := parsed.Write(&buf); err != nil {
+			return c, nil, fmt.Errorf("profile: %w", err)
+		}
+		c.data = bytes.Clone(buf.Bytes())
+	}
+	return c, parsed, nil
+}

@@ -1,0 +1,130 @@
+package continuous
+
+import (
+	"bufio"
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// Started is what goroutines cost that a request or region started and that
+// nobody serves with: workers, caches, the loops of outgoing connections. What
+// they do counts for no endpoint, however long they run.
+type Started struct {
+	By         string  `json:"by"`       // "POST /orders", or a region's name
+	Function   string  `json:"function"` // the own function that they began with, or else the first one
+	File       string  `json:"file"`
+	Line       int64   `json:"line"` // the one of it that costs the most
+	Owner      string  `json:"owner"`
+	CPUSeconds float64 `json:"cpu_seconds"`
+	CPUShare   float64 `json:"cpu_share"`        // of the process, 0 to 1
+	Goroutines float64 `json:"goroutines"`       // seen at a time
+	Reason     string  `json:"reason,omitempty"` // what most of them wait for; "" for those that run
+}
+
+// startedKey is who started goroutines, and with which function.
+type startedKey struct{ by, function string }
+
+type startedTally struct {
+	file      string
+	cpu, seen float64
+	byLine    map[int64]float64
+	reasons   map[string]float64
+}
+
+// started finds the tally of a sample with LabelStartedBy.
+func (b *builder) startedTally(by string, frames []frame) (*startedTally, frame) {
+	if len(frames) == 0 {
+		frames = []frame{{function: "runtime.goexit"}}
+	}
+	root := frames[len(frames)-1]
+	for _, f := range slices.Backward(frames) {
+		if owner(f.function) == Own { // sync.(*WaitGroup).Go.func1 says little
+			root = f
+			break
+		}
+	}
+	key := startedKey{by, root.function}
+	if b.started[key] == nil {
+		b.started[key] = &startedTally{file: root.file, byLine: map[int64]float64{}, reasons: map[string]float64{}}
+	}
+	return b.started[key], root
+}
+
+func (b *builder) addStartedCPU(by string, frames []frame, seconds float64) {
+	t, root := b.startedTally(by, frames)
+	t.cpu += seconds
+	t.byLine[root.line] += seconds
+}
+
+func (b *builder) addStartedWait(by string, frames []frame, count float64) {
+	t, root := b.startedTally(by, frames)
+	t.seen += count
+	t.byLine[root.line] += count * 1e-6 // where CPU time went says more
+	reason, _ := waitReason(frames)
+	t.reasons[reason] += count
+}
+
+// finishStarted lists them: what uses CPU first, then own code.
+func (b *builder) finishStarted(top int) []Started {
+	list := make([]Started, 0, len(b.started))
+	for key, t := range b.started {
+		list = append(list, Started{
+			By: key.by, Function: key.function, File: t.file, Line: heaviest(t.byLine), Owner: owner(key.function),
+			CPUSeconds: t.cpu, CPUShare: ratio(t.cpu, b.process.cpu.total),
+			Goroutines: ratio(t.seen, float64(b.looks)), Reason: heaviest(t.reasons),
+		})
+	}
+	foreign := func(s Started) int {
+		if s.Owner == Own {
+			return 0
+		}
+		return 1
+	}
+	slices.SortFunc(list, func(x, y Started) int {
+		return cmp.Or(cmp.Compare(y.CPUSeconds, x.CPUSeconds), cmp.Compare(foreign(x), foreign(y)),
+			cmp.Compare(y.Goroutines, x.Goroutines), cmp.Compare(x.By, y.By), cmp.Compare(x.Function, y.Function))
+	})
+	return list[:min(top, len(list))]
+}
+
+// adviceStarted is how many goroutines of one kind are worth a sentence.
+const adviceStarted = 100
+
+// startedAdvice is a sentence for those that matter.
+func (r *Report) startedAdvice() (list []string) {
+	for _, s := range r.Started {
+		if s.CPUShare < adviceCPUShare && s.Goroutines < adviceStarted {
+			continue
+		}
+		text := fmt.Sprintf("started by %s and still running: %s (%s:%d)", s.By, short(s.Function), shortFile(s.File), s.Line)
+		if s.CPUShare >= adviceCPUShare {
+			text += fmt.Sprintf(" uses %s of the service's CPU, and counts for no endpoint", percent(s.CPUShare))
+		}
+		if s.Goroutines >= adviceStarted {
+			text += fmt.Sprintf("; there are %.0f such goroutines", s.Goroutines)
+			if s.Reason != "" {
+				text += ", which wait for: " + s.Reason
+			}
+		}
+		list = append(list, text+".")
+	}
+	return list
+}
+
+func (r *Report) writeStarted(b *bufio.Writer) {
+	if len(r.Started) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\nStarted by a request and still running: counts for no endpoint\n")
+	for _, s := range r.Started {
+		fmt.Fprintf(b, "    %6s %9s  %s (%s:%d), started by %s", percent(s.CPUShare), seconds(s.CPUSeconds), short(s.Function), shortFile(s.File), s.Line, s.By)
+		if s.Goroutines > 0 {
+			fmt.Fprintf(b, ", %.2g at a time", s.Goroutines)
+		}
+		if s.Reason != "" {
+			fmt.Fprintf(b, ": %s", s.Reason)
+		}
+		fmt.Fprintln(b)
+	}
+}
