@@ -134,9 +134,10 @@ type Profiler struct {
 	log  *sparseLog
 	up   *uploader // nil without a server
 
-	quit     chan struct{} // closed by Stop; nil for a Profiler that does nothing
-	done     chan struct{} // closed when the loop has ended
-	cut      chan struct{} // somebody waits for the window that runs; holds one
+	quit     chan struct{}      // closed by Stop; nil for a Profiler that does nothing
+	done     chan struct{}      // closed when the loop has ended
+	cut      chan struct{}      // somebody waits for the window that runs; holds one
+	flushes  chan chan struct{} // ends the window that runs, and is closed when it is kept
 	stopOnce sync.Once
 	stopErr  error
 
@@ -195,7 +196,7 @@ func Start(cfg Config) (*Profiler, error) {
 		return p, err
 	}
 	p.started = time.Now()
-	p.quit, p.done, p.cut = make(chan struct{}), make(chan struct{}), make(chan struct{}, 1)
+	p.quit, p.done, p.cut, p.flushes = make(chan struct{}), make(chan struct{}), make(chan struct{}, 1), make(chan chan struct{})
 	if p.up != nil {
 		go p.up.run()
 	}
@@ -333,6 +334,13 @@ func (p *Profiler) window() (more bool) {
 	look := time.NewTimer(time.Until(p.waits.next))
 	defer look.Stop()
 
+	var kept chan struct{}
+	defer func() {
+		if kept != nil {
+			close(kept)
+		}
+	}()
+
 	profiled := p.tryCPU()
 	more = true
 	for running := true; running; {
@@ -344,6 +352,8 @@ func (p *Profiler) window() (more bool) {
 		case <-p.quit:
 			running, more = false, false
 		case <-end.C:
+			running = false
+		case kept = <-p.flushes:
 			running = false
 		case <-p.cut:
 			now := time.Now()
@@ -365,7 +375,7 @@ func (p *Profiler) window() (more bool) {
 	to := time.Now()
 	p.keepGap(to)
 	p.keepWaits(from, to)
-	p.keepHeap(to, !more)
+	p.keepHeap(to, !more || kept != nil)
 	p.keepDelta(kindMutex, p.mutex, from, to)
 	p.keepDelta(kindBlock, p.block, from, to)
 	if more {

@@ -43,9 +43,6 @@ func (s *swapped[T]) giveBack(get func() T, set func(T)) {
 	s.taken = false
 }
 
-// globalPropagator can be told from others, which a slice of propagators cannot.
-type globalPropagator struct{ propagation.TextMapPropagator }
-
 // takeLog has OpenTelemetry's errors, and its log lines from a level on, go to
 // Config.Logger. The logger stays: OpenTelemetry does not tell which it had.
 func (t *Telemetry) takeLog(level slog.Level) {
@@ -67,7 +64,7 @@ func (t *Telemetry) takeProviders() {
 	if t.tracing {
 		t.globals.tracers.take(otel.GetTracerProvider, otel.SetTracerProvider, t.tracers)
 	}
-	t.globals.propagator.take(otel.GetTextMapPropagator, otel.SetTextMapPropagator, propagation.TextMapPropagator(&globalPropagator{outgoing}))
+	t.globals.propagator.take(otel.GetTextMapPropagator, otel.SetTextMapPropagator, propagation.TextMapPropagator(t.propagator))
 }
 
 func (t *Telemetry) returnProviders() {

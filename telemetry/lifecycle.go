@@ -44,10 +44,14 @@ func (t *Telemetry) parts(env environment) []part {
 	}
 	return []part{
 		{name: "opentelemetry's log", start: none(func() { t.takeLog(env.sdkLevel) }), stop: none(t.returnLog)},
-		{name: "resource", start: func(ctx context.Context) error { t.describe(ctx, env); return nil }},
+		{name: "resource", start: func(ctx context.Context) error {
+			t.describe(ctx, env)
+			t.propagator = newPropagator(!env.noTraceContext, !env.noBaggage)
+			return nil
+		}},
 		{name: "traces", start: func(ctx context.Context) error { return t.startTraces(ctx, env) }, flush: t.forceSpans, stop: t.endTraces},
-		{name: "events", start: none(t.declare)},
-		{name: "profiler", start: t.startProfiler, stop: func(ctx context.Context) error { return t.profiler.Stop(ctx) }},
+		{name: "events", start: none(func() { t.declare(!env.noExemplars) })},
+		{name: "profiler", start: t.startProfiler, flush: func(ctx context.Context) error { return t.profiler.Flush(ctx) }, stop: func(ctx context.Context) error { return t.profiler.Stop(ctx) }},
 		{name: "cost of events", start: none(func() { t.costs = t.startCosts() }), stop: none(func() { t.costs.stop() })},
 		{name: "metrics", start: func(ctx context.Context) error { return t.beginMetrics(ctx, env) }, flush: t.forceMetrics, stop: t.endMetrics},
 		{name: "admin listener", start: func(ctx context.Context) (err error) {
@@ -213,13 +217,14 @@ func (t *Telemetry) endTraces(ctx context.Context) error {
 }
 
 // declare makes the tracer and the series that are there from the start.
-func (t *Telemetry) declare() {
+func (t *Telemetry) declare(exemplars bool) {
+	t.exemplars = exemplars && t.tracing
 	if t.tracing {
 		t.tracer = t.tracers.Tracer(scopeName, trace.WithInstrumentationVersion(t.build.version))
 	}
 	for _, m := range t.cfg.Domain.Metrics() {
 		if m.Event != nil {
-			t.events.list = append(t.events.list, newEvent(m, t.self, t.tracing))
+			t.events.list = append(t.events.list, newEvent(m, t.self, t.exemplars))
 		}
 	}
 	t.events.index()

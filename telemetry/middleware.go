@@ -239,7 +239,7 @@ func (x *exchange) end() {
 		x.endSpan(status, failure, panicked)
 	}
 	x.route.observe(status, took)
-	if t.tracing && status != http.StatusSwitchingProtocols {
+	if t.exemplars && status != http.StatusSwitchingProtocols {
 		x.route.duration.mark(x.span.SpanContext(), took.Seconds())
 	}
 	if t.cfg.NoRequestContext {

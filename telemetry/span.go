@@ -47,7 +47,7 @@ func (x *exchange) startSpan() {
 	ctx, options := x.r.Context(), serverSpan
 	trusted := x.t.cfg.TrustTraceParent
 	if trusted {
-		ctx = extract(ctx, x.r.Header)
+		ctx = x.t.propagator.extract(ctx, x.r.Header)
 	} else if trace.SpanContextFromContext(ctx).IsValid() {
 		options = rootSpan
 	}
@@ -58,7 +58,7 @@ func (x *exchange) startSpan() {
 		return
 	}
 	if !trusted {
-		if caller := callerOf(x.r.Header); caller.IsValid() {
+		if caller := x.t.propagator.callerOf(x.r.Header); caller.IsValid() {
 			s.AddLink(trace.Link{SpanContext: caller})
 		}
 	}

@@ -25,11 +25,12 @@ import (
 // use; on a nil Telemetry, and on one that Init returned with an error, they
 // record nothing.
 type Telemetry struct {
-	cfg      Config
-	build    build
-	started  time.Time
-	resource *resource.Resource
-	self     *self // nil in one that records nothing
+	cfg        Config
+	build      build
+	started    time.Time
+	propagator *propagator
+	resource   *resource.Resource
+	self       *self // nil in one that records nothing
 
 	// The state of our series.
 	events            events
@@ -50,16 +51,17 @@ type Telemetry struct {
 	reports           reports
 
 	// How they leave.
-	families []family
-	foreign  *prometheus.Registry // other libraries' series
-	meters   metric.MeterProvider
-	tracers  trace.TracerProvider
-	tracer   trace.Tracer // of our own spans, where tracing is on
-	tracing  bool
-	profiler *continuous.Profiler
-	costs    *costs // nil where no event has one
-	admin    *adminServer
-	pages    *adminPages
+	families  []family
+	foreign   *prometheus.Registry // other libraries' series
+	meters    metric.MeterProvider
+	tracers   trace.TracerProvider
+	tracer    trace.Tracer // of our own spans, where tracing is on
+	tracing   bool
+	exemplars bool // are kept, of what is recorded in a sampled span
+	profiler  *continuous.Profiler
+	costs     *costs // nil where no event has one
+	admin     *adminServer
+	pages     *adminPages
 
 	stopMeters, stopTraces, flushTraces func(context.Context) error
 	pusher                              *pusher // nil where metrics are not sent
@@ -97,6 +99,9 @@ func Init(ctx context.Context, cfg Config) (*Telemetry, error) {
 	env := readEnvironment(t.self.log, cfg.OTLP)
 	if env.disabled {
 		t.self.log.Info("telemetry is off: OTEL_SDK_DISABLED is true")
+		if !cfg.KeepGlobals { // the specification has others' traces go through
+			otel.SetTextMapPropagator(newPropagator(!env.noTraceContext, !env.noBaggage))
+		}
 		return &Telemetry{}, nil
 	}
 	if err := t.run(orBackground(ctx), t.parts(env)); err != nil {
@@ -109,6 +114,7 @@ func Init(ctx context.Context, cfg Config) (*Telemetry, error) {
 func newTelemetry(cfg Config) *Telemetry {
 	t := &Telemetry{
 		cfg: cfg, build: readBuild(cfg.Version), started: time.Now(), self: newSelf(cfg.Logger), stopped: make(chan struct{}),
+		propagator: newPropagator(true, true),
 		errorTypes: slices.Concat(domain.BuiltinErrors, cfg.Domain.Errors),
 	}
 	t.routes.bounds, t.functions.bounds = boundsOf(cfg.Domain, "response_duration"), boundsOf(cfg.Domain, "function_duration")
@@ -144,7 +150,8 @@ func (t *Telemetry) TracerProvider() trace.TracerProvider {
 
 // Propagator writes the trace and its baggage into the headers of what the
 // service sends, and reads them from what it is sent, as the W3C has them
-// (traceparent, tracestate, baggage). It is OpenTelemetry's global one, unless
+// (traceparent, tracestate, baggage), or those of them that OTEL_PROPAGATORS
+// names. It is OpenTelemetry's global one, unless
 // KeepGlobals is set: a client is then made with
 // otelhttp.WithPropagators(tel.Propagator()) and
 // otelhttp.WithTracerProvider(tel.TracerProvider()).
@@ -152,7 +159,7 @@ func (t *Telemetry) Propagator() propagation.TextMapPropagator {
 	if !t.recording() {
 		return otel.GetTextMapPropagator()
 	}
-	return outgoing
+	return t.propagator
 }
 
 // Domain is what the service is about. It is the zero Domain where nothing is
