@@ -41,7 +41,11 @@ func (t *Telemetry) LogHandler(next slog.Handler) slog.Handler {
 	if !t.recording() {
 		return next
 	}
-	if h, ok := next.(*logHandler); ok && h.domain.Value.String() == t.cfg.Domain.Prefix {
+	wrapped := next
+	if p, ok := next.(problemHandler); ok { // of Logger
+		wrapped = p.Handler
+	}
+	if h, ok := wrapped.(*logHandler); ok && h.domain.Value.String() == t.cfg.Domain.Prefix {
 		return next // wrapped twice, each line would have them twice
 	}
 	next = wrappable(next)

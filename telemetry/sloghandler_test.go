@@ -173,29 +173,52 @@ func TestLogHandlerWrapsOnce(t *testing.T) {
 	}
 }
 
-// TestLogHandlerAsDefault is what everybody writes first, around the handler
-// that slog has from the start: with that one itself, the first line would wait
-// for ever. It changes the process, so that it runs in one of its own.
-func TestLogHandlerAsDefault(t *testing.T) {
-	if os.Getenv("LATIDO_TEST_AS_DEFAULT") == "" {
-		self := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestLogHandlerAsDefault$", "-test.timeout=20s")
-		self.Env = append(os.Environ(), "LATIDO_TEST_AS_DEFAULT=1")
-		if out, err := self.CombinedOutput(); err != nil {
-			t.Errorf("%v\n%s", err, out)
+// TestAsDefaultLogger: what Latido hands out can be slog's default, also around
+// the handler that slog has from the start: with that one itself, the first
+// line would wait for ever. It changes the process, so that each case runs in
+// one of its own.
+func TestAsDefaultLogger(t *testing.T) {
+	const variable = "LATIDO_TEST_AS_DEFAULT"
+	cases := map[string]func(tel *Telemetry) slog.Handler{
+		"LogHandler":             func(tel *Telemetry) slog.Handler { return tel.LogHandler(slog.Default().Handler()) },
+		"LogHandler of nil":      func(tel *Telemetry) slog.Handler { return tel.LogHandler(nil) },
+		"LogHandler, attributes": func(tel *Telemetry) slog.Handler { return tel.LogHandler(slog.Default().With("a", 1).Handler()) },
+		"Logger":                 func(tel *Telemetry) slog.Handler { return tel.Logger().Handler() },
+		"Logger, group":          func(tel *Telemetry) slog.Handler { return tel.Logger().WithGroup("g").Handler() },
+		"LogHandler of Logger":   func(tel *Telemetry) slog.Handler { return tel.LogHandler(tel.Logger().Handler()) },
+	}
+	if name := os.Getenv(variable); name != "" {
+		var buf bytes.Buffer
+		log.SetOutput(&buf)
+		cfg := quiet()
+		cfg.Logger = nil
+		for range 2 { // a second Telemetry finds the first one's logger
+			tel, err := Init(t.Context(), cfg)
+			must(t, err)
+			slog.SetDefault(slog.New(cases[name](tel)))
+			slog.InfoContext(inSpan(t), "one")
+			log.Print("two") // which goes to slog now
+			tel.APIErrorType("undeclared")
+			must(t, tel.Shutdown(t.Context()))
+		}
+		for text, want := range map[string]int{"msg=one": 2, "msg=two": 2, "undeclared error type": 2} {
+			if got := strings.Count(buf.String(), text); got != want {
+				t.Errorf("%q is there %d times, want %d: %s", text, got, want, buf.String())
+			}
+		}
+		if strings.HasPrefix(name, "LogHandler") && strings.Count(buf.String(), "trace_id="+foreignTrace) != 2 {
+			t.Errorf("the trace is not there: %s", buf.String())
 		}
 		return
 	}
-	tel := start(t)
-	var buf bytes.Buffer
-	log.SetOutput(&buf)
-	for range 2 {
-		slog.SetDefault(slog.New(tel.LogHandler(slog.Default().Handler())))
-		slog.InfoContext(inSpan(t), "one")
-		log.Print("two") // which goes to slog now
-	}
-	for text, want := range map[string]int{"msg=one trace_id=" + foreignTrace: 2, "msg=two": 2} {
-		if got := strings.Count(buf.String(), text); got != want {
-			t.Errorf("%q is there %d times, want %d: %s", text, got, want, buf.String())
-		}
+	for name := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			self := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestAsDefaultLogger$", "-test.timeout=30s")
+			self.Env = append(os.Environ(), variable+"="+name)
+			if out, err := self.CombinedOutput(); err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
 	}
 }

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
-	"go.opentelemetry.io/otel/trace"
 	colmetrics "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
 	"google.golang.org/protobuf/proto"
 
@@ -123,67 +122,6 @@ func TestInitTwice(t *testing.T) {
 		t.Errorf("Init after Shutdown: %v", err)
 	}
 	must(t, third.Shutdown(t.Context()))
-}
-
-// TestInert calls everything on a nil Telemetry, on its zero value, on one from
-// a failed Init, and on one that was stopped.
-func TestInert(t *testing.T) {
-	failed, err := Init(t.Context(), Config{Domain: domain.Domain{Prefix: "tu_prefijo"}})
-	if err == nil || !strings.Contains(err.Error(), "prefix") {
-		t.Fatalf("a placeholder is accepted: %v", err)
-	}
-	stopped, err := Init(t.Context(), quiet())
-	must(t, err)
-	must(t, stopped.Shutdown(t.Context()))
-	for name, tel := range map[string]*Telemetry{"nil": nil, "zero": {}, "failed": failed, "stopped": stopped} {
-		t.Run(name, func(t *testing.T) {
-			ctx := t.Context()
-			tel.Counter("pedidos_procesados").With("canal", "web").Add(1)
-			tel.Counter("x").With("odd").Add(-1)
-			tel.UpDown("carritos_activos").With("canal", "web").Add(-1)
-			tel.Histogram("valor_pedido").With().Record(ctx, 1)
-			tel.Record(ctx, "pedidos_procesados", "canal", "web")
-			tel.EntityCreated()
-			tel.EntityUpdated()
-			tel.APIError(io.EOF)
-			tel.APIErrorType("timeout")
-			tel.ConnState(nil, http.StateNew)
-			tel.AddReadyCheck("database", func(context.Context) error { return nil })
-			tel.BindRoute("GET", "/orders", nil)
-			called := false
-			must(t, tel.Monitor("f", func(context.Context) error { called = true; return nil })(ctx))
-			if value, err := Monitored(tel, "g", func(context.Context) (int, error) { return 3, nil })(ctx); !called || value != 3 || err != nil {
-				t.Errorf("monitored functions do not run: %v %v %v", called, value, err)
-			}
-			answer := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
-			mux := tel.NewServeMux()
-			mux.Handle("/", answer)
-			for _, h := range []http.Handler{mux, tel.Middleware(answer), tel.Handler("/", answer)} {
-				w := httptest.NewRecorder()
-				h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
-				if w.Code != http.StatusTeapot {
-					t.Errorf("status %d", w.Code)
-				}
-			}
-			_, err := tel.MeterProvider().Meter("m").Int64Counter("c")
-			must(t, err)
-			_, span := tel.TracerProvider().Tracer("t").Start(ctx, "s")
-			span.End()
-			if tel.Propagator() == nil {
-				t.Error("no propagator")
-			}
-			slog.New(tel.LogHandler(slog.DiscardHandler)).InfoContext(trace.ContextWithSpan(ctx, span), "done")
-			_ = tel.AdminURL()
-			tel.AdminHandler().ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "http://localhost/metrics", nil))
-			must(t, tel.Shutdown(ctx))
-		})
-	}
-	(&Counter{}).With("a", "b").Add(1)
-	(&UpDown{}).With().Add(1)
-	(&Histogram{}).With().Record(t.Context(), 1)
-	BoundCounter{}.Add(1)
-	BoundUpDown{}.Add(1)
-	BoundHistogram{}.Record(t.Context(), 1)
 }
 
 // TestAddresses has what people write instead of a URL. In the code it is an
