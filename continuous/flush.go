@@ -39,7 +39,7 @@ func (p *Profiler) Flush(ctx context.Context) error {
 func (up *uploader) flush(ctx context.Context) error {
 	for {
 		up.mu.Lock()
-		left, failing, err := up.count, up.failing, up.lastErr
+		left, failing, err := len(up.queue), up.failing, up.lastErr
 		if up.changed == nil {
 			up.changed = make(chan struct{})
 		}
@@ -69,15 +69,8 @@ func (up *uploader) tell() {
 	}
 }
 
-// finish ends a job that next gave out.
-func (up *uploader) finish(j *job) {
-	up.mu.Lock()
-	defer up.mu.Unlock()
-	up.failing = false
-	up.forget(j)
-}
-
-func (up *uploader) remember(err error) {
+// fail keeps the error of a try, for those who wait in flush, and for stop.
+func (up *uploader) fail(err error) {
 	up.mu.Lock()
 	defer up.mu.Unlock()
 	up.lastErr, up.failing = err, true

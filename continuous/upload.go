@@ -62,9 +62,11 @@ type uploader struct {
 	uploaded, failed, dropped atomic.Uint64
 
 	mu      sync.Mutex
-	queue   []*job // oldest first; the first one may be on its way
-	bytes   int    // of the queue
-	lastErr error
+	queue   []*job        // oldest first; the first one may be on its way
+	bytes   int           // of the queue
+	lastErr error         // of the last try that failed
+	failing bool          // the last try did
+	changed chan struct{} // closed at the next change of queue and failing; nil while nobody waits
 }
 
 // job is one capture on its way.
@@ -218,6 +220,7 @@ func (up *uploader) pop() {
 	up.bytes -= up.queue[0].size
 	up.queue[0] = nil
 	up.queue = up.queue[1:]
+	up.tell()
 }
 
 // next is the oldest job, which stays in the queue, or nil.
@@ -236,6 +239,7 @@ func (up *uploader) next() *job {
 func (up *uploader) finish(j *job, as *atomic.Uint64) {
 	up.mu.Lock()
 	defer up.mu.Unlock()
+	up.failing = false
 	if len(up.queue) > 0 && up.queue[0] == j {
 		up.pop()
 		as.Add(1)
@@ -281,9 +285,7 @@ func (up *uploader) run() {
 			return
 		}
 		up.failed.Add(1)
-		up.mu.Lock()
-		up.lastErr = result.err
-		up.mu.Unlock()
+		up.fail(result.err)
 		j.tries++
 		if result.final || result.answered && j.tries >= maxTries {
 			up.finish(j, &up.dropped)
