@@ -54,7 +54,9 @@ type Config struct {
 	// Route names the route of a request for Middleware, where the router
 	// does not set http.Request.Pattern: chi.RouteContext(r.Context()).RoutePattern().
 	// It is called before the handler, for the profile, and after it, for the
-	// metrics; "" means not known. It must be safe for concurrent use.
+	// metrics; "" means not known. It runs on the request's way, so that a slow
+	// one delays the answer. One that panics counts as not known, in the log
+	// once, and in telemetry.refused. It must be safe for concurrent use.
 	Route func(*http.Request) string
 	// NoRequestContext keeps the endpoint out of the request's context. That
 	// saves two allocations a request; a pprof.Do inside the handler then

@@ -248,8 +248,14 @@ type served struct {
 	done chan any
 }
 
-// serve runs h over HTTP/1 or HTTP/2.
-func serve(t testing.TB, protocol int, h http.Handler) *served {
+// serverLog is of servers whose handlers fail on purpose.
+var serverLog = log.New(io.Discard, "", 0)
+
+// h2c is HTTP/2 without TLS, beside 1 and 2.
+const h2c = 3
+
+// serve runs h over HTTP/1, HTTP/2 or h2c.
+func serve(t testing.TB, protocol int, h http.Handler, change ...func(*http.Server)) *served {
 	t.Helper()
 	s := &served{done: make(chan any, 100)}
 	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -262,11 +268,21 @@ func serve(t testing.TB, protocol int, h http.Handler) *served {
 		}()
 		h.ServeHTTP(w, r)
 	}))
-	s.Config.ErrorLog = log.New(io.Discard, "", 0)
-	if protocol == 2 {
+	s.Config.ErrorLog = serverLog
+	for _, c := range change {
+		c(s.Config)
+	}
+	switch protocol {
+	case 2:
 		s.EnableHTTP2 = true
 		s.StartTLS()
-	} else {
+	case h2c:
+		protocols := new(http.Protocols)
+		protocols.SetUnencryptedHTTP2(true)
+		s.Config.Protocols = protocols
+		s.Start()
+		s.Client().Transport.(*http.Transport).Protocols = protocols
+	default:
 		s.Start()
 	}
 	t.Cleanup(s.Close)

@@ -2,7 +2,8 @@ package telemetry
 
 import (
 	"context"
-	"errors"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"runtime/pprof"
 	"time"
@@ -11,7 +12,7 @@ import (
 )
 
 // statusGone counts a request whose client left before the answer began, or
-// whose handler aborted it (nginx's 499, "client closed request"). It is
+// whose handler then aborted it (nginx's 499, "client closed request"). It is
 // outside of 5xx, so that it burns no error budget.
 const statusGone = 499
 
@@ -20,29 +21,49 @@ const statusGone = 499
 // counts as domain.Unmatched, and in the profile it has no endpoint. Where
 // routes are known beforehand, prefer [Telemetry.NewServeMux] or
 // [Telemetry.Handler]. next must hand on the very request that it gets, or its
-// Pattern is not seen. It is safe for concurrent use.
+// Pattern is not seen.
+//
+// The status is the one that the client gets, as far as that can be known:
+//   - 499 if the client left before the answer began. A context that ended for
+//     another reason (Server.BaseContext, a deadline) leaves the status as it is.
+//   - 503 if the handler runs in an http.TimeoutHandler that gave up on it. A
+//     shorter deadline that is set between the two is taken for that handler's.
+//   - 500 if the handler did not return: it panicked, or aborted the answer with
+//     http.ErrAbortHandler while the client was there.
+//
+// What a writer of your own further out keeps back, replaces or throws away is
+// not seen. Nor is a connection that breaks after the handler returned.
+//
+// A nil next is returned as it is. Middleware is safe for concurrent use.
 func (t *Telemetry) Middleware(next http.Handler) http.Handler {
-	if !t.recording() {
+	if !t.recording() || isNil(next) {
 		return next
 	}
 	measured := t.semconvMetrics(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if exchangeOf(w, r) != nil { // measured further out
+		if x := t.exchangeOf(w, r); x != nil { // measured further out
+			defer x.nameByPattern(r, r.Pattern, x.named)
 			next.ServeHTTP(w, r)
 			return
 		}
 		x := t.begin(w, r)
 		defer x.end()
-		x.ask = true
 		if name := t.routeOf(r); name != "" {
-			r = x.bind(t.route(name), r)
+			r = x.bind(t.route(name), r, nil)
 		} else {
 			r = x.label(r) // its span has a profile even without an endpoint
 		}
+		x.ask = true
 		w, x.out = x.writer(r)
 		measured.ServeHTTP(w, x.out)
 		x.returned = true
 	})
+}
+
+// isNil reports whether net/http refuses a handler as nil.
+func isNil(h http.Handler) bool {
+	f, ok := h.(http.HandlerFunc)
+	return h == nil || ok && f == nil
 }
 
 // routeOf is the route that a request's router, or the user, knows; "" if none.
@@ -50,19 +71,37 @@ func (t *Telemetry) routeOf(r *http.Request) string {
 	if r.Pattern != "" {
 		return endpointOf(r.Pattern)
 	}
-	if t.cfg.Route != nil {
-		return t.cfg.Route(r)
+	return t.resolve(r)
+}
+
+// resolve asks Config.Route. One that panics says nothing.
+func (t *Telemetry) resolve(r *http.Request) (endpoint string) {
+	if t.cfg.Route == nil {
+		return ""
 	}
-	return ""
+	defer func() {
+		if p := recover(); p != nil {
+			endpoint = ""
+			t.self.refused(refusedResolver).Add(1)
+			t.self.once("resolver", func(log *slog.Logger) {
+				log.Error("Config.Route panicked: its requests count as "+domain.Unmatched+"; it must answer for every request, before its handler too",
+					"panic", fmt.Sprint(p))
+			})
+		}
+	}()
+	return t.cfg.Route(r)
 }
 
 // Handler measures every request that next answers under one endpoint: the way
-// in for router adapters, which know a handler's route. Within a request that
-// is being measured already, it only names the endpoint; a wrapper of the
-// ResponseWriter in between needs Unwrap, as for http.ResponseController, or
-// this is another request. It is safe for concurrent use.
+// in for router adapters, which know a handler's route. The status is recorded
+// as [Telemetry.Middleware] says. Within a request that is being measured
+// already, it only names the endpoint, and where a prefix of the path was
+// stripped in between, the outer route's prefix stays in front: /v1/ and
+// /users/{id} are /v1/users/{id}. A wrapper of the ResponseWriter in between
+// needs Unwrap, as for http.ResponseController, or this is another request. A
+// nil next is returned as it is. Handler is safe for concurrent use.
 func (t *Telemetry) Handler(endpoint string, next http.Handler) http.Handler {
-	if !t.recording() {
+	if !t.recording() || isNil(next) {
 		return next
 	}
 	return &boundHandler{t: t, route: t.route(endpoint), next: next, measured: t.semconvMetrics(next)}
@@ -78,17 +117,16 @@ type boundHandler struct {
 }
 
 func (h *boundHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := exchangeOf(w, r)
+	x := h.t.exchangeOf(w, r)
 	if x != nil {
-		x.ask = false
-		out := x.bind(h.route, r)
+		out := x.bind(h.route, r, h.next)
 		defer handBack(r, out)
 		h.next.ServeHTTP(w, out)
 		return
 	}
 	x = h.t.begin(w, r)
 	defer x.end()
-	w, x.out = x.writer(x.bind(h.route, r))
+	w, x.out = x.writer(x.bind(h.route, r, h.next))
 	h.measured.ServeHTTP(w, x.out)
 	x.returned = true
 }
@@ -114,15 +152,22 @@ type exchange struct {
 	rw    http.ResponseWriter
 	r     *http.Request
 	out   *http.Request // r as it was handed on
-	route *routeMethod  // nil while it is not known
+	path  string        // the request's, before a prefix is stripped from it
+	named *route        // nil while it is not known
+	route *routeMethod  // the same, with the request's method
 	span  *requestSpan  // nil where none are made
+	body  *watchedBody  // nil where nobody wants to know
 	start time.Duration
+	first time.Duration // from the start to the first flush, 0 for none
 	ctx   requestContext
 
 	sent     int64 // bytes of the body
 	status   int   // the first final one, 0 for none yet
-	gone     bool  // the client had left before it
+	cut      bool  // the context had ended before it, as when a client leaves
+	lost     bool  // a write failed, as when a client left
+	late     bool  // a write was refused by http.TimeoutHandler
 	hijacked bool
+	notified bool // the handler listens for the client's leaving by itself
 	returned bool // the handler did, rather than panic
 	labelled bool // the goroutine carries the request's labels
 	ask      bool // the route is asked for after the handler
@@ -150,6 +195,9 @@ func (t *Telemetry) begin(w http.ResponseWriter, r *http.Request) *exchange {
 		x = new(exchange)
 	}
 	x.t, x.rw, x.r, x.out, x.start = t, w, r, r, monotonic()
+	if r.URL != nil {
+		x.path = r.URL.Path
+	}
 	t.activeRequests.Add(1)
 	if t.tracing {
 		x.startSpan()
@@ -158,10 +206,42 @@ func (t *Telemetry) begin(w http.ResponseWriter, r *http.Request) *exchange {
 }
 
 // bind names the route, labels the goroutine with it, and returns the request
-// to hand on.
-func (x *exchange) bind(route *route, r *http.Request) *http.Request {
-	x.route = route.method(methodIndex(r.Method))
+// to hand on to a handler.
+func (x *exchange) bind(route *route, r *http.Request, handler http.Handler) *http.Request {
+	x.name(route, r, handler)
 	return x.label(r)
+}
+
+// name gives the request the route of its innermost router. handler is what
+// answers there, nil if that is not known.
+func (x *exchange) name(inner *route, r *http.Request, handler http.Handler) {
+	outer := x.named
+	if x.ask && x.out.Pattern != "" {
+		outer = x.t.route(endpointOf(x.out.Pattern))
+	}
+	if outer != nil && r.URL != nil && len(r.URL.Path) < len(x.path) {
+		inner = x.t.mounted(outer, inner, strippedSegments(x.path, r.URL.Path), r.Method, handler)
+	}
+	x.named, x.ask = inner, false
+	x.route = inner.method(methodIndex(x.r.Method))
+}
+
+// nameByPattern names the route by what a router found out, unless somebody
+// has named it since. before is the request's pattern, and named its route,
+// before that router.
+func (x *exchange) nameByPattern(r *http.Request, before string, named *route) {
+	if x.named != named {
+		return
+	}
+	name := ""
+	if r.Pattern != before {
+		name = endpointOf(r.Pattern)
+	} else {
+		name = x.t.resolve(r)
+	}
+	if name != "" {
+		x.name(x.t.route(name), r, nil)
+	}
 }
 
 // label labels the goroutine with what is known of the request, and returns the
@@ -185,7 +265,7 @@ func (x *exchange) label(r *http.Request) *http.Request {
 		if spanned == nil {
 			return r
 		}
-		return x.handOn(r, spanned)
+		return r.WithContext(spanned)
 	case labelledContext(ctx):
 		// The caller has labels of its own, which stay, or this is a router in a
 		// router, where the inner one's name holds.
@@ -198,7 +278,7 @@ func (x *exchange) label(r *http.Request) *http.Request {
 		ctx = &x.ctx
 	}
 	pprof.SetGoroutineLabels(labels)
-	return x.handOn(r, ctx)
+	return r.WithContext(ctx)
 }
 
 func labelledContext(ctx context.Context) (found bool) {
@@ -220,10 +300,15 @@ func (x *exchange) end() {
 	case x.ctx.labels != nil: // the caller was seen to have none
 		pprof.SetGoroutineLabels(context.Background())
 	case x.labelled:
-		pprof.SetGoroutineLabels(x.r.Context())
+		labels := x.r.Context()
+		if outer := exchangeIn(x.rw); outer != nil && outer.labelled && outer.t.cfg.NoRequestContext {
+			labels = outer.labels() // another Telemetry's, which are in no context
+		}
+		pprof.SetGoroutineLabels(labels)
 	}
 	handBack(x.r, x.out)
-	if x.ask {
+	// The pattern of a redirected CONNECT is no pattern but the path.
+	if x.ask && (x.r.Method != http.MethodConnect || x.status != http.StatusTemporaryRedirect) {
 		if name := t.routeOf(x.out); name != "" {
 			x.route = t.route(name).method(methodIndex(x.r.Method))
 		}
@@ -231,12 +316,18 @@ func (x *exchange) end() {
 	if x.route == nil {
 		x.route = t.route(domain.Unmatched).method(methodIndex(x.r.Method))
 	}
+	if x.status == 0 && !x.hijacked { // the server answers, or somebody further out
+		x.closeIfRefused(http.StatusOK)
+	}
 	status, failure := x.outcome(panicked)
 	if failure != "" {
 		t.countError(failure)
 	}
 	if t.tracing {
 		x.endSpan(status, failure, panicked)
+	}
+	if x.first != 0 { // a stream: how long it lives is no latency
+		took = x.first
 	}
 	x.route.observe(status, took)
 	if t.exemplars && status != http.StatusSwitchingProtocols {
@@ -249,33 +340,4 @@ func (x *exchange) end() {
 	if panicked != nil {
 		panic(panicked)
 	}
-}
-
-// outcome is the status to record, and the type of error of a handler that did
-// not return: it panicked, or ended its goroutine.
-func (x *exchange) outcome(panicked any) (status int, failure string) {
-	if !x.returned {
-		failure = "panic"
-		if isAbort(panicked) {
-			failure = "aborted"
-		}
-	}
-	switch {
-	case x.hijacked:
-		return http.StatusSwitchingProtocols, failure
-	case failure == "aborted":
-		return statusGone, failure
-	case failure != "" && x.status == 0:
-		return http.StatusInternalServerError, failure
-	case failure == "" && (x.gone || x.status == 0 && errors.Is(x.r.Context().Err(), context.Canceled)):
-		return statusGone, ""
-	case x.status == 0:
-		return http.StatusOK, ""
-	}
-	return x.status, failure
-}
-
-func isAbort(panicked any) bool {
-	err, ok := panicked.(error)
-	return ok && errors.Is(err, http.ErrAbortHandler)
 }

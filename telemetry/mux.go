@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"runtime"
 	"strings"
+	"sync"
 
 	"github.com/latido-dev/latido/domain"
 )
@@ -16,14 +17,23 @@ type ServeMux struct {
 	t       *Telemetry
 	mux     http.ServeMux
 	handler http.Handler // mux, measured
+	routes  sync.Map     // pattern to *route
 
 	measured http.Handler // mux within a request that is measured
 }
 
 // NewServeMux returns a drop-in for http.NewServeMux. Each pattern is bound as
 // it is registered: its series and profile labels exist before its first
-// request. The label endpoint is the pattern without its method. Where one mux
-// is mounted in another, the inner pattern is the endpoint.
+// request. A pattern without a method has them for GET and POST; those of
+// other methods begin with their first request. The label endpoint is the
+// pattern without its method. A redirect that the mux sends by itself counts
+// under the pattern that it leads to, a 404 or 405 as domain.Unmatched.
+//
+// Where one mux is mounted in another, the inner pattern is the endpoint. If a
+// prefix of the path was stripped in between, the outer pattern's prefix stays
+// in front of it: /v1/ and /users/{id} are /v1/users/{id}. A mux of another
+// Telemetry counts what it serves for itself; the outer one counts it too,
+// under the pattern at which that mux is mounted.
 func (t *Telemetry) NewServeMux() *ServeMux {
 	m := &ServeMux{t: t}
 	m.handler = &m.mux
@@ -37,7 +47,7 @@ func (t *Telemetry) NewServeMux() *ServeMux {
 // Handle registers a handler, as http.ServeMux.Handle: it panics if the pattern
 // is wrong or clashes with one that is registered.
 func (m *ServeMux) Handle(pattern string, handler http.Handler) {
-	if handler == nil || !m.t.recording() {
+	if isNil(handler) || !m.t.recording() {
 		m.mux.Handle(pattern, handler) // which panics for nil, as everybody expects
 		return
 	}
@@ -45,7 +55,9 @@ func (m *ServeMux) Handle(pattern string, handler http.Handler) {
 	if i := strings.IndexAny(pattern, " \t"); i > 0 {
 		method = pattern[:i]
 	}
-	m.mux.Handle(pattern, &boundHandler{t: m.t, route: m.t.route(endpoint), next: handler, measured: handler})
+	bound := &boundHandler{t: m.t, route: m.t.route(endpoint), next: handler, measured: handler}
+	m.mux.Handle(pattern, bound)
+	m.routes.Store(pattern, bound.route)
 	m.t.BindRoute(method, endpoint, handler)
 }
 
@@ -71,22 +83,38 @@ func (m *ServeMux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (m *ServeMux) serve(w http.ResponseWriter, r *http.Request) {
-	if exchangeOf(w, r) != nil { // mounted in one that is measured
+	if x := m.t.exchangeOf(w, r); x != nil { // mounted in one that is measured
+		outer := x.named
 		m.mux.ServeHTTP(w, r)
+		m.nameRedirect(x, outer, r)
 		return
 	}
 	x := m.t.begin(w, r)
 	defer x.end()
 	w, x.out = x.writer(r)
 	m.measured.ServeHTTP(w, x.out)
+	m.nameRedirect(x, nil, x.out)
 	x.returned = true
+}
+
+// nameRedirect names the route of what the mux answered by itself, where outer
+// is still the route's name: a redirect has a pattern. One that is not
+// registered is none: that of a redirected CONNECT is the path.
+func (m *ServeMux) nameRedirect(x *exchange, outer *route, r *http.Request) {
+	if x.named != outer || r.Pattern == "" {
+		return
+	}
+	if found, ok := m.routes.Load(r.Pattern); ok && found != outer {
+		x.name(found.(*route), r, nil)
+	}
 }
 
 // BindRoute declares a route before its first request, as ServeMux does by
 // itself: its series exist from now on, and what its handler allocates is given
 // to the endpoint. Router adapters call it where a route is registered. method
-// may be "" for any, handler a function, an http.Handler or nil. It is safe for
-// concurrent use.
+// may be "" for any: the series of GET and POST exist then, those of other
+// methods begin with their first request. handler is a function, an
+// http.Handler or nil. It is safe for concurrent use.
 func (t *Telemetry) BindRoute(method, endpoint string, handler any) {
 	if !t.recording() {
 		return
@@ -94,6 +122,9 @@ func (t *Telemetry) BindRoute(method, endpoint string, handler any) {
 	route := t.route(endpoint)
 	if method != "" {
 		route.method(methodIndex(method))
+	} else { // each method is some twenty series
+		route.method(methodIndex(http.MethodGet))
+		route.method(methodIndex(http.MethodPost))
 	}
 	if handler != nil && route.endpoint != domain.Other { // that of too many routes
 		t.profiler.BindEndpoint(method, route.endpoint, functionName(handler))

@@ -52,7 +52,7 @@ func TestEndpoints(t *testing.T) {
 		{"GET", "/files/a/b.txt", "/files/{path...}", "GET"},
 		{"GET", "http://shop.example/orders", "shop.example/orders", "GET"},
 		{"POST", "http://shop.example/orders/7", "shop.example/orders/{id}", "POST"},
-		{"GET", "/stripped/orders/7", "/orders/{id}", "GET"}, // the inner pattern is the endpoint
+		{"GET", "/stripped/orders/7", "/stripped/orders/{id}", "GET"}, // the outer prefix and the inner pattern
 		{"GET", "/stripped/else", "/stripped/", "GET"},
 		{"GET", "/inner/orders/7", "/inner/orders/{id}", "GET"},
 		{"GET", "/plain/orders/7", "/plain/", "GET"}, // that mux is not ours
@@ -61,8 +61,10 @@ func TestEndpoints(t *testing.T) {
 
 		{"GET", "/nothing", "unmatched", "GET"},
 		{"DELETE", "/orders/7", "unmatched", "DELETE"}, // 405
-		{"GET", "/tree", "unmatched", "GET"},           // a redirect to /tree/
-		{"GET", "/any/../tab", "unmatched", "GET"},     // a redirect to /tab
+		{"GET", "/tree", "/tree/", "GET"},              // a redirect
+		{"GET", "/any/../tab", "/tab", "GET"},          // another one
+		{"GET", "/stripped/x/../orders/7", "/stripped/", "GET"},
+		{"GET", "/any/../nothing", "unmatched", "GET"}, // a redirect to nothing
 		{"CONNECT", "/any", "/any", "CONNECT"},
 		{"OPTIONS", "/any", "/any", "OPTIONS"},
 		{"TRACE", "/any", "/any", "TRACE"},
@@ -265,7 +267,7 @@ func TestTimeoutHandlerInBetween(t *testing.T) {
 			if w.Code != 503 || !strings.Contains(w.Body.String(), "too slow") {
 				t.Errorf("answered %d %s", w.Code, w.Body)
 			}
-			scrape(t, tel).want(t, series{requests("GET", "/slow", 500): 1, "tienda_active_requests": 0})
+			scrape(t, tel).want(t, series{requests("GET", "/slow", 503): 1, "tienda_active_requests": 0}) // the client did not get its 500
 		})
 	}
 }

@@ -133,9 +133,9 @@ var broken = map[string]struct {
 	kind     string
 }{
 	"panic":             {func(http.ResponseWriter, *http.Request) { panic(errBoom) }, errBoom, 500, "panic"},
-	"panic after 202":   {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(202); panic("late") }, "late", 202, "panic"},
-	"abort":             {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, http.ErrAbortHandler, 499, "aborted"},
-	"abort after 200":   {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(200); panic(http.ErrAbortHandler) }, http.ErrAbortHandler, 499, "aborted"},
+	"panic after 202":   {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(202); panic("late") }, "late", 500, "panic"},
+	"abort":             {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, http.ErrAbortHandler, 500, "aborted"},
+	"abort after 200":   {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(200); panic(http.ErrAbortHandler) }, http.ErrAbortHandler, 500, "aborted"},
 	"Goexit":            {func(http.ResponseWriter, *http.Request) { runtime.Goexit() }, nil, 500, "panic"},
 	"status 0":          {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(0) }, "invalid WriteHeader code 0", 500, "panic"},
 	"body that panics":  {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.Copy(w, panicReader{}) }, "read", 500, "panic"},

@@ -56,7 +56,9 @@ func methodIndex(method string) int {
 type route struct {
 	endpoint string
 	bounds   durationBounds
+	segments int // of its path
 	methods  [len(methods)]atomic.Pointer[routeMethod]
+	mounts   atomic.Pointer[map[mount]*route] // what is reached through it
 }
 
 // routeMethod is all that a request of one endpoint and method needs: its
@@ -175,6 +177,9 @@ func (rs *routes) add(endpoint string) *route {
 		return r
 	}
 	r := &route{endpoint: endpoint, bounds: rs.bounds}
+	if _, path := cutHost(endpoint); path != "" {
+		r.segments = len(segments(path))
+	}
 	rs.byEndpoint.Store(endpoint, r)
 	next := append(slices.Clone(rs.all()), r)
 	rs.list.Store(&next)

@@ -22,9 +22,10 @@ const (
 	refusedNumber           // a number that cannot be counted
 	refusedErrorType        // an undeclared error type
 	refusedRoute            // more routes or functions than are kept
+	refusedResolver         // a Config.Route that panicked
 )
 
-var refusedReasons = [...]string{"event", "attribute", "value", "number", "error_type", "route"}
+var refusedReasons = [...]string{"event", "attribute", "value", "number", "error_type", "route", "resolver"}
 
 // The reasons for which foreign instruments are not collected: the values of
 // the attribute reason of telemetry.collect.errors.

@@ -3,12 +3,10 @@ package telemetry
 import (
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"strconv"
 	"strings"
-	"sync/atomic"
 
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel/attribute"
@@ -32,7 +30,6 @@ type requestSpan struct {
 	trace.Span
 	profile string          // its id where it has a profile, "" for none
 	pending context.Context // the request's with the span, until that is handed on
-	body    *countedBody    // nil where nobody will be told its size
 }
 
 // Options are made once: they are the same for every request.
@@ -75,42 +72,19 @@ func (x *exchange) startSpan() {
 // that came in: the one copy that the span costs.
 func (x *exchange) inSpan(r *http.Request) *http.Request {
 	if ctx := x.spanContext(r); ctx != nil {
-		return x.handOn(r, ctx)
+		return r.WithContext(ctx)
 	}
 	return r
 }
 
 // spanContext is the context with the span, if it has not been handed on.
 func (x *exchange) spanContext(r *http.Request) context.Context {
-	if x.span == nil || r != x.r {
+	if x.span == nil || r != x.r && r != x.out {
 		return nil
 	}
 	ctx := x.span.pending
 	x.span.pending = nil
 	return ctx
-}
-
-// handOn is a copy of r in another context. Its body is counted for the span.
-func (x *exchange) handOn(r *http.Request, ctx context.Context) *http.Request {
-	out := r.WithContext(ctx)
-	if s := x.span; s != nil && r == x.r && r.Body != nil && r.Body != http.NoBody && s.IsRecording() {
-		s.body = &countedBody{ReadCloser: r.Body}
-		out.Body = s.body
-	}
-	return out
-}
-
-// countedBody is the body of a request, of which somebody may still read after
-// the handler has returned.
-type countedBody struct {
-	io.ReadCloser
-	n atomic.Int64
-}
-
-func (b *countedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	b.n.Add(int64(n))
-	return n, err
 }
 
 // endSpan says what came of the request, and ends its span.
@@ -125,8 +99,8 @@ func (x *exchange) endSpan(status int, failure string, panicked any) {
 		attributes = append(attributes, semconv.HTTPRoute(x.route.endpoint))
 	}
 	attributes = append(attributes, semconv.HTTPResponseStatusCode(status))
-	if s.body != nil {
-		if n := s.body.n.Load(); n > 0 {
+	if x.body != nil {
+		if n := x.body.n.Load(); n > 0 {
 			attributes = append(attributes, semconv.HTTPRequestBodySize(int(n)))
 		}
 	}
@@ -255,14 +229,14 @@ func (t *Telemetry) semconvMetrics(next http.Handler) http.Handler {
 		return next
 	}
 	metrics := otelhttp.NewHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if x := exchangeOf(w, r); x != nil {
+		if x := t.exchangeOf(w, r); x != nil {
 			defer handBack(x.out, r)
 		}
 		next.ServeHTTP(w, r)
 	}), "", otelhttp.WithMeterProvider(t.meters), otelhttp.WithTracerProvider(noSpans{}),
 		otelhttp.WithPropagators(propagation.NewCompositeTextMapPropagator()))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if x := exchangeOf(w, r); x != nil {
+		if x := t.exchangeOf(w, r); x != nil {
 			x.out = x.inSpan(r)
 			r = x.out
 		}

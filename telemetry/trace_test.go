@@ -22,7 +22,7 @@ func TestSpanNames(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ method, target, name, route string }{
 		{"GET", "/orders/7", "GET /orders/{id}", "/orders/{id}"},
-		{"GET", "/stripped/orders/7", "GET /orders/{id}", "/orders/{id}"},
+		{"GET", "/stripped/orders/7", "GET /stripped/orders/{id}", "/stripped/orders/{id}"},
 		{"GET", "/plain/orders/7", "GET /plain/", "/plain/"},
 		{"GET", "/named", "GET /by-adapter", "/by-adapter"},
 		{"GET", "/nothing", "GET", ""},

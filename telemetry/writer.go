@@ -3,7 +3,6 @@ package telemetry
 import (
 	"bufio"
 	"context"
-	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -84,6 +83,14 @@ func kindOf(w http.ResponseWriter) writerKind {
 }
 
 func classify(w http.ResponseWriter) writerKind {
+	switch w.(type) { // of another Telemetry
+	case *http1Writer:
+		return kindHTTP1
+	case *http2Writer:
+		return kindHTTP2
+	case *plainWriter:
+		return kindPlain
+	}
 	can := func(ok ...bool) (n int) {
 		for i, is := range ok {
 			if is {
@@ -116,12 +123,13 @@ func classify(w http.ResponseWriter) writerKind {
 	return kind
 }
 
-// exchangeKey finds the exchange in the context of a request whose writer
-// httpsnoop wrapped.
-type exchangeKey struct{}
+// exchangeKey finds a Telemetry's exchange in the context of a request whose
+// writer httpsnoop wrapped.
+type exchangeKey struct{ t *Telemetry }
 
 // writer is what the handler gets for x.rw, with the request to hand on.
 func (x *exchange) writer(r *http.Request) (http.ResponseWriter, *http.Request) {
+	r = x.watchBody(r)
 	switch kindOf(x.rw) {
 	case kindHTTP1:
 		return (*http1Writer)(x), r
@@ -131,34 +139,31 @@ func (x *exchange) writer(r *http.Request) (http.ResponseWriter, *http.Request) 
 		return (*plainWriter)(x), r
 	}
 	r = x.inSpan(r)
-	return httpsnoop.Wrap(x.rw, x.hooks()), r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
+	return httpsnoop.Wrap(x.rw, x.hooks()), r.WithContext(context.WithValue(r.Context(), exchangeKey{x.t}, x))
 }
 
 // maxWrappers is how many writers around ours are looked through.
 const maxWrappers = 16
 
-// exchangeOf is the exchange that already measures a request; nil if none does.
+// exchangeOf is the exchange by which t measures a request already; nil if it
+// does not. Another Telemetry that measures it too has an exchange of its own.
 // It is known by its writer, which others may be around if they have Unwrap,
 // as http.ResponseController wants it. The request's context alone does not
 // do: a handler may send other requests with it, and who is cut off from the
 // writer (inside of http.TimeoutHandler) may outlive the exchange.
-func exchangeOf(w http.ResponseWriter, r *http.Request) *exchange {
+func (t *Telemetry) exchangeOf(w http.ResponseWriter, r *http.Request) *exchange {
 	var named *exchange
 	for i := range maxWrappers {
-		switch w := w.(type) {
-		case *http1Writer:
-			return (*exchange)(w)
-		case *http2Writer:
-			return (*exchange)(w)
-		case *plainWriter:
-			return (*exchange)(w)
-		}
-		if i == 0 {
-			if kindOf(w) != kindForeign {
+		x := exchangeIn(w)
+		switch {
+		case x != nil && x.t == t:
+			return x
+		case i == 0:
+			if x == nil && kindOf(w) != kindForeign {
 				return nil
 			}
-			named, _ = r.Context().Value(exchangeKey{}).(*exchange)
-		} else if named != nil && reflect.ValueOf(w).Comparable() && w == named.rw {
+			named, _ = r.Context().Value(exchangeKey{t}).(*exchange)
+		case named != nil && reflect.ValueOf(w).Comparable() && w == named.rw:
 			return named
 		}
 		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })
@@ -166,6 +171,19 @@ func exchangeOf(w http.ResponseWriter, r *http.Request) *exchange {
 			return nil
 		}
 		w = wrapper.Unwrap()
+	}
+	return nil
+}
+
+// exchangeIn is the exchange that a writer of ours is.
+func exchangeIn(w http.ResponseWriter) *exchange {
+	switch w := w.(type) {
+	case *http1Writer:
+		return (*exchange)(w)
+	case *http2Writer:
+		return (*exchange)(w)
+	case *plainWriter:
+		return (*exchange)(w)
 	}
 	return nil
 }
@@ -178,7 +196,8 @@ func (x *exchange) wrote(code int) {
 		return
 	}
 	x.status = code
-	x.gone = errors.Is(x.r.Context().Err(), context.Canceled)
+	x.cut = cancelled(x.r.Context())
+	x.closeIfRefused(code)
 }
 
 func (x *exchange) hooks() httpsnoop.Hooks {
@@ -196,10 +215,13 @@ func (x *exchange) hooks() httpsnoop.Hooks {
 			return func(src io.Reader) (int64, error) { return x.readFrom(src, next) }
 		},
 		Flush: func(next httpsnoop.FlushFunc) httpsnoop.FlushFunc {
-			return func() { x.wrote(http.StatusOK); next() }
+			return func() { x.flushed(); next() }
 		},
 		FlushError: func(next httpsnoop.FlushErrorFunc) httpsnoop.FlushErrorFunc {
-			return func() error { x.wrote(http.StatusOK); return next() }
+			return func() error { x.flushed(); return x.noted(next()) }
+		},
+		CloseNotify: func(next httpsnoop.CloseNotifyFunc) httpsnoop.CloseNotifyFunc {
+			return func() <-chan bool { x.notified = true; return next() }
 		},
 		Hijack: func(next httpsnoop.HijackFunc) httpsnoop.HijackFunc {
 			return func() (net.Conn, *bufio.ReadWriter, error) {
@@ -211,6 +233,14 @@ func (x *exchange) hooks() httpsnoop.Hooks {
 	}
 }
 
+// noted hands the error of a write on.
+func (x *exchange) noted(err error) error {
+	if err != nil {
+		x.failed(err)
+	}
+	return err
+}
+
 func (x *exchange) write(b []byte) (int, error) {
 	x.wrote(http.StatusOK)
 	return x.count(x.rw.Write(b))
@@ -219,7 +249,7 @@ func (x *exchange) write(b []byte) (int, error) {
 // count counts what was written of the body.
 func (x *exchange) count(n int, err error) (int, error) {
 	x.sent += int64(n)
-	return n, err
+	return n, x.noted(err)
 }
 
 func (x *exchange) writeHeader(code int) {
@@ -235,23 +265,39 @@ func (x *exchange) writeString(s string) (int, error) {
 // readFrom notes the status once something was sent: src may be empty, or panic.
 // Whether the client was there is asked beforehand.
 func (x *exchange) readFrom(src io.Reader, next func(io.Reader) (int64, error)) (int64, error) {
-	gone := errors.Is(x.r.Context().Err(), context.Canceled)
+	cut := x.status == 0 && cancelled(x.r.Context())
+	if x.status == 0 {
+		x.closeIfRefused(http.StatusOK)
+	}
 	n, err := next(src)
 	x.sent += n
 	if n > 0 && x.status == 0 {
-		x.status, x.gone = http.StatusOK, gone
+		x.status, x.cut = http.StatusOK, cut
 	}
-	return n, err
+	return n, x.noted(err)
+}
+
+// flushed notes that an answer goes out while its handler runs.
+func (x *exchange) flushed() {
+	x.wrote(http.StatusOK)
+	if x.first == 0 {
+		x.first = max(1, monotonic()-x.start)
+	}
 }
 
 func (x *exchange) flush() {
-	x.wrote(http.StatusOK)
+	x.flushed()
 	x.rw.(http.Flusher).Flush()
 }
 
 func (x *exchange) flushError() error {
-	x.wrote(http.StatusOK)
-	return x.rw.(flushErrorer).FlushError()
+	x.flushed()
+	return x.noted(x.rw.(flushErrorer).FlushError())
+}
+
+func (x *exchange) closeNotify() <-chan bool {
+	x.notified = true
+	return x.rw.(http.CloseNotifier).CloseNotify() //nolint:staticcheck // see kindOf
 }
 
 func (w *http1Writer) Header() http.Header               { return w.rw.Header() }
@@ -267,9 +313,7 @@ func (w *http1Writer) SetWriteDeadline(d time.Time) error {
 	return w.rw.(deadliner).SetWriteDeadline(d)
 }
 
-func (w *http1Writer) CloseNotify() <-chan bool {
-	return w.rw.(http.CloseNotifier).CloseNotify() //nolint:staticcheck // see kindOf
-}
+func (w *http1Writer) CloseNotify() <-chan bool { return (*exchange)(w).closeNotify() }
 
 func (w *http1Writer) ReadFrom(src io.Reader) (int64, error) {
 	return (*exchange)(w).readFrom(src, w.rw.(io.ReaderFrom).ReadFrom)
@@ -294,9 +338,7 @@ func (w *http2Writer) SetWriteDeadline(d time.Time) error {
 	return w.rw.(deadliner).SetWriteDeadline(d)
 }
 
-func (w *http2Writer) CloseNotify() <-chan bool {
-	return w.rw.(http.CloseNotifier).CloseNotify() //nolint:staticcheck // see kindOf
-}
+func (w *http2Writer) CloseNotify() <-chan bool { return (*exchange)(w).closeNotify() }
 
 func (w *http2Writer) Push(target string, opts *http.PushOptions) error {
 	return w.rw.(http.Pusher).Push(target, opts)
