@@ -89,9 +89,9 @@ func Family(name, unit string, kind Kind) string {
 // Go runtime, which records them.
 var contract = []Metric{
 	{Name: "requests", Kind: KindCounter, Unit: "{request}", Attributes: []string{"method", "endpoint", "status"},
-		Description: "Requests answered, by route pattern. Status 499 is a client that left, 101 a connection taken over."},
+		Description: "Requests answered, by route pattern and the status that the client got: 499 is a client that left, 500 an answer broken off, 101 a connection taken over."},
 	{Name: "response.duration", Kind: KindHistogram, Unit: "s", Attributes: []string{"method", "endpoint"}, Buckets: DurationBuckets,
-		Description: "Time from the request's arrival at its handler to the handler's return."},
+		Description: "Time from the request's arrival at its handler to the handler's return, or to the first flush of an answer that is flushed (a stream)."},
 	{Name: "active_connections", Kind: KindUpDown, Unit: "{connection}", Description: "TCP connections open to the service."},
 	{Name: "active_requests", Kind: KindUpDown, Unit: "{request}", Description: "Requests being handled."},
 	{Name: "cpu.usage", Kind: KindGauge, Unit: "%", Description: "CPU time in use on the host, of all its cores, since the sample before."},

@@ -133,12 +133,14 @@ func TestUse(t *testing.T) {
 	for _, want := range []string{
 		`prueba_requests_total{endpoint="/pedidos/{id}",method="GET",status="500"} 0`,
 		`prueba_requests_total{endpoint="/admin/x",method="POST",status="200"} 0`,
+		`prueba_requests_total{endpoint="/todo",method="GET",status="500"} 0`, // of any method: the two that matter
+		`prueba_requests_total{endpoint="/todo",method="POST",status="500"} 0`,
 	} {
 		if !strings.Contains(text, want+"\n") {
 			t.Errorf("no series %s before the first request", want)
 		}
 	}
-	if strings.Contains(text, `endpoint="/admin/{path...}"`) || strings.Contains(text, `endpoint="/todo"`) {
+	if strings.Contains(text, `endpoint="/admin/{path...}"`) || strings.Contains(text, `endpoint="/todo",method="PUT"`) {
 		t.Errorf("series for what nobody asked for:\n%s", text)
 	}
 	if called < 3 {
