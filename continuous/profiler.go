@@ -35,7 +35,7 @@ type Config struct {
 	Service string
 	// Tags are on every profile that is uploaded. Characters that Pyroscope
 	// refuses in a name become underscores. A tag named endpoint, method,
-	// region or span_id would hide that label of the samples, and becomes
+	// region, span_id or started_by would hide that label of the samples, and becomes
 	// tag_endpoint and so on.
 	Tags map[string]string
 	// ServerAddress is Pyroscope's URL. Empty means PYROSCOPE_SERVER_ADDRESS;

@@ -22,6 +22,9 @@ func (r *Recorder) cpu(f *findings, endpoint string, s span) {
 		return
 	}
 	r.noBaseline(f, all)
+	if whole := s.length(); all.afterFor < whole/2 {
+		f.notes = append(f.notes, r.words.halfProfiled(all.afterFor, whole))
+	}
 	if endpoint == "" {
 		f.endpoint = most(p.ByEndpoint("cpu", all.after), continuous.Total("cpu", all.after))
 	}

@@ -125,6 +125,11 @@ func (w words) noProfile() string {
 		"no hay perfil de CPU de ese tiempo: no ha terminado la primera ventana, o había otro perfil de CPU")
 }
 
+func (w words) halfProfiled(profiled, whole time.Duration) string {
+	return w.say("only %s of %s have a CPU profile: the process is young, or another CPU profile ran in it; shares may mislead",
+		"solo %s de %s tienen perfil de CPU: el proceso es joven, o había otro perfil de CPU en él; las proporciones pueden engañar", w.duration(profiled), w.duration(whole))
+}
+
 func (w words) noHeap(age time.Duration) string {
 	return w.say("no heap profile of that time: the last garbage collection was %s ago", "no hay perfil de memoria de ese tiempo: la última recolección fue hace %s", w.duration(age))
 }

@@ -381,3 +381,32 @@ func TestWithoutTelemetry(t *testing.T) {
 		})
 	}
 }
+
+// TestServingFrame: a request through echo is known by telemetry's function on
+// its stack, and a goroutine that it starts is not it.
+func TestServingFrame(t *testing.T) {
+	tel, e := start(t, telemetry.Config{Profiling: continuous.Config{Interval: time.Hour}})
+	end, started := make(chan struct{}), make(chan struct{})
+	e.GET("/cosas/:id", func(*echo.Context) error {
+		go func() {
+			close(started)
+			<-end
+		}()
+		<-started
+		seen, err := tel.Profiler().Look(t.Context(), 1, time.Millisecond)
+		if err != nil {
+			return err
+		}
+		by := tel.Profiler().ByEndpoint(seen.SampleType[0].Type, seen)
+		if by["/cosas/{id}"] != 1 || by[""] != 1 {
+			t.Errorf("goroutines by endpoint %v, want one of the request, and one that it has started", by)
+		}
+		return nil
+	})
+	w := httptest.NewRecorder()
+	e.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/cosas/7", nil))
+	close(end)
+	if w.Code != http.StatusOK {
+		t.Errorf("status %d", w.Code)
+	}
+}
