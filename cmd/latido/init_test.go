@@ -157,7 +157,7 @@ func TestInitNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d.Prefix != "ventas" || d.App != "ventas-api" || d.Entity != "luz" || d.Events[0].Endpoint != "/luces" || d.SLOs[1].Where["endpoint"] != "=~/luces.*|/carritos.*|/pagos" {
+	if d.Prefix != "ventas" || d.App != "ventas-api" || d.Entity != "luz" || d.Events[0].Endpoint != "POST /luces" || d.SLOs[1].Where["endpoint"] != "=~/luces.*|/carritos.*|/pagos" {
 		t.Errorf("%q %q %q %q %v", d.Prefix, d.App, d.Entity, d.Events[0].Endpoint, d.SLOs[1].Where)
 	}
 	dir = t.TempDir()
