@@ -85,7 +85,7 @@ func TestThreshold(t *testing.T) {
 }
 
 // TestTrialsOfAnyLimit makes up series on both sides of limits wherever they lie
-// in a histogram, also where its bounds are not known.
+// in a histogram.
 func TestTrialsOfAnyLimit(t *testing.T) {
 	t.Parallel()
 	for threshold, want := range map[string]int{
@@ -96,7 +96,7 @@ func TestTrialsOfAnyLimit(t *testing.T) {
 		"{name: a, event: valor, above: 100000}":                        2,
 		"{name: a, event: valor, stat: p99, equals: 1}":                 0,
 		"{name: a, event: nivel, below: 5}":                             2,
-		"{name: a, metric: go_schedule_duration, above: 1ms}":           0,
+		"{name: a, metric: go_schedule_duration, above: 50ms}":          2,
 		"{name: a, metric: go_schedule_duration, stat: p50, equals: 1}": 0,
 	} {
 		if r := rule(t, Options{}, threshold); len(r.trials) != want {
@@ -231,5 +231,32 @@ notify:
 	want := []Secret{{secretsFolder + "SMTP_PASSWORD", "SMTP_PASSWORD"}, {secretsFolder + "HOOK", "HOOK"}}
 	if got := Secrets(d); !slices.Equal(got, want) {
 		t.Errorf("secrets %v, want %v", got, want)
+	}
+}
+
+// TestEveryMetric makes a rule of each statistic of each metric of the contract
+// and of the events, as any domain may.
+func TestEveryMetric(t *testing.T) {
+	t.Parallel()
+	d := parse(t, base)
+	d.Events[0].Endpoint = "/pedidos" // whose cost is known
+	for _, m := range d.Metrics() {
+		for _, stat := range m.Kind.Stats() {
+			if stat == domain.StatRatio {
+				continue // it needs a filter of its own
+			}
+			limit := domain.Quantity(0.005)
+			if m.Unit == "COP" {
+				limit = 50
+			}
+			one := d
+			one.Thresholds = []domain.Threshold{{Name: "Limit", Event: m.Key, Stat: stat, Above: &limit}}
+			if m.Event == nil {
+				one.Thresholds[0].Event, one.Thresholds[0].Metric = "", m.Key
+			}
+			if _, err := RuleFile(one, Options{}); err != nil {
+				t.Errorf("%s of %s: %v", stat, m.Key, err)
+			}
+		}
 	}
 }

@@ -19,6 +19,11 @@ var DurationBuckets = []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 
 // added to them.
 var DefaultBuckets = []float64{0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000}
 
+// schedulerBuckets are bounds in seconds for the time that a goroutine waits
+// to run: from what is normal to what a person notices. The Go runtime's own are
+// some 150, which are folded into these and the limits of the domain.
+var schedulerBuckets = []float64{1e-6, 1e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 0.1, 1}
+
 // SlowResponse is the p95 of response_duration, in seconds, above which the
 // default rule response_p95 fires.
 const SlowResponse = 1.0
@@ -51,7 +56,7 @@ func (m Metric) Signed() bool { return len(m.Buckets) > 0 && m.Buckets[0] < 0 }
 // and guesses where: only at a bound does a quantile lie on the right side of
 // a limit.
 func (d Domain) bounded(m Metric) Metric {
-	if m.Kind != KindHistogram || len(m.Buckets) == 0 { // another library's: its bounds are not ours to choose
+	if m.Kind != KindHistogram {
 		return m
 	}
 	if given := d.Buckets.of(m.Key); len(given) > 0 {

@@ -139,7 +139,7 @@ var contract = []Metric{
 	{Name: "go.goroutine.count", Kind: KindUpDown, Unit: "{goroutine}", Description: "Count of live goroutines."},
 	{Name: "go.processor.limit", Kind: KindUpDown, Unit: "{thread}", Description: "The number of OS threads that can execute user-level Go code simultaneously."},
 	{Name: "go.config.gogc", Kind: KindUpDown, Unit: "%", Description: "Heap size target percentage configured by the user, otherwise 100."},
-	{Name: "go.schedule.duration", Kind: KindHistogram, Unit: "s", Description: "The time goroutines have spent in the scheduler in a runnable state before actually running."},
+	{Name: "go.schedule.duration", Kind: KindHistogram, Unit: "s", Buckets: schedulerBuckets, Description: "The time goroutines have spent in the scheduler in a runnable state before actually running."},
 }
 
 // Metrics lists every metric of the domain: the contract's, then the events'

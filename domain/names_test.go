@@ -23,6 +23,16 @@ func TestNames(t *testing.T) {
 	testkit.Golden(t, "testdata/tienda.names.txt", []byte(b.String()))
 }
 
+// TestBuckets wants every histogram to say its bounds: rules and their tests
+// are made of them.
+func TestBuckets(t *testing.T) {
+	for _, m := range load(t, "testdata/tienda.good.yaml").Metrics() {
+		if has := len(m.Buckets) > 0; has != (m.Kind == KindHistogram) || !slices.IsSorted(m.Buckets) {
+			t.Errorf("%s is a %s with the buckets %v", m.Key, m.Kind, m.Buckets)
+		}
+	}
+}
+
 func TestMetric(t *testing.T) {
 	d := load(t, "testdata/tienda.good.yaml")
 	for _, key := range []string{"requests", "valor_pedido"} {

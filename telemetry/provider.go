@@ -101,12 +101,14 @@ func (t *Telemetry) startMeters(otlp sdkmetric.Reader) error {
 // through an instrument, and so not through the View: it gets the prefix here.
 // Its some 150 buckets are folded into few.
 func (t *Telemetry) runtimeProducer() sdkmetric.Producer {
-	return prefixedProducer{goruntime.NewProducer(), t.cfg.Domain.Prefix + "."}
+	waits, _ := t.cfg.Domain.Metric("go_schedule_duration")
+	return prefixedProducer{goruntime.NewProducer(), t.cfg.Domain.Prefix + ".", waits.Buckets}
 }
 
 type prefixedProducer struct {
 	sdkmetric.Producer
 	prefix string
+	bounds []float64 // of its histogram
 }
 
 func (p prefixedProducer) Produce(ctx context.Context) ([]metricdata.ScopeMetrics, error) {
@@ -118,7 +120,7 @@ func (p prefixedProducer) Produce(ctx context.Context) ([]metricdata.ScopeMetric
 			m.Name = p.prefix + m.Name
 			if h, ok := m.Data.(metricdata.Histogram[float64]); ok {
 				for j := range h.DataPoints {
-					fold(&h.DataPoints[j], schedulerBuckets)
+					fold(&h.DataPoints[j], p.bounds)
 					// The producer says when it last looked. One point that is older
 					// than the others makes Prometheus' OTLP receiver refuse an
 					// export: its target_info goes back to the oldest.
@@ -129,10 +131,6 @@ func (p prefixedProducer) Produce(ctx context.Context) ([]metricdata.ScopeMetric
 	}
 	return scopes, err
 }
-
-// schedulerBuckets are bounds in seconds for the time that a goroutine waits
-// to run: from what is normal to what a person notices.
-var schedulerBuckets = []float64{1e-6, 1e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 0.1, 1}
 
 // fold adds the counts of many buckets up into few. A bucket that straddles a
 // bound goes to the one above, so that no wait is made to look shorter.
