@@ -21,9 +21,6 @@ const perInterval = 100
 // nothing that could be thought of, or an exact comparison with a number that
 // is computed, and so never exact.
 func (b builder) trials(q question, r Rule) []trial {
-	if q.stat.Quantile() > 0 && len(q.metric.Buckets) == 0 {
-		return nil // another library's histogram: its bounds are not known
-	}
 	fires, silent, exact := q.values(r)
 	match, other, found := q.examples(b.d)
 	if !exact || !found {

@@ -54,10 +54,12 @@ type Embedded struct {
 // Start starts the store, the rules and the receivers for the service that tel
 // is the telemetry of. ctx bounds the start; the network is never waited for.
 //
-// It returns an error for mistakes that a person made: a rule that does not
-// parse, a metric that does not exist, a receiver that is not configured. What
-// the environment lacks, a folder, space, a server, is logged and costs that
-// function only.
+// It returns an error for a Config that is wrong, a file that cannot be read
+// included. A rule or a receiver that is wrong costs itself, and no other: it is
+// logged with its name and the reason, and counted, the rule in
+// telemetry.store.faults, the receiver with each delivery that fails in
+// telemetry.alert.deliveries. What the environment lacks, a folder, space, a
+// server, is logged and costs that function only. Start does not panic.
 //
 // The Embedded is never nil. For a tel that records nothing, Start starts
 // nothing and returns no error. Call Stop before tel.Shutdown.
@@ -71,7 +73,7 @@ func Start(ctx context.Context, tel *telemetry.Telemetry, cfg Config) (*Embedded
 	}
 	e := &Embedded{cfg: cfg, tel: tel, log: tel.Logger(), stopped: make(chan struct{})}
 	e.stopping, e.stop = context.WithCancel(context.Background())
-	if err := e.start(ctx); err != nil {
+	if err := recovered(func() error { return e.start(ctx) }); err != nil {
 		return &Embedded{}, errors.Join(fmt.Errorf("embedded: %w", err), e.Stop(context.WithoutCancel(ctx)))
 	}
 	return e, nil
@@ -82,13 +84,16 @@ func Start(ctx context.Context, tel *telemetry.Telemetry, cfg Config) (*Embedded
 func (e *Embedded) start(ctx context.Context) (err error) {
 	d := e.tel.Domain()
 	o := alerting.Options{Fast: e.cfg.Fast, RunbookURL: e.cfg.RunbookURL}
-	e.rules = alerting.Rules(d, o)
-	rules, err := ruleFile(d, e.cfg, o)
+	set, err := newRuleSet(d, e.cfg, o)
 	if err != nil {
 		return err
 	}
+	d, e.rules = set.domain, set.rules
 	if e.cfg.EvidenceOnly {
-		rules = nil
+		set.file, set.leftOut = nil, nil
+	}
+	for _, l := range set.leftOut {
+		e.log.Error("a rule is wrong and is left out; the others are evaluated: mend it, latido check says where", "rule", l.name, "error", l.err)
 	}
 	if !e.cfg.Memory {
 		if e.folder, err = openFolder(e.cfg.Dir, d.Service()); err != nil {
@@ -107,7 +112,7 @@ func (e *Embedded) start(ctx context.Context) (err error) {
 	store, err := prom.Start(ctx, prom.Config{
 		Dir: e.folder.sub("metrics"), Retention: e.cfg.Retention, MaxBytes: e.cfg.MaxBytes, MaxSeries: e.cfg.MaxSeries,
 		ScrapeInterval: e.cfg.ScrapeInterval, EvaluationInterval: e.cfg.EvaluationInterval,
-		Job: d.Service(), Instance: e.instance(), Metrics: e.tel.AdminHandler(), Rules: rules, ExternalURL: e.tel.AdminURL(),
+		Job: d.Service(), Instance: e.instance(), Metrics: e.tel.AdminHandler(), Rules: set.file, WrongRules: len(set.leftOut), ExternalURL: e.tel.AdminURL(),
 		Notify: e.pipeline.notify, Meter: e.tel.MeterProvider().Meter(scope), Logger: e.log,
 	})
 	if err != nil {

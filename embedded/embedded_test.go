@@ -148,7 +148,6 @@ func TestWrongConfig(t *testing.T) {
 		"Retention -1s":       {Retention: -time.Second},
 		"MaxBytes -1":         {MaxBytes: -1},
 		"has no meaning with": {Memory: true, Dir: "x"},
-		`"tell"`:              {Memory: true}, // the action has no function
 		"no such file":        {Memory: true, RuleFile: "nowhere.yaml"},
 	} {
 		e, err := Start(t.Context(), tel, cfg)

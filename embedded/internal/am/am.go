@@ -82,8 +82,10 @@ type Server struct {
 // Start starts an Alertmanager. The network is never waited for, and a folder
 // that cannot be used costs a warning and its memory of the past.
 //
-// It returns an error for what a person has to mend: a file that Alertmanager
-// refuses, an action without its function, a template that cannot be executed.
+// It returns an error for a file that Alertmanager refuses, unless a receiver is
+// what is wrong: an unknown option, a template that cannot be executed, an action
+// without its function. That receiver is logged, and each delivery to it fails;
+// the others are told. Where none is left, alerts are written to the log.
 func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
@@ -120,7 +122,8 @@ func (s *Server) start(cfg Config, loaded *loaded) error {
 	for i, base := range cfg.Forward {
 		f, err := newForward(base, s.resolve, deliveries, cfg.Logger)
 		if err != nil {
-			return err
+			cfg.Logger.Error("an Alertmanager server is left out; the other receivers are told", "server", i+1, "error", err)
+			continue
 		}
 		f.receiver = loaded.forwardReceiver(i)
 		s.forwards = append(s.forwards, f)

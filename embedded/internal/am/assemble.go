@@ -148,51 +148,74 @@ func integrations(s *Server, l *loaded, cfg Config, d deliveries, log *slog.Logg
 	used := map[string]bool{}
 	dispatch.NewRoute(l.conf.Route, nil).Walk(func(r *dispatch.Route) { used[r.RouteOpts.Receiver] = true })
 	all := map[string][]*notify.Integration{}
+	var broken []config.Receiver
 	for _, r := range l.conf.Receivers {
 		if !used[r.Name] {
 			continue
 		}
-		var own []notify.Integration
-		add := func(n notify.Notifier, rs notify.ResolvedSender, kind string, i int) {
-			own = append(own, notify.NewIntegration(n, rs, kind, i, r.Name))
+		err := l.broken[r.Name]
+		var built []notify.Integration
+		if err == nil {
+			err = recovered(func() (err error) { built, err = integrationsOf(s, l, cfg, r, log); return err })
 		}
-		for i, c := range r.WebhookConfigs {
-			add(&webhooks{conf: c, tmpl: l.tmpl, log: log}, c, "webhook", i)
-		}
-		for i, c := range r.EmailConfigs {
-			e, err := newEmail(c, l.tmpl, log)
-			if err != nil {
-				return nil, fmt.Errorf("receiver %q: %w", r.Name, err)
-			}
-			add(e, c, "email", i)
-		}
-		if isLog(r.Name) {
-			add(&logged{log: cfg.Logger, known: s.known}, always{}, "log", 0)
-		}
-		if name, do := actionOf(r.Name, cfg.Actions); name != "" {
-			if do == nil {
-				return nil, fmt.Errorf("receiver %q: there is no function %q: give it in Config.Actions", r.Name, name)
-			}
-			function := newAction(s.base, name, do, s.known)
-			s.actions = append(s.actions, function)
-			add(function, always{}, "action", 0)
-		}
-		r.WebhookConfigs, r.EmailConfigs = nil, nil
-		theirs, err := receiver.BuildReceiverIntegrations(r, l.tmpl, log, httpOptions()...)
 		if err != nil {
-			return nil, fmt.Errorf("receiver %q: %s", r.Name, l.secrets.text(err.Error()))
+			text := l.secrets.text(err.Error())
+			cfg.Logger.Error("a receiver is wrong and hears of no alert; the others do: mend it, latido check says where", "receiver", r.Name, "error", text)
+			built = []notify.Integration{notify.NewIntegration(unbuilt{text}, always{}, "broken", 0, r.Name)}
+			broken = append(broken, r)
 		}
-		for _, one := range append(own, theirs...) {
-			g := newGuard(s.base, &one, r.Name, d, l.secrets, cfg.Logger)
-			s.receivers = append(s.receivers, g)
-			guarded := notify.NewIntegration(g, &one, one.Name(), one.Index(), r.Name)
-			all[r.Name] = append(all[r.Name], &guarded)
+		all[r.Name] = []*notify.Integration{} // that of a receiver that tells nobody
+		for _, one := range built {
+			all[r.Name] = append(all[r.Name], s.guarded(one, r.Name, d, l, cfg))
 		}
-		if all[r.Name] == nil { // a receiver that tells nobody
-			all[r.Name] = []*notify.Integration{}
+	}
+	if working := len(s.receivers) - len(broken); working == 0 && len(cfg.Forward) == 0 {
+		for _, r := range broken {
+			to := notify.NewIntegration(&logged{log: cfg.Logger, known: s.known}, always{}, "log", 1, r.Name)
+			all[r.Name] = append(all[r.Name], s.guarded(to, r.Name, d, l, cfg))
 		}
 	}
 	return all, nil
+}
+
+// guarded has a guard before an integration.
+func (s *Server) guarded(one notify.Integration, receiver string, d deliveries, l *loaded, cfg Config) *notify.Integration {
+	g := newGuard(s.base, &one, receiver, d, l.secrets, cfg.Logger)
+	s.receivers = append(s.receivers, g)
+	guarded := notify.NewIntegration(g, &one, one.Name(), one.Index(), receiver)
+	return &guarded
+}
+
+// integrationsOf builds what one receiver has.
+func integrationsOf(s *Server, l *loaded, cfg Config, r config.Receiver, log *slog.Logger) ([]notify.Integration, error) {
+	var own []notify.Integration
+	add := func(n notify.Notifier, rs notify.ResolvedSender, kind string, i int) {
+		own = append(own, notify.NewIntegration(n, rs, kind, i, r.Name))
+	}
+	for i, c := range r.WebhookConfigs {
+		add(&webhooks{conf: c, tmpl: l.tmpl, log: log}, c, "webhook", i)
+	}
+	for i, c := range r.EmailConfigs {
+		e, err := newEmail(c, l.tmpl, log)
+		if err != nil {
+			return nil, err
+		}
+		add(e, c, "email", i)
+	}
+	if isLog(r.Name) {
+		add(&logged{log: cfg.Logger, known: s.known}, always{}, "log", 0)
+	}
+	if name, do := actionOf(r.Name, cfg.Actions); name != "" {
+		if do == nil {
+			return nil, fmt.Errorf("there is no function %q: give it in Config.Actions", name)
+		}
+		function := newAction(s.base, name, do, s.known)
+		s.actions = append(s.actions, function)
+		add(function, always{}, "action", 0)
+	}
+	r.WebhookConfigs, r.EmailConfigs = nil, nil
+	theirs, err := receiver.BuildReceiverIntegrations(r, l.tmpl, log, httpOptions()...)
+	return append(own, theirs...), err
 }
 
 func timeIntervals(c *config.Config) map[string][]timeinterval.TimeInterval {

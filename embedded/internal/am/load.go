@@ -32,13 +32,33 @@ type loaded struct {
 	shown   *config.Config // as the file has it: what the API shows
 	tmpl    *template.Template
 	secrets *redactor
+	broken  map[string]error // receivers that cannot be built, by name
 }
 
 // matchersOnce sets the syntax of matchers to the one of Alertmanager's own
 // default. The setting is a global of Alertmanager's.
 var matchersOnce sync.Once
 
+// load reads the configuration. Receivers that are wrong are left without what
+// they would do.
 func load(cfg Config) (*loaded, error) {
+	l, err := loadWhole(cfg)
+	if err == nil {
+		return l, nil
+	}
+	file, broken := withoutBroken(cfg)
+	if len(broken) == 0 {
+		return nil, err
+	}
+	cfg.File = file
+	if l, err = loadWhole(cfg); err != nil {
+		return nil, err
+	}
+	l.broken = broken
+	return l, nil
+}
+
+func loadWhole(cfg Config) (*loaded, error) {
 	matchersOnce.Do(func() {
 		compat.InitFromFlags(slog.New(slog.DiscardHandler), featurecontrol.NoopFlags{})
 	})

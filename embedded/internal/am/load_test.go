@@ -28,16 +28,11 @@ func TestMistakes(t *testing.T) {
 		cfg  Config
 		want string
 	}{
-		"nothing":         {Config{}, "no route provided"},
-		"no YAML":         {Config{File: []byte("route: [")}, "its configuration: yaml"},
-		"unknown option":  {Config{File: []byte("rout: {}")}, "field rout not found"},
-		"no template":     {Config{File: file([2]string{"mail", "email_configs: [{to: a@b.c, from: a@b.c, smarthost: 'h:25', text: '{{ template \"latido.text\" . }}'}]"})}, `receiver "mail": text: template: `},
-		"a bad template":  {Config{File: file([2]string{"log", ""}), Templates: []byte("{{ define")}, "templates: "},
-		"a bad field":     {Config{File: file([2]string{"hook", "slack_configs: [{api_url: 'http://h/x', channel: c, text: '{{ .Nothing }}'}]"})}, "can't evaluate field Nothing"},
-		"a huge file":     {Config{File: bytes.Repeat([]byte("#"), maxFile+1)}, "are refused"},
-		"a forward":       {Config{File: file(), Forward: []string{"localhost:9093"}}, "write it as http://host:9093"},
-		"no such folder":  {Config{File: file([2]string{"mail", "email_configs: [{to: a@b.c, from: a@b.c, smarthost: 'h:smtp'}]"})}, "the port must be a number"},
-		"a user, no word": {Config{File: file([2]string{"mail", "email_configs: [{to: a@b.c, from: a@b.c, smarthost: 'h:25', auth_username: u}]"})}, "has no password"},
+		"nothing":        {Config{}, "no route provided"},
+		"no YAML":        {Config{File: []byte("route: [")}, "its configuration: yaml"},
+		"unknown option": {Config{File: []byte("rout: {}")}, "field rout not found"},
+		"a bad template": {Config{File: file([2]string{"log", ""}), Templates: []byte("{{ define")}, "templates: "},
+		"a huge file":    {Config{File: bytes.Repeat([]byte("#"), maxFile+1)}, "are refused"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, err := Start(t.Context(), c.cfg)

@@ -45,6 +45,9 @@ type Config struct {
 
 	// Rules is a rule file of Prometheus. Empty means no rules.
 	Rules []byte
+	// WrongRules is how many rules were left out of Rules. They are counted as
+	// faults after the first scrape, so that the increase is seen.
+	WrongRules int
 	// ExternalURL is where people reach Handler, for the links in alerts. Empty
 	// leaves them relative.
 	ExternalURL string

@@ -98,7 +98,7 @@ func (e *evaluator) AlertingRules() []*rules.AlertingRule {
 // run evaluates until ctx is done. It begins with the first scrape, so that no
 // rule finds a process without data.
 func (e *evaluator) run(ctx context.Context) {
-	if len(e.groups) == 0 {
+	if len(e.groups) == 0 && e.cfg.WrongRules == 0 {
 		return
 	}
 	if e.cfg.Metrics != nil {
@@ -111,6 +111,7 @@ func (e *evaluator) run(ctx context.Context) {
 		case <-patience.C:
 		}
 	}
+	e.faults.count(faultRule, e.cfg.WrongRules)
 	for {
 		next := e.evaluate(ctx)
 		timer := time.NewTimer(next)

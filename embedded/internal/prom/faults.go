@@ -19,7 +19,7 @@ const (
 	faultCorrupt fault = "corrupt"       // a file that cannot be read
 	faultClock   fault = "clock"         // it jumped
 	faultSeries  fault = "series_limit"  // samples of series beyond the limit
-	faultRule    fault = "rule"          // an evaluation that failed
+	faultRule    fault = "rule"          // a rule that was left out, or an evaluation that failed
 	faultStorm   fault = "storm"         // alerts of one rule beyond those that are passed on
 	faultState   fault = "state"         // the alerts' state could not be read or written
 	faultMemory  fault = "samples_limit" // samples dropped to stay within MaxBytes
