@@ -191,11 +191,3 @@ func TestActionNeverReturns(t *testing.T) {
 	}
 	close(release)
 }
-
-func TestActionUnknown(t *testing.T) {
-	t.Parallel()
-	_, err := Start(t.Context(), Config{File: file([2]string{"action/pager", ""})})
-	if err == nil || !strings.Contains(err.Error(), `there is no function "pager": give it in Config.Actions`) {
-		t.Errorf("error: %v", err)
-	}
-}
