@@ -120,3 +120,52 @@ func TestDamagedLog(t *testing.T) {
 		})
 	}
 }
+
+// TestSeriesEndWithTheProcess has a process end, by Stop or by a kill, and one
+// with other series begin: a query finds those of the second one only, and what
+// the rules know goes on.
+func TestSeriesEndWithTheProcess(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(t *testing.T, dir string){
+		"stopped": func(t *testing.T, dir string) {
+			svc := newService()
+			svc.set(`build{version="1"}`, 1)
+			svc.set("cpu_percent", 95)
+			box := &inbox{}
+			s := start(t, Config{Dir: dir, Metrics: svc, Instance: "127.0.0.1:1", Rules: []byte(cpuRules), Notify: box.notify})
+			eventually(t, "the alert fires", func() bool { return box.firing("CPUHigh") })
+			stop(t, s)
+		},
+		"killed": func(t *testing.T, dir string) {
+			child := serveChild(t, dir)
+			child.alert("Firing")
+			child.kill()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			end(t, dir)
+			svc := newService()
+			svc.set(`build{version="2"}`, 1)
+			svc.set("cpu_percent", 95)
+			s := start(t, Config{Dir: dir, Metrics: svc, Instance: "127.0.0.1:2", Rules: []byte(cpuRules)})
+			eventually(t, "a scrape", func() bool { _, up := value(t, s, `up{instance="127.0.0.1:2"}`); return up })
+			all, err := s.Query(t.Context(), `{instance!="",__name__!~"ALERTS.*"} unless {instance="127.0.0.1:2"}`, s.Now())
+			if err != nil || len(all) > 0 {
+				t.Errorf("of the process that ended there is still %v, %v", all, err)
+			}
+			if n, _ := value(t, s, "count(up)"); n != 1 {
+				t.Errorf("%v processes are up", n)
+			}
+			if n, _ := value(t, s, `count_over_time(cpu_percent{instance!="127.0.0.1:2"}[10m])`); n == 0 {
+				t.Error("its past is gone")
+			}
+			if name == "stopped" {
+				if was, ok := value(t, s, `last_over_time(ALERTS_FOR_STATE{alertname="CPUHigh"}[10m])`); !ok || was == 0 {
+					t.Error("the state of its alerts is gone")
+				}
+			}
+		})
+	}
+}

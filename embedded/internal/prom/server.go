@@ -59,6 +59,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if err := s.assemble(); err != nil {
 		return nil, fmt.Errorf("prom: %w", errors.Join(err, s.store.close()))
 	}
+	s.endSeries(s.store.newest) // those that a kill left
 	running, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
 	s.wg.Go(func() { s.store.maintain(running) })
@@ -127,6 +128,7 @@ func (s *Server) Stop(ctx context.Context) error {
 				errs = append(errs, s.scraper.stop())
 			}
 			s.wg.Wait()
+			s.endSeries(s.store.clock.Now().UnixMilli())
 			errs = append(errs, s.metrics.Unregister(), s.store.close())
 			s.stopErr = errors.Join(errs...)
 		}()

@@ -39,6 +39,7 @@ type store struct {
 	number uint64        // of the newest generation
 	disk   bool          // the active generation has a log
 	unlock func() error  // of Dir, nil when it is not ours
+	newest int64         // time of the newest sample of the runs before
 }
 
 // maxExemplars are kept, in memory.
