@@ -72,6 +72,7 @@ type scrapeAppender struct {
 
 	wall, stamped int64 // the scrape's time, and ours for it
 	up            *bool // what it found the target to be
+	took          time.Duration
 	dropped       int
 	refused       int
 	taken         int
@@ -89,9 +90,12 @@ func (a *scrapeAppender) Append(ref storage.SeriesRef, l labels.Labels, st, t in
 	name := l.Get(model.MetricNameLabel)
 	if reported[name] {
 		limit += reservedSeries
-		if name == "up" {
+		switch name {
+		case "up":
 			up := v == 1
 			a.up = &up
+		case "scrape_duration_seconds":
+			a.took = time.Duration(v * float64(time.Second))
 		}
 	}
 	ref = a.g.in(ref)
@@ -126,6 +130,10 @@ var reported = map[string]bool{
 func (a *scrapeAppender) Commit() error {
 	if a.app == nil {
 		return nil
+	}
+	if a.up != nil && !*a.up && a.took >= scrapeTimeout(a.store.cfg) && a.store.fresh.late(time.UnixMilli(a.stamped)) {
+		// It would say that the service is down, and that its series are over.
+		return a.Rollback()
 	}
 	err := a.store.committed(a.g, a.app.Commit())
 	a.end()

@@ -63,6 +63,7 @@ type Config struct {
 
 	// Seams for tests; nil is the real thing.
 	time       timeSource
+	maxLate    time.Duration
 	free       func(dir string) (uint64, error)
 	breakQuery func(queryFunc) queryFunc
 }
@@ -117,6 +118,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.maxLate == 0 {
+		c.maxLate = maxLate
 	}
 	if c.time == nil {
 		c.time = systemTime{started: time.Now()}

@@ -73,6 +73,9 @@ func newEvaluator(cfg Config, s *store) (*evaluator, error) {
 		return nil, err
 	}
 	e.keeper.windows = windows(e.groups)
+	if cfg.Metrics != nil {
+		e.keeper.scraped = onScraped(e.groups)
+	}
 	for _, r := range e.AlertingRules() {
 		e.keeper.rules[ruleKey(r.Name(), r.Labels())] = r
 	}

@@ -9,6 +9,7 @@ import (
 // a gap. It is safe for concurrent use.
 type freshness struct {
 	interval time.Duration // between scrapes
+	grace    time.Duration // see maxLate
 
 	mu     sync.Mutex
 	last   time.Time // scrape that succeeded
@@ -18,8 +19,24 @@ type freshness struct {
 	any    bool // scrape, successful or not
 }
 
-func newFreshness(interval time.Duration, start time.Time) *freshness {
-	return &freshness{interval: interval, before: start, first: make(chan struct{})}
+func newFreshness(interval, grace time.Duration, start time.Time) *freshness {
+	return &freshness{interval: interval, grace: grace, before: start, first: make(chan struct{})}
+}
+
+// maxLate is how long scrapes that are not answered in time are only late. In
+// the process that asks itself they mean that all processors are busy. After
+// that, /metrics hangs.
+const maxLate = time.Minute
+
+// late tells whether a scrape that was not answered in time is to be forgotten.
+func (f *freshness) late(at time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	since := f.last
+	if since.IsZero() {
+		since = f.before
+	}
+	return at.Sub(since) < f.grace
 }
 
 // patience is how long after a scrape its data count as recent: one may fail

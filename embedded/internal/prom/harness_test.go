@@ -23,6 +23,7 @@ type service struct {
 	values map[string]float64
 	broken atomic.Bool
 	asked  atomic.Int64
+	hangs  atomic.Bool // until whoever asks goes
 }
 
 func newService() *service { return &service{values: map[string]float64{}} }
@@ -35,6 +36,10 @@ func (s *service) set(series string, v float64) {
 
 func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.asked.Add(1)
+	if s.hangs.Load() {
+		<-r.Context().Done()
+		return
+	}
 	if s.broken.Load() {
 		http.Error(w, "broken", http.StatusInternalServerError)
 		return
@@ -62,6 +67,12 @@ func (b *inbox) notify(alerts []alert.Alert) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.all = append(b.all, alerts...)
+}
+
+func (b *inbox) clear() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.all = nil
 }
 
 // of returns what came of an alert, oldest first.

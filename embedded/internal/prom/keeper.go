@@ -17,21 +17,24 @@ import (
 // window that is longer is not emptied by the gap.
 const maxKept = 10 * time.Minute
 
-// errNoData leaves a rule's pending alerts as they are. It is no fault of the
+// errNoData leaves a rule's alerts as they are. It is no fault of the
 // rule's.
 var errNoData = errors.New("there are no recent data: its alerts are as they were")
 
 // queryFunc is how the rules ask.
 type queryFunc = rules.QueryFunc
 
-// keeper stands between the rules and PromQL and sees to it that no alert is
-// over for lack of data. When there are no recent data, or not yet for as long
-// as the rule looks back, an alert of before the gap that is missing from the
-// result is put back into it.
+// keeper stands between the rules and PromQL and sees to it that no alert
+// begins or is over for lack of data. While there are no recent data, rules on
+// what is scraped stay as they are: the process that evaluates them is up, and
+// only its answer is late or wrong. When there have not been data again for as
+// long as the rule looks back, an alert of before the gap that is missing from
+// the result is put back into it.
 type keeper struct {
 	query   queryFunc
 	fresh   *freshness
 	windows map[string]time.Duration // by ruleKey
+	scraped map[string]bool          // rules on what is scraped, by ruleKey
 
 	mu    sync.Mutex
 	rules map[string]*rules.AlertingRule // by ruleKey
@@ -39,22 +42,23 @@ type keeper struct {
 
 // Query implements rules.QueryFunc.
 func (k *keeper) Query(ctx context.Context, expr string, ts time.Time) (promql.Vector, error) {
-	result, err := k.query(ctx, expr, ts)
-	if err != nil {
-		return nil, err
-	}
 	origin := rules.FromOriginContext(ctx)
-	if origin.Kind != rules.KindAlerting || expr != origin.Query { // a recording rule's, or a template's
-		return result, nil
-	}
+	alerting := origin.Kind == rules.KindAlerting && expr == origin.Query // not a recording rule's, nor a template's
 	key := ruleKey(origin.Name, origin.Labels)
+	fresh, covered, before := k.fresh.at(ts)
+	if alerting && !fresh && k.scraped[key] {
+		return nil, errNoData
+	}
+	result, err := k.query(ctx, expr, ts)
+	if err != nil || !alerting {
+		return result, err
+	}
 	k.mu.Lock()
 	rule := k.rules[key]
 	k.mu.Unlock()
 	if rule == nil {
 		return result, nil
 	}
-	fresh, covered, before := k.fresh.at(ts)
 	if fresh && covered >= min(k.windows[key], maxKept) {
 		return result, nil
 	}

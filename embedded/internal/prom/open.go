@@ -108,8 +108,8 @@ func (s *store) beginAt(dir string, logs []string) error {
 	s.number++
 	s.active, s.disk = g, dir != ""
 	s.newest = newest
-	s.clock = newClock(s.cfg.time, time.UnixMilli(newest+2))    // the millisecond between is for what end writes
-	s.fresh = newFreshness(s.cfg.ScrapeInterval, s.clock.Now()) // what is restored began before that
+	s.clock = newClock(s.cfg.time, time.UnixMilli(newest+2))                   // the millisecond between is for what end writes
+	s.fresh = newFreshness(s.cfg.ScrapeInterval, s.cfg.maxLate, s.clock.Now()) // what is restored began before that
 	s.clock.jumps = func() { s.faults.add(faultClock, "the clock was ahead for a while, and is followed", nil) }
 	if dir != "" {
 		for _, old := range logs {

@@ -97,6 +97,30 @@ func windows(groups []*rules.Group) map[string]time.Duration {
 	return all
 }
 
+// onScraped are the alerting rules that ask for what is scraped, by ruleKey. One
+// that asks how the scrapes are, by what they report of themselves, is not among
+// them, nor is one that asks for nothing.
+func onScraped(groups []*rules.Group) map[string]bool {
+	all := map[string]bool{}
+	for _, g := range groups {
+		for _, r := range g.Rules() {
+			r, ok := r.(*rules.AlertingRule)
+			if !ok {
+				continue
+			}
+			series, scrapes := false, false
+			parser.Inspect(r.Query(), func(n parser.Node, _ []parser.Node) error {
+				if v, ok := n.(*parser.VectorSelector); ok {
+					series, scrapes = true, scrapes || reported[v.Name]
+				}
+				return nil
+			})
+			all[ruleKey(r.Name(), r.Labels())] = series && !scrapes
+		}
+	}
+	return all
+}
+
 // maxRecordDepth is how many recording rules may build on one another.
 const maxRecordDepth = 5
 

@@ -108,8 +108,10 @@ func oneByOne(h http.Handler) http.Handler {
 	})
 }
 
+// scrapeTimeout is how long a scrape waits for the answer.
+func scrapeTimeout(cfg Config) time.Duration { return min(cfg.ScrapeInterval, 10*time.Second) }
+
 func scrapeConfig(cfg Config) (*config.Config, error) {
-	timeout := min(cfg.ScrapeInterval, 10*time.Second)
 	job, err := json.Marshal(cfg.Job) // which is YAML as well
 	if err != nil {
 		return nil, fmt.Errorf("the job: %w", err)
@@ -124,7 +126,7 @@ scrape_configs:
     honor_timestamps: false # time is the store's
     enable_compression: false # it is the same process
     body_size_limit: 64MB # of one answer
-`, model.Duration(cfg.ScrapeInterval), model.Duration(timeout), model.Duration(cfg.EvaluationInterval), job), slog.New(slog.DiscardHandler))
+`, model.Duration(cfg.ScrapeInterval), model.Duration(scrapeTimeout(cfg)), model.Duration(cfg.EvaluationInterval), job), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, fmt.Errorf("the job %q, scraped every %v: %w", cfg.Job, cfg.ScrapeInterval, err)
 	}

@@ -1,0 +1,81 @@
+package prom
+
+import (
+	"testing"
+	"time"
+)
+
+const lateRules = `
+groups:
+  - name: late
+    rules:
+      - {alert: Down, expr: 'up == 0 or absent(up)'}
+      - {alert: Gone, expr: 'absent(cpu_percent)'}
+      - {alert: Nothing, expr: '(sum(increase(orders_total[200ms])) or vector(0)) < 0.001'}
+      - {alert: Went, expr: 'group by (job) (last_over_time(cpu_percent[1h])) unless group by (job) (cpu_percent)'}
+      - {alert: Heartbeat, expr: vector(1)}
+`
+
+// never fails the test if one of the alerts came.
+func never(t *testing.T, box *inbox, why string, alerts ...string) {
+	t.Helper()
+	for _, name := range alerts {
+		if got := box.of(name); len(got) > 0 {
+			t.Errorf("%s: %s: %+v", why, name, got[0])
+		}
+	}
+}
+
+// TestLateIsNotDown has scrapes that are not answered in time, as those of a
+// process whose processors are all busy are: nothing is down, nothing is gone,
+// and the series go on. Only a /metrics that does not answer for long is told.
+func TestLateIsNotDown(t *testing.T) {
+	t.Parallel()
+	svc, box := newService(), &inbox{}
+	svc.set("cpu_percent", 95)
+	n := 0.0
+	sell := func() { n++; svc.set("orders_total", n) }
+	sell()
+	s := start(t, Config{Metrics: svc, Rules: []byte(lateRules), Notify: box.notify, maxLate: 4 * time.Second})
+	eventually(t, "rules are evaluated, and something is sold", func() bool {
+		sell()
+		v, _ := value(t, s, "increase(orders_total[200ms])")
+		return box.firing("Heartbeat") && v > 0
+	})
+	box.clear() // what the start had
+
+	svc.hangs.Store(true)
+	last := s.LastScrape()
+	asked := svc.asked.Load()
+	eventually(t, "many scrapes are late", func() bool { return svc.asked.Load() > asked+10 && s.Now().Sub(last) > 2*time.Second })
+	never(t, box, "late", "Down", "Gone", "Nothing", "Went")
+	if v, ok := value(t, s, "up"); !ok || v != 1 {
+		t.Errorf("up is %v, %v", v, ok)
+	}
+	if _, ok := value(t, s, "cpu_percent"); !ok {
+		t.Error("the series ended")
+	}
+	eventually(t, "a page that hangs is told", func() bool { return box.firing("Down") })
+	never(t, box, "hanging", "Gone", "Nothing", "Went")
+
+	svc.hangs.Store(false)
+	eventually(t, "it is over", func() bool { sell(); return box.resolved("Down") })
+	never(t, box, "afterwards", "Gone", "Went")
+}
+
+// TestFailingIsNotGone has a /metrics that fails: that is told, and nothing of
+// what it would have said is taken for gone.
+func TestFailingIsNotGone(t *testing.T) {
+	t.Parallel()
+	svc, box := newService(), &inbox{}
+	svc.set("cpu_percent", 95)
+	s := start(t, Config{Metrics: svc, Rules: []byte(lateRules), Notify: box.notify})
+	eventually(t, "rules are evaluated", func() bool { return box.firing("Heartbeat") })
+	svc.broken.Store(true)
+	eventually(t, "the failure is told", func() bool { return box.firing("Down") })
+	at := s.Now()
+	eventually(t, "time passes", func() bool { return s.Now().Sub(at) > time.Second })
+	never(t, box, "failing", "Gone", "Went")
+	svc.broken.Store(false)
+	eventually(t, "it is over", func() bool { return box.resolved("Down") })
+}
