@@ -39,19 +39,24 @@ func blocks(t *testing.T, document string) []block {
 }
 
 // compile builds a snippet that is a whole program, in this module, which
-// requires what the documents import. It returns the program.
-func compile(t *testing.T, source string) string {
+// requires what the documents import, with further files of its package. It
+// returns the program.
+func compile(t *testing.T, source string, more ...string) string {
 	t.Helper()
 	dir := t.TempDir()
-	file := filepath.Join(dir, "main.go")
-	if err := os.WriteFile(file, []byte(source), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	here, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)
 	}
-	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {filepath.Join(here, "snippet", "main.go"): file}})
+	replace := map[string]string{}
+	for i, text := range append([]string{source}, more...) {
+		name := fmt.Sprintf("main%d.go", i)
+		replace[filepath.Join(here, "snippet", name)] = filepath.Join(dir, name)
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	overlay, err := json.Marshal(map[string]map[string]string{"Replace": replace})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -65,7 +65,10 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	if o.fast {
 		profiling.Interval = fastProfiles
 	}
-	tel, err := telemetry.Init(ctx, telemetry.Config{Domain: d, Profiling: profiling})
+	tel, err := telemetry.Init(ctx, telemetry.Config{
+		Domain: d, Profiling: profiling,
+		Admin: telemetry.Admin{Guarded: true}, // AdminHandler is mounted nowhere: only the summary asks it
+	})
 	if err != nil {
 		slog.Error("telemetry is off, and the shop works without it", "error", err)
 	}

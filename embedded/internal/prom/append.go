@@ -135,6 +135,9 @@ func (a *scrapeAppender) Commit() error {
 		// It would say that the service is down, and that its series are over.
 		return a.Rollback()
 	}
+	if a.up != nil && !*a.up {
+		a.store.fresh.scraped(time.UnixMilli(a.stamped), false)
+	}
 	err := a.store.committed(a.g, a.app.Commit())
 	a.end()
 	switch n, limit := a.g.bytes(), a.store.logLimit(); {
@@ -143,8 +146,8 @@ func (a *scrapeAppender) Commit() error {
 	case n > limit:
 		a.store.poke()
 	}
-	if err == nil && a.up != nil {
-		a.store.fresh.scraped(time.UnixMilli(a.stamped), *a.up)
+	if err == nil && a.up != nil && *a.up {
+		a.store.fresh.scraped(time.UnixMilli(a.stamped), true)
 	}
 	return err
 }

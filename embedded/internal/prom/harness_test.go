@@ -69,12 +69,6 @@ func (b *inbox) notify(alerts []alert.Alert) {
 	b.all = append(b.all, alerts...)
 }
 
-func (b *inbox) clear() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.all = nil
-}
-
 // of returns what came of an alert, oldest first.
 func (b *inbox) of(name string) []alert.Alert {
 	b.mu.Lock()

@@ -45,13 +45,14 @@ func (k *keeper) Query(ctx context.Context, expr string, ts time.Time) (promql.V
 	origin := rules.FromOriginContext(ctx)
 	alerting := origin.Kind == rules.KindAlerting && expr == origin.Query // not a recording rule's, nor a template's
 	key := ruleKey(origin.Name, origin.Labels)
-	fresh, covered, before := k.fresh.at(ts)
-	if alerting && !fresh && k.scraped[key] {
-		return nil, errNoData
-	}
 	result, err := k.query(ctx, expr, ts)
 	if err != nil || !alerting {
 		return result, err
+	}
+	// After the query: what a failed scrape stores, it is known of before.
+	fresh, covered, before := k.fresh.at(ts)
+	if !fresh && k.scraped[key] {
+		return nil, errNoData
 	}
 	k.mu.Lock()
 	rule := k.rules[key]
