@@ -43,12 +43,28 @@ func (t *Telemetry) ownFamilies() []family {
 		"active_requests":    one(t.activeRequests.Load),
 		"entities_created":   one(t.entitiesCreated.Load),
 		"entities_updated":   one(t.entitiesUpdated.Load),
-		"cpu_usage":          sampled(func() *float64 { return t.host.read().cpu }),
-		"memory_usage":       sampled(func() *float64 { return t.host.read().memory }),
-		"disk_usage":         sampled(func() *float64 { return t.host.read().disk }),
+		"cpu_usage":          t.sampledHost(func(s *hostSample) *float64 { return s.cpu }),
+		"memory_usage":       t.sampledHost(func(s *hostSample) *float64 { return s.memory }),
+		"disk_usage":         t.sampledHost(func(s *hostSample) *float64 { return s.disk }),
 		"build_info":         t.buildInfo(),
-		"event_cpu":          t.costs.points(func(c eventCost) *float64 { return c.cpu }),
-		"event_allocated":    t.costs.points(func(c eventCost) *float64 { return c.allocated }),
+
+		"process_cpu_time":                   t.sampledHost(func(s *hostSample) *float64 { return s.process.cpu }),
+		"process_memory_usage":               t.sampledHost(func(s *hostSample) *float64 { return s.process.resident }),
+		"process_unix_file_descriptor_count": t.sampledHost(func(s *hostSample) *float64 { return s.process.files }),
+		"process_unix_file_descriptor_limit": t.sampledHost(func(s *hostSample) *float64 { return s.process.maxFiles }),
+		"process_thread_count":               t.sampledHost(func(s *hostSample) *float64 { return s.process.threads }),
+		"process_start_time":                 t.sampledHost(func(s *hostSample) *float64 { return s.process.start }),
+		"container_cpu_time":                 t.sampledHost(func(s *hostSample) *float64 { return s.container.cpu }),
+		"container_cpu_limit":                t.sampledHost(func(s *hostSample) *float64 { return s.container.cpuLimit }),
+		"container_cpu_periods":              t.sampledHost(func(s *hostSample) *float64 { return s.container.periods }),
+		"container_cpu_throttled_periods":    t.sampledHost(func(s *hostSample) *float64 { return s.container.throttled }),
+		"container_cpu_throttled_time":       t.sampledHost(func(s *hostSample) *float64 { return s.container.throttledTime }),
+		"container_memory_working_set":       t.sampledHost(func(s *hostSample) *float64 { return s.container.memory }),
+		"container_memory_limit":             t.sampledHost(func(s *hostSample) *float64 { return s.container.memoryLimit }),
+		"container_memory_oom_kills":         t.sampledHost(func(s *hostSample) *float64 { return s.container.kills }),
+
+		"event_cpu":       t.costs.points(func(c eventCost) *float64 { return c.cpu }),
+		"event_allocated": t.costs.points(func(c eventCost) *float64 { return c.allocated }),
 
 		"telemetry_refused":           byValue([]string{"reason"}, reasons(refusedReasons[:]), func(i int) int64 { return t.self.refusals[i].Load() }),
 		"telemetry_collect_errors":    byValue([]string{"reason"}, reasons(collectReasons[:]), func(i int) int64 { return t.self.collectErrors[i].Load() }),
@@ -92,6 +108,14 @@ func (t *Telemetry) exports(i int) int64 {
 func one(n func() int64) iter.Seq[point] {
 	labels := newLabels(nil, nil)
 	return func(yield func(point) bool) { yield(point{labels: labels, n: n()}) }
+}
+
+// sampledHost is a figure of the machine, the process or its container.
+func (t *Telemetry) sampledHost(figure func(*hostSample) *float64) iter.Seq[point] {
+	return sampled(func() *float64 {
+		s := t.host.read()
+		return figure(&s)
+	})
 }
 
 // sampled is a gauge without labels; where there is no value, no series.

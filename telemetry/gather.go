@@ -122,7 +122,7 @@ func (f *family) gather() *dto.MetricFamily {
 		counters := make([]dto.Counter, len(points))
 		values := make([]float64, len(points))
 		for i, p := range points {
-			values[i] = float64(p.n)
+			values[i] = p.value + float64(p.n) // one of the two is 0
 			counters[i].Value = &values[i]
 			metrics[i].Counter = &counters[i]
 		}

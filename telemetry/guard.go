@@ -2,9 +2,9 @@ package telemetry
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
@@ -45,84 +45,97 @@ type guardedMeter struct {
 type guard struct {
 	name string
 	self *self
-	turn chan struct{} // holds one, who runs: collections for Prometheus and for OTLP may meet
-	hung atomic.Bool   // the one who runs is over its time
+
+	mu      sync.Mutex // collections for Prometheus and for OTLP may meet
+	running *guarded   // nil while nobody calls
+}
+
+// guarded is one call. That it is over its time is said of this call and not
+// of its guard, so that nothing of it is left when it ends.
+type guarded struct {
+	ended   chan struct{}
+	overdue bool // guarded by guard.mu
 }
 
 func newGuard(name string, self *self) *guard {
-	return &guard{name: name, self: self, turn: make(chan struct{}, 1)}
+	return &guard{name: name, self: self}
 }
 
 // run calls, unless the collection is over: its context is done, or Shutdown
-// waits no longer. One that has begun is left behind then.
-func (g *guard) run(ctx context.Context, call func() error) error {
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-g.self.ended:
-		return nil
-	default:
-	}
-	if g.hung.Load() { // waiting again would only delay this collection
-		g.self.collectErrors[collectTimeout].Add(1)
-		return nil
-	}
+// waits no longer. One that has begun is left behind then. It returns when the
+// call has ended, or is waited for no longer.
+func (g *guard) run(ctx context.Context, call func() error) {
 	timer := time.NewTimer(callbackTimeout)
 	defer timer.Stop()
-	select {
-	case g.turn <- struct{}{}:
-	case <-timer.C:
-		return g.timeout()
-	case <-ctx.Done():
-		return nil
-	case <-g.self.ended:
-		return nil
+	mine := &guarded{ended: make(chan struct{})}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-g.self.ended:
+			return
+		default:
+		}
+		g.mu.Lock()
+		other := g.running
+		if other == nil {
+			g.running = mine
+		}
+		overdue := other != nil && other.overdue
+		g.mu.Unlock()
+		if other == nil {
+			break
+		}
+		if overdue { // waiting again would only delay this collection
+			g.self.collectErrors[collectTimeout].Add(1)
+			return
+		}
+		if !g.wait(ctx, other, timer.C) {
+			return
+		}
 	}
-	done := make(chan error, 1)
 	go func() {
-		defer func() { g.hung.Store(false); <-g.turn }()
+		defer func() {
+			g.mu.Lock()
+			g.running = nil
+			g.mu.Unlock()
+			close(mine.ended)
+		}()
 		defer func() {
 			if p := recover(); p != nil {
 				g.self.collectErrors[collectPanic].Add(1)
 				g.self.once("callback panic/"+g.name, func(log *slog.Logger) {
-					log.Error("the callback of an instrument panicked: its values are missing", "instrument", g.name, "panic", p)
+					log.Error("the callback of an instrument panicked: its values are missing", "instrument", g.name, "panic", cleanValue(fmt.Sprint(p)))
 				})
-				done <- nil
 			}
 		}()
-		done <- call()
-	}()
-	select {
-	case err := <-done:
-		if err != nil { // handed on, it would keep our own series from being sent
+		if err := call(); err != nil { // handed on, it would keep our own series from being sent
 			g.self.collectErrors[collectOther].Add(1)
 			g.self.once("callback error/"+g.name, func(log *slog.Logger) {
 				log.Warn("the callback of an instrument failed: what it observed is kept", "instrument", g.name, "error", cleanValue(err.Error()))
 			})
 		}
-		return nil
-	case <-timer.C:
-		return g.timeout()
-	case <-ctx.Done():
-		return nil
-	case <-g.self.ended:
-		return nil
-	}
+	}()
+	g.wait(ctx, mine, timer.C)
 }
 
-func (g *guard) timeout() error {
-	g.hung.Store(true)
+// wait tells whether a call has ended. One that is over its time is overdue.
+func (g *guard) wait(ctx context.Context, c *guarded, timeout <-chan time.Time) bool {
 	select {
-	case g.turn <- struct{}{}: // it ended just now
-		g.hung.Store(false)
-		<-g.turn
-	default:
+	case <-c.ended:
+		return true
+	case <-ctx.Done():
+	case <-g.self.ended:
+	case <-timeout:
+		g.mu.Lock()
+		c.overdue = true
+		g.mu.Unlock()
+		g.self.collectErrors[collectTimeout].Add(1)
+		g.self.once("callback timeout/"+g.name, func(log *slog.Logger) {
+			log.Error("the callback of an instrument hangs: its values are missing", "instrument", g.name, "after", callbackTimeout)
+		})
 	}
-	g.self.collectErrors[collectTimeout].Add(1)
-	g.self.once("callback timeout/"+g.name, func(log *slog.Logger) {
-		log.Error("the callback of an instrument hangs: its values are missing", "instrument", g.name, "after", callbackTimeout)
-	})
-	return nil
+	return false
 }
 
 // gate lets observations through until it is closed.
@@ -181,7 +194,8 @@ func (m guardedMeter) RegisterCallback(call metric.Callback, instruments ...metr
 	return m.Meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
 		gate := &gate{}
 		defer gate.close()
-		return g.run(ctx, func() error { return call(ctx, gatedObserver{o, gate}) })
+		g.run(ctx, func() error { return call(ctx, gatedObserver{o, gate}) })
+		return nil
 	}, instruments...)
 }
 
@@ -207,7 +221,8 @@ func guardInt64[Option any](m guardedMeter, name string, c instrumentConfig, cal
 		guarded[i] = metric.WithInt64Callback(func(ctx context.Context, o metric.Int64Observer) error {
 			gate := &gate{}
 			defer gate.close()
-			return g.run(ctx, func() error { return call(ctx, gatedInt64{o, gate}) })
+			g.run(ctx, func() error { return call(ctx, gatedInt64{o, gate}) })
+			return nil
 		})
 	}
 	return rebuild[Option](c, guarded)
@@ -220,7 +235,8 @@ func guardFloat64[Option any](m guardedMeter, name string, c instrumentConfig, c
 		guarded[i] = metric.WithFloat64Callback(func(ctx context.Context, o metric.Float64Observer) error {
 			gate := &gate{}
 			defer gate.close()
-			return g.run(ctx, func() error { return call(ctx, gatedFloat64{o, gate}) })
+			g.run(ctx, func() error { return call(ctx, gatedFloat64{o, gate}) })
+			return nil
 		})
 	}
 	return rebuild[Option](c, guarded)

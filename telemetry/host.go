@@ -1,8 +1,11 @@
 package telemetry
 
 import (
+	"context"
 	"log/slog"
+	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/shirou/gopsutil/v4/cpu"
@@ -14,10 +17,13 @@ import (
 // who reloads a page, cost one sample.
 const hostTTL = time.Second
 
-// host samples the machine that the process runs on, when it is asked.
+// host samples the machine, the process and its container, when it is asked.
 type host struct {
-	diskPath string
-	self     *self
+	diskPath  string
+	diskUsage func(path string) (*disk.UsageStat, error)
+	diskGuard *guard
+	container *container
+	self      *self
 
 	mu     sync.Mutex
 	at     time.Time
@@ -30,13 +36,18 @@ type host struct {
 // missing series says so better than a zero.
 type hostSample struct {
 	cpu, memory, disk *float64
+	process           processSample
+	container         containerSample
 }
 
 func newHost(diskPath string, self *self) *host {
 	if diskPath == "" {
 		diskPath = "/"
 	}
-	h := &host{diskPath: diskPath, self: self}
+	h := &host{
+		diskPath: diskPath, diskUsage: disk.Usage, diskGuard: newGuard("disk.usage of "+diskPath, self),
+		container: newContainer(os.DirFS("/")), self: self,
+	}
 	h.busy, h.total, _ = cpuSeconds() // so that the first sample has something to compare with
 	return h
 }
@@ -48,7 +59,6 @@ func (h *host) read() hostSample {
 	if !h.at.IsZero() && time.Since(h.at) < hostTTL {
 		return h.sample
 	}
-	h.at = time.Now()
 	if busy, total, err := cpuSeconds(); err != nil {
 		h.missing("cpu", err)
 		h.sample.cpu = nil
@@ -64,13 +74,29 @@ func (h *host) read() hostSample {
 	} else {
 		h.sample.memory = new(float64(m.Used))
 	}
-	h.sample.disk = nil
-	if d, err := disk.Usage(h.diskPath); err != nil {
-		h.missing("disk "+h.diskPath, err)
-	} else {
-		h.sample.disk = new(d.UsedPercent)
-	}
+	h.sample.disk = h.readDisk()
+	h.sample.process, h.sample.container = readProcess(), h.container.read()
+	h.at = time.Now() // of the end: a disk that hangs delays one reader in a while, not each
 	return h.sample
+}
+
+// readDisk returns nil while the file system hangs: that of a network file
+// system whose server is gone does so for ever, and cannot be told to stop.
+func (h *host) readDisk() *float64 {
+	var found atomic.Pointer[disk.UsageStat]
+	h.diskGuard.run(context.Background(), func() error {
+		d, err := h.diskUsage(h.diskPath)
+		if err != nil {
+			h.missing("disk "+h.diskPath, err)
+			return nil
+		}
+		found.Store(d)
+		return nil
+	})
+	if d := found.Load(); d != nil {
+		return new(d.UsedPercent)
+	}
+	return nil
 }
 
 func (h *host) missing(what string, err error) {

@@ -33,23 +33,32 @@ func (p *producer) Produce(ctx context.Context) ([]metricdata.ScopeMetrics, erro
 		case domain.KindHistogram:
 			m.Data = p.histogram(f, now)
 		case domain.KindGauge:
-			var points []metricdata.DataPoint[float64]
-			for pt := range f.points {
-				points = append(points, metricdata.DataPoint[float64]{Attributes: pt.labels.attributes, Time: now, Value: pt.value})
+			m.Data = metricdata.Gauge[float64]{DataPoints: points(f, time.Time{}, now, func(pt point) float64 { return pt.value })}
+		case domain.KindCounter:
+			if f.Unit == "s" { // a time is no whole number
+				m.Data = metricdata.Sum[float64]{
+					Temporality: metricdata.CumulativeTemporality, IsMonotonic: true,
+					DataPoints: points(f, p.start, now, func(pt point) float64 { return pt.value + float64(pt.n) }),
+				}
+				break
 			}
-			m.Data = metricdata.Gauge[float64]{DataPoints: points}
+			fallthrough
 		default:
-			var points []metricdata.DataPoint[int64]
-			for pt := range f.points {
-				points = append(points, metricdata.DataPoint[int64]{Attributes: pt.labels.attributes, StartTime: p.start, Time: now, Value: pt.n})
-			}
 			m.Data = metricdata.Sum[int64]{
-				Temporality: metricdata.CumulativeTemporality, IsMonotonic: f.Kind == domain.KindCounter, DataPoints: points,
+				Temporality: metricdata.CumulativeTemporality, IsMonotonic: f.Kind == domain.KindCounter,
+				DataPoints: points(f, p.start, now, func(pt point) int64 { return pt.n + int64(pt.value) }),
 			}
 		}
 		scope.Metrics = append(scope.Metrics, m)
 	}
 	return []metricdata.ScopeMetrics{scope}, nil
+}
+
+func points[N int64 | float64](f *family, start, now time.Time, value func(point) N) (all []metricdata.DataPoint[N]) {
+	for pt := range f.points {
+		all = append(all, metricdata.DataPoint[N]{Attributes: pt.labels.attributes, StartTime: start, Time: now, Value: value(pt)})
+	}
+	return all
 }
 
 func (p *producer) histogram(f *family, now time.Time) metricdata.Histogram[float64] {
