@@ -98,7 +98,7 @@ func (b builder) ask(key string, stat domain.Stat, window time.Duration) questio
 
 // presets are all the rules that a domain may get.
 func (b builder) presets() []preset {
-	return append(b.servicePresets(), b.reportingPresets()...)
+	return slices.Concat(b.servicePresets(), b.limitPresets(), b.reportingPresets())
 }
 
 // servicePresets are about what the service does and what it does it with.

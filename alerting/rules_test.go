@@ -151,7 +151,8 @@ func TestEvidence(t *testing.T) {
 func TestDefaultRules(t *testing.T) {
 	t.Parallel()
 	all := []string{
-		"HighErrorRatio", "SlowResponses", "HostCPUHigh", "MemoryNearLimit", "DiskAlmostFull", "GoroutineLeak", "ServiceDown", "ScrapeFailing",
+		"HighErrorRatio", "SlowResponses", "HostCPUHigh", "MemoryNearLimit", "DiskAlmostFull", "GoroutineLeak",
+		"ContainerCPUThrottled", "ContainerMemoryNearLimit", "FileDescriptorsNearLimit", "ServiceDown", "ScrapeFailing",
 		"TelemetryRefused", "TelemetryCollectErrors", "TelemetryExportsFail", "TelemetryProfilesDropped", "TelemetryStoreFaults", "AlertDeliveriesFail",
 	}
 	for text, without := range map[string][]string{

@@ -16,6 +16,7 @@ func (b *board) runtime() page {
 		about: b.of("CPU, memory and disk of the host, Go's runtime, and the telemetry itself.", "CPU, memoria y disco de la máquina, el runtime de Go y la propia telemetría."),
 		sections: []section{
 			{title: b.of("Host", "Máquina"), panels: b.host()},
+			{title: b.of("Process and container", "Proceso y contenedor"), panels: b.process()},
 			{title: b.of("Memory of Go", "Memoria de Go"), panels: b.goMemory()},
 			{title: b.of("Goroutines and scheduler", "Goroutines y planificador"), panels: b.scheduler()},
 			{title: b.of("The telemetry itself", "La propia telemetría"), panels: b.self()},

@@ -76,6 +76,11 @@ var (
 	unlimited1 = map[string]string{"memory.limit_in_bytes": "9223372036854771712\n", "cpu.cfs_quota_us": "-1\n"}
 )
 
+// inContainer is a container of version 2 whose group has these files.
+func inContainer(group map[string]string) *container {
+	return newContainer(tree(all(under("sys/fs/cgroup", group), map[string]string{"proc/self/cgroup": "0::/\n", "proc/self/mountinfo": unified})))
+}
+
 // TestContainer reads control groups as they look in the field: of version 1,
 // 2 and both, in containers and around services. Where there is no group, or no
 // limit, the figure is not there; it is never 0 or the machine's.
@@ -195,8 +200,8 @@ func TestProcessFigures(t *testing.T) {
 	defer file.Close()
 	seen := scrape(t, tel)
 	for name, atLeast := range map[string]float64{
-		"tienda_process_memory_usage_bytes": 1 << 20, "tienda_process_thread_count": 2, "tienda_process_unix_file_descriptor_count": 4,
-		"tienda_process_unix_file_descriptor_limit": 64, "tienda_process_start_time_seconds": 1.7e9, "tienda_process_cpu_time_seconds_total": 0,
+		"tienda_process_memory_usage_bytes": 1 << 20, "tienda_process_threads": 2, "tienda_process_open_fds": 4,
+		"tienda_process_max_fds": 64, "tienda_process_start_time_seconds": 1.7e9, "tienda_process_cpu_time_seconds_total": 0,
 	} {
 		if got, ok := seen[name]; !ok || got < atLeast {
 			t.Errorf("%s = %v (there: %v), want at least %v", name, got, ok, atLeast)

@@ -15,12 +15,13 @@ import (
 )
 
 // measured are figures that differ from one run and machine to the next.
-var measured = regexp.MustCompile(`(?m)^(tienda_(go|cpu|memory|disk|build|response_duration_seconds|function_duration_seconds)\S*?(?:\{[^}]*\})?) .*$`)
+var measured = regexp.MustCompile(`(?m)^(tienda_(go|cpu|memory|disk|process|build|response_duration_seconds|function_duration_seconds)\S*?(?:\{[^}]*\})?) .*$`)
 
 // TestMetricsGolden is all of /metrics for a small shop that answered a few
 // requests, as a person and Prometheus read it.
 func TestMetricsGolden(t *testing.T) {
 	tel := start(t)
+	tel.host.container = inContainer(limited2)
 	mux := tel.NewServeMux()
 	mux.HandleFunc("GET /orders/{id}", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("POST /orders", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusCreated) })

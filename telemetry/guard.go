@@ -46,13 +46,13 @@ type guard struct {
 	name string
 	self *self
 
-	mu      sync.Mutex // collections for Prometheus and for OTLP may meet
-	running *guarded   // nil while nobody calls
+	mu      sync.Mutex   // collections for Prometheus and for OTLP may meet
+	running *guardedCall // nil while nobody calls
 }
 
-// guarded is one call. That it is over its time is said of this call and not
+// guardedCall is one call. That it is over its time is said of this call and not
 // of its guard, so that nothing of it is left when it ends.
-type guarded struct {
+type guardedCall struct {
 	ended   chan struct{}
 	overdue bool // guarded by guard.mu
 }
@@ -67,7 +67,7 @@ func newGuard(name string, self *self) *guard {
 func (g *guard) run(ctx context.Context, call func() error) {
 	timer := time.NewTimer(callbackTimeout)
 	defer timer.Stop()
-	mine := &guarded{ended: make(chan struct{})}
+	mine := &guardedCall{ended: make(chan struct{})}
 	for {
 		select {
 		case <-ctx.Done():
@@ -120,7 +120,7 @@ func (g *guard) run(ctx context.Context, call func() error) {
 }
 
 // wait tells whether a call has ended. One that is over its time is overdue.
-func (g *guard) wait(ctx context.Context, c *guarded, timeout <-chan time.Time) bool {
+func (g *guard) wait(ctx context.Context, c *guardedCall, timeout <-chan time.Time) bool {
 	select {
 	case <-c.ended:
 		return true

@@ -49,9 +49,36 @@ func (p *producer) Produce(ctx context.Context) ([]metricdata.ScopeMetrics, erro
 				DataPoints: points(f, p.start, now, func(pt point) int64 { return pt.n + int64(pt.value) }),
 			}
 		}
-		scope.Metrics = append(scope.Metrics, m)
+		if pointsOf(m.Data) > 0 { // a figure that is not there is no metric without points
+			scope.Metrics = append(scope.Metrics, m)
+		}
 	}
 	return []metricdata.ScopeMetrics{scope}, nil
+}
+
+// pointsOf is how many series there are.
+func pointsOf(data metricdata.Aggregation) int {
+	switch d := data.(type) {
+	case metricdata.Gauge[int64]:
+		return len(d.DataPoints)
+	case metricdata.Gauge[float64]:
+		return len(d.DataPoints)
+	case metricdata.Sum[int64]:
+		return len(d.DataPoints)
+	case metricdata.Sum[float64]:
+		return len(d.DataPoints)
+	case metricdata.Histogram[int64]:
+		return len(d.DataPoints)
+	case metricdata.Histogram[float64]:
+		return len(d.DataPoints)
+	case metricdata.ExponentialHistogram[int64]:
+		return len(d.DataPoints)
+	case metricdata.ExponentialHistogram[float64]:
+		return len(d.DataPoints)
+	case metricdata.Summary:
+		return len(d.DataPoints)
+	}
+	return 0
 }
 
 func points[N int64 | float64](f *family, start, now time.Time, value func(point) N) (all []metricdata.DataPoint[N]) {
