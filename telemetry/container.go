@@ -34,14 +34,14 @@ type cgroupMount struct {
 }
 
 func newContainer(root fs.FS) *container {
-	return &container{root, parseMounts(readSmall(root, "proc/self/mountinfo"))}
+	return &container{root, parseMounts(readFile(root, "proc/self/mountinfo"))}
 }
 
 // read samples the group. A service of systemd may run in a slice with the
 // limit, a container of a pod in a pod with it: of the group and those around
 // it, the figures are those of the one with the smallest limit.
 func (c *container) read() (s containerSample) {
-	membership := parseMembership(readSmall(c.root, "proc/self/cgroup"))
+	membership := parseMembership(readFile(c.root, "proc/self/cgroup"))
 	if group := c.find("cpu", membership); group.dir != "" {
 		group.readCPU(&s)
 	}
@@ -156,16 +156,16 @@ func (g controlGroup) readMemory(s *containerSample) {
 	s.kills = field(g.text(g.dir, events), "oom_kill")
 }
 
-// maxSmall bounds what is read of a file of the kernel's.
-const maxSmall = 4 << 20
+// maxFile bounds what is read of a file of the kernel's.
+const maxFile = 4 << 20
 
-func readSmall(root fs.FS, name string) []byte {
+func readFile(root fs.FS, name string) []byte {
 	f, err := root.Open(name)
 	if err != nil {
 		return nil
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxSmall))
+	data, err := io.ReadAll(io.LimitReader(f, maxFile))
 	if err != nil {
 		return nil
 	}
@@ -173,7 +173,7 @@ func readSmall(root fs.FS, name string) []byte {
 }
 
 func (g controlGroup) text(dir, name string) string {
-	return strings.TrimSpace(string(readSmall(g.root, path.Join(dir, name))))
+	return strings.TrimSpace(string(readFile(g.root, path.Join(dir, name))))
 }
 
 // number reads a count: nil if it is none.
@@ -227,7 +227,7 @@ func parseMembership(data []byte) map[string]string {
 //	35 24 0:30 /docker/3f /sys/fs/cgroup/memory rw,nosuid - cgroup cgroup rw,memory
 func parseMounts(data []byte) (mounts []cgroupMount) {
 	lines := bufio.NewScanner(bytes.NewReader(data))
-	lines.Buffer(nil, maxSmall)
+	lines.Buffer(nil, maxFile)
 	for lines.Scan() {
 		before, after, ok := strings.Cut(lines.Text(), " - ")
 		place, kind := strings.Fields(before), strings.Fields(after)

@@ -149,7 +149,7 @@ func (o *observation) run(ctx context.Context) {
 	timed, cancel := context.WithTimeout(ctx, callbackTimeout)
 	defer cancel()
 	result := make(chan float64, 1) // what comes too late stays in it
-	_ = o.guard.run(ctx, func() error {
+	o.guard.run(ctx, func() error {
 		result <- o.fn(timed)
 		return nil
 	})

@@ -33,12 +33,12 @@ func (p *producer) Produce(ctx context.Context) ([]metricdata.ScopeMetrics, erro
 		case domain.KindHistogram:
 			m.Data = p.histogram(f, now)
 		case domain.KindGauge:
-			m.Data = metricdata.Gauge[float64]{DataPoints: points(f, time.Time{}, now, func(pt point) float64 { return pt.value })}
+			m.Data = metricdata.Gauge[float64]{DataPoints: pointsWith(f, time.Time{}, now, func(pt point) float64 { return pt.value })}
 		case domain.KindCounter:
 			if f.Unit == "s" { // a time is no whole number
 				m.Data = metricdata.Sum[float64]{
 					Temporality: metricdata.CumulativeTemporality, IsMonotonic: true,
-					DataPoints: points(f, p.start, now, func(pt point) float64 { return pt.value + float64(pt.n) }),
+					DataPoints: pointsWith(f, p.start, now, func(pt point) float64 { return pt.value + float64(pt.n) }),
 				}
 				break
 			}
@@ -46,7 +46,7 @@ func (p *producer) Produce(ctx context.Context) ([]metricdata.ScopeMetrics, erro
 		default:
 			m.Data = metricdata.Sum[int64]{
 				Temporality: metricdata.CumulativeTemporality, IsMonotonic: f.Kind == domain.KindCounter,
-				DataPoints: points(f, p.start, now, func(pt point) int64 { return pt.n + int64(pt.value) }),
+				DataPoints: pointsWith(f, p.start, now, func(pt point) int64 { return pt.n + int64(pt.value) }),
 			}
 		}
 		if pointsOf(m.Data) > 0 { // a figure that is not there is no metric without points
@@ -81,7 +81,7 @@ func pointsOf(data metricdata.Aggregation) int {
 	return 0
 }
 
-func points[N int64 | float64](f *family, start, now time.Time, value func(point) N) (all []metricdata.DataPoint[N]) {
+func pointsWith[N int64 | float64](f *family, start, now time.Time, value func(point) N) (all []metricdata.DataPoint[N]) {
 	for pt := range f.points {
 		all = append(all, metricdata.DataPoint[N]{Attributes: pt.labels.attributes, StartTime: start, Time: now, Value: value(pt)})
 	}
