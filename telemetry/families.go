@@ -69,6 +69,7 @@ func (t *Telemetry) ownFamilies() []family {
 		"telemetry_refused":           byValue([]string{"reason"}, reasons(refusedReasons[:]), func(i int) int64 { return t.self.refusals[i].Load() }),
 		"telemetry_collect_errors":    byValue([]string{"reason"}, reasons(collectReasons[:]), func(i int) int64 { return t.self.collectErrors[i].Load() }),
 		"telemetry_exports":           byValue([]string{"signal", "outcome"}, exportSeries, t.exports),
+		"telemetry_spans_lost":        byValue([]string{"reason"}, reasons(lostReasons[:]), func(i int) int64 { return t.self.spansLost[i].Load() }),
 		"telemetry_profiles_dropped":  one(func() int64 { return int64(t.profiler.Stats().Dropped) }),
 		"telemetry_profiles_gaps":     one(func() int64 { return int64(t.profiler.Stats().Gaps) }),
 		"telemetry_profiles_buffered": sampled(func() *float64 { return new(float64(t.profiler.Stats().RingBytes)) }),
@@ -90,7 +91,7 @@ func (t *Telemetry) ownFamilies() []family {
 
 // exportSeries are the values of signal and outcome.
 var exportSeries = [][]string{
-	{"metrics", "success"}, {"metrics", "failure"}, {"profiles", "success"}, {"profiles", "failure"},
+	{"metrics", "success"}, {"metrics", "failure"}, {"profiles", "success"}, {"profiles", "failure"}, {"traces", "success"}, {"traces", "failure"},
 }
 
 func (t *Telemetry) exports(i int) int64 {
@@ -99,8 +100,10 @@ func (t *Telemetry) exports(i int) int64 {
 		return t.self.metricExports[i].Load()
 	case 2:
 		return int64(t.profiler.Stats().Uploaded)
-	default:
+	case 3:
 		return int64(t.profiler.Stats().Failed)
+	default:
+		return t.self.spanExports[i-4].Load()
 	}
 }
 

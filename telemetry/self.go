@@ -47,6 +47,16 @@ const (
 
 var exportOutcomes = [...]string{"success", "failure"}
 
+// The reasons for which spans are lost: the values of the attribute reason of
+// telemetry.spans.lost.
+const (
+	lostQueue    = iota // more ended than could be sent
+	lostExport          // the server did not take them, or was not there
+	lostRejected        // the server took the others of their export
+)
+
+var lostReasons = [...]string{"queue_full", "export_failed", "rejected"}
+
 // self is what Latido says of itself: counts of what it could not do, and a
 // log in which a repeated problem stands once.
 type self struct {
@@ -56,6 +66,8 @@ type self struct {
 	refusals      [len(refusedReasons)]atomic.Int64
 	collectErrors [len(collectReasons)]atomic.Int64
 	metricExports [len(exportOutcomes)]atomic.Int64
+	spanExports   [len(exportOutcomes)]atomic.Int64
+	spansLost     [len(lostReasons)]atomic.Int64
 	observed      atomic.Int64 // gauges with a callback
 
 	// readingEnvironment is while an exporter is made: what it says of the

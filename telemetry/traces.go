@@ -10,6 +10,13 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
+// retry is for answers that ask for it, 429, 502, 503 and 504: after what
+// Retry-After says, or else at growing intervals
+// (https://opentelemetry.io/docs/specs/otlp/#otlphttp-response). Meanwhile the
+// queue fills. No export takes longer than OTEL_BSP_EXPORT_TIMEOUT, 30 s by
+// default, and the end of Shutdown's context ends it.
+var retry = otlptracehttp.RetryConfig{Enabled: true, InitialInterval: time.Second, MaxInterval: 10 * time.Second, MaxElapsedTime: 30 * time.Second}
+
 // startTraces makes spans and sends them, where an endpoint is known.
 func (t *Telemetry) startTraces(ctx context.Context, env environment) error {
 	if env.traces.url == "" {
@@ -23,7 +30,7 @@ func (t *Telemetry) startTraces(ctx context.Context, env environment) error {
 	// Every option is given: the exporter would read the same variables, and
 	// refuse some.
 	options := []otlptracehttp.Option{
-		otlptracehttp.WithRetry(otlptracehttp.RetryConfig{Enabled: false}),
+		otlptracehttp.WithRetry(retry),
 		otlptracehttp.WithEndpointURL(to.url),
 		otlptracehttp.WithEncoding(otlptracehttp.EncodingProtobuf),
 		otlptracehttp.WithHeaders(to.headers),
@@ -37,22 +44,29 @@ func (t *Telemetry) startTraces(ctx context.Context, env environment) error {
 	if err != nil {
 		return fmt.Errorf("otlp traces: %w", err)
 	}
+	queue := newSpanQueue(validExporter{exporter}, env.batch, t.self)
 	provider := sdktrace.NewTracerProvider(
-		sdktrace.WithBatcher(validExporter{exporter}, sdktrace.WithMaxQueueSize(env.batch.queue), sdktrace.WithMaxExportBatchSize(env.batch.size),
-			sdktrace.WithBatchTimeout(env.batch.delay), sdktrace.WithExportTimeout(env.batch.timeout)),
+		sdktrace.WithSpanProcessor(queue),
 		sdktrace.WithRawSpanLimits(env.limits),
 		sdktrace.WithResource(t.resource),
 		sdktrace.WithSampler(t.sampler()),
 	)
 	t.tracers, t.tracing = provider, true
-	t.flushTraces = provider.ForceFlush
-	t.stopTraces = func(ctx context.Context) error {
+	t.flushTraces = func(ctx context.Context) error {
+		queue.takeFailure() // an old one, which was logged
 		err := provider.ForceFlush(ctx)
+		if err = errors.Join(err, queue.takeFailure()); err != nil {
+			return fmt.Errorf("otlp export of spans: %w", err)
+		}
+		return nil
+	}
+	t.stopTraces = func(ctx context.Context) error {
+		err := t.flushTraces(ctx)
 		// With a context that is done, the SDK would leave its goroutine behind.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
 		defer cancel()
-		if err != nil { // the server hangs: what is on its way is given up
-			err = errors.Join(fmt.Errorf("otlp export of spans: %w", err), exporter.Shutdown(ctx))
+		if err != nil { // what is on its way is given up
+			err = errors.Join(err, exporter.Shutdown(ctx))
 		}
 		return errors.Join(err, provider.Shutdown(ctx))
 	}
