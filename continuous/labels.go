@@ -16,6 +16,7 @@ const (
 	LabelEndpoint = "endpoint" // a route's pattern
 	LabelMethod   = "method"   // its HTTP method
 	LabelRegion   = "region"   // the name given to Region
+	LabelPeer     = "peer"     // the host that a request of the service waits for
 	LabelSpanID   = "span_id"  // of the span that the sample was taken in
 
 	// LabelStartedBy is the request, with its method, or else the region that

@@ -34,7 +34,7 @@ func appName(service string, tags map[string]string, session string) string {
 	cleaned := map[string]string{}
 	for _, tag := range slices.Sorted(maps.Keys(tags)) {
 		key := labelName(tag)
-		if slices.Contains([]string{LabelEndpoint, LabelMethod, LabelRegion, LabelSpanID, LabelStartedBy}, key) {
+		if slices.Contains([]string{LabelEndpoint, LabelMethod, LabelRegion, LabelPeer, LabelSpanID, LabelStartedBy}, key) {
 			key = "tag_" + key
 		}
 		value := strings.Map(func(r rune) rune {

@@ -102,8 +102,8 @@ func onlyLabelled(p *profile.Profile) {
 		return label(s, LabelEndpoint) == "" && label(s, LabelRegion) == "" && label(s, LabelStartedBy) == ""
 	})
 	for _, s := range p.Sample {
-		kept := make(map[string][]string, 3)
-		for _, name := range []string{LabelEndpoint, LabelMethod, LabelRegion, LabelStartedBy} {
+		kept := make(map[string][]string, 4)
+		for _, name := range []string{LabelEndpoint, LabelMethod, LabelRegion, LabelPeer, LabelStartedBy} {
 			if v := s.Label[name]; len(v) > 0 {
 				kept[name] = v
 			}

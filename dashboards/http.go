@@ -18,6 +18,7 @@ func (b *board) http() page {
 			{title: b.of("How long answers take", "Cuánto tardan las respuestas"), panels: b.latency()},
 			{title: b.of("How requests end", "Cómo terminan las peticiones"), panels: b.outcomes()},
 			{title: b.of("In flight and in functions", "En curso y en funciones"), panels: b.inside()},
+			{title: b.of("What the service asks of others", "Lo que el servicio pide a otros"), panels: b.outgoing()},
 			{title: b.of("Thresholds", "Umbrales"), panels: b.thresholds(ofHTTP)},
 		},
 	}
@@ -26,7 +27,7 @@ func (b *board) http() page {
 // ofHTTP tells which thresholds belong to this dashboard.
 func ofHTTP(m domain.Metric) bool {
 	switch m.Key {
-	case "requests", "response_duration", "active_connections", "active_requests", "api_errors", "function_calls", "function_duration":
+	case "requests", "response_duration", "active_connections", "active_requests", "api_errors", "function_calls", "function_duration", "client_requests", "client_duration":
 		return true
 	}
 	return false
@@ -176,5 +177,20 @@ func (b *board) inside() []panel {
 		kind: timeseries, title: b.of("p95 of functions", "p95 de las funciones"), unit: "s", width: 6, height: 8, empty: none, links: b.flames(),
 		about:   b.of("19 of 20 calls take no longer.", "19 de cada 20 llamadas no tardan más."),
 		queries: []query{{expr: b.quantile(0.95, took, []string{"function"}), legend: "{{function}}"}}, lines: b.lines(took, domain.StatP95),
+	}}
+}
+
+// outgoing are the requests that the service sends, by host.
+func (b *board) outgoing() []panel {
+	requests, took := b.metric("client_requests"), b.metric("client_duration")
+	none := b.of("No requests sent", "Sin peticiones enviadas")
+	return []panel{{
+		kind: timeseries, title: b.of("Outgoing requests by peer", "Peticiones salientes por destino"), unit: "reqps", width: 12, height: 9, stacked: true, empty: none,
+		about:   b.of("Requests a second that the service sends, by host and by how they end.", "Peticiones por segundo que el servicio envía, por host y por cómo terminan."),
+		queries: []query{{expr: sum(b.rate(requests, ""), "peer", "status"), legend: "{{peer}} {{status}}"}},
+	}, {
+		kind: timeseries, title: b.of("p95 by peer", "p95 por destino"), unit: "s", width: 12, height: 9, empty: none,
+		about:   b.of("19 of 20 requests to a host have the header of their answer within this time.", "19 de cada 20 peticiones a un host reciben la cabecera de su respuesta en este tiempo."),
+		queries: []query{{expr: b.quantile(0.95, took, []string{"peer"}), legend: "{{peer}}"}}, lines: b.lines(took, domain.StatP95),
 	}}
 }

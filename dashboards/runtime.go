@@ -130,15 +130,16 @@ func (b *board) self() []panel {
 		return p
 	}
 	refused := lost("telemetry_refused", b.of("Refused values", "Valores rechazados"), b.of("Recordings that were not taken as given: an undeclared event, or a value that the domain does not list.", "Registros que no se tomaron como venían: un evento sin declarar o un valor que el dominio no lista."))
-	exports := lost("telemetry_exports", b.of("Uploads", "Envíos"), b.of("Uploads of metrics and profiles by their outcome.", "Envíos de métricas y perfiles, por resultado."))
+	exports := lost("telemetry_exports", b.of("Uploads", "Envíos"), b.of("Uploads of metrics, profiles and spans by their outcome.", "Envíos de métricas, perfiles y spans, por resultado."))
 	exports.empty = b.of("Nothing is uploaded", "No se envía nada")
 	dropped := lost("telemetry_profiles_dropped", b.of("Dropped profiles", "Perfiles perdidos"), b.of("Profiles that found the queue of uploads full.", "Perfiles que encontraron llena la cola de envíos."))
+	spans := lost("telemetry_spans_lost", b.of("Lost spans", "Spans perdidos"), b.of("Sampled spans that did not arrive: the queue was full, an export failed, or the server rejected them.", "Spans que no llegaron: la cola estaba llena, falló un envío o el servidor los rechazó."))
 	failed := lost("telemetry_collect_errors", b.of("Unreadable instruments", "Instrumentos ilegibles"), b.of("Instruments of other libraries that could not be read.", "Instrumentos de otras bibliotecas que no se pudieron leer."))
 	deliveries := lost("telemetry_alert_deliveries", b.of("Alert deliveries", "Entregas de alertas"), b.of("Tries to deliver alerts, of a service that has them in the process.", "Intentos de entregar alertas, en un servicio que las tiene en el proceso."))
 	deliveries.empty = b.of("No alerts in the process", "Sin alertas en el proceso")
 	buffered := b.gauge("telemetry_profiles_buffered", b.of("Profiles in memory", "Perfiles en memoria"), b.of("Size of the profiles kept in the process.", "Tamaño de los perfiles guardados en el proceso."), 8)
 	buffered.height = 7
-	return []panel{refused, exports, dropped, failed, deliveries, buffered}
+	return []panel{refused, exports, dropped, spans, failed, deliveries, buffered}
 }
 
 // labels are how legends show labels.

@@ -23,6 +23,10 @@ type Domain struct {
 	Errors []string `yaml:"errors,omitempty"`
 	// Buckets are the bounds of response_duration and function_duration.
 	Buckets Buckets `yaml:"buckets,omitempty"`
+	// Peers lists the hosts that the service sends requests to, by name without
+	// a port: at most MaxPeers, the values of the label peer of client.requests.
+	// Others count as Other. Empty means the first MaxPeers that are met.
+	Peers []string `yaml:"peers,omitempty"`
 	// Events are the business events that the service counts or measures.
 	Events []Event `yaml:"events,omitempty"`
 	// Thresholds are alert rules on the service's own metrics.

@@ -88,7 +88,14 @@ func (v *validator) labelValues(m Metric, label string) []string {
 	case "method":
 		return knownMethods
 	case "status":
+		if m.Key == "client_requests" {
+			return ClientStatuses
+		}
 		return knownStatuses
+	case "peer":
+		if len(v.d.Peers) > 0 {
+			return append([]string{Other}, v.d.Peers...)
+		}
 	case "error_type":
 		all := append([]string{Other}, BuiltinErrors...)
 		if m.Key == "function_calls" {

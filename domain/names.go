@@ -30,6 +30,13 @@ const (
 // BuiltinErrors are the error types that every service counts by name.
 var BuiltinErrors = []string{"panic", "aborted", "timeout", "canceled", "validation", "not_found", "conflict", "internal"}
 
+// ClientStatuses are the values of the label status of client.requests: the
+// class of an answer, or why there was none.
+var ClientStatuses = []string{"1xx", "2xx", "3xx", "4xx", "5xx", "timeout", "canceled", "dial", "error"}
+
+// MaxPeers is how many hosts requests are counted for by name.
+const MaxPeers = 50
+
 // Metric is one metric family of the contract, with its name on both sides.
 type Metric struct {
 	// Key is how the domain file calls it: response_duration.
@@ -100,6 +107,10 @@ var contract = []Metric{
 	{Name: "entities.created", Kind: KindCounter, Unit: "{entity}", Description: "Entities of the domain created."},
 	{Name: "entities.updated", Kind: KindCounter, Unit: "{entity}", Description: "Entities of the domain updated."},
 	{Name: "api.errors", Kind: KindCounter, Unit: "{error}", Attributes: []string{"error.type"}, Description: "Errors by type."},
+	{Name: "client.requests", Kind: KindCounter, Unit: "{request}", Attributes: []string{"peer", "status"}, Optional: true,
+		Description: "Requests sent, by host and by class of status. Without an answer: timeout, canceled, dial, or error."},
+	{Name: "client.duration", Kind: KindHistogram, Unit: "s", Attributes: []string{"peer"}, Buckets: DurationBuckets, Optional: true,
+		Description: "Time from sending a request to the header of its answer, or until there was none."},
 	{Name: "function.calls", Kind: KindCounter, Unit: "{call}", Attributes: []string{"function", "error.type"},
 		Description: "Calls of monitored functions; error_type is empty for those that succeeded."},
 	{Name: "function.duration", Kind: KindHistogram, Unit: "s", Attributes: []string{"function"}, Buckets: DurationBuckets,

@@ -2,7 +2,10 @@ package domain
 
 import (
 	"fmt"
+	"net"
+	"net/netip"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -87,6 +90,7 @@ func (v *validator) run() {
 	v.head()
 	v.errorTypes()
 	v.durationBuckets()
+	v.peers()
 	v.events()
 	v.thresholds()
 	v.slos()
@@ -141,6 +145,36 @@ func (v *validator) errorTypes() {
 		return
 	}
 	v.values("errors", v.d.Errors)
+}
+
+// hostName is a host as a URL has it, without a port: a name or an IP address.
+var hostName = regexp.MustCompile(`^[a-z0-9_.:-]*[a-z0-9]$`)
+
+// peers checks the list of hosts. They are values of an attribute.
+func (v *validator) peers() {
+	if len(v.d.Peers) > MaxPeers {
+		v.add("peers", "%d hosts, at most %d: each has series of its own", len(v.d.Peers), MaxPeers)
+		return
+	}
+	v.values("peers", v.d.Peers)
+	for i, host := range v.d.Peers {
+		if _, err := netip.ParseAddr(host); err == nil || hostName.MatchString(host) && !strings.Contains(host, ":") || host == "" || host == Other {
+			continue // empty ones, and those listed without need, were told
+		}
+		meant := host
+		if _, after, ok := strings.Cut(meant, "://"); ok {
+			meant = after
+		}
+		meant, _, _ = strings.Cut(meant, "/")
+		if name, _, err := net.SplitHostPort(meant); err == nil {
+			meant = name
+		}
+		if meant = strings.TrimSuffix(strings.ToLower(meant), "."); meant != host && hostName.MatchString(meant) {
+			v.add(index("peers", i), "%q is no host name: write it without scheme, port and path, in small letters (did you mean %q?)", host, meant)
+		} else {
+			v.add(index("peers", i), "%q is no host name: write one such as \"payments.internal\"", host)
+		}
+	}
 }
 
 func (v *validator) defaultRules() {

@@ -24,6 +24,22 @@ func (t *Telemetry) ownFamilies() []family {
 				}
 			}
 		},
+		"client_requests": func(yield func(point) bool) {
+			for _, p := range t.peers.all() {
+				for i, labels := range p.statuses {
+					if !yield(point{labels: labels, n: p.requests[i].Load()}) {
+						return
+					}
+				}
+			}
+		},
+		"client_duration": func(yield func(point) bool) {
+			for _, p := range t.peers.all() {
+				if !yield(point{labels: p.duration.labels, hist: p.duration}) {
+					return
+				}
+			}
+		},
 		"function_calls": func(yield func(point) bool) {
 			for _, f := range t.functions.all() {
 				if !f.calls.yield(yield) {

@@ -229,6 +229,9 @@ func (t *Telemetry) declare(exemplars bool) {
 	}
 	t.events.index()
 	t.route(domain.Unmatched).method(0)
+	for _, host := range t.cfg.Domain.Peers {
+		t.peers.add(host)
+	}
 }
 
 func (t *Telemetry) startProfiler(context.Context) (err error) {

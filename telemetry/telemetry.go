@@ -39,6 +39,7 @@ type Telemetry struct {
 	goErrorCount      atomic.Int64
 	apiErrors         counters[string]
 	routes            routes
+	peers             peers
 	functions         functions
 	host              *host
 	activeConnections atomic.Int64
@@ -118,6 +119,7 @@ func newTelemetry(cfg Config) *Telemetry {
 		errorTypes: slices.Concat(domain.BuiltinErrors, cfg.Domain.Errors),
 	}
 	t.routes.bounds, t.functions.bounds = boundsOf(cfg.Domain, "response_duration"), boundsOf(cfg.Domain, "function_duration")
+	t.peers.bounds = boundsOf(cfg.Domain, "client_duration")
 	t.exchanges.New = func() any { return new(exchange) }
 	t.host = newHost(cfg.DiskPath, t.self)
 	for _, name := range append(slices.Clone(t.errorTypes), domain.Other) {
@@ -151,10 +153,8 @@ func (t *Telemetry) TracerProvider() trace.TracerProvider {
 // Propagator writes the trace and its baggage into the headers of what the
 // service sends, and reads them from what it is sent, as the W3C has them
 // (traceparent, tracestate, baggage), or those of them that OTEL_PROPAGATORS
-// names. It is OpenTelemetry's global one, unless
-// KeepGlobals is set: a client is then made with
-// otelhttp.WithPropagators(tel.Propagator()) and
-// otelhttp.WithTracerProvider(tel.TracerProvider()).
+// names. It is OpenTelemetry's global one, unless KeepGlobals is set.
+// [Telemetry.Transport] uses it for HTTP.
 func (t *Telemetry) Propagator() propagation.TextMapPropagator {
 	if !t.recording() {
 		return otel.GetTextMapPropagator()

@@ -1,0 +1,1 @@
+// Its presence lets goroutinelabels.go declare functions without a body.
