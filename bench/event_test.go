@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"math/rand/v2"
+	"runtime"
 	"sync/atomic"
 	"testing"
 
@@ -11,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/exemplar"
 
 	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/domain"
@@ -52,8 +55,8 @@ func start(b *testing.B, change func(*telemetry.Config)) *telemetry.Telemetry {
 }
 
 // meter is OpenTelemetry's SDK with the cheapest reader there is.
-func meter(b *testing.B) metric.Meter {
-	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader()))
+func meter(b *testing.B, options ...sdkmetric.Option) metric.Meter {
+	provider := sdkmetric.NewMeterProvider(append(options, sdkmetric.WithReader(sdkmetric.NewManualReader()))...)
 	b.Cleanup(func() { _ = provider.Shutdown(context.Background()) })
 	return provider.Meter("bench")
 }
@@ -78,17 +81,54 @@ func BenchmarkEventBound(b *testing.B) {
 			web.Inc()
 		}
 	})
-	b.Run("otel", func(b *testing.B) { // with an attribute set made before: OTel's fastest way
-		counter, _ := meter(b).Int64Counter("orders")
-		web := metric.WithAttributeSet(attribute.NewSet(
-			attribute.String("canal", "web"), attribute.String("pais", "co"), attribute.String("tipo", "gold")))
-		options := []metric.AddOption{web}
-		ctx := context.Background()
-		for b.Loop() {
-			counter.Add(ctx, 1, options...)
+	b.Run("otel", func(b *testing.B) { addBound(b, meter(b)) })
+	b.Run("otel_no_exemplars", func(b *testing.B) { // OTel's fastest way
+		addBound(b, meter(b, sdkmetric.WithExemplarFilter(exemplar.AlwaysOffFilter)))
+	})
+}
+
+// addBound adds with an attribute set that was made before.
+func addBound(b *testing.B, m metric.Meter) {
+	counter, _ := m.Int64Counter("orders")
+	web := metric.WithAttributeSet(attribute.NewSet(
+		attribute.String("canal", "web"), attribute.String("pais", "co"), attribute.String("tipo", "gold")))
+	options := []metric.AddOption{web}
+	ctx := context.Background()
+	for b.Loop() {
+		counter.Add(ctx, 1, options...)
+	}
+}
+
+// BenchmarkEventShared adds to one counter from 8 goroutines. The striped one
+// has a cache line for each of 16 stripes and picks one at random: it is what
+// a counter could do about contention, at the price of 1 KB a series.
+func BenchmarkEventShared(b *testing.B) {
+	b.Run("latido", func(b *testing.B) {
+		web := start(b, nil).Counter("pedidos_procesados").With("canal", "web", "pais", "co", "tipo", "gold")
+		shared(b, func() { web.Add(1) })
+	})
+	b.Run("client_golang", func(b *testing.B) { shared(b, orders().WithLabelValues("web", "co", "gold").Inc) })
+	b.Run("striped", func(b *testing.B) {
+		var s striped
+		shared(b, s.add)
+	})
+}
+
+func shared(b *testing.B, add func()) {
+	b.SetParallelism((8 + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0))
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			add()
 		}
 	})
 }
+
+type striped [16]struct {
+	n atomic.Int64
+	_ [56]byte // to the end of the cache line
+}
+
+func (s *striped) add() { s[rand.Uint32()%uint32(len(s))].n.Add(1) }
 
 // BenchmarkEventByName counts an event whose three attribute values are only
 // known when it happens.

@@ -148,6 +148,9 @@ var comparisons = []comparison{
 	{"event counter, bound", "EventBound/latido", "EventBound/atomic", "", 1.1},
 	{"event counter, bound", "EventBound/latido", "EventBound/client_golang", "", 0},
 	{"event counter, bound", "EventBound/latido", "EventBound/otel", "", 0},
+	{"event counter, bound", "EventBound/latido", "EventBound/otel_no_exemplars", "", 0},
+	{"event counter, 8 goroutines", "EventShared/latido", "EventShared/client_golang", "", 1},
+	{"event counter, 8 goroutines", "EventShared/latido", "EventShared/striped", "", 0},
 	{"event by name, 3 values", "EventByName/latido", "EventByName/client_golang", "", 0.5},
 	{"event by name, 3 values", "EventByName/latido", "EventByName/otel", "", 0},
 	{"histogram, bound", "HistogramBound/latido", "HistogramBound/client_golang", "", 0.5},
@@ -162,6 +165,8 @@ var comparisons = []comparison{
 	{"HTTP with a span and its profile", "HTTPSampled/latido_profiled", "HTTPSampled/otelhttp", "", 0},
 	{"HTTP with a span, not sampled", "HTTPNotSampled/latido", "HTTPNotSampled/otelhttp", "", 0.5},
 	{"HTTP not sampled, profile labels", "HTTPNotSampled/latido_profiled", "HTTPNotSampled/otelhttp", "", 0},
+	{"outgoing request", "Outgoing/latido", "Outgoing/otelhttp", "", 1},
+	{"outgoing request, sampled", "OutgoingSampled/latido", "OutgoingSampled/otelhttp", "", 1},
 	{"scrape of 9,700 lines", "Scrape/latido", "Scrape/client_golang", "", 1},
 	{"scrape of 9,700 lines", "Scrape/latido", "Scrape/otel", "", 0},
 }
