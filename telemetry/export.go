@@ -65,8 +65,8 @@ func (t *Telemetry) newPusher(ctx context.Context, env environment) (*pusher, er
 		return nil, fmt.Errorf("otlp metrics: %w", err)
 	}
 	reader := sdkmetric.NewManualReader(
+		sdkmetric.WithProducer(t.foreign), // first, as it may take a while: no point is older than the others
 		sdkmetric.WithProducer(&producer{families: t.families, version: t.build.version, start: t.started}),
-		sdkmetric.WithProducer(t.runtimeProducer()),
 	)
 	return &pusher{
 		reader: reader, exporter: exporter, self: t.self, turn: make(chan struct{}, 1),

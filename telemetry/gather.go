@@ -37,7 +37,7 @@ const (
 // metricsHandler serves /metrics: text, OpenMetrics with exemplars, or
 // protobuf, as asked for, compressed if the client can.
 func (t *Telemetry) metricsHandler() http.Handler {
-	return promhttp.HandlerFor(&gatherer{t.families, t.foreign, t.self}, promhttp.HandlerOpts{
+	return promhttp.HandlerFor(&gatherer{t.families, t.registry, t.self}, promhttp.HandlerOpts{
 		ErrorHandling:       promhttp.ContinueOnError,
 		EnableOpenMetrics:   true,
 		MaxRequestsInFlight: scrapesInFlight,
@@ -52,23 +52,12 @@ func (g *gatherer) Gather() ([]*dto.MetricFamily, error) {
 	foreign, err := g.foreign.Gather()
 	g.report(err)
 	all := make([]*dto.MetricFamily, 0, len(g.families)+len(foreign))
-	taken := make(map[string]bool, len(g.families))
 	for i := range g.families {
-		taken[g.families[i].Family] = true
 		if f := g.families[i].gather(); len(f.Metric) > 0 {
 			all = append(all, f)
 		}
 	}
-	for _, f := range foreign {
-		if taken[f.GetName()] {
-			g.self.collectErrors[collectClash].Add(1)
-			g.self.once("clash/"+f.GetName(), func(log *slog.Logger) {
-				log.Error("another library's instrument has the name of one of ours: only ours is served", "family", f.GetName())
-			})
-			continue
-		}
-		all = append(all, f)
-	}
+	all = append(all, foreign...)
 	slices.SortFunc(all, func(a, b *dto.MetricFamily) int { return strings.Compare(a.GetName(), b.GetName()) })
 	return all, nil
 }
@@ -104,7 +93,7 @@ func (g *gatherer) report(err error) {
 // gather writes a family in Prometheus' model. The many small messages are
 // allocated together.
 func (f *family) gather() *dto.MetricFamily {
-	out := &dto.MetricFamily{Name: &f.Family, Help: &f.Description, Type: f.prometheusType()}
+	out := &dto.MetricFamily{Name: &f.Family, Help: &f.Description, Type: prometheusType(f.Kind).Enum()}
 	var points []point
 	for p := range f.points {
 		points = append(points, p)
@@ -136,16 +125,6 @@ func (f *family) gather() *dto.MetricFamily {
 		}
 	}
 	return out
-}
-
-func (f *family) prometheusType() *dto.MetricType {
-	switch f.Kind {
-	case domain.KindHistogram:
-		return dto.MetricType_HISTOGRAM.Enum()
-	case domain.KindCounter:
-		return dto.MetricType_COUNTER.Enum()
-	}
-	return dto.MetricType_GAUGE.Enum()
 }
 
 func (f *family) gatherHistograms(points []point, metrics []dto.Metric) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/sdk/instrumentation"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 )
 
@@ -20,24 +21,26 @@ const callbackTimeout = time.Second
 // pulled; one that hangs blocks every collection.
 type guardedProvider struct {
 	metric.MeterProvider
-	self   *self
-	claims *claims
+	self *self
+	view sdkmetric.View // the provider's
 }
 
-func (p guardedProvider) Meter(name string, options ...metric.MeterOption) metric.Meter {
+func (p *guardedProvider) Meter(name string, options ...metric.MeterOption) metric.Meter {
 	c, name := metric.NewMeterConfig(options...), validText(name)
 	meter := p.MeterProvider.Meter(name,
 		metric.WithInstrumentationVersion(validText(c.InstrumentationVersion())),
 		metric.WithSchemaURL(validText(c.SchemaURL())),
 		metric.WithInstrumentationAttributeSet(validSet(c.InstrumentationAttributes())))
-	return guardedMeter{meter, p.self, p.claims, name}
+	return guardedMeter{meter, p.self, p.view, instrumentation.Scope{
+		Name: name, Version: validText(c.InstrumentationVersion()), SchemaURL: validText(c.SchemaURL()), Attributes: validSet(c.InstrumentationAttributes()),
+	}}
 }
 
 type guardedMeter struct {
 	metric.Meter
-	self   *self
-	claims *claims
-	scope  string
+	self  *self
+	view  sdkmetric.View
+	scope instrumentation.Scope
 }
 
 // guard runs one callback: in a goroutine of its own, one at a time, for a
@@ -244,36 +247,30 @@ func guardFloat64[Option any](m guardedMeter, name string, c instrumentConfig, c
 
 func (m guardedMeter) Int64ObservableCounter(name string, options ...metric.Int64ObservableCounterOption) (metric.Int64ObservableCounter, error) {
 	c := metric.NewInt64ObservableCounterConfig(options...)
-	m.claims.add(m.scope, name, sdkmetric.InstrumentKindObservableCounter, c)
 	return m.Meter.Int64ObservableCounter(name, guardInt64[metric.Int64ObservableCounterOption](m, name, c, c.Callbacks())...)
 }
 
 func (m guardedMeter) Int64ObservableUpDownCounter(name string, options ...metric.Int64ObservableUpDownCounterOption) (metric.Int64ObservableUpDownCounter, error) {
 	c := metric.NewInt64ObservableUpDownCounterConfig(options...)
-	m.claims.add(m.scope, name, sdkmetric.InstrumentKindObservableUpDownCounter, c)
 	return m.Meter.Int64ObservableUpDownCounter(name, guardInt64[metric.Int64ObservableUpDownCounterOption](m, name, c, c.Callbacks())...)
 }
 
 func (m guardedMeter) Int64ObservableGauge(name string, options ...metric.Int64ObservableGaugeOption) (metric.Int64ObservableGauge, error) {
 	c := metric.NewInt64ObservableGaugeConfig(options...)
-	m.claims.add(m.scope, name, sdkmetric.InstrumentKindObservableGauge, c)
 	return m.Meter.Int64ObservableGauge(name, guardInt64[metric.Int64ObservableGaugeOption](m, name, c, c.Callbacks())...)
 }
 
 func (m guardedMeter) Float64ObservableCounter(name string, options ...metric.Float64ObservableCounterOption) (metric.Float64ObservableCounter, error) {
 	c := metric.NewFloat64ObservableCounterConfig(options...)
-	m.claims.add(m.scope, name, sdkmetric.InstrumentKindObservableCounter, c)
 	return m.Meter.Float64ObservableCounter(name, guardFloat64[metric.Float64ObservableCounterOption](m, name, c, c.Callbacks())...)
 }
 
 func (m guardedMeter) Float64ObservableUpDownCounter(name string, options ...metric.Float64ObservableUpDownCounterOption) (metric.Float64ObservableUpDownCounter, error) {
 	c := metric.NewFloat64ObservableUpDownCounterConfig(options...)
-	m.claims.add(m.scope, name, sdkmetric.InstrumentKindObservableUpDownCounter, c)
 	return m.Meter.Float64ObservableUpDownCounter(name, guardFloat64[metric.Float64ObservableUpDownCounterOption](m, name, c, c.Callbacks())...)
 }
 
 func (m guardedMeter) Float64ObservableGauge(name string, options ...metric.Float64ObservableGaugeOption) (metric.Float64ObservableGauge, error) {
 	c := metric.NewFloat64ObservableGaugeConfig(options...)
-	m.claims.add(m.scope, name, sdkmetric.InstrumentKindObservableGauge, c)
 	return m.Meter.Float64ObservableGauge(name, guardFloat64[metric.Float64ObservableGaugeOption](m, name, c, c.Callbacks())...)
 }

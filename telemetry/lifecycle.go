@@ -256,6 +256,7 @@ func (t *Telemetry) startProfiler(context.Context) (err error) {
 // beginMetrics starts what serves the metrics, and what sends them.
 func (t *Telemetry) beginMetrics(ctx context.Context, env environment) (err error) {
 	t.families = t.ownFamilies()
+	t.foreign = newForeign(t.families, t.cfg.Domain.Prefix, t.self, t.runtimeProducer())
 	var reader sdkmetric.Reader
 	if env.metrics.url != "" {
 		if t.pusher, err = t.newPusher(ctx, env); err != nil {

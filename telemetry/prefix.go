@@ -7,7 +7,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel/attribute"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	sdkexemplar "go.opentelemetry.io/otel/sdk/metric/exemplar"
@@ -36,16 +35,51 @@ func prefixView(prefix string, users []sdkmetric.View, self *self) sdkmetric.Vie
 		if !strings.HasPrefix(stream.Name, prefix+".") && !strings.HasPrefix(stream.Name, prefix+"_") {
 			stream.Name = prefix + "." + stream.Name
 		}
-		name, inner := stream.Name, stream.AttributeFilter
-		if inner == nil && i.Scope.Name == otelhttp.ScopeName {
-			inner = notHost
-		}
 		stream.Description, stream.Unit = validText(stream.Description), validText(stream.Unit)
-		stream.ExemplarReservoirProviderSelector = bare(stream.ExemplarReservoirProviderSelector)
-		stream.AttributeFilter = func(kv attribute.KeyValue) bool {
-			return (inner == nil || inner(kv)) && exportable(kv, name, self)
+		name, inner := stream.Name, stream.AttributeFilter
+		switch {
+		case inner != nil:
+			stream.AttributeFilter = recovered(inner, name, self)
+		case strings.HasPrefix(i.Name, "http.server."):
+			stream.AttributeFilter = notHost
+		}
+		if observed(i.Kind) {
+			wanted := stream.AttributeFilter
+			stream.AttributeFilter = func(kv attribute.KeyValue) bool {
+				return (wanted == nil || wanted(kv)) && exportable(kv, name, self)
+			}
+		}
+		if stream.AttributeFilter != nil { // what it leaves out would be in the exemplars
+			stream.ExemplarReservoirProviderSelector = bare(stream.ExemplarReservoirProviderSelector)
 		}
 		return stream, true
+	}
+}
+
+// observed tells whether an instrument is read by a callback. Its attributes
+// are looked at by a filter of its stream: nobody waits for that. Those of the
+// others are looked at as they are recorded.
+func observed(kind sdkmetric.InstrumentKind) bool {
+	switch kind {
+	case sdkmetric.InstrumentKindCounter, sdkmetric.InstrumentKindUpDownCounter, sdkmetric.InstrumentKindHistogram, sdkmetric.InstrumentKindGauge:
+		return false
+	}
+	return true
+}
+
+// recovered is a user's filter. One that panics would do so wherever something
+// is recorded: it keeps the attribute.
+func recovered(filter attribute.Filter, instrument string, self *self) attribute.Filter {
+	return func(kv attribute.KeyValue) (keep bool) {
+		defer func() {
+			if r := recover(); r != nil {
+				keep = true
+				self.once("filter/"+instrument, func(log *slog.Logger) {
+					log.Error("the attribute filter of a view panicked and leaves nothing out: mend Config.Views", "instrument", instrument, "panic", cleanValue(fmt.Sprint(r)))
+				})
+			}
+		}()
+		return filter(kv)
 	}
 }
 
@@ -87,41 +121,25 @@ func bare(inner sdkmetric.ExemplarReservoirProviderSelector) sdkmetric.ExemplarR
 	}
 }
 
-// notHost leaves out of otelhttp's metrics what a stranger writes into the Host
+// notHost leaves out of a server's metrics what a stranger writes into the Host
 // header: a series for each (the conventions have these attributes on request).
+// In those of a client they are hosts that the service itself chose.
 func notHost(kv attribute.KeyValue) bool {
 	return kv.Key != "server.address" && kv.Key != "server.port"
 }
 
-// maxForeignValue is the length in bytes beyond which an attribute value of
-// another library's instrument is dropped with its attribute. A view cannot
-// cut it.
-const maxForeignValue = 1024
-
-// exportable tells whether an attribute can be exported. One that is not
-// UTF-8, or whose name Prometheus reserves, would fail the whole export, and
-// as data is cumulative every later one.
-func exportable(kv attribute.KeyValue, instrument string, self *self) bool {
-	ok := reservedLabel(string(kv.Key)) == "" && isValid(kv.Value) &&
-		(kv.Value.Type() != attribute.STRING || len(kv.Value.AsString()) <= maxForeignValue)
-	if !ok {
-		self.collectErrors[collectText].Add(1)
-		self.once("foreign attribute/"+instrument+"/"+string(kv.Key), func(log *slog.Logger) {
-			log.Warn("an attribute of another library's instrument cannot be exported and is left out",
-				"instrument", instrument, "attribute", cleanValue(string(kv.Key)), "value", cleanValue(kv.Value.String()))
-		})
-	}
-	return ok
-}
-
 // reservedLabel says why an attribute's name cannot be a label: "" if it can.
 func reservedLabel(name string) string {
+	label := ""
+	if utf8.ValidString(name) {
+		label = domain.Label(name)
+	}
 	switch {
-	case name == "" || !utf8.ValidString(name) || domain.Label(name) == "":
+	case label == "":
 		return "not a label name"
-	case name == "le", name == "quantile":
+	case label == "le", label == "quantile":
 		return "Prometheus uses it for buckets and quantiles"
-	case strings.HasPrefix(name, "__"):
+	case strings.HasPrefix(name, "__"), strings.HasPrefix(label, "__"):
 		return "Prometheus keeps names with two underscores for itself"
 	}
 	return ""

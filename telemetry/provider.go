@@ -64,33 +64,37 @@ func instanceOf(r *resource.Resource) string {
 }
 
 // startMeters makes the MeterProvider for other libraries' instruments, and
-// registers the Go runtime's. Their series are served from a registry of its
-// own, and handed to the OTLP reader where there is one.
+// registers the Go runtime's. They are read in one place, from where a registry
+// of its own serves them, and the OTLP reader sends them, where there is one.
 func (t *Telemetry) startMeters(otlp sdkmetric.Reader) error {
 	registry := prometheus.NewRegistry()
-	t.foreign = registry
+	t.registry = registry
 	exporter, err := otelprometheus.New(
 		otelprometheus.WithRegisterer(registry),
 		otelprometheus.WithoutTargetInfo(), // it cannot carry the prefix; build_info says as much
 		otelprometheus.WithoutScopeInfo(),
 		otelprometheus.WithTranslationStrategy(otlptranslator.UnderscoreEscapingWithSuffixes),
-		otelprometheus.WithProducer(t.runtimeProducer()),
+		otelprometheus.WithProducer(t.foreign),
 	)
 	if err != nil {
 		return fmt.Errorf("prometheus exporter: %w", err)
 	}
-	view := prefixView(t.cfg.Domain.Prefix, t.cfg.Views, t.self)
-	options := []sdkmetric.Option{
-		sdkmetric.WithResource(t.resource),
-		sdkmetric.WithReader(exporter),
-		sdkmetric.WithView(view),
-	}
+	// A reader wants a provider. That of the two ways out has no instruments.
+	out := []sdkmetric.Option{sdkmetric.WithResource(t.resource), sdkmetric.WithReader(exporter)}
 	if otlp != nil {
-		options = append(options, sdkmetric.WithReader(otlp))
+		out = append(out, sdkmetric.WithReader(otlp))
 	}
-	provider := sdkmetric.NewMeterProvider(options...)
-	t.stopMeters = provider.Shutdown
-	t.meters = guardedProvider{provider, t.self, newClaims(view, t.self)}
+	readers := sdkmetric.NewMeterProvider(out...)
+	view := prefixView(t.cfg.Domain.Prefix, t.cfg.Views, t.self)
+	provider := sdkmetric.NewMeterProvider(
+		sdkmetric.WithResource(t.resource),
+		sdkmetric.WithReader(t.foreign.reader),
+		sdkmetric.WithView(view),
+	)
+	t.stopMeters = func(ctx context.Context) error {
+		return errors.Join(readers.Shutdown(ctx), provider.Shutdown(ctx))
+	}
+	t.meters = &guardedProvider{provider, t.self, view}
 	if err := goruntime.Start(goruntime.WithMeterProvider(t.meters), goruntime.WithMinimumReadMemStatsInterval(hostTTL)); err != nil {
 		return fmt.Errorf("go runtime metrics: %w", err)
 	}

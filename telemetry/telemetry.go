@@ -53,7 +53,8 @@ type Telemetry struct {
 
 	// How they leave.
 	families  []family
-	foreign   *prometheus.Registry // other libraries' series
+	foreign   *foreign             // other libraries' series
+	registry  *prometheus.Registry // the same, for Prometheus
 	meters    metric.MeterProvider
 	tracers   trace.TracerProvider
 	tracer    trace.Tracer // of our own spans, where tracing is on
