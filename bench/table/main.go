@@ -167,6 +167,9 @@ var comparisons = []comparison{
 	{"HTTP not sampled, profile labels", "HTTPNotSampled/latido_profiled", "HTTPNotSampled/otelhttp", "", 0},
 	{"outgoing request", "Outgoing/latido", "Outgoing/otelhttp", "", 1},
 	{"outgoing request, sampled", "OutgoingSampled/latido", "OutgoingSampled/otelhttp", "", 1},
+	{"another library's counter, 5 attributes", "Foreign/latido", "Foreign/sdk", "", 1.5},
+	{"the same, with OTLP too", "Foreign/latido_otlp", "Foreign/sdk", "", 1.5},
+	{"the same, attributes made each time", "ForeignByName/latido", "ForeignByName/sdk", "", 1.5},
 	{"scrape of 9,700 lines", "Scrape/latido", "Scrape/client_golang", "", 1},
 	{"scrape of 9,700 lines", "Scrape/latido", "Scrape/otel", "", 0},
 }
