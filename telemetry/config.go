@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/attribute"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 
@@ -73,6 +74,16 @@ type Config struct {
 	// Views apply to the instruments of other libraries. The prefix is put on
 	// what they return. One that is nil, or panics, has no effect.
 	Views []sdkmetric.View
+
+	// Gatherers are registries of client_golang, the service's own or
+	// prometheus.DefaultGatherer, whose series /metrics serves beside Latido's.
+	// They keep their names, without the prefix: dashboards know them. They are
+	// not sent by OTLP. A family with the name of one of Latido's is left out; so
+	// is the second of two series that are the same, and what cannot be parsed;
+	// each is counted and logged once. One that panics, or takes longer than
+	// three seconds, costs its own series only. They are called at each scrape
+	// and must be safe for concurrent use; nil ones are passed over.
+	Gatherers []prometheus.Gatherer
 
 	// DiskPath is the file system whose use is measured. Empty means "/".
 	DiskPath string

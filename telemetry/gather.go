@@ -24,6 +24,8 @@ import (
 type gatherer struct {
 	families []family
 	foreign  prometheus.Gatherer
+	users    []*usersGatherer
+	own      names
 	self     *self
 }
 
@@ -37,7 +39,7 @@ const (
 // metricsHandler serves /metrics: text, OpenMetrics with exemplars, or
 // protobuf, as asked for, compressed if the client can.
 func (t *Telemetry) metricsHandler() http.Handler {
-	return promhttp.HandlerFor(&gatherer{t.families, t.registry, t.self}, promhttp.HandlerOpts{
+	return promhttp.HandlerFor(&gatherer{t.families, t.registry, newUsersGatherers(t.cfg.Gatherers, t.self), t.foreign.own, t.self}, promhttp.HandlerOpts{
 		ErrorHandling:       promhttp.ContinueOnError,
 		EnableOpenMetrics:   true,
 		MaxRequestsInFlight: scrapesInFlight,
@@ -50,7 +52,8 @@ func (t *Telemetry) metricsHandler() http.Handler {
 func (g *gatherer) Gather() ([]*dto.MetricFamily, error) {
 	observe(context.Background(), g.families)
 	foreign, err := g.foreign.Gather()
-	g.report(err)
+	report(g.self, err)
+	foreign = g.withUsers(foreign)
 	all := make([]*dto.MetricFamily, 0, len(g.families)+len(foreign))
 	for i := range g.families {
 		if f := g.families[i].gather(); len(f.Metric) > 0 {
@@ -62,9 +65,9 @@ func (g *gatherer) Gather() ([]*dto.MetricFamily, error) {
 	return all, nil
 }
 
-// report logs and counts what the registry found wrong with other libraries'
-// instruments. They have been left out.
-func (g *gatherer) report(err error) {
+// report logs and counts what a registry found wrong with the series of others.
+// They have been left out.
+func report(self *self, err error) {
 	if err == nil {
 		return
 	}
@@ -77,15 +80,16 @@ func (g *gatherer) report(err error) {
 		text := one.Error()
 		reason := collectOther
 		switch {
-		case strings.Contains(text, "UTF-8"), strings.Contains(text, "label name"):
+		case strings.Contains(text, "UTF-8"), strings.Contains(text, "utf8"), strings.Contains(text, "invalid name"), strings.Contains(text, "label name"):
 			reason = collectText
 		case strings.Contains(text, "collected before"), strings.Contains(text, "help string"), strings.Contains(text, "has metric type"),
-			strings.Contains(text, "duplicate"), strings.Contains(text, "inconsistent"), strings.Contains(text, "should be a"):
+			strings.Contains(text, "duplicate"), strings.Contains(text, "inconsistent"), strings.Contains(text, "should be a"),
+			strings.Contains(text, "collides with"), strings.Contains(text, "but should have"):
 			reason = collectClash
 		}
-		g.self.collectErrors[reason].Add(1)
-		g.self.once("gather/"+text, func(log *slog.Logger) {
-			log.Error("an instrument of another library cannot be served: the others are", "error", cleanValue(text))
+		self.collectErrors[reason].Add(1)
+		self.once("gather/"+text, func(log *slog.Logger) {
+			log.Error("a series that is not ours cannot be served: the others are", "error", cleanValue(text))
 		})
 	}
 }

@@ -46,8 +46,9 @@ type guardedMeter struct {
 // guard runs one callback: in a goroutine of its own, one at a time, for a
 // limited time. After it, its observations are too late and are dropped.
 type guard struct {
-	name string
-	self *self
+	name    string
+	self    *self
+	timeout time.Duration
 
 	mu      sync.Mutex   // collections for Prometheus and for OTLP may meet
 	running *guardedCall // nil while nobody calls
@@ -61,14 +62,14 @@ type guardedCall struct {
 }
 
 func newGuard(name string, self *self) *guard {
-	return &guard{name: name, self: self}
+	return &guard{name: name, self: self, timeout: callbackTimeout}
 }
 
 // run calls, unless the collection is over: its context is done, or Shutdown
 // waits no longer. One that has begun is left behind then. It returns when the
 // call has ended, or is waited for no longer.
 func (g *guard) run(ctx context.Context, call func() error) {
-	timer := time.NewTimer(callbackTimeout)
+	timer := time.NewTimer(g.timeout)
 	defer timer.Stop()
 	mine := &guardedCall{ended: make(chan struct{})}
 	for {
@@ -108,7 +109,7 @@ func (g *guard) run(ctx context.Context, call func() error) {
 			if p := recover(); p != nil {
 				g.self.collectErrors[collectPanic].Add(1)
 				g.self.once("callback panic/"+g.name, func(log *slog.Logger) {
-					log.Error("the callback of an instrument panicked: its values are missing", "instrument", g.name, "panic", cleanValue(fmt.Sprint(p)))
+					log.Error("a callback or gatherer panicked: its values are missing", "instrument", g.name, "panic", cleanValue(fmt.Sprint(p)))
 				})
 			}
 		}()
@@ -135,7 +136,7 @@ func (g *guard) wait(ctx context.Context, c *guardedCall, timeout <-chan time.Ti
 		g.mu.Unlock()
 		g.self.collectErrors[collectTimeout].Add(1)
 		g.self.once("callback timeout/"+g.name, func(log *slog.Logger) {
-			log.Error("the callback of an instrument hangs: its values are missing", "instrument", g.name, "after", callbackTimeout)
+			log.Error("a callback, gatherer or file system hangs: its values are missing", "instrument", g.name, "after", g.timeout)
 		})
 	}
 	return false
