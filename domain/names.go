@@ -145,7 +145,7 @@ var contract = []Metric{
 	{Name: "telemetry.profiles.gaps", Kind: KindCounter, Unit: "{window}",
 		Description: "Windows without a CPU profile, because another one ran in the process: their CPU time is in no figure."},
 	{Name: "telemetry.collect.errors", Kind: KindCounter, Unit: "{error}", Attributes: []string{"reason"},
-		Description: "Foreign instruments that could not be collected: a callback that panicked or hung, names that clash, text that is not UTF-8."},
+		Description: "Series of others that could not be read: a callback or gatherer that panicked or hung, names that clash, text that is not UTF-8."},
 
 	{Name: "telemetry.alert.deliveries", Kind: KindCounter, Unit: "{delivery}", Attributes: []string{"receiver", "outcome"}, Optional: true,
 		Description: "Tries to deliver alerts, by receiver and outcome."},
