@@ -1,7 +1,6 @@
 package telemetry
 
 import (
-	"context"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -23,7 +22,6 @@ type peer struct {
 	requests []atomic.Int64
 	duration *histogram
 	labels   pprof.LabelSet
-	alone    context.Context // with these labels and no other
 }
 
 func newPeer(host string, bounds durationBounds) *peer {
@@ -32,7 +30,6 @@ func newPeer(host string, bounds durationBounds) *peer {
 		duration: bounds.histogram(newLabels([]string{"peer"}, []string{host})),
 		labels:   pprof.Labels(continuous.LabelPeer, host),
 	}
-	p.alone = pprof.WithLabels(context.Background(), p.labels)
 	for _, status := range domain.ClientStatuses {
 		p.statuses = append(p.statuses, newLabels([]string{"peer", "status"}, []string{host, status}))
 	}

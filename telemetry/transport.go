@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"sync"
 	"time"
-	"unsafe"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -29,7 +28,10 @@ import (
 // domain.MaxPeers, count as domain.Other.
 //
 // While a request waits for its answer, its goroutine has the profile label
-// peer beside the labels that the request's context carries. Where tracing is
+// peer beside the labels that the request's context carries, and afterwards
+// those of the context, as with pprof.Do. A context without labels, which is not
+// that of a measured request, a region or a monitored function, changes none.
+// Where tracing is
 // on, the request has a span, which ends with the header, and takes the trace
 // and its baggage along. The answer and its body are base's own. Errors and
 // panics of base go on unchanged.
@@ -100,9 +102,7 @@ func (c *transport) RoundTrip(r *http.Request) (answer *http.Response, err error
 	}
 	start, returned := monotonic(), false
 	if !c.t.cfg.Profiling.Disabled {
-		if before, labelled := peer.label(r.Context()); labelled {
-			defer setLabelPointer(before)
-		}
+		defer peer.label(r.Context())()
 	}
 	defer func() {
 		status := clientError
@@ -213,18 +213,13 @@ func endClientSpan(span trace.Span, status int, answer *http.Response, err error
 	}
 }
 
-// label puts the peer on the goroutine's labels, and returns those that it had.
-// A goroutine whose labels are not in ctx keeps them: alone, the peer would hide
-// whose request waits.
-func (p *peer) label(ctx context.Context) (before unsafe.Pointer, labelled bool) {
-	before = labelPointer()
-	switch {
-	case labelledContext(ctx):
-		pprof.SetGoroutineLabels(pprof.WithLabels(ctx, p.labels))
-	case before == nil:
-		pprof.SetGoroutineLabels(p.alone)
-	default:
-		return nil, false
+// label puts the peer beside the labels of ctx on the goroutine, and returns what
+// takes it away again, as pprof.Do does. Without labels in ctx nothing is done:
+// pprof cannot tell those that the goroutine has, and the peer would end them.
+func (p *peer) label(ctx context.Context) (restore func()) {
+	if !labelledContext(ctx) {
+		return func() {}
 	}
-	return before, true
+	pprof.SetGoroutineLabels(pprof.WithLabels(ctx, p.labels))
+	return func() { pprof.SetGoroutineLabels(ctx) }
 }

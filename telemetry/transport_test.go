@@ -223,11 +223,7 @@ func TestOutgoingLabels(t *testing.T) {
 		"another context": {answering(200), func(send func(context.Context), check func(string)) {
 			pprof.Do(context.Background(), labelSetOf(orderLabels), func(context.Context) { send(context.Background()); check("after") })
 		}, orderLabels},
-		"a context of other labels": {answering(200), func(send func(context.Context), check func(string)) {
-			foreign := pprof.WithLabels(context.Background(), pprof.Labels("tenant", "a"))
-			pprof.Do(context.Background(), labelSetOf(orderLabels), func(context.Context) { send(foreign); check("after") })
-		}, map[string]string{"tenant": "a", continuous.LabelPeer: "shop.example"}},
-		"no labels": {answering(200), func(send func(context.Context), check func(string)) { send(context.Background()) }, peer},
+		"no labels": {answering(200), func(send func(context.Context), check func(string)) { send(context.Background()) }, noLabels},
 		"panic": {tripper(func(*http.Request) (*http.Response, error) { panic("base") }), func(send func(context.Context), check func(string)) {
 			pprof.Do(context.Background(), labelSetOf(orderLabels), func(ctx context.Context) {
 				defer check("after")

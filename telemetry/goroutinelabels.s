@@ -1,1 +1,0 @@
-// Its presence lets goroutinelabels.go declare functions without a body.
