@@ -65,7 +65,7 @@ func busyUntil(stop <-chan struct{}) {
 		case <-stop:
 			return
 		default:
-			busy()
+			_ = busy()
 		}
 	}
 }

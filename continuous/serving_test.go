@@ -128,7 +128,7 @@ func TestInheritedCPU(t *testing.T) {
 	work := func() { // some tenths of a second of CPU time each
 		defer ended.Done()
 		for range 1500 {
-			busy()
+			_ = busy()
 		}
 	}
 	ended.Add(3)

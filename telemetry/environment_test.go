@@ -8,6 +8,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"log/slog"
+	"maps"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -170,8 +171,9 @@ func TestVariables(t *testing.T) {
 			if before, _ := read(t, e.also, OTLP{}); e.value != "" && e.of(before) && v.support == obeyed {
 				t.Error("its effect is there without it")
 			}
-			env, log := read(t, e.also, OTLP{})
-			env, log = read(t, map[string]string{v.name: e.value}, OTLP{})
+			all := map[string]string{v.name: e.value}
+			maps.Copy(all, e.also)
+			env, log := read(t, all, OTLP{})
 			if !e.of(env) {
 				t.Errorf("no effect: %+v", env)
 			}

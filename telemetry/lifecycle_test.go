@@ -165,7 +165,7 @@ func TestShutdownWithEachPartHanging(t *testing.T) {
 						}))
 					must(t, err)
 				}
-				go func() { _, _ = http.Get(tel.AdminURL() + "/metrics") }() //nolint:bodyclose,noctx // never answered
+				go func() { _, _ = http.Get(tel.AdminURL() + "/metrics") }() // never answered
 				<-begun
 			}
 		},
@@ -195,7 +195,7 @@ func TestShutdownWithEachPartHanging(t *testing.T) {
 			return func(tel *Telemetry) {
 				begun := make(chan struct{})
 				tel.HandleAdmin("GET /slow", "", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { close(begun); <-release }))
-				go func() { _, _ = http.Get(tel.AdminURL() + "/slow") }() //nolint:bodyclose,noctx // never answered
+				go func() { _, _ = http.Get(tel.AdminURL() + "/slow") }() // never answered
 				<-begun
 			}
 		},

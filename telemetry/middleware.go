@@ -233,10 +233,8 @@ func (x *exchange) nameByPattern(r *http.Request, before string, named *route) {
 	if x.named != named {
 		return
 	}
-	name := ""
-	if r.Pattern != before {
-		name = endpointOf(r.Pattern)
-	} else {
+	name := endpointOf(r.Pattern)
+	if r.Pattern == before {
 		name = x.t.resolve(r)
 	}
 	if name != "" {

@@ -53,7 +53,7 @@ func (t *Telemetry) startTraces(ctx context.Context, env environment) error {
 	)
 	t.tracers, t.tracing = provider, true
 	t.flushTraces = func(ctx context.Context) error {
-		queue.takeFailure() // an old one, which was logged
+		_ = queue.takeFailure() // an old one, which was logged
 		err := provider.ForceFlush(ctx)
 		if err = errors.Join(err, queue.takeFailure()); err != nil {
 			return fmt.Errorf("otlp export of spans: %w", err)

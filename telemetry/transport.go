@@ -178,7 +178,11 @@ func (t *Telemetry) startClientSpan(r *http.Request) (*http.Request, trace.Span)
 	attributes := make([]attribute.KeyValue, 0, 10)
 	attributes = append(attributes, semconv.URLFull(address.String()), semconv.ServerAddress(host))
 	attributes = appendMethod(attributes, method)
-	if https := r.URL.Scheme == "https"; port > 0 && !(https && port == 443 || !https && port == 80) {
+	usual := 80
+	if r.URL.Scheme == "https" {
+		usual = 443
+	}
+	if port > 0 && port != usual {
 		attributes = append(attributes, semconv.ServerPort(port))
 	}
 	span.SetAttributes(attributes...)
