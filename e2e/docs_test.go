@@ -83,6 +83,38 @@ func TestDocumentsCompile(t *testing.T) {
 	}
 }
 
+// TestRobustnessNamesTests: every test that docs/robustness.md names is there.
+func TestRobustnessNamesTests(t *testing.T) {
+	document, err := os.ReadFile(filepath.Join(repository, "docs", "robustness.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := map[string]bool{}
+	definition := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+	err = filepath.WalkDir(repository, func(path string, _ os.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		source, err := os.ReadFile(path)
+		for _, name := range definition.FindAllSubmatch(source, -1) {
+			there[string(name[1])] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := regexp.MustCompile("`(Test\\w+)`").FindAllSubmatch(document, -1)
+	if len(names) == 0 {
+		t.Fatal("no test is named")
+	}
+	for _, name := range names {
+		if !there[string(name[1])] {
+			t.Errorf("docs/robustness.md names %s, which is not there", name[1])
+		}
+	}
+}
+
 // TestReadme does what the README's tour says, from its own text: the shop and
 // every command beside it, then the reader's own service from the domain file
 // and the program that stand there.
