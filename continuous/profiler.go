@@ -1,130 +1,19 @@
 package continuous
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"log/slog"
-	"maps"
-	"net/http"
 	"runtime"
 	"runtime/debug"
-	"runtime/metrics"
 	"runtime/pprof"
 	"runtime/trace"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/google/pprof/profile"
 	"github.com/grafana/pyroscope-go/godeltaprof"
-	"golang.org/x/net/http/httpguts"
 )
-
-// Config says what is profiled and where it goes. The zero value keeps ten
-// minutes of CPU, heap and goroutine profiles in the process.
-type Config struct {
-	// Disabled profiles nothing.
-	Disabled bool
-	// Service is the name under which Pyroscope shows the service. Empty means
-	// unknown_service. Characters that Pyroscope refuses become underscores.
-	Service string
-	// Tags are on every profile that is uploaded. Characters that Pyroscope
-	// refuses in a name become underscores. A tag named endpoint, method,
-	// region, span_id or started_by would hide that label of the samples, and becomes
-	// tag_endpoint and so on.
-	Tags map[string]string
-	// ServerAddress is Pyroscope's URL. Empty means PYROSCOPE_SERVER_ADDRESS;
-	// without either, profiles stay in the process.
-	ServerAddress string
-	// BasicAuthUser, BasicAuthPassword and TenantID identify the service to
-	// Pyroscope. Empty means PYROSCOPE_BASIC_AUTH_USER,
-	// PYROSCOPE_BASIC_AUTH_PASSWORD and PYROSCOPE_TENANT_ID.
-	BasicAuthUser, BasicAuthPassword, TenantID string
-	// HTTPHeaders are on every upload, and win over what the fields above make
-	// of Authorization and X-Scope-OrgID: {"Authorization": "Bearer " + token}.
-	// Space around a value is dropped. No log line shows a value.
-	HTTPHeaders map[string]string
-	// RoundTripper makes the uploads, for a private CA, a client certificate or
-	// a proxy: an http.Transport with its TLSClientConfig. It must be safe for
-	// concurrent use, obey the request's context, and stays the caller's to
-	// close. nil means an http.Transport with the proxy of the environment.
-	RoundTripper http.RoundTripper
-	// Interval is the length of a window, and the time between uploads. 0
-	// means 10 seconds; less than 20 milliseconds means that.
-	Interval time.Duration
-	// Keep is how far back the ring reaches. 0 means 10 minutes.
-	Keep time.Duration
-	// MaxBytes bounds the ring. 0 means 16 MiB.
-	MaxBytes int
-	// MutexFraction and BlockRate turn those profiles on, as
-	// runtime.SetMutexProfileFraction and runtime.SetBlockProfileRate have
-	// them, until Stop. 0 leaves them as they are. Stop restores the fraction
-	// that was set before; Go does not tell the rate, so Stop sets it to 0.
-	MutexFraction, BlockRate int
-	// TraceFor keeps an execution trace of about the last so long, by
-	// runtime/trace.FlightRecorder, until Stop: see [Profiler.WriteTrace]. It
-	// costs a per cent or two of the CPU time. 0 keeps none.
-	TraceFor time.Duration
-	// TraceBytes bounds it, about. 0 means 4 MiB.
-	TraceBytes uint64
-	// Logger gets what a person should know. nil means slog.Default().
-	Logger *slog.Logger
-}
-
-const (
-	defaultInterval = 10 * time.Second
-	minInterval     = 20 * time.Millisecond
-	defaultKeep     = 10 * time.Minute
-	defaultMaxBytes = 16 << 20
-
-	// stopBudget bounds Stop for a context without a deadline.
-	stopBudget = 5 * time.Second
-)
-
-func (c Config) withDefaults() (Config, error) {
-	var errs []error
-	if c.Interval < 0 {
-		errs = append(errs, fmt.Errorf("interval %v: write a positive duration, such as 10s, or set disabled", c.Interval))
-	}
-	if c.Keep < 0 {
-		errs = append(errs, fmt.Errorf("keep %v: write a positive duration, such as 10m", c.Keep))
-	}
-	if c.MaxBytes < 0 {
-		errs = append(errs, fmt.Errorf("max bytes %d: write a positive number, such as %d", c.MaxBytes, defaultMaxBytes))
-	}
-	if c.MutexFraction < 0 || c.BlockRate < 0 {
-		errs = append(errs, fmt.Errorf("mutex fraction %d, block rate %d: write 0 for off, or a positive number", c.MutexFraction, c.BlockRate))
-	}
-	for _, name := range slices.Sorted(maps.Keys(c.HTTPHeaders)) {
-		if !httpguts.ValidHeaderFieldName(name) {
-			errs = append(errs, fmt.Errorf("http header %q: no HTTP header has such a name: write one like Authorization", name))
-		} else if !httpguts.ValidHeaderFieldValue(strings.TrimSpace(c.HTTPHeaders[name])) {
-			errs = append(errs, fmt.Errorf("http header %q: its value has a line break or another control character: write it without", name))
-		}
-	}
-	if err := c.traceDefaults(); err != nil {
-		errs = append(errs, err)
-	}
-	if c.Interval == 0 {
-		c.Interval = defaultInterval
-	}
-	c.Interval = max(c.Interval, minInterval)
-	if c.Keep == 0 {
-		c.Keep = defaultKeep
-	}
-	if c.MaxBytes == 0 {
-		c.MaxBytes = defaultMaxBytes
-	}
-	if c.Logger == nil {
-		c.Logger = slog.Default()
-	}
-	return c, errors.Join(errs...)
-}
 
 // Profiler profiles the process. A nil Profiler, and one that Start returned
 // with an error, profiles nothing. It is safe for concurrent use.
@@ -384,106 +273,4 @@ func (p *Profiler) window() (more bool) {
 	p.dropSpans(to)
 	p.endCPU() // last, so that what profiling costs is in the profile
 	return more
-}
-
-// keep gives a capture to the ring and to the server.
-func (p *Profiler) keep(c capture) {
-	p.ring.add(c)
-	if p.up != nil {
-		p.up.add(c)
-	}
-}
-
-// drop tells of a profile that could not be taken, and goes on.
-func (p *Profiler) drop(err error) {
-	if err != nil {
-		p.log.warn("a profile could not be taken", "error", err)
-	}
-}
-
-func (p *Profiler) endCPU() {
-	if p.cpu == nil {
-		return
-	}
-	w := p.cpu
-	p.cpu = nil
-	defer process.release(p)
-	c, ok := w.stop()
-	if !ok {
-		return
-	}
-	c, labelled, err := c.settled(cpuDepth)
-	p.drop(err)
-	process.share(c, labelled)
-}
-
-func (p *Profiler) keepWaits(from, to time.Time) {
-	sum, whole := p.waits.take(from, to)
-	if len(whole) > 0 {
-		if own, _, err := (capture{data: whole}).settled(goroutineDepth); err == nil {
-			whole = own.data
-		}
-		if slim, err := withoutSpans(whole); err == nil {
-			whole = slim // nobody asks where one request waited
-		}
-	}
-	p.keepStacks(to, whole)
-	if sum == nil {
-		return
-	}
-	if data := p.encode(sum); data != nil {
-		p.ring.add(capture{kindGoroutine, from, to, data})
-	}
-	if p.up != nil {
-		// Pyroscope's goroutines are how many there are, of all kinds.
-		p.up.add(capture{kindGoroutine, from, to, whole})
-	}
-}
-
-// keepHeap takes what was allocated since the last one, and what is in use. The
-// figures change only with a garbage collection; none is forced for them.
-func (p *Profiler) keepHeap(to time.Time, last bool) {
-	cycles := gcCycles()
-	if cycles == p.cycles && !last {
-		return
-	}
-	var buf bytes.Buffer
-	if err := p.heap.Profile(&buf); err != nil {
-		p.drop(fmt.Errorf("heap profile: %w", err))
-		return
-	}
-	p.keep(capture{kindHeap, p.heapFrom, to, bytes.Clone(buf.Bytes())})
-	p.heapFrom, p.cycles = to, cycles
-}
-
-func (p *Profiler) keepDelta(k kind, profiler *godeltaprof.BlockProfiler, from, to time.Time) {
-	if profiler == nil {
-		return
-	}
-	var buf bytes.Buffer
-	if err := profiler.Profile(&buf); err != nil {
-		p.drop(fmt.Errorf("contention profile: %w", err))
-		return
-	}
-	p.keep(capture{k, from, to, bytes.Clone(buf.Bytes())})
-}
-
-func (p *Profiler) encode(sum *profile.Profile) []byte {
-	var buf bytes.Buffer
-	if err := sum.Write(&buf); err != nil {
-		p.drop(fmt.Errorf("goroutine profile: %w", err))
-		return nil
-	}
-	return bytes.Clone(buf.Bytes())
-}
-
-// gcCycles is how many garbage collections there were. Unlike
-// runtime.ReadMemStats it stops nothing.
-func gcCycles() uint64 {
-	sample := []metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}}
-	metrics.Read(sample)
-	if sample[0].Value.Kind() != metrics.KindUint64 {
-		return 0
-	}
-	return sample[0].Value.Uint64()
 }

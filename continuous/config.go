@@ -1,0 +1,115 @@
+package continuous
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/net/http/httpguts"
+)
+
+// Config says what is profiled and where it goes. The zero value keeps ten
+// minutes of CPU, heap and goroutine profiles in the process.
+type Config struct {
+	// Disabled profiles nothing.
+	Disabled bool
+	// Service is the name under which Pyroscope shows the service. Empty means
+	// unknown_service. Characters that Pyroscope refuses become underscores.
+	Service string
+	// Tags are on every profile that is uploaded. Characters that Pyroscope
+	// refuses in a name become underscores. A tag named endpoint, method,
+	// region, span_id or started_by would hide that label of the samples, and becomes
+	// tag_endpoint and so on.
+	Tags map[string]string
+	// ServerAddress is Pyroscope's URL. Empty means PYROSCOPE_SERVER_ADDRESS;
+	// without either, profiles stay in the process.
+	ServerAddress string
+	// BasicAuthUser, BasicAuthPassword and TenantID identify the service to
+	// Pyroscope. Empty means PYROSCOPE_BASIC_AUTH_USER,
+	// PYROSCOPE_BASIC_AUTH_PASSWORD and PYROSCOPE_TENANT_ID.
+	BasicAuthUser, BasicAuthPassword, TenantID string
+	// HTTPHeaders are on every upload, and win over what the fields above make
+	// of Authorization and X-Scope-OrgID: {"Authorization": "Bearer " + token}.
+	// Space around a value is dropped. No log line shows a value.
+	HTTPHeaders map[string]string
+	// RoundTripper makes the uploads, for a private CA, a client certificate or
+	// a proxy: an http.Transport with its TLSClientConfig. It must be safe for
+	// concurrent use, obey the request's context, and stays the caller's to
+	// close. nil means an http.Transport with the proxy of the environment.
+	RoundTripper http.RoundTripper
+	// Interval is the length of a window, and the time between uploads. 0
+	// means 10 seconds; less than 20 milliseconds means that.
+	Interval time.Duration
+	// Keep is how far back the ring reaches. 0 means 10 minutes.
+	Keep time.Duration
+	// MaxBytes bounds the ring. 0 means 16 MiB.
+	MaxBytes int
+	// MutexFraction and BlockRate turn those profiles on, as
+	// runtime.SetMutexProfileFraction and runtime.SetBlockProfileRate have
+	// them, until Stop. 0 leaves them as they are. Stop restores the fraction
+	// that was set before; Go does not tell the rate, so Stop sets it to 0.
+	MutexFraction, BlockRate int
+	// TraceFor keeps an execution trace of about the last so long, by
+	// runtime/trace.FlightRecorder, until Stop: see [Profiler.WriteTrace]. It
+	// costs a per cent or two of the CPU time. 0 keeps none.
+	TraceFor time.Duration
+	// TraceBytes bounds it, about. 0 means 4 MiB.
+	TraceBytes uint64
+	// Logger gets what a person should know. nil means slog.Default().
+	Logger *slog.Logger
+}
+
+const (
+	defaultInterval = 10 * time.Second
+	minInterval     = 20 * time.Millisecond
+	defaultKeep     = 10 * time.Minute
+	defaultMaxBytes = 16 << 20
+
+	// stopBudget bounds Stop for a context without a deadline.
+	stopBudget = 5 * time.Second
+)
+
+func (c Config) withDefaults() (Config, error) {
+	var errs []error
+	if c.Interval < 0 {
+		errs = append(errs, fmt.Errorf("interval %v: write a positive duration, such as 10s, or set disabled", c.Interval))
+	}
+	if c.Keep < 0 {
+		errs = append(errs, fmt.Errorf("keep %v: write a positive duration, such as 10m", c.Keep))
+	}
+	if c.MaxBytes < 0 {
+		errs = append(errs, fmt.Errorf("max bytes %d: write a positive number, such as %d", c.MaxBytes, defaultMaxBytes))
+	}
+	if c.MutexFraction < 0 || c.BlockRate < 0 {
+		errs = append(errs, fmt.Errorf("mutex fraction %d, block rate %d: write 0 for off, or a positive number", c.MutexFraction, c.BlockRate))
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.HTTPHeaders)) {
+		if !httpguts.ValidHeaderFieldName(name) {
+			errs = append(errs, fmt.Errorf("http header %q: no HTTP header has such a name: write one like Authorization", name))
+		} else if !httpguts.ValidHeaderFieldValue(strings.TrimSpace(c.HTTPHeaders[name])) {
+			errs = append(errs, fmt.Errorf("http header %q: its value has a line break or another control character: write it without", name))
+		}
+	}
+	if err := c.traceDefaults(); err != nil {
+		errs = append(errs, err)
+	}
+	if c.Interval == 0 {
+		c.Interval = defaultInterval
+	}
+	c.Interval = max(c.Interval, minInterval)
+	if c.Keep == 0 {
+		c.Keep = defaultKeep
+	}
+	if c.MaxBytes == 0 {
+		c.MaxBytes = defaultMaxBytes
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return c, errors.Join(errs...)
+}

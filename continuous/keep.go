@@ -1,0 +1,113 @@
+package continuous
+
+import (
+	"bytes"
+	"fmt"
+	"runtime/metrics"
+	"time"
+
+	"github.com/google/pprof/profile"
+	"github.com/grafana/pyroscope-go/godeltaprof"
+)
+
+// keep gives a capture to the ring and to the server.
+func (p *Profiler) keep(c capture) {
+	p.ring.add(c)
+	if p.up != nil {
+		p.up.add(c)
+	}
+}
+
+// drop tells of a profile that could not be taken, and goes on.
+func (p *Profiler) drop(err error) {
+	if err != nil {
+		p.log.warn("a profile could not be taken", "error", err)
+	}
+}
+
+func (p *Profiler) endCPU() {
+	if p.cpu == nil {
+		return
+	}
+	w := p.cpu
+	p.cpu = nil
+	defer process.release(p)
+	c, ok := w.stop()
+	if !ok {
+		return
+	}
+	c, labelled, err := c.settled(cpuDepth)
+	p.drop(err)
+	process.share(c, labelled)
+}
+
+func (p *Profiler) keepWaits(from, to time.Time) {
+	sum, whole := p.waits.take(from, to)
+	if len(whole) > 0 {
+		if own, _, err := (capture{data: whole}).settled(goroutineDepth); err == nil {
+			whole = own.data
+		}
+		if slim, err := withoutSpans(whole); err == nil {
+			whole = slim // nobody asks where one request waited
+		}
+	}
+	p.keepStacks(to, whole)
+	if sum == nil {
+		return
+	}
+	if data := p.encode(sum); data != nil {
+		p.ring.add(capture{kindGoroutine, from, to, data})
+	}
+	if p.up != nil {
+		// Pyroscope's goroutines are how many there are, of all kinds.
+		p.up.add(capture{kindGoroutine, from, to, whole})
+	}
+}
+
+// keepHeap takes what was allocated since the last one, and what is in use. The
+// figures change only with a garbage collection; none is forced for them.
+func (p *Profiler) keepHeap(to time.Time, last bool) {
+	cycles := gcCycles()
+	if cycles == p.cycles && !last {
+		return
+	}
+	var buf bytes.Buffer
+	if err := p.heap.Profile(&buf); err != nil {
+		p.drop(fmt.Errorf("heap profile: %w", err))
+		return
+	}
+	p.keep(capture{kindHeap, p.heapFrom, to, bytes.Clone(buf.Bytes())})
+	p.heapFrom, p.cycles = to, cycles
+}
+
+func (p *Profiler) keepDelta(k kind, profiler *godeltaprof.BlockProfiler, from, to time.Time) {
+	if profiler == nil {
+		return
+	}
+	var buf bytes.Buffer
+	if err := profiler.Profile(&buf); err != nil {
+		p.drop(fmt.Errorf("contention profile: %w", err))
+		return
+	}
+	p.keep(capture{k, from, to, bytes.Clone(buf.Bytes())})
+}
+
+func (p *Profiler) encode(sum *profile.Profile) []byte {
+	var buf bytes.Buffer
+	if err := sum.Write(&buf); err != nil {
+		p.drop(fmt.Errorf("goroutine profile: %w", err))
+		return nil
+	}
+	return bytes.Clone(buf.Bytes())
+}
+
+// gcCycles is how many garbage collections there were. Unlike
+// runtime.ReadMemStats it stops nothing.
+func gcCycles() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}}
+	metrics.Read(sample)
+	if sample[0].Value.Kind() != metrics.KindUint64 {
+		return 0
+	}
+	return sample[0].Value.Uint64()
+}
