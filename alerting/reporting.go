@@ -100,6 +100,10 @@ func (b builder) telemetryPresets() []preset {
 		lost("TelemetryProfilesDropped", "telemetry_profiles_dropped", nil, 0,
 			say("Profiles are dropped", "Se descartan perfiles"), say("The flame graphs have gaps.", "Los flame graphs tienen huecos."),
 			say("See whether the Pyroscope server is slow or down.", "Ver si el servidor de Pyroscope está lento o caído.")),
+		// 5 windows are more than the 30 seconds that a person profiles by hand.
+		lost("TelemetryProfilesGaps", "telemetry_profiles_gaps", nil, 5,
+			say("Windows have no CPU profile", "Hay ventanas sin perfil de CPU"), say("Flame graphs and costs per event miss the CPU time of these windows.", "A los flame graphs y a los costos por evento les falta el tiempo de CPU de esas ventanas."),
+			say("Find what else takes CPU profiles in this process: pprof.StartCPUProfile, another profiler's library, requests to /debug/pprof/profile that are not Latido's. Leave one of them.", "Buscar qué más toma perfiles de CPU en este proceso: pprof.StartCPUProfile, la biblioteca de otro profiler, peticiones a un /debug/pprof/profile que no es de Latido. Dejar solo uno.")),
 		lost("TelemetrySpansLost", "telemetry_spans_lost", nil, 0,
 			say("Spans are lost", "Se pierden spans"), say("Traces are incomplete or missing.", "Hay trazas incompletas o que faltan."),
 			say("See the reason in the metric and the service's log: a Collector that is slow or down, or more spans than can be sent; keep a part of the traces with OTEL_TRACES_SAMPLER.", "Ver la razón en la métrica y en el registro: un Collector lento o caído, o más spans de los que se pueden enviar; guardar una parte de las trazas con OTEL_TRACES_SAMPLER.")),

@@ -153,7 +153,7 @@ func TestDefaultRules(t *testing.T) {
 	all := []string{
 		"HighErrorRatio", "SlowResponses", "HostCPUHigh", "MemoryNearLimit", "DiskAlmostFull", "GoroutineLeak",
 		"ContainerCPUThrottled", "ContainerMemoryNearLimit", "FileDescriptorsNearLimit", "ServiceDown", "ScrapeFailing",
-		"TelemetryRefused", "TelemetryCollectErrors", "TelemetryExportsFail", "TelemetryProfilesDropped", "TelemetrySpansLost", "TelemetryStoreFaults", "AlertDeliveriesFail",
+		"TelemetryRefused", "TelemetryCollectErrors", "TelemetryExportsFail", "TelemetryProfilesDropped", "TelemetryProfilesGaps", "TelemetrySpansLost", "TelemetryStoreFaults", "AlertDeliveriesFail",
 	}
 	for text, without := range map[string][]string{
 		"": nil,

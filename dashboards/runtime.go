@@ -133,13 +133,14 @@ func (b *board) self() []panel {
 	exports := lost("telemetry_exports", b.of("Uploads", "Envíos"), b.of("Uploads of metrics, profiles and spans by their outcome.", "Envíos de métricas, perfiles y spans, por resultado."))
 	exports.empty = b.of("Nothing is uploaded", "No se envía nada")
 	dropped := lost("telemetry_profiles_dropped", b.of("Dropped profiles", "Perfiles perdidos"), b.of("Profiles that found the queue of uploads full.", "Perfiles que encontraron llena la cola de envíos."))
+	gaps := lost("telemetry_profiles_gaps", b.of("Windows without a CPU profile", "Ventanas sin perfil de CPU"), b.of("Windows in which another CPU profile of the process ran, so that there is none of Latido's.", "Ventanas en las que corría otro perfil de CPU del proceso, y por eso no hay uno de Latido."))
 	spans := lost("telemetry_spans_lost", b.of("Lost spans", "Spans perdidos"), b.of("Sampled spans that did not arrive: the queue was full, an export failed, or the server rejected them.", "Spans que no llegaron: la cola estaba llena, falló un envío o el servidor los rechazó."))
 	failed := lost("telemetry_collect_errors", b.of("Unreadable instruments", "Instrumentos ilegibles"), b.of("Instruments of other libraries that could not be read.", "Instrumentos de otras bibliotecas que no se pudieron leer."))
 	deliveries := lost("telemetry_alert_deliveries", b.of("Alert deliveries", "Entregas de alertas"), b.of("Tries to deliver alerts, of a service that has them in the process.", "Intentos de entregar alertas, en un servicio que las tiene en el proceso."))
 	deliveries.empty = b.of("No alerts in the process", "Sin alertas en el proceso")
 	buffered := b.gauge("telemetry_profiles_buffered", b.of("Profiles in memory", "Perfiles en memoria"), b.of("Size of the profiles kept in the process.", "Tamaño de los perfiles guardados en el proceso."), 8)
 	buffered.height = 7
-	return []panel{refused, exports, dropped, spans, failed, deliveries, buffered}
+	return []panel{refused, exports, dropped, gaps, spans, failed, deliveries, buffered}
 }
 
 // labels are how legends show labels.
