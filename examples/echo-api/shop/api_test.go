@@ -17,41 +17,61 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/domain"
 	"github.com/latido-dev/latido/examples/echo-api/internal/scrape"
 	"github.com/latido-dev/latido/telemetry"
+	"github.com/latido-dev/latido/telemetry/telemetrytest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// testShop is the API on a database of its own.
+// testShop is the API on a database of its own. rec is nil with a profiler.
 type testShop struct {
 	*testing.T
 	api     *API
 	handler http.Handler
-	tel     *telemetry.Telemetry
+	rec     *telemetrytest.Recorder
 }
 
 func open(t *testing.T, path string) *testShop {
 	t.Helper()
-	return openProfiled(t, path, continuous.Config{Disabled: true})
+	rec := telemetrytest.New(t, telemetry.Config{Domain: tienda(t)})
+	s := openWith(t, path, rec.Telemetry)
+	s.rec = rec
+	t.Cleanup(func() {
+		if n := rec.Refused(); n != 0 {
+			t.Errorf("%d recordings were refused: all that the shop records is declared", n)
+		}
+	})
+	return s
 }
 
 // openProfiled also has a profiler: without one, goroutines have no labels.
-func openProfiled(t *testing.T, path string, profiling continuous.Config) *testShop {
+func openProfiled(t *testing.T, path string) *testShop {
+	t.Helper()
+	tel, err := telemetry.Init(t.Context(), telemetry.Config{Domain: tienda(t), KeepGlobals: true, Admin: telemetry.Admin{Disabled: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := tel.Shutdown(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return openWith(t, path, tel)
+}
+
+func tienda(t *testing.T) domain.Domain {
 	t.Helper()
 	d, err := domain.Load("../domain.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	tel, err := telemetry.Init(t.Context(), telemetry.Config{
-		Domain: d, KeepGlobals: true,
-		Admin: telemetry.Admin{Disabled: true}, Profiling: profiling,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	return d
+}
+
+func openWith(t *testing.T, path string, tel *telemetry.Telemetry) *testShop {
+	t.Helper()
 	store, err := OpenStore(t.Context(), path, tel)
 	if err != nil {
 		t.Fatal(err)
@@ -62,11 +82,8 @@ func openProfiled(t *testing.T, path string, profiling continuous.Config) *testS
 		if err := store.Close(); err != nil {
 			t.Error(err)
 		}
-		if err := tel.Shutdown(context.Background()); err != nil {
-			t.Error(err)
-		}
 	})
-	return &testShop{T: t, api: api, handler: api.Handler(), tel: tel}
+	return &testShop{T: t, api: api, handler: api.Handler()}
 }
 
 // ask sends a request, and checks the status and a part of the answer.
@@ -80,9 +97,12 @@ func (s *testShop) ask(method, path, body string, status int, part string) []byt
 	return w.Body.Bytes()
 }
 
-func (s *testShop) check(family string, want ...string) {
+// counted checks the value of a metric.
+func (s *testShop) counted(want float64, metric string, attributes ...string) {
 	s.Helper()
-	scrape.Check(s, scrape.Counted(scrape.Text(s, s.tel.AdminHandler()), family), want...)
+	if got := s.rec.Value(metric, attributes...); got != want {
+		s.Errorf("%s %v is %v, want %v", metric, attributes, got, want)
+	}
 }
 
 const coffee = `{"cliente": "Ana", "canal": "web", "articulos": [{"sku": "CAFE-500", "cantidad": 2, "precio": 30000}]}`
@@ -98,21 +118,34 @@ func TestOrders(t *testing.T) {
 	s.ask("POST", "/pedidos/1/cancelar", `{"motivo": "cliente"}`, 409, "ya estaba cancelado")
 	s.ask("PUT", "/pedidos/1", coffee, 409, "ya no cambia")
 
-	s.check("tienda_pedidos_procesados_total", `{canal="web"} 1`, `{canal="movil"} 1`)
-	s.check("tienda_pedidos_cancelados_total", `{motivo="cliente"} 1`)
-	s.check("tienda_unidades_vendidas_total", "4")
-	s.check("tienda_valor_pedido_COP_sum", "120000")
-	s.check("tienda_entities_created_total", "2")
-	s.check("tienda_entities_updated_total", "2")
-	s.check("tienda_requests_total",
-		`{endpoint="/pedidos",method="POST",status="201"} 2`,
-		`{endpoint="/pedidos/{id}",method="GET",status="200"} 2`,
-		`{endpoint="/pedidos/{id}",method="PUT",status="200"} 1`,
-		`{endpoint="/pedidos/{id}",method="PUT",status="409"} 1`,
-		`{endpoint="/pedidos/{id}/cancelar",method="POST",status="200"} 1`,
-		`{endpoint="/pedidos/{id}/cancelar",method="POST",status="409"} 1`,
-	)
-	s.check("tienda_api_errors_total") // the client's mistakes are no errors of the API
+	s.counted(1, "pedidos_procesados", "canal", "web")
+	s.counted(1, "pedidos_procesados", "canal", "movil")
+	s.counted(2, "pedidos_procesados")
+	s.counted(1, "pedidos_cancelados", "motivo", "cliente")
+	s.counted(1, "pedidos_cancelados")
+	s.counted(4, "unidades_vendidas")
+	if count, sum := s.rec.Histogram("valor_pedido"); count != 2 || sum != 120_000 {
+		t.Errorf("%d orders of %v COP in all, want 2 of 120000", count, sum)
+	}
+	s.counted(2, "entities_created")
+	s.counted(2, "entities_updated")
+	for _, want := range []struct {
+		method, endpoint string
+		status, n        int
+	}{
+		{"POST", "/pedidos", 201, 2},
+		{"GET", "/pedidos/{id}", 200, 2},
+		{"PUT", "/pedidos/{id}", 200, 1},
+		{"PUT", "/pedidos/{id}", 409, 1},
+		{"POST", "/pedidos/{id}/cancelar", 200, 1},
+		{"POST", "/pedidos/{id}/cancelar", 409, 1},
+		{"", "", 0, 8},
+	} {
+		if n := s.rec.Requests(want.method, want.endpoint, want.status); n != want.n {
+			t.Errorf("%s %s %d: %d requests, want %d", want.method, want.endpoint, want.status, n, want.n)
+		}
+	}
+	s.counted(0, "api_errors") // the client's mistakes are no errors of the API
 }
 
 func TestWrongInput(t *testing.T) {
@@ -148,7 +181,7 @@ func TestWrongInput(t *testing.T) {
 	s.ask("POST", "/pedidos/99/cancelar", `{"motivo": "porque sí"}`, 422, "cliente, sin_existencias, pago_rechazado")
 	s.ask("DELETE", "/pedidos", "", 405, "")
 	s.ask("GET", "/nada", "", 404, "")
-	s.check("tienda_pedidos_procesados_total")
+	s.counted(0, "pedidos_procesados")
 }
 
 func TestList(t *testing.T) {
@@ -173,7 +206,7 @@ func TestList(t *testing.T) {
 	if len(seen) != 25 || seen[0] != 25 || seen[24] != 1 {
 		t.Errorf("the pages have the orders %v, want 25 to 1", seen)
 	}
-	s.check("tienda_entities_created_total") // orders of earlier days are not today's
+	s.counted(0, "entities_created") // orders of earlier days are not today's
 }
 
 func TestCarts(t *testing.T) {
@@ -181,16 +214,16 @@ func TestCarts(t *testing.T) {
 	s.ask("POST", "/carritos", "", 201, `{"id":1}`)
 	s.ask("POST", "/carritos", "", 201, `{"id":2}`)
 	s.ask("POST", "/carritos", "", 201, `{"id":3}`)
-	s.check("tienda_carritos_activos", "3")
+	s.counted(3, "carritos_activos")
 	s.ask("POST", "/pedidos", strings.Replace(coffee, "{", `{"carrito": 2,`, 1), 201, "")
 	s.ask("DELETE", "/carritos/1", "", 204, "")
 	s.ask("DELETE", "/carritos/1", "", 404, "no hay un carrito abierto 1")
-	s.check("tienda_carritos_activos", "1")
+	s.counted(1, "carritos_activos")
 
 	for range maxCarts + 10 { // the oldest make room
 		s.api.carts.add()
 	}
-	s.check("tienda_carritos_activos", fmt.Sprint(maxCarts))
+	s.counted(maxCarts, "carritos_activos")
 	if s.api.carts.close(13) || !s.api.carts.close(14) {
 		t.Error("cart 13 is open or 14 is not: want the latest to be kept")
 	}
@@ -203,9 +236,11 @@ func TestSupplier(t *testing.T) {
 	s.api.Supplier.Delay = func() time.Duration { return time.Hour }
 	s.api.Supplier.Timeout = time.Millisecond
 	s.ask("GET", "/inventario/proveedor", "", 504, "el proveedor no responde")
-	s.check("tienda_api_errors_total", `{error_type="proveedor_sin_respuesta"} 1`)
-	s.check("tienda_function_calls_total",
-		`{error_type="",function="consultar_proveedor"} 1`, `{error_type="timeout",function="consultar_proveedor"} 1`)
+	s.counted(1, "api_errors", "error_type", "proveedor_sin_respuesta")
+	s.counted(1, "api_errors")
+	s.counted(1, "function_calls", "error_type", "", "function", "consultar_proveedor")
+	s.counted(1, "function_calls", "error_type", "timeout", "function", "consultar_proveedor")
+	s.counted(2, "function_calls")
 }
 
 func TestPayments(t *testing.T) {
@@ -214,7 +249,8 @@ func TestPayments(t *testing.T) {
 	s.ask("GET", "/pagos/estado", "", 200, "disponible")
 	s.api.Gateway.FailureRate = 1
 	s.ask("GET", "/pagos/estado", "", 502, "la pasarela de pagos no responde")
-	s.check("tienda_api_errors_total", `{error_type="pasarela_no_disponible"} 1`)
+	s.counted(1, "api_errors", "error_type", "pasarela_no_disponible")
+	s.counted(1, "api_errors")
 }
 
 func TestCatalogue(t *testing.T) {
@@ -270,8 +306,8 @@ func TestParallel(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	s.check("tienda_entities_created_total", "160")
-	s.check("tienda_entities_updated_total", "240")
+	s.counted(160, "entities_created")
+	s.counted(240, "entities_updated")
 }
 
 func TestStoreKeepsTheLatest(t *testing.T) {
@@ -299,7 +335,7 @@ func TestStoreCannotOpen(t *testing.T) {
 func TestDatabaseMetrics(t *testing.T) {
 	s := open(t, Memory)
 	s.ask("POST", "/pedidos", coffee, 201, "")
-	text := scrape.Text(t, s.tel.AdminHandler())
+	text := scrape.Text(t, s.rec.Telemetry.AdminHandler())
 	for _, family := range []string{"tienda_db_client_operation_duration_seconds_count", "tienda_db_sql_connection_max_open"} {
 		if len(scrape.Counted(text, family)) == 0 {
 			t.Errorf("/metrics has no %s", family)

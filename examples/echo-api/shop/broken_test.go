@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/latido-dev/latido/continuous"
 )
 
 // eventually waits for a condition.
@@ -76,17 +74,18 @@ func TestBreakSilence(t *testing.T) {
 	s.api.Breaks.Silence.Break()
 	s.ask("POST", "/pedidos", strings.Replace(coffee, "{", `{"carrito": 1,`, 1), 202, `"estado":"en espera"`)
 	s.ask("POST", "/pedidos", `{}`, 422, "")
-	s.check("tienda_pedidos_procesados_total")
-	s.check("tienda_entities_created_total")
-	s.check("tienda_carritos_activos")
+	s.counted(0, "pedidos_procesados")
+	s.counted(0, "entities_created")
+	s.counted(0, "carritos_activos")
 	s.ask("GET", "/pedidos/1", "", 404, "")
 	s.api.Breaks.Silence.Heal()
 	s.ask("POST", "/pedidos", coffee, 201, `"id":1`)
-	s.check("tienda_pedidos_procesados_total", `{canal="web"} 1`)
+	s.counted(1, "pedidos_procesados", "canal", "web")
+	s.counted(1, "pedidos_procesados")
 }
 
 func TestBreakCPU(t *testing.T) {
-	s := openProfiled(t, Memory, continuous.Config{})
+	s := openProfiled(t, Memory)
 	if err := s.api.Store.Seed(t.Context(), 50); err != nil {
 		t.Fatal(err)
 	}
