@@ -2,7 +2,6 @@ package telemetrytest
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"sync"
 	"testing"
@@ -39,9 +38,8 @@ func New(t testing.TB, cfg telemetry.Config) *Recorder {
 	cfg.Admin.Disabled = true
 	cfg.Profiling.Disabled = true
 	cfg.OTLP = telemetry.OTLP{MetricInterval: -1, NoTraces: true} // an endpoint may be in the environment
-	log := &output{to: t.Output()}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.NewTextHandler(log, nil))
+	if cfg.Logger == nil {                                        // what is logged after the test panics in t.Output: Telemetry's logger survives that
+		cfg.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
 	}
 	tel, err := telemetry.Init(t.Context(), cfg)
 	if err != nil {
@@ -52,7 +50,6 @@ func New(t testing.TB, cfg telemetry.Config) *Recorder {
 		if err := tel.Shutdown(context.Background()); err != nil {
 			t.Errorf("telemetrytest: Shutdown: %v", err)
 		}
-		log.close()
 	})
 	if tel.Domain().Prefix == "" {
 		t.Fatalf("telemetrytest: nothing is recorded, since OTEL_SDK_DISABLED is true: unset it for the tests")
@@ -62,26 +59,4 @@ func New(t testing.TB, cfg telemetry.Config) *Recorder {
 		Telemetry: tel, t: t, metrics: d.Metrics(),
 		errors: append(append([]string{domain.Other}, domain.BuiltinErrors...), d.Errors...),
 	}
-}
-
-// output is the output of a test until the test ends. A goroutine that logs
-// later would otherwise end the process: the testing package panics then.
-type output struct {
-	mu sync.Mutex
-	to io.Writer
-}
-
-func (o *output) Write(line []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.to == nil {
-		return len(line), nil
-	}
-	return o.to.Write(line)
-}
-
-func (o *output) close() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.to = nil
 }

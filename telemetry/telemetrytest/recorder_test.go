@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +17,7 @@ import (
 	"testing/synctest"
 
 	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/goleak"
 
 	"github.com/latido-dev/latido/domain"
@@ -260,12 +262,19 @@ func TestNothingLeavesTheTest(t *testing.T) {
 	}
 }
 
+// ended is a test that has completed: the testing package panics when it logs.
+type ended struct{ testing.TB }
+
+func (e ended) Output() io.Writer { return e }
+
+func (ended) Write([]byte) (int, error) { panic("Write called after the test has completed") }
+
 // A goroutine that outlives its test must not end the process by a log line.
 func TestLogAfterTheTest(t *testing.T) {
 	t.Parallel()
-	var log interface{ Warn(string, ...any) }
-	t.Run("", func(t *testing.T) { log = New(t, tienda()).Telemetry.Logger() })
+	log := New(ended{t}, tienda()).Telemetry.Logger()
 	log.Warn("too late")
+	log.With("key", "value").WithGroup("group").Error("too late")
 }
 
 func TestParallel(t *testing.T) {
@@ -285,6 +294,26 @@ func TestParallel(t *testing.T) {
 			}
 			readers.Wait()
 		})
+	}
+}
+
+func TestEndsWithTheTest(t *testing.T) {
+	t.Parallel()
+	var rec *Recorder
+	var asked atomic.Int64
+	t.Run("", func(t *testing.T) {
+		rec = New(t, tienda())
+		_, err := rec.Telemetry.MeterProvider().Meter("theirs").Int64ObservableGauge("theirs",
+			metric.WithInt64Callback(func(context.Context, metric.Int64Observer) error { asked.Add(1); return nil }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec.Refused()
+	})
+	before := asked.Load()
+	rec.Telemetry.AdminHandler().ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	if after := asked.Load(); before == 0 || after != before {
+		t.Errorf("the callback was called %d times, and %d times once the test had ended", before, after-before)
 	}
 }
 
