@@ -43,16 +43,27 @@ func blocks(t *testing.T, document string) []block {
 // returns the program.
 func compile(t *testing.T, source string, more ...string) string {
 	t.Helper()
+	files := map[string]string{}
+	for i, text := range append([]string{source}, more...) {
+		files[fmt.Sprintf("snippet/main%d.go", i)] = text
+	}
+	return overlaid(t, ".", "./snippet", files)
+}
+
+// overlaid builds a package of the module in a folder as it would be with some
+// files, by their names in that folder, added or replaced. It returns the program.
+func overlaid(t *testing.T, module, pkg string, files map[string]string) string {
+	t.Helper()
 	dir := t.TempDir()
-	here, err := os.Getwd()
+	module, err := filepath.Abs(module)
 	if err != nil {
 		t.Fatal(err)
 	}
 	replace := map[string]string{}
-	for i, text := range append([]string{source}, more...) {
-		name := fmt.Sprintf("main%d.go", i)
-		replace[filepath.Join(here, "snippet", name)] = filepath.Join(dir, name)
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+	for name, text := range files {
+		file := filepath.Join(dir, fmt.Sprintf("%d.go", len(replace)))
+		replace[filepath.Join(module, name)] = file
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -64,10 +75,10 @@ func compile(t *testing.T, source string, more ...string) string {
 	if err := os.WriteFile(overlayFile, overlay, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("go", "build", "-overlay", overlayFile, "-o", binary, "./snippet")
-	cmd.Env = append(os.Environ(), "GOWORK=off")
+	cmd := exec.Command("go", "build", "-overlay", overlayFile, "-o", binary, pkg)
+	cmd.Dir, cmd.Env = module, append(os.Environ(), "GOWORK=off")
 	if output, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("the snippet does not compile: %v\n%s\n%s", err, output, source)
+		t.Fatalf("%s does not compile: %v\n%s\n%s", pkg, err, output, slices.Collect(maps.Values(files)))
 	}
 	return binary
 }

@@ -34,6 +34,13 @@ func hold() {
 }
 `
 
+// inFlight is the request that a program under test is sent; without a path the
+// program does not serve.
+type inFlight struct {
+	method, path string
+	status       int
+}
+
 // TestProgramsStop starts every program of the documents and the shortest
 // example, and ends it by SIGTERM with requests in flight: each is answered,
 // Shutdown sends what is left, and the program ends well.
@@ -58,10 +65,7 @@ func TestProgramsStop(t *testing.T) {
 			}
 		}
 	}
-	asks := map[string]struct { // an empty path is a program that does not serve
-		method, path string
-		status       int
-	}{
+	asks := map[string]inFlight{
 		"README.md 1":       {"POST", "/pedidos", 201},
 		"docs/routers.md 1": {"GET", "/orders/7", 200},
 		"docs/routers.md 2": {"GET", "/orders/7", 200},
@@ -83,22 +87,71 @@ func TestProgramsStop(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, "domain.yaml"), []byte(domainFile), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			held := newHolder(t)
 			source := strings.ReplaceAll(source, "*http.Request) {", "*http.Request) { hold();")
-			program := servers.Run(t, servers.Process{
-				Name: name, Ports: 2, Ready: "/healthz",
-				Command: func(addrs []string) *exec.Cmd {
-					cmd := exec.Command(compile(t, strings.ReplaceAll(source, "127.0.0.1:8080", addrs[1]), holdFile))
-					host, port, _ := strings.Cut(addrs[0], ":")
-					cmd.Dir = dir
-					cmd.Env = append(os.Environ(), "OTEL_EXPORTER_PROMETHEUS_HOST="+host, "OTEL_EXPORTER_PROMETHEUS_PORT="+port,
-						"OTEL_EXPORTER_OTLP_ENDPOINT="+held.URL, "LATIDO_TEST_HOLD="+held.URL+"/hold")
-					return cmd
-				},
+			stops(t, name, ask, func(addr string) *exec.Cmd {
+				cmd := exec.Command(compile(t, strings.ReplaceAll(source, "127.0.0.1:8080", addr), holdFile))
+				cmd.Dir = dir
+				return cmd
 			})
-			stopWithRequests(t, program, held, ask.method, ask.path, ask.status)
 		})
 	}
+}
+
+// TestShopStops: the same for the large example.
+func TestShopStops(t *testing.T) {
+	module := filepath.Join(repository, "examples", "echo-api")
+	orders, err := os.ReadFile(filepath.Join(module, "shop", "orders.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary := overlaid(t, module, ".", map[string]string{
+		"shop/orders.go": strings.ReplaceAll(string(orders), "(c *echo.Context) error {", "(c *echo.Context) error { hold();"),
+		"shop/hold.go":   strings.Replace(holdFile, "package main", "package shop", 1),
+	})
+	dir := t.TempDir()
+	stops(t, "echo-api", inFlight{"GET", "/pedidos/7", 200}, func(addr string) *exec.Cmd {
+		cmd := exec.Command(binary, "-load=false", "-addr", addr)
+		cmd.Dir = dir
+		return cmd
+	})
+}
+
+// TestInitServiceStops: the same for a service that latido init makes.
+func TestInitServiceStops(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "tienda")
+	latido(t, "init", "-kind", "ecommerce", "-prefix", "tienda", "-entity", "pedido", "-dir", dir)
+	files := map[string]string{"hold.go": holdFile}
+	for _, name := range []string{"routes.go", "forecast.go"} {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = strings.ReplaceAll(string(text), "*http.Request) {", "*http.Request) { hold();")
+	}
+	binary := overlaid(t, dir, ".", files)
+	stops(t, "service of latido init", inFlight{"GET", "/reportes/pronostico", 200}, func(addr string) *exec.Cmd {
+		cmd := exec.Command(binary, "-addr", addr)
+		cmd.Dir = dir
+		return cmd
+	})
+}
+
+// stops runs a program, whose handlers call hold, and ends it with requests in
+// flight. command is to serve at addr.
+func stops(t *testing.T, name string, ask inFlight, command func(addr string) *exec.Cmd) {
+	t.Helper()
+	held := newHolder(t)
+	program := servers.Run(t, servers.Process{
+		Name: name, Ports: 2, Ready: "/healthz",
+		Command: func(addrs []string) *exec.Cmd {
+			cmd := command(addrs[1])
+			host, port, _ := strings.Cut(addrs[0], ":")
+			cmd.Env = append(os.Environ(), "OTEL_EXPORTER_PROMETHEUS_HOST="+host, "OTEL_EXPORTER_PROMETHEUS_PORT="+port,
+				"OTEL_EXPORTER_OTLP_ENDPOINT="+held.URL, "OTEL_METRIC_EXPORT_INTERVAL=3600000", "LATIDO_TEST_HOLD="+held.URL+"/hold")
+			return cmd
+		},
+	})
+	stopWithRequests(t, program, held, ask)
 }
 
 // holder is what the handlers under test wait for, and where metrics are sent.
@@ -128,15 +181,15 @@ func newHolder(t *testing.T) *holder {
 
 // stopWithRequests ends a program that serves at its second address, while
 // requests wait in its handlers.
-func stopWithRequests(t *testing.T, program *servers.Running, held *holder, method, path string, want int) {
+func stopWithRequests(t *testing.T, program *servers.Running, held *holder, ask inFlight) {
 	const requests = 10
 	address := program.Addr(1)
 	var clients sync.WaitGroup
-	if path != "" {
+	if ask.path != "" {
 		servers.WaitFor(t, 30*time.Second, "the program to serve", func() error { return dial(address) })
 		for range requests {
 			clients.Go(func() {
-				r, err := http.NewRequestWithContext(t.Context(), method, "http://"+address+path, nil)
+				r, err := http.NewRequestWithContext(t.Context(), ask.method, "http://"+address+ask.path, nil)
 				if err != nil {
 					t.Error(err)
 					return
@@ -147,7 +200,7 @@ func stopWithRequests(t *testing.T, program *servers.Running, held *holder, meth
 					return
 				}
 				_ = response.Body.Close()
-				if response.StatusCode != want {
+				if response.StatusCode != ask.status {
 					t.Errorf("a request in flight got %s", response.Status)
 				}
 			})
@@ -159,9 +212,17 @@ func stopWithRequests(t *testing.T, program *servers.Running, held *holder, meth
 			return nil
 		})
 	}
+	// The first export comes a second after the start, and the next one not
+	// before Shutdown's.
+	servers.WaitFor(t, 30*time.Second, "the first export", func() error {
+		if held.sent.Load() == 0 {
+			return fmt.Errorf("nothing was sent")
+		}
+		return nil
+	})
 	before := held.sent.Load()
 	program.Signal(t, syscall.SIGTERM)
-	if path != "" {
+	if ask.path != "" {
 		servers.WaitFor(t, 30*time.Second, "the program to take no more requests", func() error {
 			if dial(address) == nil {
 				return fmt.Errorf("%s still listens", address)
