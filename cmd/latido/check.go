@@ -66,6 +66,7 @@ var checks = []inspect{
 	{"domain", "the domain file has no mistakes", needNothing, checkDomain},
 	{"expressions", "the domain's own PromQL parses, and the metrics in it exist", needDomain, checkExpressions},
 	{"cardinality", "the events cannot make more series than the budget", needDomain, checkCardinality},
+	{"names", "what Prometheus' linter says of the events' names and units", needDomain, checkNames},
 	{"rules", "rule files load, the metrics in them exist, and no alert is there twice", needDomain, checkRules},
 	{"generated", "generated files are as the domain file says", needDomain, checkGenerated},
 	{"runbook", "every alert has a section in the runbook", needDomain, checkRunbook},

@@ -10,6 +10,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	dto "github.com/prometheus/client_model/go"
+
 	"github.com/latido-dev/latido/alerting"
 	"github.com/latido-dev/latido/dashboards"
 	"github.com/latido-dev/latido/domain"
@@ -50,6 +53,31 @@ func checkCardinality(in *inspection) finding {
 	if total > in.cfg.maxSeries {
 		f.fail("the events can make %d series, and the budget is %d: %s alone makes %d", total, in.cfg.maxSeries, name, most).
 			Fix = "leave out an attribute of " + name + ", or values of one, or allow more with -max-series"
+	}
+	return f
+}
+
+// checkNames asks Prometheus' own linter, which promtool check metrics runs,
+// about the families that the domain file names. What it says is advice: a unit
+// such as min works, and everybody who reads it has to know that it is not s.
+func checkNames(in *inspection) finding {
+	f := finding{Detail: count(len(in.d.Events), "event")}
+	for i, e := range in.d.Events {
+		m, _ := in.d.Metric(e.Name)
+		one := &dto.Metric{}
+		for _, a := range m.Attributes {
+			one.Label = append(one.Label, &dto.LabelPair{Name: new(domain.Label(a))})
+		}
+		kind := dto.MetricType(dto.MetricType_value[strings.ToUpper(kindNames[m.Kind])])
+		found, err := promlint.NewWithMetricFamilies([]*dto.MetricFamily{{Name: &m.Family, Help: &m.Description, Type: &kind, Metric: []*dto.Metric{one}}}).Lint()
+		if err != nil {
+			f.fail("%s: %v", m.Family, err)
+		}
+		path := fmt.Sprintf("events[%d]", i)
+		line, column := domain.Position(in.data, path, 0)
+		for _, p := range found {
+			f.Notes = append(f.Notes, problem{File: in.cfg.file, Line: line, Column: column, Path: path, Message: m.Family + ": " + p.Text}.String())
+		}
 	}
 	return f
 }

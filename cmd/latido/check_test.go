@@ -226,6 +226,31 @@ func (w *world) load(alert, expr string) {
 	w.rules = append(w.rules, serverRule{Name: alert, Query: expr, Type: "alerting", Labels: map[string]string{"severity": "ticket"}})
 }
 
+// TestCheckNames: what the linter says of an event is a note, and no problem.
+func TestCheckNames(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ event, want string }{
+		"base unit":      {"{name: espera, kind: histogram, unit: s}", ""},
+		"currency":       {"{name: pago, kind: histogram, unit: COP}", ""},
+		"milliseconds":   {"{name: espera, kind: histogram, unit: ms}", `use base unit "seconds" instead of "milliseconds"`},
+		"minutes, gauge": {"{name: espera, kind: gauge, unit: min}", `domain.yaml:4:5: events[0]: tienda_espera_minutes: use base unit "seconds" instead of "minutes"`},
+		"kWh":            {"{name: consumo, kind: updown, unit: kWh}", "tienda_consumo_kWh: metric names should be written in 'snake_case'"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			in := &inspection{cfg: checkConfig{file: "domain.yaml"}, data: []byte("prefix: tienda\nentity: pedido\nevents:\n  - " + c.event + "\n")}
+			if checkDomain(in); in.err != nil {
+				t.Fatal(in.err)
+			}
+			f := checkNames(in)
+			notes := strings.Join(f.Notes, "\n")
+			if len(f.Problems) > 0 || c.want == "" && notes != "" || !strings.Contains(notes, c.want) {
+				t.Errorf("problems %v, notes %q, want %q", f.Problems, notes, c.want)
+			}
+		})
+	}
+}
+
 // With -fast what runs is held against the rules in which a minute passes in a
 // second; the files are those of production all the same.
 func TestCheckFast(t *testing.T) {
