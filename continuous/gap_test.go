@@ -8,35 +8,16 @@ import (
 	"net/http/httptest"
 	"runtime/pprof"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/pprof/profile"
 )
 
-// lines is a log that may be read while it is written to.
-type lines struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *lines) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(b)
-}
-
-func (l *lines) count(text string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.buf.String(), text)
-}
-
-func logging(t *testing.T, interval time.Duration) (*Profiler, *lines) {
+func logging(t *testing.T, interval time.Duration) (*Profiler, *logged) {
 	t.Helper()
 	t.Setenv("PYROSCOPE_SERVER_ADDRESS", "")
-	log := &lines{}
+	log := &logged{}
 	p, err := Start(Config{Interval: interval, Logger: slog.New(slog.NewTextHandler(log, nil))})
 	if err != nil {
 		t.Fatal(err)
