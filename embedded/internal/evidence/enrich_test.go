@@ -108,8 +108,11 @@ func TestEnrichMemory(t *testing.T) {
 	}
 	waitUntil(t, "a baseline", func() bool { return heap(time.Time{}) })
 	began := time.Now()
+	// A window that began before the alert's time counts for the time before it.
+	waitUntil(t, "a window that begins after", func() bool { return heap(began) })
+	hoarding := time.Now()
 	hoard(300)
-	waitUntil(t, "a window", func() bool { return heap(began) })
+	waitUntil(t, "a window", func() bool { return heap(hoarding) })
 	a := firing("Memory")
 	a.ActiveAt = began.Add(time.Second)
 	waitUntil(t, "the window", func() bool { return time.Now().After(a.ActiveAt) })
