@@ -34,6 +34,17 @@ var maybeEmpty = map[string]string{
 	"Goroutines of a request A": "no request is in flight at the moment of a scrape",
 	"Entregas de alertas A":     "the service has no alerts in the process",
 	"Alert deliveries A":        "the service has no alerts in the process",
+
+	"Peticiones salientes por destino A": "the shop asks no other service",
+	"Outgoing requests by peer A":        "the shop asks no other service",
+	"p95 por destino A":                  "the shop asks no other service",
+	"p95 by peer A":                      "the shop asks no other service",
+	"CPU del proceso B":                  "the control group of the test has no limit",
+	"CPUs of the process B":              "the control group of the test has no limit",
+	"Períodos limitados A":               "the control group of the test has no limit",
+	"Throttled periods A":                "the control group of the test has no limit",
+	"Memoria del contenedor B":           "the control group of the test has no limit",
+	"Memory of the container B":          "the control group of the test has no limit",
 }
 
 // domains are those whose dashboards are asked, by their files from the root.

@@ -38,7 +38,8 @@ func TestAdminHandlerOnFasthttp(t *testing.T) {
 		server := &fasthttp.Server{Handler: fasthttpadaptor.NewFastHTTPHandler(tel.AdminHandler()), DisableKeepalive: true}
 		ended := make(chan struct{})
 		go func() { defer close(ended); _ = server.Serve(listener) }()
-		t.Cleanup(func() { _ = server.Shutdown(); <-ended })
+		// Its Shutdown writes what the contexts of requests that ended still read.
+		t.Cleanup(func() { _ = listener.Close(); <-ended })
 		for _, host := range []string{"", "localhost", "127.0.0.1", "shop.example"} {
 			for path, want := range map[string]int{
 				"/metrics": 200, "/healthz": 200, "/readyz": 200,

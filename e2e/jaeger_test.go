@@ -72,7 +72,7 @@ func TestTraces(t *testing.T) {
 
 	ask("7", "00-"+callersTrace+"-"+callersSpan+"-01")
 	spans := jaeger.WaitForTrace(t, timeout, callersTrace, 3)
-	order, client, price := spans["GET /pedidos/{id}"], spans["HTTP GET"], spans["GET /precios"]
+	order, client, price := spans["GET /pedidos/{id}"], spans["GET"], spans["GET /precios"]
 	for _, c := range []struct {
 		what         string
 		span         servers.Span

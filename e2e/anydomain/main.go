@@ -94,7 +94,7 @@ func work(ctx context.Context, tel *telemetry.Telemetry, d domain.Domain, url st
 	plural := d.Entity + "s"
 	monitored := tel.Monitor("work", func(context.Context) error { return nil })
 	failing := tel.Monitor("fail", func(context.Context) error { return errors.New("always") })
-	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := &http.Client{Transport: tel.Transport(nil), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	for tick := time.Tick(100 * time.Millisecond); ; {
 		for _, call := range []string{"GET /" + plural + "/7", "GET /old", "GET /refused", "GET /failing", "GET /nowhere", "POST /" + plural} {
 			method, path, _ := strings.Cut(call, " ")
