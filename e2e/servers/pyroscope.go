@@ -115,13 +115,15 @@ func (f *Flamebearer) Total(name string) int64 {
 
 // Render returns the flame graph of a query such as
 // `process_cpu:cpu:nanoseconds:cpu:nanoseconds{service_name="tienda"}`, over
-// the time from then until now. Without any profile its NumTicks is 0.
+// the time from then until now. Without any profile its NumTicks is 0. A server
+// whose parts have just found each other may cancel a query: it is asked again.
 func (p *Pyroscope) Render(t testing.TB, query string, from time.Time) *Flamebearer {
 	t.Helper()
-	flame, err := p.render(t.Context(), query, from)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var flame *Flamebearer
+	WaitFor(t, 30*time.Second, query, func() (err error) {
+		flame, err = p.render(t.Context(), query, from)
+		return err
+	})
 	return flame
 }
 
