@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/latido-dev/latido/internal/stacks"
 )
 
 // Below these, a figure is noise, and nobody is sent to look at it.
@@ -56,9 +58,9 @@ func (r *Report) cpuAdvice(u *Usage) string {
 		return ""
 	}
 	f := u.CPU.Own[0]
-	text := fmt.Sprintf("%s of its CPU time is in %s (%s:%d)", percent(f.Share), short(f.Function), shortFile(f.File), f.Line)
+	text := fmt.Sprintf("%s of its CPU time is in %s (%s:%d)", percent(f.Share), stacks.Short(f.Function), stacks.ShortFile(f.File), f.Line)
 	if f.Mostly != "" {
-		text += ", mostly in " + short(f.Mostly)
+		text += ", mostly in " + stacks.Short(f.Mostly)
 	}
 	text += fmt.Sprintf("; the endpoint uses %s of the service's CPU.", percent(u.CPUShare))
 	if u.CPUSamples < fewSamples {
@@ -73,9 +75,9 @@ func (r *Report) waitAdvice(u *Usage) string {
 	}
 	place := u.Waits.Places[0]
 	text := fmt.Sprintf("%s of its requests that were looked at wait in %s (%s:%d): %s", percent(place.Share),
-		short(place.Function), shortFile(place.File), place.Line, place.Reason)
+		stacks.Short(place.Function), stacks.ShortFile(place.File), place.Line, place.Reason)
 	if place.In != "" && !strings.HasPrefix(place.In, "runtime.") {
-		text += " in " + short(place.In)
+		text += " in " + stacks.Short(place.In)
 	}
 	text += "."
 	if u.CPUShare < adviceCPUShare {
@@ -89,7 +91,7 @@ func (r *Report) allocAdvice(u *Usage) string {
 		return ""
 	}
 	f := u.Allocations.Own[0]
-	text := fmt.Sprintf("%s of what it allocates is allocated in %s (%s:%d)", percent(f.Share), short(f.Function), shortFile(f.File), f.Line)
+	text := fmt.Sprintf("%s of what it allocates is allocated in %s (%s:%d)", percent(f.Share), stacks.Short(f.Function), stacks.ShortFile(f.File), f.Line)
 	return text + fmt.Sprintf("; the endpoint allocates %s of all bytes, %s/s.", percent(u.AllocShare), bytesText(u.AllocBytes/r.seconds()))
 }
 

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/google/pprof/profile"
+
+	"github.com/latido-dev/latido/internal/stacks"
 )
 
 // Cost is what one endpoint used.
@@ -48,7 +50,7 @@ func (p *Profiler) Costs(since time.Time) (Costs, error) {
 		}
 		labelled = append(labelled, one)
 		costs.Profiled += c.to.Sub(c.from)
-		i := valueIndex(one, "cpu")
+		i := stacks.Index(one, "cpu")
 		if i < 0 {
 			continue
 		}
@@ -66,12 +68,12 @@ func (p *Profiler) Costs(since time.Time) (Costs, error) {
 		if err != nil {
 			return Costs{}, err
 		}
-		i := valueIndex(one, "alloc_space")
+		i := stacks.Index(one, "alloc_space")
 		if i < 0 {
 			continue
 		}
 		for _, s := range one.Sample {
-			by, _ := h.endpoint(stack(s))
+			by, _ := h.endpoint(stacks.Of(s))
 			cost := costs.Endpoints[by.name()]
 			cost.AllocBytes += float64(s.Value[i])
 			costs.Endpoints[by.name()] = cost

@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/google/pprof/profile"
+
+	"github.com/latido-dev/latido/internal/stacks"
 )
 
 // Change is what became of one function between two profiles.
@@ -43,7 +45,7 @@ func Diff(sampleType string, before *profile.Profile, beforeSeconds float64, aft
 	}
 	changes := make([]Change, 0, len(names))
 	for name, c := range names {
-		change := Change{Function: name, File: c.file, Line: heaviest(c.byLine), Owner: owner(name),
+		change := Change{Function: name, File: c.file, Line: heaviest(c.byLine), Owner: stacks.Owner(name),
 			Before: rate(old, name, beforeSeconds), After: rate(now, name, afterSeconds)}
 		change.Growth = change.After - change.Before
 		changes = append(changes, change)
@@ -59,13 +61,13 @@ func tallyOf(sampleType string, p *profile.Profile) *tally {
 	if p == nil {
 		return t
 	}
-	i := valueIndex(p, sampleType)
+	i := stacks.Index(p, sampleType)
 	if i < 0 {
 		return t
 	}
 	unit := unitOf(p.SampleType[i])
 	for _, s := range p.Sample {
-		t.add(stack(s), float64(s.Value[i])*unit)
+		t.add(stacks.Of(s), float64(s.Value[i])*unit)
 	}
 	return t
 }

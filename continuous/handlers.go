@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/google/pprof/profile"
+
+	"github.com/latido-dev/latido/internal/stacks"
 )
 
 // maxBound is how many functions may be bound to endpoints: ten methods of the
@@ -28,7 +30,7 @@ type binding struct {
 // another one. At most 10,000 functions are bound. It is safe for concurrent
 // use.
 func (p *Profiler) BindEndpoint(method, endpoint, function string) {
-	if p == nil || endpoint == "" || function == "" || owner(function) != Own {
+	if p == nil || endpoint == "" || function == "" || stacks.Owner(function) != Own {
 		return
 	}
 	p.mu.Lock()
@@ -68,12 +70,12 @@ func (p *Profiler) learn(labelled *profile.Profile) {
 		return
 	}
 	for _, s := range labelled.Sample {
-		if endpoint := label(s, LabelEndpoint); endpoint == "" || !runsAnother(s, endpoint, bound) {
+		if endpoint := stacks.Label(s, LabelEndpoint); endpoint == "" || !runsAnother(s, endpoint, bound) {
 			continue
 		}
-		for _, f := range handled(stack(s), cpuDepth) {
-			if b, ok := p.bound[f.function]; ok && b.endpoint != label(s, LabelEndpoint) {
-				p.bound[f.function] = binding{}
+		for _, f := range handled(stacks.Of(s), cpuDepth) {
+			if b, ok := p.bound[f.Function]; ok && b.endpoint != stacks.Label(s, LabelEndpoint) {
+				p.bound[f.Function] = binding{}
 			}
 		}
 	}
@@ -96,10 +98,10 @@ func runsAnother(s *profile.Sample, endpoint string, bound map[*profile.Function
 // request's handler: the innermost of them, where one mux is mounted in
 // another. There are none on a stack that serves no request. Of one that the
 // runtime has cut it is all that is left.
-func handled(frames []frame, depth int) []frame {
+func handled(frames []stacks.Frame, depth int) []stacks.Frame {
 	outermost := -1
 	for i, f := range frames {
-		switch placeOf(f.function) {
+		switch placeOf(f.Function) {
 		case boundaryPlace:
 			return frames[:i]
 		case labelPlace:
@@ -139,14 +141,14 @@ func (p *Profiler) handlers() handlers {
 
 // endpoint looks from the root of a stack, where the handler is, and believes
 // what was bound before what was inferred.
-func (h handlers) endpoint(frames []frame) (b binding, inferred bool) {
+func (h handlers) endpoint(frames []stacks.Frame) (b binding, inferred bool) {
 	if len(h.bound)+len(h.inferred) == 0 {
 		return binding{}, false
 	}
 	frames = handled(frames, goroutineDepth)
 	for i, m := range []map[string]binding{h.bound, h.inferred} {
 		for _, f := range slices.Backward(frames) {
-			if b, ok := m[f.function]; ok {
+			if b, ok := m[f.Function]; ok {
 				return b, i == 1
 			}
 		}
@@ -164,22 +166,22 @@ func (h handlers) infer(labelled []*profile.Profile) {
 	owners := map[string]binding{} // without an endpoint: several have it
 	for _, p := range labelled {
 		for _, s := range p.Sample {
-			b := binding{label(s, LabelEndpoint), label(s, LabelMethod)}
+			b := binding{stacks.Label(s, LabelEndpoint), stacks.Label(s, LabelMethod)}
 			if b.endpoint == "" {
 				continue
 			}
-			for _, f := range stack(s) {
-				if owner(f.function) != Own {
+			for _, f := range stacks.Of(s) {
+				if stacks.Owner(f.Function) != Own {
 					continue
 				}
-				other, seen := owners[f.function]
+				other, seen := owners[f.Function]
 				switch {
 				case !seen:
-					owners[f.function] = b
+					owners[f.Function] = b
 				case other.endpoint != b.endpoint:
-					owners[f.function] = binding{}
+					owners[f.Function] = binding{}
 				case other.method != b.method:
-					owners[f.function] = binding{endpoint: b.endpoint}
+					owners[f.Function] = binding{endpoint: b.endpoint}
 				}
 			}
 		}

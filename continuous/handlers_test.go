@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/pprof/profile"
+
+	"github.com/latido-dev/latido/internal/stacks"
 )
 
 // TestBindings: what each function is a trace of, once all of them were bound.
@@ -16,7 +18,7 @@ func TestBindings(t *testing.T) {
 		{"", "/c", "main.shared"}, {"", "/d", "main.shared"}, // two endpoints
 		{"GET", "/legacy/", "net/http.(*ServeMux).ServeHTTP"},
 		{"GET", "/traced", "go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp.NewMiddleware.func1.1"},
-		{"GET", "/inner", sdkPath + "telemetry.(*boundHandler).ServeHTTP"},
+		{"GET", "/inner", stacks.SDK + "telemetry.(*boundHandler).ServeHTTP"},
 		{"GET", "/wrapped", "main.wrapped.func1"},
 	} {
 		p.BindEndpoint(b[0], b[1], b[2])
@@ -39,7 +41,7 @@ func TestBindings(t *testing.T) {
 		of.Sample = append(of.Sample, s)
 		return of
 	}
-	serving := sdkPath + "telemetry.(*boundHandler).ServeHTTP"
+	serving := stacks.SDK + "telemetry.(*boundHandler).ServeHTTP"
 	p.learn(labelled("/other", "main.other", serving, "main.wrapped.func1"))
 	if got := p.handlers().bound; len(got) != len(want) {
 		t.Errorf("bound %v: a function outside of the handler is taken for the handler", got)

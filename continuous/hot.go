@@ -3,6 +3,8 @@ package continuous
 import (
 	"cmp"
 	"slices"
+
+	"github.com/latido-dev/latido/internal/stacks"
 )
 
 // Function is what a function costs. Seconds and bytes depend on the list that
@@ -47,7 +49,7 @@ type tally struct {
 	total float64
 	self  map[string]*cost // by function
 	own   map[string]*cost // by the innermost own function
-	lines map[frame]float64
+	lines map[stacks.Frame]float64
 }
 
 // cost is what one function costs, by line for the one to point at, and for
@@ -60,20 +62,20 @@ type cost struct {
 }
 
 func newTally() *tally {
-	return &tally{self: map[string]*cost{}, own: map[string]*cost{}, lines: map[frame]float64{}}
+	return &tally{self: map[string]*cost{}, own: map[string]*cost{}, lines: map[stacks.Frame]float64{}}
 }
 
-func at(m map[string]*cost, f frame) *cost {
-	c := m[f.function]
+func at(m map[string]*cost, f stacks.Frame) *cost {
+	c := m[f.Function]
 	if c == nil {
-		c = &cost{file: f.file, byLine: map[int64]float64{}, leaf: map[string]float64{}}
-		m[f.function] = c
+		c = &cost{file: f.File, byLine: map[int64]float64{}, leaf: map[string]float64{}}
+		m[f.Function] = c
 	}
 	return c
 }
 
 // add counts one stack.
-func (t *tally) add(frames []frame, value float64) {
+func (t *tally) add(frames []stacks.Frame, value float64) {
 	if len(frames) == 0 || value == 0 {
 		return
 	}
@@ -82,22 +84,22 @@ func (t *tally) add(frames []frame, value float64) {
 	leaf.self += value
 	seen := make(map[string]bool, len(frames))
 	for _, f := range frames {
-		if seen[f.function] { // recursion counts once
+		if seen[f.Function] { // recursion counts once
 			continue
 		}
-		seen[f.function] = true
+		seen[f.Function] = true
 		c := at(t.self, f)
 		c.cum += value
-		c.byLine[f.line] += value
+		c.byLine[f.Line] += value
 	}
-	i := deepestOwn(frames)
+	i := stacks.DeepestOwn(frames)
 	if i < 0 {
 		return
 	}
 	own := at(t.own, frames[i])
 	own.self += value
-	own.byLine[frames[i].line] += value
-	own.leaf[frames[0].function] += value
+	own.byLine[frames[i].Line] += value
+	own.leaf[frames[0].Function] += value
 	t.lines[frames[i]] += value
 }
 
@@ -112,7 +114,7 @@ func (t *tally) hot(top int, plumbing map[string]bool) Hot {
 		h.Own[i].Cum = t.self[h.Own[i].Function].cum
 	}
 	for f, value := range t.lines {
-		h.Lines = append(h.Lines, Line{f.function, f.file, f.line, value, value / t.total})
+		h.Lines = append(h.Lines, Line{f.Function, f.File, f.Line, value, value / t.total})
 	}
 	slices.SortFunc(h.Lines, func(a, b Line) int {
 		return cmp.Or(cmp.Compare(b.Value, a.Value), cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
@@ -127,7 +129,7 @@ func (t *tally) functions(costs map[string]*cost, by func(*cost) float64, top in
 		if by(c) <= 0 || without[name] {
 			continue
 		}
-		f := Function{Function: name, File: c.file, Owner: owner(name), Self: c.self, Cum: c.cum, Share: by(c) / t.total}
+		f := Function{Function: name, File: c.file, Owner: stacks.Owner(name), Self: c.self, Cum: c.cum, Share: by(c) / t.total}
 		f.Line = heaviest(c.byLine)
 		if leaf := heaviest(c.leaf); leaf != name {
 			f.Mostly = leaf

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/google/pprof/profile"
+
+	"github.com/latido-dev/latido/internal/stacks"
 )
 
 const testInterval = 200 * time.Millisecond
@@ -258,8 +260,8 @@ func TestNotLabelled(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, s := range parsed.Sample {
-			if label(s, LabelEndpoint) == "/starts" {
-				t.Errorf("labelled as a request: %v", stack(s))
+			if stacks.Label(s, LabelEndpoint) == "/starts" {
+				t.Errorf("labelled as a request: %v", stacks.Of(s))
 			}
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/pprof/profile"
+
+	"github.com/latido-dev/latido/internal/stacks"
 )
 
 // The kinds of profile that the ring keeps, as [Profiler.Profile] takes them.
@@ -105,7 +107,7 @@ func (p *Profiler) ByEndpoint(sampleType string, all *profile.Profile) map[strin
 	if all == nil {
 		return sums
 	}
-	i := valueIndex(all, sampleType)
+	i := stacks.Index(all, sampleType)
 	if i < 0 {
 		return sums
 	}
@@ -121,13 +123,13 @@ func (p *Profiler) ByEndpoint(sampleType string, all *profile.Profile) map[strin
 func (p *Profiler) endpointOf() func(*profile.Sample) binding {
 	h := p.handlers()
 	return func(s *profile.Sample) binding {
-		if endpoint := label(s, LabelEndpoint); endpoint != "" {
-			return binding{endpoint, label(s, LabelMethod)}
+		if endpoint := stacks.Label(s, LabelEndpoint); endpoint != "" {
+			return binding{endpoint, stacks.Label(s, LabelMethod)}
 		}
-		if label(s, LabelStartedBy) != "" {
+		if stacks.Label(s, LabelStartedBy) != "" {
 			return binding{}
 		}
-		by, _ := h.endpoint(stack(s))
+		by, _ := h.endpoint(stacks.Of(s))
 		return by
 	}
 }
@@ -160,11 +162,11 @@ func WaitsOf(p *profile.Profile, top int) Waits {
 		return Waits{}
 	}
 	for _, s := range p.Sample {
-		if label(s, LabelStartedBy) == "" { // no request waits there
-			t.add(stack(s), float64(s.Value[0]))
+		if stacks.Label(s, LabelStartedBy) == "" { // no request waits there
+			t.add(stacks.Of(s), float64(s.Value[0]))
 		}
 	}
-	return t.waits(rounds(p), top)
+	return t.waits(stacks.Rounds(p), top)
 }
 
 // Look looks at the goroutines that work for an endpoint or region now, up to n
@@ -205,13 +207,20 @@ func AddWaits(a, b *profile.Profile) (*profile.Profile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("merge goroutine profiles: %w", err)
 	}
-	sum.Comments = []string{fmt.Sprintf("rounds=%d", rounds(a)+rounds(b))}
+	sum.Comments = []string{fmt.Sprintf("rounds=%d", stacks.Rounds(a)+stacks.Rounds(b))}
 	return sum, nil
 }
 
 // Short is a function's name with the last element of its package's path only:
 // shop.(*Supplier).Stock.
-func Short(function string) string { return short(function) }
+func Short(function string) string { return stacks.Short(function) }
+
+// Whose code a function is.
+const (
+	Own        = stacks.Own        // the main module's
+	Dependency = stacks.Dependency // another module's
+	Runtime    = stacks.Runtime    // Go's runtime and standard library
+)
 
 // OwnerOf says whose code a function is: Own, Dependency or Runtime.
-func OwnerOf(function string) string { return owner(function) }
+func OwnerOf(function string) string { return stacks.Owner(function) }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/pprof/profile"
+
+	"github.com/latido-dev/latido/internal/stacks"
 )
 
 // ReportOptions choose what a report is about. The zero value is all that is
@@ -165,21 +167,21 @@ func (b *builder) covers(c capture) {
 // usages are whose a sample is: the process's, and its endpoint's and region's.
 func (b *builder) usages(s *profile.Sample) []*Usage {
 	list := []*Usage{b.process}
-	if endpoint := label(s, LabelEndpoint); endpoint != "" {
+	if endpoint := stacks.Label(s, LabelEndpoint); endpoint != "" {
 		u := usage(b.endpoints, endpoint)
-		if method := label(s, LabelMethod); method != "" {
+		if method := stacks.Label(s, LabelMethod); method != "" {
 			u.methods[method] = true
 		}
 		list = append(list, u)
 	}
-	if region := label(s, LabelRegion); region != "" {
+	if region := stacks.Label(s, LabelRegion); region != "" {
 		list = append(list, usage(b.regions, region))
 	}
 	return list
 }
 
 func (b *builder) addCPU(p *profile.Profile) {
-	i := valueIndex(p, "cpu")
+	i := stacks.Index(p, "cpu")
 	if i < 0 {
 		return
 	}
@@ -188,23 +190,23 @@ func (b *builder) addCPU(p *profile.Profile) {
 		period = 1e7 // the runtime's 100 Hz
 	}
 	for _, s := range p.Sample {
-		frames := stack(s)
+		frames := stacks.Of(s)
 		value := float64(s.Value[i])
 		for _, u := range b.usages(s) {
 			u.cpu.add(frames, value/1e9)
 			u.samples += value / period
 		}
-		if by := label(s, LabelStartedBy); by != "" {
+		if by := stacks.Label(s, LabelStartedBy); by != "" {
 			b.addStartedCPU(by, frames, value/1e9)
 		}
 	}
 }
 
 func (b *builder) addWaits(p *profile.Profile) {
-	b.looks += rounds(p)
+	b.looks += stacks.Rounds(p)
 	for _, s := range p.Sample {
-		frames := stack(s)
-		if by := label(s, LabelStartedBy); by != "" { // no request waits there
+		frames := stacks.Of(s)
+		if by := stacks.Label(s, LabelStartedBy); by != "" { // no request waits there
 			b.addStartedWait(by, frames, float64(s.Value[0]))
 			continue
 		}
@@ -215,9 +217,9 @@ func (b *builder) addWaits(p *profile.Profile) {
 }
 
 func (b *builder) addHeap(p *profile.Profile, h handlers, last bool) {
-	space, objects, inUse := valueIndex(p, "alloc_space"), valueIndex(p, "alloc_objects"), valueIndex(p, "inuse_space")
+	space, objects, inUse := stacks.Index(p, "alloc_space"), stacks.Index(p, "alloc_objects"), stacks.Index(p, "inuse_space")
 	for _, s := range p.Sample {
-		frames := stack(s)
+		frames := stacks.Of(s)
 		if last && inUse >= 0 {
 			b.inUse.add(frames, float64(s.Value[inUse]))
 		}

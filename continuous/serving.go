@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/pprof/profile"
+
+	"github.com/latido-dev/latido/internal/stacks"
 )
 
 // A goroutine inherits the labels of the one that starts it, and keeps them for
@@ -19,9 +21,9 @@ import (
 // its handler. Closures in them count too. A test in telemetry holds these
 // names against real stacks.
 var boundaries = map[string]bool{
-	sdkPath + "telemetry.(*boundHandler).ServeHTTP": true,
-	sdkPath + "telemetry.(*ServeMux).serve":         true,
-	sdkPath + "telemetry.(*Telemetry).Middleware":   true,
+	stacks.SDK + "telemetry.(*boundHandler).ServeHTTP": true,
+	stacks.SDK + "telemetry.(*ServeMux).serve":         true,
+	stacks.SDK + "telemetry.(*Telemetry).Middleware":   true,
 }
 
 // setsLabels is what Region, Monitor and users label their code with. What it
@@ -50,7 +52,7 @@ func placeOf(function string) place {
 	if i := strings.Index(function, ".func"); i > 0 {
 		outer = function[:i]
 	}
-	switch pkg := packageOf(function); {
+	switch pkg := stacks.Package(function); {
 	case boundaries[outer]:
 		return boundaryPlace
 	case outer == oneRequest && outer != function: // the closure alone: ServeHTTP itself may be anybody's
@@ -79,7 +81,7 @@ const (
 func settle(p *profile.Profile, depth int) (changed bool) {
 	type labels struct{ endpoint, method, region string }
 	of := func(s *profile.Sample) labels {
-		return labels{label(s, LabelEndpoint), label(s, LabelMethod), label(s, LabelRegion)}
+		return labels{stacks.Label(s, LabelEndpoint), stacks.Label(s, LabelMethod), stacks.Label(s, LabelRegion)}
 	}
 	places := make(map[*profile.Function]place, len(p.Function))
 	for _, f := range p.Function {
@@ -135,9 +137,9 @@ func judge(s *profile.Sample, places map[*profile.Function]place, depth int) (kn
 // disown turns the labels of a sample into the one that says where its
 // goroutine was started.
 func disown(s *profile.Sample) {
-	by := label(s, LabelRegion)
-	if endpoint := label(s, LabelEndpoint); endpoint != "" {
-		by = strings.TrimSpace(label(s, LabelMethod) + " " + endpoint)
+	by := stacks.Label(s, LabelRegion)
+	if endpoint := stacks.Label(s, LabelEndpoint); endpoint != "" {
+		by = strings.TrimSpace(stacks.Label(s, LabelMethod) + " " + endpoint)
 	}
 	for _, name := range []string{LabelEndpoint, LabelMethod, LabelRegion, LabelSpanID} {
 		delete(s.Label, name)

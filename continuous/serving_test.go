@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/google/pprof/profile"
+
+	"github.com/latido-dev/latido/internal/stacks"
 )
 
 // inherited starts a goroutine as a handler would that labels its own: with
@@ -37,7 +39,7 @@ func whose(p *profile.Profile) map[string]int64 {
 	sums := map[string]int64{}
 	for _, s := range p.Sample {
 		for _, name := range []string{LabelEndpoint, LabelRegion, LabelStartedBy} {
-			if v := label(s, name); v != "" {
+			if v := stacks.Label(s, name); v != "" {
 				sums[name+" "+v] += s.Value[0]
 			}
 		}
@@ -95,7 +97,7 @@ func TestInheritedGoroutines(t *testing.T) {
 		return fmt.Sprint(got) == fmt.Sprint(want)
 	})
 	for _, s := range w.sum.Sample {
-		if by := label(s, LabelStartedBy); by != "" && len(s.Label) != 1 {
+		if by := stacks.Label(s, LabelStartedBy); by != "" && len(s.Label) != 1 {
 			t.Errorf("started by %s: labels %v, want none of the request's", by, s.Label)
 		}
 	}
@@ -164,7 +166,7 @@ func TestInheritedCPU(t *testing.T) {
 // TestSettleScheduler: the scheduler's samples go where the others of the same
 // labels go.
 func TestSettleScheduler(t *testing.T) {
-	serving := sdkPath + "telemetry.(*boundHandler).ServeHTTP"
+	serving := stacks.SDK + "telemetry.(*boundHandler).ServeHTTP"
 	p := &profile.Profile{}
 	add := func(value int64, endpoint string, functions ...string) {
 		s := &profile.Sample{Value: []int64{value}, Label: map[string][]string{LabelEndpoint: {endpoint}}}
@@ -199,7 +201,7 @@ func BenchmarkSettle(b *testing.B) {
 			for i := range 300 {
 				f := &profile.Function{ID: uint64(i + 1), Name: fmt.Sprintf("example.com/shop/internal/orders.(*Service).method%d", i)}
 				if i == 0 {
-					f.Name = sdkPath + "telemetry.(*boundHandler).ServeHTTP"
+					f.Name = stacks.SDK + "telemetry.(*boundHandler).ServeHTTP"
 				}
 				p.Function = append(p.Function, f)
 				p.Location = append(p.Location, &profile.Location{ID: f.ID, Line: []profile.Line{{Function: f}}})

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/google/pprof/profile"
+
+	"github.com/latido-dev/latido/internal/stacks"
 )
 
 // ofSpans is a CPU profile of one second for each of n requests to an endpoint,
@@ -46,7 +48,7 @@ func ofSpans(t *testing.T, n int) []byte {
 func wantAddedUp(t *testing.T, p *profile.Profile, seconds map[string]int64) {
 	t.Helper()
 	for _, s := range p.Sample {
-		if len(s.Label) != 1 || s.Value[0] != seconds[label(s, LabelEndpoint)]*1e9 {
+		if len(s.Label) != 1 || s.Value[0] != seconds[stacks.Label(s, LabelEndpoint)]*1e9 {
 			t.Errorf("%v of %v, want %v seconds by endpoint", s.Value, s.Label, seconds)
 		}
 	}
@@ -127,7 +129,7 @@ func TestSpansUploaded(t *testing.T) {
 		}
 		of := map[string]*atomic.Pointer[profile.Profile]{"cpu": &cpu, "goroutine": &goroutines}
 		for _, s := range p.Sample {
-			if last := of[p.SampleType[len(p.SampleType)-1].Type]; last != nil && label(s, LabelEndpoint) == "/pay" {
+			if last := of[p.SampleType[len(p.SampleType)-1].Type]; last != nil && stacks.Label(s, LabelEndpoint) == "/pay" {
 				last.Store(p)
 			}
 		}
@@ -146,7 +148,7 @@ func TestSpansUploaded(t *testing.T) {
 	waitUntil(t, "both are uploaded", func() bool { return cpu.Load() != nil && goroutines.Load() != nil })
 	spans := func(p *profile.Profile) (n int) {
 		for _, s := range p.Sample {
-			if label(s, LabelSpanID) == span {
+			if stacks.Label(s, LabelSpanID) == span {
 				n++
 			}
 		}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/pprof/profile"
+
+	"github.com/latido-dev/latido/internal/stacks"
 )
 
 // All goroutines are kept once in some windows, for leaks, which grow slowly: a
@@ -80,7 +82,7 @@ func DiffGoroutines(before, after *profile.Profile, top int) []GoroutineGroup {
 			return
 		}
 		for _, s := range p.Sample {
-			key, ok := groupOf(stack(s))
+			key, ok := groupOf(stacks.Of(s))
 			if !ok {
 				continue
 			}
@@ -106,26 +108,26 @@ func DiffGoroutines(before, after *profile.Profile, top int) []GoroutineGroup {
 
 // groupOf says where a goroutine is: in own code, or else in a library's, or
 // else where it began.
-func groupOf(frames []frame) (GoroutineGroup, bool) {
+func groupOf(frames []stacks.Frame) (GoroutineGroup, bool) {
 	if len(frames) == 0 {
 		return GoroutineGroup{}, false
 	}
-	i := deepestOwn(frames)
+	i := stacks.DeepestOwn(frames)
 	if i < 0 {
-		i = slices.IndexFunc(frames, func(f frame) bool { return owner(f.function) == Dependency })
+		i = slices.IndexFunc(frames, func(f stacks.Frame) bool { return stacks.Owner(f.Function) == Dependency })
 	}
 	if i < 0 {
 		i = len(frames) - 1
 	}
-	reason, _ := waitReason(frames)
-	root := frames[len(frames)-1].function // sync.(*WaitGroup).Go.func1 says little
+	reason, _ := stacks.WaitReason(frames)
+	root := frames[len(frames)-1].Function // sync.(*WaitGroup).Go.func1 says little
 	for _, f := range slices.Backward(frames) {
-		if owner(f.function) == Own {
-			root = f.function
+		if stacks.Owner(f.Function) == Own {
+			root = f.Function
 			break
 		}
 	}
-	g := GoroutineGroup{Function: frames[i].function, File: frames[i].file, Line: frames[i].line, Reason: reason, Owner: owner(frames[i].function)}
+	g := GoroutineGroup{Function: frames[i].Function, File: frames[i].File, Line: frames[i].Line, Reason: reason, Owner: stacks.Owner(frames[i].Function)}
 	if root != g.Function {
 		g.Started = root
 	}

@@ -5,6 +5,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+
+	"github.com/latido-dev/latido/internal/stacks"
 )
 
 // Started is what goroutines cost that a request or region started and that
@@ -33,35 +35,35 @@ type startedTally struct {
 }
 
 // started finds the tally of a sample with LabelStartedBy.
-func (b *builder) startedTally(by string, frames []frame) (*startedTally, frame) {
+func (b *builder) startedTally(by string, frames []stacks.Frame) (*startedTally, stacks.Frame) {
 	if len(frames) == 0 {
-		frames = []frame{{function: "runtime.goexit"}}
+		frames = []stacks.Frame{{Function: "runtime.goexit"}}
 	}
 	root := frames[len(frames)-1]
 	for _, f := range slices.Backward(frames) {
-		if owner(f.function) == Own { // sync.(*WaitGroup).Go.func1 says little
+		if stacks.Owner(f.Function) == Own { // sync.(*WaitGroup).Go.func1 says little
 			root = f
 			break
 		}
 	}
-	key := startedKey{by, root.function}
+	key := startedKey{by, root.Function}
 	if b.started[key] == nil {
-		b.started[key] = &startedTally{file: root.file, byLine: map[int64]float64{}, reasons: map[string]float64{}}
+		b.started[key] = &startedTally{file: root.File, byLine: map[int64]float64{}, reasons: map[string]float64{}}
 	}
 	return b.started[key], root
 }
 
-func (b *builder) addStartedCPU(by string, frames []frame, seconds float64) {
+func (b *builder) addStartedCPU(by string, frames []stacks.Frame, seconds float64) {
 	t, root := b.startedTally(by, frames)
 	t.cpu += seconds
-	t.byLine[root.line] += seconds
+	t.byLine[root.Line] += seconds
 }
 
-func (b *builder) addStartedWait(by string, frames []frame, count float64) {
+func (b *builder) addStartedWait(by string, frames []stacks.Frame, count float64) {
 	t, root := b.startedTally(by, frames)
 	t.seen += count
-	t.byLine[root.line] += count * 1e-6 // where CPU time went says more
-	reason, _ := waitReason(frames)
+	t.byLine[root.Line] += count * 1e-6 // where CPU time went says more
+	reason, _ := stacks.WaitReason(frames)
 	t.reasons[reason] += count
 }
 
@@ -70,7 +72,7 @@ func (b *builder) finishStarted(top int) []Started {
 	list := make([]Started, 0, len(b.started))
 	for key, t := range b.started {
 		list = append(list, Started{
-			By: key.by, Function: key.function, File: t.file, Line: heaviest(t.byLine), Owner: owner(key.function),
+			By: key.by, Function: key.function, File: t.file, Line: heaviest(t.byLine), Owner: stacks.Owner(key.function),
 			CPUSeconds: t.cpu, CPUShare: ratio(t.cpu, b.process.cpu.total),
 			Goroutines: ratio(t.seen, float64(b.looks)), Reason: heaviest(t.reasons),
 		})
@@ -97,7 +99,7 @@ func (r *Report) startedAdvice() (list []string) {
 		if s.CPUShare < adviceCPUShare && s.Goroutines < adviceStarted {
 			continue
 		}
-		text := fmt.Sprintf("started by %s and still running: %s (%s:%d)", s.By, short(s.Function), shortFile(s.File), s.Line)
+		text := fmt.Sprintf("started by %s and still running: %s (%s:%d)", s.By, stacks.Short(s.Function), stacks.ShortFile(s.File), s.Line)
 		if s.CPUShare >= adviceCPUShare {
 			text += fmt.Sprintf(" uses %s of the service's CPU, and counts for no endpoint", percent(s.CPUShare))
 		}
@@ -118,7 +120,7 @@ func (r *Report) writeStarted(b *bufio.Writer) {
 	}
 	fmt.Fprintf(b, "\nStarted by a request and still running: counts for no endpoint\n")
 	for _, s := range r.Started {
-		fmt.Fprintf(b, "    %6s %9s  %s (%s:%d), started by %s", percent(s.CPUShare), seconds(s.CPUSeconds), short(s.Function), shortFile(s.File), s.Line, s.By)
+		fmt.Fprintf(b, "    %6s %9s  %s (%s:%d), started by %s", percent(s.CPUShare), seconds(s.CPUSeconds), stacks.Short(s.Function), stacks.ShortFile(s.File), s.Line, s.By)
 		if s.Goroutines > 0 {
 			fmt.Fprintf(b, ", %.2g at a time", s.Goroutines)
 		}

@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/latido-dev/latido/internal/stacks"
 )
 
 // WriteText writes the report for a person, in at most some 25 lines an
@@ -77,7 +79,7 @@ func (u *Usage) write(b *bufio.Writer, what string, r *Report) {
 	if len(u.Waits.Places) > 0 {
 		fmt.Fprintf(b, "  waits\n")
 		for _, p := range u.Waits.Places {
-			fmt.Fprintf(b, "    %6s  %s (%s:%d): %s\n", percent(p.Share), short(p.Function), shortFile(p.File), p.Line, p.Reason)
+			fmt.Fprintf(b, "    %6s  %s (%s:%d): %s\n", percent(p.Share), stacks.Short(p.Function), stacks.ShortFile(p.File), p.Line, p.Reason)
 		}
 	}
 	if u.AllocBytes > 0 {
@@ -93,7 +95,7 @@ func writeFunctions(b *bufio.Writer, title string, list []Function, value func(F
 	}
 	fmt.Fprintf(b, "  %s\n", title)
 	for _, f := range list {
-		fmt.Fprintf(b, "    %6s %9s  %s (%s:%d)\n", percent(f.Share), unit(value(f)), short(f.Function), shortFile(f.File), f.Line)
+		fmt.Fprintf(b, "    %6s %9s  %s (%s:%d)\n", percent(f.Share), unit(value(f)), stacks.Short(f.Function), stacks.ShortFile(f.File), f.Line)
 	}
 }
 
@@ -103,6 +105,6 @@ func writeLines(b *bufio.Writer, title string, list []Line, unit func(float64) s
 	}
 	fmt.Fprintf(b, "  %s\n", title)
 	for _, l := range list {
-		fmt.Fprintf(b, "    %6s %9s  %s:%d  %s\n", percent(l.Share), unit(l.Value), shortFile(l.File), l.Line, short(l.Function))
+		fmt.Fprintf(b, "    %6s %9s  %s:%d  %s\n", percent(l.Share), unit(l.Value), stacks.ShortFile(l.File), l.Line, stacks.Short(l.Function))
 	}
 }

@@ -3,6 +3,8 @@ package continuous
 import (
 	"cmp"
 	"slices"
+
+	"github.com/latido-dev/latido/internal/stacks"
 )
 
 // Waits says where requests wait: what a CPU profile cannot show. Goroutines
@@ -31,18 +33,18 @@ type waitTally struct {
 	places map[WaitPlace]float64 // without a share
 }
 
-func (t *waitTally) add(frames []frame, count float64) {
+func (t *waitTally) add(frames []stacks.Frame, count float64) {
 	if len(frames) == 0 {
 		return
 	}
 	t.seen += count
-	reason, blocks := waitReason(frames)
+	reason, blocks := stacks.WaitReason(frames)
 	if reason == "" {
 		return
 	}
-	i := deepestOwn(frames)
+	i := stacks.DeepestOwn(frames)
 	if i < 0 { // a library's own goroutine: its innermost frame outside of Go's
-		i = slices.IndexFunc(frames, func(f frame) bool { return owner(f.function) == Dependency })
+		i = slices.IndexFunc(frames, func(f stacks.Frame) bool { return stacks.Owner(f.Function) == Dependency })
 	}
 	if i < 0 {
 		return
@@ -50,7 +52,7 @@ func (t *waitTally) add(frames []frame, count float64) {
 	if t.places == nil {
 		t.places = map[WaitPlace]float64{}
 	}
-	t.places[WaitPlace{Function: frames[i].function, File: frames[i].file, Line: frames[i].line, Reason: reason, In: blocks}] += count
+	t.places[WaitPlace{Function: frames[i].Function, File: frames[i].File, Line: frames[i].Line, Reason: reason, In: blocks}] += count
 }
 
 func (t *waitTally) waits(looks, top int) Waits {
@@ -69,46 +71,4 @@ func (t *waitTally) waits(looks, top int) Waits {
 	})
 	w.Places = w.Places[:min(top, len(w.Places))]
 	return w
-}
-
-// waitReasons are functions in which a goroutine blocks, and what that means.
-var waitReasons = map[string]string{
-	"time.Sleep":                        "sleep",
-	"database/sql.(*DB).conn":           "a free database connection",
-	"sync.(*Mutex).Lock":                "lock",
-	"sync.(*RWMutex).Lock":              "lock",
-	"sync.(*RWMutex).RLock":             "lock",
-	"internal/sync.(*Mutex).Lock":       "lock",
-	"internal/sync.(*Mutex).lockSlow":   "lock",
-	"sync.(*WaitGroup).Wait":            "other goroutines",
-	"sync.(*Cond).Wait":                 "condition",
-	"internal/poll.runtime_pollWait":    "network or file",
-	"runtime.netpollblock":              "network or file",
-	"runtime.selectgo":                  "select",
-	"runtime.chanrecv":                  "channel receive",
-	"runtime.chanrecv1":                 "channel receive",
-	"runtime.chanrecv2":                 "channel receive",
-	"runtime.chansend":                  "channel send",
-	"runtime.chansend1":                 "channel send",
-	"runtime.block":                     "for ever",
-	"syscall.Syscall":                   "system call",
-	"syscall.Syscall6":                  "system call",
-	"internal/runtime/syscall.Syscall6": "system call",
-}
-
-// waitReason says what a goroutine waits for, and in which function of the
-// standard library. It is "" for one that runs. Of several functions that
-// wait, the outermost before anybody's code says the most: a select inside of
-// database/sql's pool is a wait for a connection.
-func waitReason(frames []frame) (reason, in string) {
-	for _, f := range frames {
-		if owner(f.function) != Runtime {
-			break
-		}
-		if r, ok := waitReasons[f.function]; ok {
-			reason = r
-		}
-		in = f.function
-	}
-	return reason, in
 }

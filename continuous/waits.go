@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/pprof/profile"
+
+	"github.com/latido-dev/latido/internal/stacks"
 )
 
 const (
@@ -99,7 +101,7 @@ func (w *waits) take(from, to time.Time) (sum *profile.Profile, whole []byte) {
 // its own out of each.
 func onlyLabelled(p *profile.Profile) {
 	p.Sample = slices.DeleteFunc(p.Sample, func(s *profile.Sample) bool {
-		return label(s, LabelEndpoint) == "" && label(s, LabelRegion) == "" && label(s, LabelStartedBy) == ""
+		return stacks.Label(s, LabelEndpoint) == "" && stacks.Label(s, LabelRegion) == "" && stacks.Label(s, LabelStartedBy) == ""
 	})
 	for _, s := range p.Sample {
 		kept := make(map[string][]string, 4)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/pprof/profile"
+
+	"github.com/latido-dev/latido/internal/stacks"
 )
 
 // blocked starts n goroutines that work for an endpoint and wait in
@@ -62,13 +64,13 @@ func TestWaits(t *testing.T) {
 	}
 	found := map[string]int64{}
 	for _, s := range sum.Sample {
-		if !slices.ContainsFunc(stack(s), func(f frame) bool { return strings.HasSuffix(f.function, ".waitForSupplier") }) {
-			t.Errorf("a stack without waitForSupplier: %v", stack(s))
+		if !slices.ContainsFunc(stacks.Of(s), func(f stacks.Frame) bool { return strings.HasSuffix(f.Function, ".waitForSupplier") }) {
+			t.Errorf("a stack without waitForSupplier: %v", stacks.Of(s))
 		}
 		if len(s.Label) != 1 {
 			t.Errorf("labels %v: they tell requests apart", s.Label)
 		}
-		found[label(s, LabelEndpoint)+label(s, LabelRegion)] += s.Value[0]
+		found[stacks.Label(s, LabelEndpoint)+stacks.Label(s, LabelRegion)] += s.Value[0]
 	}
 	if found["/slow"] != 15 || found["import"] != 5 {
 		t.Errorf("seen %v, want /slow 15 times and import 5 times", found)

@@ -2,11 +2,12 @@ package continuous
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/google/pprof/profile"
+
+	"github.com/latido-dev/latido/internal/stacks"
 )
 
 // parse reads a capture.
@@ -40,7 +41,7 @@ func merge(k kind, captures []capture) (*profile.Profile, error) {
 		if k == kindHeap && i < len(captures)-1 {
 			dropInUse(parsed)
 		}
-		looks += rounds(parsed)
+		looks += stacks.Rounds(parsed)
 		profiles[i] = parsed
 	}
 	all, err := profile.Merge(profiles)
@@ -61,34 +62,4 @@ func dropInUse(p *profile.Profile) {
 			}
 		}
 	}
-}
-
-// valueIndex is the place of a sample type, -1 if the profile has none.
-func valueIndex(p *profile.Profile, sampleType string) int {
-	for i, t := range p.SampleType {
-		if t.Type == sampleType {
-			return i
-		}
-	}
-	return -1
-}
-
-// rounds is how often the goroutines of a capture were looked at.
-func rounds(p *profile.Profile) int {
-	for _, c := range p.Comments {
-		if n, ok := strings.CutPrefix(c, "rounds="); ok {
-			if n, err := strconv.Atoi(n); err == nil {
-				return n
-			}
-		}
-	}
-	return 1
-}
-
-// label is the first value of a sample's label.
-func label(s *profile.Sample, name string) string {
-	if v := s.Label[name]; len(v) > 0 {
-		return v[0]
-	}
-	return ""
 }

@@ -1,0 +1,136 @@
+package stacks
+
+import (
+	"path"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/google/pprof/profile"
+)
+
+// Whose code a function is.
+const (
+	Own        = "own"        // the main module's
+	Dependency = "dependency" // another module's
+	Runtime    = "runtime"    // Go's runtime and standard library
+)
+
+// Frame is one function on a stack, inlined ones too.
+type Frame struct {
+	Function string // with its package's path
+	File     string // as compiled, with its folder
+	Line     int64
+}
+
+// Of lists a sample's frames, the innermost first.
+func Of(s *profile.Sample) []Frame {
+	frames := make([]Frame, 0, len(s.Location)+4)
+	for _, location := range s.Location {
+		for _, line := range location.Line {
+			if line.Function != nil {
+				frames = append(frames, Frame{line.Function.Name, line.Function.Filename, line.Line})
+			}
+		}
+	}
+	return frames
+}
+
+// Package is the import path in a function's name. Dots in its last element
+// are escaped there, so that the first one ends it.
+func Package(function string) string {
+	slash := strings.LastIndexByte(function, '/')
+	if dot := strings.IndexByte(function[slash+1:], '.'); dot >= 0 {
+		return function[:slash+1+dot]
+	}
+	return function
+}
+
+// Short is a function's name with its package's last element only.
+func Short(function string) string {
+	// A type parameter may have a path of its own: func[github.com/x/y.T].
+	end := len(function)
+	if i := strings.IndexByte(function, '['); i >= 0 {
+		end = i
+	}
+	return function[strings.LastIndexByte(function[:end], '/')+1:]
+}
+
+// ShortFile is a file with its folder.
+func ShortFile(file string) string {
+	folder, name := path.Split(file)
+	return path.Join(path.Base(folder), name)
+}
+
+// SDK starts the packages that stand between the router and the handler in
+// every stack: nobody's bottleneck.
+const SDK = "github.com/latido-dev/latido/"
+
+var mainModule = sync.OnceValue(func() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info.Main.Path
+	}
+	return ""
+})
+
+// Owner says whose code a function is: Own, Dependency or Runtime.
+func Owner(function string) string {
+	pkg := Package(function)
+	if pkg == "main" {
+		return Own
+	}
+	if pkg == SDK+"telemetry" || pkg == SDK+"continuous" {
+		return Dependency
+	}
+	if module := mainModule(); module != "" && (pkg == module || strings.HasPrefix(pkg, module+"/")) {
+		return Own
+	}
+	first, _, _ := strings.Cut(pkg, "/")
+	if strings.Contains(first, ".") {
+		return Dependency
+	}
+	return Runtime
+}
+
+// DeepestOwn is the place of the innermost frame of own code: what the service
+// was doing, in whatever library the time was spent. It is -1 without one.
+func DeepestOwn(frames []Frame) int {
+	for i, f := range frames {
+		if Owner(f.Function) == Own {
+			return i
+		}
+	}
+	return -1
+}
+
+// Label is the first value of a sample's label, "" without one.
+func Label(s *profile.Sample, name string) string {
+	if v := s.Label[name]; len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}
+
+// Index is the place of a sample type in a profile, -1 if it has none of that.
+func Index(p *profile.Profile, sampleType string) int {
+	for i, t := range p.SampleType {
+		if t.Type == sampleType {
+			return i
+		}
+	}
+	return -1
+}
+
+// Rounds is how often the goroutines of a profile of waits were looked at: its
+// comment rounds=N, or 1.
+func Rounds(p *profile.Profile) int {
+	for _, c := range p.Comments {
+		if n, ok := strings.CutPrefix(c, "rounds="); ok {
+			if n, err := strconv.Atoi(n); err == nil {
+				return n
+			}
+		}
+	}
+	return 1
+}
