@@ -41,3 +41,33 @@ func WaitReason(frames []Frame) (reason, in string) {
 	}
 	return reason, in
 }
+
+// Wait is what a goroutine waits for.
+type Wait struct {
+	Kind    string // "" for one that runs
+	Library string
+}
+
+// WaitOf is a stand-in.
+func WaitOf(frames []Frame) Wait {
+	r, in := WaitReason(frames)
+	return Wait{r, in}
+}
+
+const (
+	Lock      = "lock"
+	Pool      = "pool"
+	Limiter   = "limiter"
+	Call      = "call"
+	DNS       = "dns"
+	File      = "file"
+	Log       = "log"
+	Sleep     = "sleep"
+	Receive   = "channel receive"
+	Send      = "channel send"
+	Select    = "select"
+	Condition = "condition"
+	Group     = "other goroutines"
+	Forever   = "for ever"
+	Syscall   = "system call"
+)

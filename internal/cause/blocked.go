@@ -1,0 +1,41 @@
+package cause
+
+import "github.com/latido-dev/latido/internal/stacks"
+
+// blocked: requests wait for the log, a file, or a pause of their own.
+func blocked(m *model) (list []Finding) {
+	w := m.w
+	for _, kind := range []string{stacks.Log, stacks.File, stacks.Syscall, stacks.Sleep, stacks.Forever} {
+		claims := m.spentTime(kind)
+		if len(claims) == 0 {
+			continue
+		}
+		first, share, waiting := claims[0], 0.0, both{}
+		for _, c := range claims {
+			if m.throughDatabase(c.through) {
+				continue
+			}
+			if kind == stacks.Log || c.at.Function == first.at.Function {
+				share += c.share
+				waiting = waiting.plus(c.both)
+			}
+		}
+		f := Finding{Kind: "blocked", Score: m.reach[latency] * share, Endpoint: first.endpoint, Function: first.at.Function, File: first.at.File, Line: first.at.Line}
+		seen := w.say("%s requests at a time, %s before", "%s peticiones a la vez, antes %s", w.number(waiting.after), w.number(waiting.before))
+		switch kind {
+		case stacks.Log:
+			f.Sentence = w.say("Writing to the log blocks requests: %s waits for %s (%s).", "Escribir en el registro (log) detiene las peticiones: %s espera a %s (%s).",
+				where(first.at), library("", first.library), seen)
+			f.Next = w.pick("Look at who reads the log: a full pipe, a slow disk, a collector that hangs; let the log drop lines rather than wait.", "Ver quién lee el registro: una tubería llena, un disco lento, un recolector detenido; que el registro pierda líneas antes que esperar.")
+		case stacks.File, stacks.Syscall:
+			f.Sentence = w.say("Reading or writing a file blocks requests in %s (%s).", "Leer o escribir un archivo detiene las peticiones en %s (%s).", where(first.at), seen)
+			f.Next = w.pick("Look at the disk (iostat), and move the file access off the request.", "Mirar el disco (iostat) y sacar el acceso al archivo de la petición.")
+		default:
+			f.Sentence = upper(w.say("%s sleep in %s: %s.", "%s duermen en %s: %s.", w.requestsTo(first.endpoint), where(first.at), seen))
+			f.Next = w.say("Look at why %s pauses: a retry, a wait for something that could be told.", "Ver por qué se detiene %s: un reintento, una espera de algo que se podría avisar.", stacks.Short(first.at.Function))
+		}
+		f.Rests = []string{m.lasts(first.endpoint)}
+		list = append(list, f)
+	}
+	return list
+}

@@ -1,0 +1,128 @@
+package cause
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// called is somebody whom the service calls: a host, or a kind of statement.
+type called struct {
+	name    string
+	calls   both // a second
+	failed  both // of them
+	seconds both // of one, mean
+}
+
+// time is what the calls take together, in seconds a second.
+func (c called) time() both {
+	return both{c.calls.before * c.seconds.before, c.calls.after * c.seconds.after}
+}
+
+// peers are the hosts that requests are sent to.
+func (m *model) peers() map[string]called {
+	of := func(l map[string]string) (string, bool) { return l["peer"], true }
+	all := map[string]called{}
+	family := m.family("client_requests")
+	for name, rate := range m.f.rates(family, m.t, of) {
+		all[name] = called{name: name, calls: rate}
+	}
+	for name, rate := range m.f.rates(family, m.t, func(l map[string]string) (string, bool) { return l["peer"], clientFailed(l["status"]) }) {
+		c := all[name]
+		c.failed = rate
+		all[name] = c
+	}
+	sums := m.f.rates(m.family("client_duration")+"_sum", m.t, of)
+	for name, count := range m.f.rates(m.family("client_duration")+"_count", m.t, of) {
+		c := all[name]
+		c.name, c.seconds = name, both{per(sums[name].before, count.before), per(sums[name].after, count.after)}
+		all[name] = c
+	}
+	return all
+}
+
+// statements are the calls of databases that others' instruments measure, by
+// what they do: otelsql and others follow OpenTelemetry's conventions for them
+// (https://opentelemetry.io/docs/specs/semconv/database/database-metrics/).
+func (m *model) statements() []called {
+	var all []called
+	for _, family := range m.f.histograms() {
+		if !strings.Contains(family, "_db_") && !strings.Contains(family, "_sql_") && !strings.Contains(family, "_redis_") {
+			continue
+		}
+		of := func(l map[string]string) (string, bool) {
+			op := statement(l)
+			for _, plumbing := range []string{"reset_session", "ping", "connect", "close", "prepare"} {
+				if strings.Contains(op, plumbing) {
+					return "", false
+				}
+			}
+			return op, op != ""
+		}
+		sums := m.f.rates(family+"_sum", m.t, of)
+		unit := 1.0
+		if strings.Contains(family, "millisecond") {
+			unit = 1e-3
+		}
+		for name, count := range m.f.rates(family+"_count", m.t, of) {
+			all = append(all, called{name: name, calls: count, seconds: both{per(sums[name].before, count.before) * unit, per(sums[name].after, count.after) * unit}})
+		}
+	}
+	slices.SortFunc(all, func(a, b called) int {
+		return cmp.Or(cmp.Compare(b.time().growth(), a.time().growth()), cmp.Compare(a.name, b.name))
+	})
+	return all
+}
+
+// statement is what a call of a database does, by its labels.
+func statement(l map[string]string) string {
+	for _, name := range []string{"db_query_summary", "db_statement", "db_query_text", "db_operation_name", "db_operation", "db_sql_method", "operation", "method", "command"} {
+		if l[name] != "" {
+			return l[name]
+		}
+	}
+	return ""
+}
+
+// callRatio is how many times as long a call takes as before: of a host, or of
+// the library's database. It is 0 where nothing is measured.
+func (m *model) callRatio(peer, through string) float64 {
+	if peer != "" {
+		c := m.peers()[peer]
+		if c.calls.after*m.f.span(m.t.After) >= 2 && c.seconds.before > 0 {
+			return c.seconds.ratio()
+		}
+		seen := both{}
+		for _, s := range m.seen {
+			if s.peer == peer {
+				seen = seen.plus(s.both)
+			}
+		}
+		return ratio(per(seen.after, m.requests.after), per(seen.before, m.requests.before))
+	}
+	if through == "" {
+		return 0
+	}
+	whole, count := both{}, both{}
+	for _, s := range m.statements() {
+		whole, count = whole.plus(s.time()), count.plus(s.calls)
+	}
+	if count.before > 0 && count.after > 0 {
+		return ratio(per(whole.after, count.after), per(whole.before, count.before))
+	}
+	return 0
+}
+
+// otherCores are those that other processes of the machine use.
+func (m *model) otherCores() both {
+	host, ok := m.f.gauge(m.family("cpu_usage"), m.t)
+	if !ok || m.in.CPUs == 0 {
+		return both{}
+	}
+	k := float64(m.in.CPUs) / 100
+	return both{max(host.before*k-m.cores.before, 0), max(host.after*k-m.cores.after, 0)}
+}
+
+// throttled is the time a second in which the container's threads had to wait,
+// as its CPU limit was used up.
+func (m *model) throttled() both { return m.f.total(m.family("container_cpu_throttled_time"), m.t) }

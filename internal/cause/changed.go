@@ -1,0 +1,87 @@
+package cause
+
+import "time"
+
+// changedScore is what a change at the right time is worth by itself: less than
+// anything that explains a good part of the excess.
+const changedScore = 0.35
+
+// changed: a release, a configuration value or a flag changed shortly before.
+func changed(m *model) (list []Finding) {
+	if !m.hasSymptom() {
+		return nil
+	}
+	w := m.w
+	slack := max(30*time.Second, 4*m.f.step)
+	onset := m.t.After.From
+	near := func(at time.Time) bool { return at.After(onset.Add(-slack)) && at.Before(onset.Add(slack)) }
+	// A release: the series of build_info that begins there.
+	var before, after string
+	var at time.Time
+	for _, s := range m.f.byName[m.family("build_info")] {
+		name := s.Labels["version"]
+		if r := s.Labels["revision"]; r != "" && r != "unknown" {
+			name += " (" + r[:min(7, len(r))] + ")"
+		}
+		first, last := s.Points[0].At, s.Points[len(s.Points)-1].At
+		switch {
+		case near(first) && first.Sub(m.f.first) > 2*m.f.step:
+			after, at = name, first
+		case last.Before(onset.Add(slack)):
+			before = name
+		}
+	}
+	if after != "" && before != "" && before != after {
+		list = append(list, Finding{
+			Kind: "change", Score: changedScore * m.mostReach(),
+			Sentence: w.say("Version %s took the place of %s at %s, when it began.", "La versión %s reemplazó a %s a las %s, cuando empezó.", after, before, at.Format(time.TimeOnly)),
+			Next:     w.say("Go back to %s if nothing else explains it.", "Volver a %s si nada más lo explica.", before),
+		})
+	}
+	for _, s := range m.f.byName[m.family("changes")] {
+		for i, p := range s.Points {
+			grew := i > 0 && p.Value > s.Points[i-1].Value || i == 0 && p.Value > 0 && p.At.Sub(m.f.first) > m.f.step*3/2
+			if grew && near(p.At) {
+				list = append(list, Finding{
+					Kind: "change", Score: changedScore * m.mostReach(),
+					Sentence: w.say("%s was changed at %s, when it began.", "%s se cambió a las %s, cuando empezó.", s.Labels["change"], p.At.Format(time.TimeOnly)),
+					Next:     w.say("Set %s back if nothing else explains it.", "Devolver %s a su valor si nada más lo explica.", s.Labels["change"]),
+				})
+				break
+			}
+		}
+	}
+	return list
+}
+
+func (m *model) mostReach() (most float64) {
+	for _, r := range m.reach {
+		most = max(most, r)
+	}
+	return most
+}
+
+// hasSymptom tells whether what the alert is about is there at all.
+func (m *model) hasSymptom() bool {
+	switch {
+	case m.reach[latency] > 0 && m.slowed() > 0.1*max(m.requestTime(), 0.01):
+		return true
+	case m.reach[failures] > 0 && m.manyFail():
+		return true
+	case m.reach[cpu] > 0 && m.moreCPU() > 0:
+		return true
+	case m.reach[traffic] > 0 && m.trafficShare() > 0:
+		return true
+	case m.kind == event && m.eventOf().rate.before > 0 && m.eventOf().rate.ratio() < 0.7:
+		return true
+	}
+	return false
+}
+
+// requestTime is the time that requests take together, in seconds a second.
+func (m *model) requestTime() (sum float64) {
+	for _, e := range m.endpoints {
+		sum += e.requests.after * e.duration.after
+	}
+	return sum
+}

@@ -1,0 +1,132 @@
+package cause
+
+import (
+	"github.com/google/pprof/profile"
+
+	"github.com/latido-dev/latido/internal/stacks"
+)
+
+// grownMost is the own function whose share of a heap profile grew the most, by
+// what it allocates a second or keeps.
+func (m *model) grownMost(sampleType string) (at stacks.Frame, of both, share float64) {
+	pair := m.in.Profiles.Heap
+	sums, places, whole := map[string]both{}, map[string]stacks.Frame{}, both{}
+	biggest := map[string]float64{}
+	read := func(p *profile.Profile, seconds float64, set func(*both, float64)) {
+		if p == nil {
+			return
+		}
+		i := stacks.Index(p, sampleType)
+		if i < 0 {
+			return
+		}
+		if sampleType == "inuse_space" || seconds <= 0 {
+			seconds = 1
+		}
+		for _, s := range p.Sample {
+			frames := stacks.Of(s)
+			if len(frames) == 0 || s.Value[i] == 0 {
+				continue
+			}
+			f, _ := own(frames)
+			value := float64(s.Value[i]) / seconds
+			b := sums[f.Function]
+			set(&b, value)
+			sums[f.Function] = b
+			set(&whole, value)
+			if value > biggest[f.Function] {
+				biggest[f.Function], places[f.Function] = value, f
+			}
+		}
+	}
+	read(pair.Before, pair.BeforeFor.Seconds(), func(b *both, v float64) { b.before += v })
+	read(pair.After, pair.AfterFor.Seconds(), func(b *both, v float64) { b.after += v })
+	name := ""
+	for f, b := range sums {
+		if g := b.growth(); g > 0 && (name == "" || g > sums[name].growth() || g == sums[name].growth() && f < name) {
+			name = f
+		}
+	}
+	if name == "" {
+		return stacks.Frame{}, both{}, 0
+	}
+	grown := 0.0 // what shrank is no part
+	for _, b := range sums {
+		grown += max(b.growth(), 0)
+	}
+	return places[name], sums[name], sums[name].growth() / grown
+}
+
+// collector: the garbage collector takes the CPU time, for what is allocated or
+// for what is kept.
+func collector(m *model) []Finding {
+	share := 0.0
+	for _, c := range m.spentTime(claimCollector) {
+		share += m.reach[latency] * c.share
+	}
+	if whole := m.moreCPU(); whole > 0 {
+		share = max(share, m.reach[cpu]*max(m.garbage.growth(), 0)/whole)
+	}
+	if share < floor {
+		return nil
+	}
+	w := m.w
+	f := Finding{Kind: "gc", Score: share}
+	part := both{per(m.garbage.before, m.cores.before), per(m.garbage.after, m.cores.after)}
+	live, known := m.f.gauge(m.family("go_memory_live"), m.t)
+	if !known {
+		live, _ = m.f.gauge(m.family("go_memory_used"), m.t)
+	}
+	limit, limited := m.f.gauge(m.family("go_memory_limit"), m.t)
+	limited = limited && limit.after > 0 && limit.after < 1e15
+	kept, keptBy, _ := m.grownMost("inuse_space")
+	allocates, allocatedBy, _ := m.grownMost("alloc_space")
+	f.Sentence = w.say("The garbage collector takes %s of the CPU time, %s before", "El recolector de memoria usa el %s del tiempo de CPU; antes %s", w.percent(part.after), w.percent(part.before))
+	// Either more is kept, so that each collection is dearer or comes sooner, or
+	// more is allocated.
+	at := allocates
+	if keeps := live.ratio() > 1.3 || limited && live.after > 0.6*limit.after; keeps && kept.Function != "" && keptBy.growth() > 0 {
+		at = kept
+		f.Sentence += w.say(": %s keeps %s, %s before", ": %s retiene %s; antes %s", where(kept), w.bytes(keptBy.after), w.bytes(keptBy.before))
+	} else if allocates.Function != "" {
+		f.Sentence += w.say(": %s allocates %s a second, %s before", ": %s asigna %s por segundo; antes %s", where(allocates), w.bytes(allocatedBy.after), w.bytes(allocatedBy.before))
+	}
+	if limited && live.after > 0.5*limit.after {
+		f.Sentence += w.say("; the limit is %s", "; el límite es %s", w.bytes(limit.after))
+	}
+	f.Sentence += "."
+	f.Function, f.File, f.Line = at.Function, at.File, at.Line
+	f.Rests = []string{w.say("live heap: %s, before %s", "memoria viva: %s, antes %s", w.bytes(live.after), w.bytes(live.before))}
+	f.Next = w.say("Look at what %s allocates and keeps; raise GOMEMLIMIT only if the memory is needed.", "Mirar qué asigna y retiene %s; subir GOMEMLIMIT solo si la memoria hace falta.", stacks.Short(at.Function))
+	return []Finding{f}
+}
+
+// keepsMemory: memory is kept by what one function allocated, or is none of Go's.
+func keepsMemory(m *model) (list []Finding) {
+	if m.reach[memory] <= 0 {
+		return nil
+	}
+	w := m.w
+	used, _ := m.f.gauge(m.family("go_memory_used"), m.t)
+	resident, _ := m.f.gauge(m.family("process_memory_usage"), m.t)
+	if used.ratio() > 1.15 && used.growth() > 4<<20 || m.in.Profiles.Heap.Before == nil && !m.in.Alert.Drill {
+		at, kept, share := m.grownMost("inuse_space")
+		if at.Function != "" && kept.growth() > 1<<20 {
+			f := Finding{Kind: "memory", Score: m.reach[memory] * share, Function: at.Function, File: at.File, Line: at.Line}
+			f.Sentence = w.say("%s keeps %s of memory, %s before: %s of what was added.", "%s retiene %s de memoria; antes %s: el %s de lo que aumentó.",
+				where(at), w.bytes(kept.after), w.bytes(kept.before), w.percent(share))
+			f.Rests = []string{w.say("memory of Go: %s, before %s", "memoria de Go: %s, antes %s", w.bytes(used.after), w.bytes(used.before))}
+			f.Next = w.say("Find who holds what %s makes: a map or slice that only grows, a cache without a bound.", "Buscar quién guarda lo que crea %s: un map o slice que solo crece, una caché sin tope.", stacks.Short(at.Function))
+			list = append(list, f)
+		}
+	}
+	if grown := resident.growth() - max(used.growth(), 0); resident.ratio() > 1.2 && grown > 16<<20 && grown > 0.6*resident.growth() {
+		list = append(list, Finding{
+			Kind: "memory", Score: m.reach[memory] * grown / resident.growth() * 0.9,
+			Sentence: w.say("The process's memory grew from %s to %s, and Go's heap did not: it is held by C code, mapped files or threads.",
+				"La memoria del proceso creció de %s a %s, y la de Go no: la retienen código C, archivos mapeados o hilos.", w.bytes(resident.before), w.bytes(resident.after)),
+			Next: w.pick("Look at the process's maps (pmap -x) and at libraries that allocate outside of Go.", "Mirar los mapas del proceso (pmap -x) y las bibliotecas que asignan fuera de Go."),
+		})
+	}
+	return list
+}

@@ -1,0 +1,112 @@
+package cause
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/latido-dev/latido/internal/stacks"
+)
+
+// leastCores is how much CPU time must have been added, in cores, to be worth a
+// word.
+const leastCores = 0.05
+
+// moreCPU is how much more CPU time is used, of what the alert is about: the
+// machine's or the process's. It is 0 for about as much as before.
+func (m *model) moreCPU() float64 {
+	own, others := m.cores.growth(), m.otherCores().growth()
+	grown := max(own, 0) + max(others, 0)
+	if grown < leastCores || grown < 0.25*(m.cores.before+m.otherCores().before) {
+		return 0
+	}
+	return grown
+}
+
+// computes: own code takes more CPU time for the same number of requests.
+func computes(m *model) (list []Finding) {
+	type sum struct {
+		share, most float64
+		claim       claim
+	}
+	sums := map[string]*sum{}
+	add := func(c claim, share float64) {
+		if share <= 0 || m.throughDatabase(c.through) && m.moreCalls(c.endpoint) {
+			return
+		}
+		s := sums[c.at.Function]
+		if s == nil {
+			s = &sum{claim: c}
+			sums[c.at.Function] = s
+		}
+		s.share += share
+		if share > s.most {
+			s.most, s.claim = share, c
+		}
+	}
+	for _, c := range m.spentTime(claimCPU) {
+		add(c, m.reach[latency]*c.share)
+	}
+	byTime := map[string]float64{}
+	for name, s := range sums {
+		byTime[name] = s.share
+	}
+	if whole := m.moreCPU(); whole > 0 && m.reach[cpu] > 0 {
+		for _, s := range sums {
+			s.share, s.most = 0, 0
+		}
+		for _, s := range m.spent {
+			if s.collects {
+				continue
+			}
+			more := 1.0
+			if s.endpoint != "" {
+				more = m.endpoint(s.endpoint).more()
+			}
+			add(claim{at: s.at, through: s.through, library: s.leaf, endpoint: s.endpoint, both: s.both}, m.reach[cpu]*(s.after-s.before*more)/whole)
+		}
+	}
+	for name, s := range sums {
+		share := max(s.share, byTime[name])
+		if share < floor {
+			continue
+		}
+		list = append(list, m.computingMore(s.claim, share))
+	}
+	slices.SortFunc(list, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Function, b.Function))
+	})
+	return list
+}
+
+func (m *model) computingMore(c claim, share float64) Finding {
+	w := m.w
+	f := Finding{Kind: "cpu", Score: share, Function: c.at.Function, File: c.at.File, Line: c.at.Line, Endpoint: c.endpoint}
+	mostly := ""
+	if c.through != "" {
+		mostly = w.say(", mostly in %s", ", sobre todo en %s", library(c.through, ""))
+	} else if c.library != "" && c.library != c.at.Function && stacks.Owner(c.library) != stacks.Own {
+		mostly = w.say(", mostly in %s", ", sobre todo en %s", stacks.Short(c.library))
+	}
+	all := both{} // of the function, for that endpoint
+	for _, s := range m.spent {
+		if s.at.Function == c.at.Function && s.endpoint == c.endpoint {
+			all = all.plus(s.both)
+		}
+	}
+	e := m.endpoints[c.endpoint]
+	if e != nil && e.requests.after > 0 {
+		each := both{per(all.before, e.requests.before), per(all.after, e.requests.after)}
+		f.Sentence = w.say("%s takes %s of CPU time for each request to %s, %s before%s.", "%s usa %s de CPU por cada petición a %s; antes %s%s.",
+			where(c.at), w.seconds(each.after), c.endpoint, w.seconds(each.before), mostly)
+		f.Rests = append(f.Rests, w.say("requests to %s: %s, before %s", "peticiones a %s: %s, antes %s", c.endpoint, w.rate(e.requests.after), w.rate(e.requests.before)))
+	} else {
+		f.Sentence = w.say("%s uses %s of a core, %s before%s.", "%s usa %s de un núcleo; antes %s%s.", where(c.at), w.percent(all.after), w.percent(all.before), mostly)
+	}
+	f.Rests = append(f.Rests, w.say("CPU time of the process: %s cores, before %s", "CPU del proceso: %s núcleos, antes %s", w.number(m.cores.after), w.number(m.cores.before)))
+	if v := m.valueOfMost(); v != "" {
+		f.Rests = append(f.Rests, v)
+	}
+	f.Next = w.say("Open the flame graph at %s and look at what it does with its input; if a release brought it, go back.",
+		"Abrir el gráfico de llamas en %s y ver qué hace con lo que recibe; si llegó con una versión nueva, volver a la anterior.", stacks.Short(c.at.Function))
+	return f
+}

@@ -1,0 +1,284 @@
+package cause
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/latido-dev/latido/internal/stacks"
+)
+
+// databases are the packages of drivers and clients whose calls are a database's.
+var databases = []string{
+	"database/sql", "github.com/jackc/pgx", "github.com/lib/pq", "github.com/go-sql-driver/mysql", "modernc.org/sqlite", "github.com/mattn/go-sqlite3",
+	"go.mongodb.org/mongo-driver", "github.com/redis/go-redis", "github.com/gomodule/redigo", "github.com/gocql/gocql", "gorm.io/gorm", "github.com/jmoiron/sqlx",
+}
+
+// throughDatabase tells whether a library is a database's.
+func (m *model) throughDatabase(pkg string) bool {
+	return slices.ContainsFunc(databases, func(prefix string) bool { return pkg == prefix || strings.HasPrefix(pkg, prefix+"/") })
+}
+
+// added are the answers that the alert holds against the service, that there are
+// more of: a second.
+func (m *model) added() (sum float64) {
+	for name, e := range m.endpoints {
+		if !m.about(name) {
+			continue
+		}
+		for status, rate := range e.byStatus {
+			if m.bad(status) {
+				sum += max(rate.after-rate.before*e.more(), 0)
+			}
+		}
+	}
+	return sum
+}
+
+// manyFail tells whether the added answers are more than chance.
+func (m *model) manyFail() bool {
+	n := m.added() * m.f.span(m.t.After)
+	return n >= 5 && m.added() > 0.01*m.requests.after
+}
+
+// dependency: somebody whom the service calls is slow, fails, or is called more
+// often than before.
+func dependency(m *model) (list []Finding) {
+	peers := m.peers()
+	byPeer, at := map[string]float64{}, map[string]claim{}
+	for _, c := range m.spentTime(claimCall) {
+		if m.throughDatabase(c.through) && c.peer == "" {
+			continue
+		}
+		name := cmp.Or(c.peer, library(c.through, c.library))
+		byPeer[name] += m.reach[latency] * c.share
+		if c.share > at[name].share {
+			at[name] = c
+		}
+	}
+	if m.reach[failures] > 0 && m.manyFail() {
+		for name, p := range peers {
+			if wrong := p.failed.after - p.failed.before*m.moreRequests(); wrong > 0.2*m.added() && wrong*m.f.span(m.t.After) >= 3 {
+				byPeer[name] = max(byPeer[name], m.reach[failures]*min(1, wrong/m.added()))
+			}
+		}
+	}
+	if m.kind == failures && m.in.Alert.Metric == "client_requests" {
+		for name, p := range peers {
+			if m.in.Alert.Labels["peer"] == "" || m.in.Alert.Labels["peer"] == name {
+				if p.failed.growth()*m.f.span(m.t.After) >= 3 {
+					byPeer[name] = max(byPeer[name], p.failed.growth()/max(sumFailed(peers), 1e-9))
+				}
+			}
+		}
+	}
+	for name, share := range byPeer {
+		if share < floor {
+			continue
+		}
+		p, known := peers[name]
+		if !known {
+			p = called{name: name}
+		}
+		list = append(list, m.calling(p, at[name], share))
+	}
+	if f, ok := m.database(); ok {
+		list = append(list, f)
+	}
+	slices.SortFunc(list, func(a, b Finding) int { return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Peer, b.Peer)) })
+	return list
+}
+
+func sumFailed(peers map[string]called) (sum float64) {
+	for _, p := range peers {
+		sum += max(p.failed.growth(), 0)
+	}
+	return sum
+}
+
+func (m *model) moreRequests() float64 {
+	if m.requests.before <= 0 {
+		return 1
+	}
+	return max(m.requests.after/m.requests.before, 1)
+}
+
+// callersOf is where own code is seen to wait for a host.
+func (m *model) callersOf(peer string) (at stacks.Frame, endpoint string) {
+	most := 0.0
+	for _, s := range m.seen {
+		if s.peer != peer || s.after <= most {
+			continue
+		}
+		if i := stacks.DeepestOwn(s.frames); i >= 0 {
+			most, at, endpoint = s.after, s.frames[i], s.endpoint
+		}
+	}
+	return at, endpoint
+}
+
+// calling says what is wrong with a host's answers.
+func (m *model) calling(p called, c claim, share float64) Finding {
+	w := m.w
+	place, endpoint := c.at, c.endpoint
+	if place.Function == "" {
+		place, endpoint = m.callersOf(p.name)
+	}
+	f := Finding{Kind: "dependency", Score: share, Peer: p.name, Endpoint: endpoint, Function: place.Function, File: place.File, Line: place.Line}
+	if place.Function == "" { // it fails too fast to be seen
+		f.Function, f.File, f.Line = m.siteOf(m.bad)
+		place = stacks.Frame{Function: f.Function, File: f.File, Line: f.Line}
+	}
+	caller := ""
+	if place.Function != "" {
+		caller = w.say(" from %s", " desde %s", where(place))
+	}
+	wrong := both{per(p.failed.before, p.calls.before), per(p.failed.after, p.calls.after)}
+	each := both{per(p.calls.before, m.requests.before), per(p.calls.after, m.requests.after)}
+	often := ""
+	if each.ratio() > 1.5 && each.before > 0 {
+		often = w.say("; it is called %s times for each request, %s before", "; se llama %s veces por cada petición, antes %s", w.number(each.after), w.number(each.before))
+	}
+	slower := p.seconds.ratio() > 1.5 && p.seconds.growth() > 0.002
+	switch {
+	case wrong.after-wrong.before > 0.1 && p.failed.after > 0:
+		f.Sentence = w.say("%s fails: %s of the calls%s end with %s, %s before%s.", "%s falla: el %s de las llamadas%s termina con %s; antes el %s%s.",
+			p.name, w.percent(wrong.after), caller, m.failsWith(p.name), w.percent(wrong.before), often)
+	case slower && (each.ratio() < p.seconds.ratio() || each.before == 0):
+		f.Sentence = w.say("%s answers slowly: a call%s takes %s, %s before%s.", "%s responde despacio: una llamada%s tarda %s; antes %s%s.",
+			p.name, caller, w.seconds(p.seconds.after), w.seconds(p.seconds.before), often)
+	case each.ratio() > 1.5 && each.before > 0:
+		f.Sentence = w.say("%s is called more often%s: %s times for each request, %s before; a call takes %s as before.", "%s se llama más veces%s: %s por cada petición, antes %s; cada llamada tarda %s, como antes.",
+			p.name, caller, w.number(each.after), w.number(each.before), w.seconds(p.seconds.after))
+	default:
+		f.Sentence = w.say("%s does not answer in time: %s requests wait for it at a time%s, %s before.", "%s no responde a tiempo: %s peticiones lo esperan a la vez%s, antes %s.",
+			p.name, w.number(c.after), caller, w.number(c.before))
+	}
+	f.Rests = []string{
+		w.say("calls to %s: %s, before %s", "llamadas a %s: %s, antes %s", p.name, w.rate(p.calls.after), w.rate(p.calls.before)),
+		w.say("a call takes %s, before %s", "una llamada tarda %s, antes %s", w.seconds(p.seconds.after), w.seconds(p.seconds.before)),
+	}
+	if endpoint != "" {
+		f.Rests = append(f.Rests, m.lasts(endpoint))
+	}
+	switch {
+	case often != "":
+		f.Next = w.say("Look at %s for retries without a pause, a loop of calls, or a cache that no longer hits.", "Revisar en %s reintentos sin pausa, un bucle de llamadas o una caché que ya no acierta.", stacks.Short(place.Function))
+	default:
+		f.Next = w.say("Ask those who run %s; until it is well, shorten its time limit or answer without it.", "Preguntar a quien opera %s; mientras tanto, acortar su límite de tiempo o responder sin él.", p.name)
+	}
+	return f
+}
+
+// failsWith is how most of the calls to a host fail.
+func (m *model) failsWith(peer string) string {
+	worst, most := "", 0.0
+	for status, rate := range m.f.rates(m.family("client_requests"), m.t, func(l map[string]string) (string, bool) {
+		return l["status"], l["peer"] == peer && clientFailed(l["status"])
+	}) {
+		if g := rate.growth(); g > most {
+			worst, most = status, g
+		}
+	}
+	switch worst {
+	case "timeout":
+		return m.w.pick("a time-out", "un tiempo agotado (timeout)")
+	case "dial":
+		return m.w.pick("no connection", "que no hay conexión")
+	case "error":
+		return m.w.pick("a broken connection", "una conexión cortada")
+	}
+	return worst
+}
+
+// moreCalls tells whether the database is called more often for each request
+// than before.
+func (m *model) moreCalls(string) bool {
+	return m.callsEach().ratio() > 1.5
+}
+
+// callsEach is how often the database is called for each request; 0 where
+// nothing counts it.
+func (m *model) callsEach() both {
+	count := both{}
+	for _, s := range m.statements() {
+		count = count.plus(s.calls)
+	}
+	return both{per(count.before, m.requests.before), per(count.after, m.requests.after)}
+}
+
+// database: its calls take longer, or there are more of them. What a database in
+// the process does is CPU time of its library.
+func (m *model) database() (Finding, bool) {
+	share, first := 0.0, claim{}
+	for _, kind := range []string{claimCPU, claimCall, stacks.File, stacks.Sleep} {
+		for _, c := range m.spentTime(kind) {
+			if c.peer == "" && m.throughDatabase(c.through) {
+				share += m.reach[latency] * c.share
+				if c.share > first.share {
+					first = c
+				}
+			}
+		}
+	}
+	if whole := m.moreCPU(); whole > 0 && m.reach[cpu] > 0 {
+		sum, most := 0.0, 0.0
+		for _, s := range m.spent {
+			if m.throughDatabase(s.through) {
+				x := s.after - s.before*m.endpointMore(s.endpoint)
+				sum += max(x, 0)
+				if x > most && share == 0 {
+					most, first = x, claim{at: s.at, endpoint: s.endpoint, through: s.through, both: s.both}
+				}
+			}
+		}
+		share = max(share, m.reach[cpu]*sum/whole)
+	}
+	if share < floor {
+		return Finding{}, false
+	}
+	w := m.w
+	f := Finding{Kind: "dependency", Score: share, Function: first.at.Function, File: first.at.File, Line: first.at.Line, Endpoint: first.endpoint, Peer: "database"}
+	each := m.callsEach()
+	calls := m.statements()
+	top := called{}
+	if len(calls) > 0 {
+		top = calls[0]
+	}
+	switch {
+	case each.ratio() > 1.5 && each.before > 0:
+		f.Sentence = w.say("%s calls the database more often: %s calls for each request, %s before; a call takes %s, %s before.",
+			"%s llama más veces a la base de datos: %s llamadas por cada petición, antes %s; cada una tarda %s, antes %s.",
+			where(first.at), w.number(each.after), w.number(each.before), w.seconds(top.seconds.after), w.seconds(top.seconds.before))
+		f.Next = w.say("Look in %s for a query in a loop: fetch with one query, or restore the cache that answered before.", "Buscar en %s una consulta dentro de un bucle: traer todo con una sola, o recuperar la caché que antes respondía.", stacks.Short(first.at.Function))
+	default:
+		f.Sentence = w.say("The database answers %s slowly: the call takes %s of each request to %s, %s before",
+			"La base de datos responde despacio a %s: la llamada ocupa %s de cada petición a %s; antes %s",
+			where(first.at), w.seconds(per(first.after, m.endpointRate(first.endpoint).after)), first.endpoint, w.seconds(per(first.before, m.endpointRate(first.endpoint).before)))
+		if top.seconds.ratio() > 1.5 {
+			f.Sentence += w.say(" (%s: %s, %s before)", " (%s: %s; antes %s)", top.name, w.seconds(top.seconds.after), w.seconds(top.seconds.before))
+		}
+		f.Sentence += "."
+		f.Next = w.say("Look at the plan of the query in %s: an index that is missing or not used, a table that grew, a lock in the database.", "Mirar el plan de la consulta de %s: un índice que falta o no se usa, una tabla que creció, un bloqueo en la base.", stacks.Short(first.at.Function))
+	}
+	f.Rests = []string{m.lasts(first.endpoint)}
+	for _, s := range calls[:min(2, len(calls))] {
+		f.Rests = append(f.Rests, w.say("%s: %s, before %s; each %s, before %s", "%s: %s, antes %s; cada una %s, antes %s", s.name,
+			w.rate(s.calls.after), w.rate(s.calls.before), w.seconds(s.seconds.after), w.seconds(s.seconds.before)))
+	}
+	return f, true
+}
+
+func (m *model) endpointMore(name string) float64 {
+	if e := m.endpoints[name]; e != nil {
+		return e.more()
+	}
+	return 1
+}
+
+func (m *model) endpointRate(name string) both {
+	if e := m.endpoints[name]; e != nil {
+		return e.requests
+	}
+	return m.requests
+}

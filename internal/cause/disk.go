@@ -1,0 +1,33 @@
+package cause
+
+// diskFills: the disk has no space left, or less and less.
+func diskFills(m *model) (list []Finding) {
+	w := m.w
+	used, known := m.f.gauge(m.family("disk_usage"), m.t)
+	full := m.errorsOf("disk_full")
+	if m.reach[failures] > 0 && full.growth()*m.f.span(m.t.After) >= 3 {
+		f := Finding{Kind: "disk", Score: m.reach[failures] * min(full.growth()/max(m.added(), 1e-9), 1)}
+		f.Function, f.File, f.Line = m.siteOf(m.bad)
+		from := ""
+		if f.Function != "" {
+			from = w.say(" in %s", " en %s", placeText(f))
+		}
+		level := ""
+		if known {
+			level = w.say("; the disk is %s full", "; el disco está al %s", w.percent(used.after/100))
+		}
+		f.Sentence = w.say("No space is left on the disk: writes%s fail, %s, %s before%s.", "No queda espacio en el disco: las escrituras%s fallan, %s; antes %s%s.",
+			from, w.rate(full.after), w.rate(full.before), level)
+		f.Next = w.pick("Find what grows (du -x, df), and delete or move it; then bound it.", "Buscar qué crece (du -x, df) y borrarlo o moverlo; después ponerle un tope.")
+		list = append(list, f)
+	}
+	if m.reach[disk] > 0 && known && used.growth() > 1 {
+		list = append(list, Finding{
+			Kind: "disk", Score: m.reach[disk] * 0.8,
+			Sentence: w.say("The disk went from %s to %s full in %s.", "El disco pasó del %s al %s en %s.", w.percent(used.before/100), w.percent(used.after/100),
+				w.seconds(m.t.After.To.Sub(m.t.Before.To).Seconds())),
+			Next: w.pick("Find what grows (du -x, df), and delete or move it; then bound it.", "Buscar qué crece (du -x, df) y borrarlo o moverlo; después ponerle un tope."),
+		})
+	}
+	return list
+}

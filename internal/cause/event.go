@@ -1,0 +1,35 @@
+package cause
+
+// leftOfEvent is the part of a business event's fall that no requests explain.
+func (m *model) leftOfEvent() float64 {
+	return max(0, m.reach[event]*(1-min(1, max(m.reach[traffic], m.reach[failures])+m.reach[gone])))
+}
+
+// eventFalls: a business event falls, though its requests come and succeed.
+func eventFalls(m *model) []Finding {
+	if m.kind != event {
+		return nil
+	}
+	w := m.w
+	e := m.eventOf()
+	score := m.leftOfEvent() * 0.85
+	changed := e.rate.before > 0 && e.rate.growth() < 0 && -e.rate.growth()*m.f.span(m.t.After) >= 2 && e.rate.ratio() < 0.7
+	rises := m.in.Alert.Op == ">" && e.rate.ratio() > 1.4
+	if !changed && !rises || score < floor {
+		return nil
+	}
+	requests := m.requestsAbout()
+	of := w.pick("requests", "peticiones")
+	if e.endpoint != "" {
+		of = w.say("requests to %s", "peticiones a %s", e.endpoint)
+	}
+	f := Finding{Kind: "event", Score: score, Endpoint: e.endpoint}
+	f.Sentence = w.say("%s fell from %s to %s, while %s come as before (%s, %s before) and succeed.", "%s cayó de %s a %s, mientras las %s llegan como antes (%s; antes %s) y terminan bien.",
+		e.name, w.number(e.rate.before), w.rate(e.rate.after), of, w.rate(requests.after), w.number(requests.before))
+	if rises {
+		f.Sentence = w.say("%s rose from %s to %s; %s: %s, %s before.", "%s subió de %s a %s; %s: %s; antes %s.",
+			e.name, w.number(e.rate.before), w.rate(e.rate.after), of, w.rate(requests.after), w.number(requests.before))
+	}
+	f.Next = w.say("Look at the code between the request and %s: a branch that is skipped, a condition that no longer holds, the line that counts it.", "Mirar el código entre la petición y %s: una rama que se salta, una condición que ya no se cumple, la línea que lo cuenta.", e.name)
+	return []Finding{f}
+}

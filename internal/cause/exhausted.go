@@ -1,0 +1,190 @@
+package cause
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/latido-dev/latido/internal/stacks"
+)
+
+// pool is a connection pool that the service names.
+type pool struct {
+	name      string
+	used, max both
+	wait      both // goroutines that wait, at a time
+}
+
+// pools are those whose figures are recorded, the fullest first.
+func (m *model) pools() []pool {
+	all := map[string]*pool{}
+	of := func(name string) *pool {
+		if all[name] == nil {
+			all[name] = &pool{name: name}
+		}
+		return all[name]
+	}
+	for _, s := range m.f.byName[m.family("pool_connections")] {
+		if s.Labels["state"] != "used" {
+			continue
+		}
+		before, _ := m.f.mean(s, m.t.Before)
+		after, _ := m.f.mean(s, m.t.After)
+		p := of(s.Labels["pool"])
+		p.used = p.used.plus(both{before, after})
+	}
+	for _, s := range m.f.byName[m.family("pool_connections_max")] {
+		before, _ := m.f.mean(s, m.t.Before)
+		after, _ := m.f.mean(s, m.t.After)
+		of(s.Labels["pool"]).max = both{before, after}
+	}
+	for name, rate := range m.f.rates(m.family("pool_wait_time"), m.t, func(l map[string]string) (string, bool) { return l["pool"], true }) {
+		of(name).wait = rate
+	}
+	list := make([]pool, 0, len(all))
+	for _, p := range all {
+		list = append(list, *p)
+	}
+	full := func(p pool) float64 { return per(p.used.after, p.max.after) }
+	slices.SortFunc(list, func(a, b pool) int {
+		return cmp.Or(cmp.Compare(b.wait.growth(), a.wait.growth()), cmp.Compare(full(b), full(a)), strings.Compare(a.name, b.name))
+	})
+	return list
+}
+
+// notGivenBack are the rows, transactions and answers that requests left open, by
+// who left them: each has a goroutine of its library's until it is closed.
+func (m *model) notGivenBack() (startedBy string, at stacks.Frame, open both) {
+	sums := map[string]both{}
+	places := map[string]stacks.Frame{}
+	for _, s := range m.goroutines() {
+		for _, f := range s.frames {
+			if s.startedBy != "" && stacks.Package(f.Function) == "database/sql" && strings.HasSuffix(f.Function, ".awaitDone") {
+				sums[s.startedBy] = sums[s.startedBy].plus(s.both)
+				places[s.startedBy] = f
+			}
+		}
+	}
+	for name, b := range sums {
+		if b.growth() > open.growth() || b.growth() == open.growth() && name < startedBy {
+			startedBy, open, at = name, b, places[name]
+		}
+	}
+	return startedBy, at, open
+}
+
+// exhausted: a pool or a limiter has no more to give.
+func exhausted(m *model) (list []Finding) {
+	w := m.w
+	for _, kind := range []string{stacks.Pool, stacks.Limiter, stacks.Send, stacks.Receive, stacks.Select, stacks.Condition, stacks.Group} {
+		claims := m.spentTime(kind)
+		if len(claims) == 0 {
+			continue
+		}
+		first, share, waiting := claims[0], 0.0, both{}
+		for _, c := range claims {
+			if kind == stacks.Pool || c.at.Function == first.at.Function {
+				share += c.share
+				waiting = waiting.plus(c.both)
+			}
+		}
+		f := Finding{Kind: "pool", Score: m.reach[latency] * share, Endpoint: first.endpoint, Function: first.at.Function, File: first.at.File, Line: first.at.Line}
+		wait := w.say("%s requests wait in %s at a time, %s before", "%s peticiones esperan en %s a la vez, antes %s", w.number(waiting.after), where(first.at), w.number(waiting.before))
+		switch kind {
+		case stacks.Pool:
+			name, use := w.pick("The pool of connections", "El grupo de conexiones (pool)"), ""
+			if pools := m.pools(); len(pools) > 0 && pools[0].max.after > 0 && m.throughDatabase(cmp.Or(first.through, stacks.Package(first.library))) {
+				name = w.say("The connection pool %q", "El grupo de conexiones (pool) %q", pools[0].name)
+				use = w.say(" (%s of %s in use, %s before)", " (%s de %s en uso, antes %s)", w.number(pools[0].used.after), w.number(pools[0].max.after), w.number(pools[0].used.before))
+			}
+			who := ""
+			if by, _, open := m.notGivenBack(); open.growth() >= 1 && open.after > 1.5*open.before && open.after >= 0.5*m.heldConnections() {
+				who = w.say(": requests to %s keep %s rows or transactions open", ": peticiones a %s dejan abiertas %s filas o transacciones", by, w.number(open.after))
+				f.Endpoint = by
+				if at, ok := m.opener(by); ok {
+					f.Function, f.File, f.Line = at.Function, at.File, at.Line
+					who += w.say(" in %s", " en %s", where(at))
+				}
+				if h := first.holder; h != nil && h.endpoint == by {
+					who += w.say(", which %s meanwhile", ", que mientras tanto %s", w.does(h))
+				}
+			} else if h := first.holder; h != nil {
+				who = w.say(": %s holds one while it %s", ": %s tiene una mientras %s", where(h.function), w.does(h))
+				f.Function, f.File, f.Line = h.function.Function, h.function.File, h.function.Line
+			}
+			f.Sentence = w.say("%s is exhausted%s%s; %s.", "%s está agotado%s%s; %s.", name, use, who, wait)
+			f.Next = w.pick("Close rows, transactions and answers on every path, and hold none while something else is called; enlarge the pool only then.",
+				"Cerrar filas, transacciones y respuestas en todos los caminos, y no retener ninguna mientras se llama a otro; ampliar el grupo solo después.")
+		case stacks.Limiter:
+			f.Kind = "limiter"
+			f.Sentence = w.say("%s lets through no more: %s", "%s no deja pasar más: %s", library("", first.library), wait)
+			if h := first.holder; h != nil && h.after > 0 {
+				f.Sentence += w.say("; who got through %s", "; quien pasó %s", w.does(h))
+			}
+			f.Sentence += "."
+			f.Next = w.pick("Compare the limit with the requests that come, and look at how long those take that get through.", "Comparar el límite con las peticiones que llegan y ver cuánto tardan las que pasan.")
+		default:
+			f.Kind = "handover"
+			f.Score *= 0.9
+			f.Sentence = upper(w.say("%s wait in %s for %s", "%s esperan en %s por %s", w.requestsTo(first.endpoint), where(first.at), w.waitsFor(kind)))
+			if h := first.holder; h != nil && h.after > 0 {
+				f.Sentence += w.say(": %s %s", ": %s %s", where(h.function), w.does(h))
+				f.Function, f.File, f.Line, f.Peer = h.function.Function, h.function.File, h.function.Line, h.peer
+			}
+			f.Sentence += w.say("; %s at a time, %s before.", "; %s a la vez, antes %s.", w.number(waiting.after), w.number(waiting.before))
+			f.Next = w.pick("Look at who should answer there: too few workers, one that is stuck, or one that is slow.", "Ver quién debe responder ahí: pocos trabajadores, uno detenido o uno lento.")
+		}
+		f.Rests = append(f.Rests, m.lasts(first.endpoint))
+		list = append(list, f)
+	}
+	return list
+}
+
+// heldConnections are those of the fullest pool that are in use, or those seen.
+func (m *model) heldConnections() float64 {
+	if pools := m.pools(); len(pools) > 0 && pools[0].used.after > 0 {
+		return pools[0].used.after
+	}
+	return 1
+}
+
+// opener is the function that queries for requests of an endpoint: where what
+// they leave open was opened.
+func (m *model) opener(endpoint string) (at stacks.Frame, ok bool) {
+	most := 0.0
+	look := func(frames []stacks.Frame, weight float64) {
+		i := stacks.DeepestOwn(frames)
+		if i < 0 || !m.throughDatabase(through(frames, i)) || weight <= most {
+			return
+		}
+		most, at, ok = weight, frames[i], true
+	}
+	for _, s := range m.seen {
+		if s.endpoint == endpoint {
+			look(s.frames, s.after+s.before)
+		}
+	}
+	if ok {
+		return at, true
+	}
+	for _, s := range m.spent {
+		if s.endpoint == endpoint && m.throughDatabase(s.through) && s.after+s.before > most {
+			most, at, ok = s.after+s.before, s.at, true
+		}
+	}
+	return at, ok
+}
+
+func (w words) waitsFor(kind string) string {
+	switch kind {
+	case stacks.Send:
+		return w.pick("a channel to take what they send", "que un canal reciba lo que envían")
+	case stacks.Receive:
+		return w.pick("a channel to give something", "que un canal les entregue algo")
+	case stacks.Group:
+		return w.pick("other goroutines", "otras goroutines")
+	case stacks.Condition:
+		return w.pick("a condition", "una condición")
+	}
+	return w.pick("one of several channels", "uno de varios canales")
+}

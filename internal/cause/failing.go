@@ -1,0 +1,134 @@
+package cause
+
+import (
+	"cmp"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// site is where answers of one kind come from.
+type site struct {
+	endpoint, status, text string
+	both
+}
+
+// sites are where the added errors come from, the most first.
+func (m *model) sites(bad func(string) bool) []site {
+	type key struct{ endpoint, status, text string }
+	sums := map[key]both{}
+	for _, s := range m.f.byName[m.family("failures")] {
+		name := nameOf(s.Labels["method"], s.Labels["endpoint"])
+		if !m.about(name) || !bad(s.Labels["status"]) {
+			continue
+		}
+		k := key{s.Labels["endpoint"], s.Labels["status"], s.Labels["site"]}
+		sums[k] = sums[k].plus(both{m.f.rate(s, m.t.Before), m.f.rate(s, m.t.After)})
+	}
+	list := make([]site, 0, len(sums))
+	for k, b := range sums {
+		if b.growth() > 0 {
+			list = append(list, site{k.endpoint, k.status, k.text, b})
+		}
+	}
+	slices.SortFunc(list, func(a, b site) int {
+		return cmp.Or(cmp.Compare(b.growth(), a.growth()), strings.Compare(a.text, b.text), strings.Compare(a.endpoint, b.endpoint))
+	})
+	return list
+}
+
+// siteText is how the label site is written: shop.(*API).create (orders.go:88).
+var siteText = regexp.MustCompile(`^(.*) \((.*):(\d+)\)$`)
+
+// siteOf is the function that most of the added errors come from.
+func (m *model) siteOf(bad func(string) bool) (function, file string, line int64) {
+	list := m.sites(bad)
+	if len(list) == 0 {
+		return "", "", 0
+	}
+	parts := siteText.FindStringSubmatch(list[0].text)
+	if parts == nil {
+		return list[0].text, "", 0
+	}
+	line, _ = strconv.ParseInt(parts[3], 10, 64)
+	return parts[1], path.Base(parts[2]), line
+}
+
+// failing: which answers there are more of, from which line, of which type.
+func failing(m *model) (list []Finding) {
+	reach := m.reach[failures]
+	if reach <= 0 || !m.manyFail() {
+		return nil
+	}
+	w := m.w
+	added := m.added()
+	// The endpoint and status with the most of it.
+	endpoint, status, most := "", "", both{}
+	for name, e := range m.endpoints {
+		if !m.about(name) {
+			continue
+		}
+		for s, rate := range e.byStatus {
+			x := both{rate.before * e.more(), rate.after}
+			if m.bad(s) && (x.growth() > most.growth() || x.growth() == most.growth() && name+s < endpoint+status) {
+				endpoint, status, most = name, s, x
+			}
+		}
+	}
+	if endpoint == "" {
+		return nil
+	}
+	e := m.endpoints[endpoint]
+	f := Finding{Kind: "errors", Endpoint: endpoint}
+	f.Function, f.File, f.Line = m.siteOf(m.bad)
+	from := ""
+	if f.Function != "" {
+		from = w.say(" from %s", " desde %s", placeText(f))
+	}
+	kind, types := m.errorType()
+	of := both{per(e.byStatus[status].before, e.requests.before), per(e.byStatus[status].after, e.requests.after)}
+	share := min(most.growth()/added, 1)
+	switch {
+	case kind == "panic" && types > 0.3*added:
+		f.Kind, f.Score = "panic", reach*min(types/added, 1)
+		f.Sentence = w.say("%s panics: %s of the requests to %s end in %s, %s before.", "%s entra en pánico (panic): el %s de las peticiones a %s termina en %s; antes el %s.",
+			cmp.Or(placeText(f), w.pick("a handler", "un manejador")), w.percent(of.after), endpoint, status, w.percent(of.before))
+		f.Next = w.say("Read the panic in the log, and check the input or the nil value in %s.", "Leer el panic en el registro y revisar la entrada o el valor nil en %s.", cmp.Or(f.Function, endpoint))
+	default:
+		f.Score = reach * share * 0.7
+		what := ""
+		if kind != "" {
+			what = w.say(" (%s)", " (%s)", kind)
+		}
+		f.Sentence = w.say("%s answers %s%s to %s of its requests%s, %s before.", "%s responde %s%s al %s de sus peticiones%s; antes al %s.",
+			endpoint, status, what, w.percent(of.after), from, w.percent(of.before))
+		f.Next = w.pick("Read there which condition leads to that answer, and what changed in the input or in what it checks against.", "Leer ahí qué condición lleva a esa respuesta y qué cambió en la entrada o en aquello contra lo que se valida.")
+	}
+	f.Rests = []string{w.say("answers held against the service: %s more, of %s requests", "respuestas que cuentan en contra: %s más, de %s peticiones", w.rate(added), w.rate(m.requests.after))}
+	return append(list, f)
+}
+
+func placeText(f Finding) string {
+	if f.File == "" {
+		return f.Function
+	}
+	return f.Function + " (" + f.File + ":" + strconv.FormatInt(f.Line, 10) + ")"
+}
+
+// errorType is the type of error that there is the most more of, and how many
+// more a second.
+func (m *model) errorType() (kind string, grown float64) {
+	for name, rate := range m.f.rates(m.family("api_errors"), m.t, func(l map[string]string) (string, bool) { return l["error_type"], l["error_type"] != "" }) {
+		if g := rate.growth(); g > grown {
+			kind, grown = name, g
+		}
+	}
+	return kind, grown
+}
+
+// errorsOf is how many more errors there are of a type, a second.
+func (m *model) errorsOf(kind string) both {
+	return m.f.rates(m.family("api_errors"), m.t, func(l map[string]string) (string, bool) { return "", l["error_type"] == kind })[""]
+}

@@ -1,0 +1,186 @@
+package cause
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/google/pprof/profile"
+
+	"github.com/latido-dev/latido/internal/stacks"
+)
+
+// goroutines are all of them, as they were once in each of the times.
+func (m *model) goroutines() []sighting {
+	if m.all != nil {
+		return m.all
+	}
+	m.all = []sighting{}
+	read := func(p *profile.Profile, set func(*both, float64)) {
+		if p == nil {
+			return
+		}
+		for _, s := range p.Sample {
+			frames := stacks.Of(s)
+			if len(frames) == 0 {
+				continue
+			}
+			one := sighting{frames: frames, wait: stacks.WaitOf(frames), peer: stacks.Label(s, "peer"), startedBy: stacks.Label(s, "started_by")}
+			if e := stacks.Label(s, "endpoint"); e != "" {
+				one.endpoint = nameOf(stacks.Label(s, "method"), e)
+			}
+			set(&one.both, float64(s.Value[0]))
+			m.all = append(m.all, one)
+		}
+	}
+	read(m.in.Profiles.Goroutines.Before, func(b *both, v float64) { b.before += v })
+	read(m.in.Profiles.Goroutines.After, func(b *both, v float64) { b.after += v })
+	return m.all
+}
+
+// group are goroutines that began in one function and are at one place.
+type group struct {
+	at, root  stacks.Frame
+	wait      stacks.Wait
+	startedBy string
+	network   bool // it serves a connection
+	both
+}
+
+// grownGroups are those that there are more of, the most first.
+func (m *model) grownGroups() (list []group, grown float64) {
+	type key struct{ at, root, kind, by string }
+	sums := map[key]*group{}
+	for _, s := range m.goroutines() {
+		at, _ := own(s.frames)
+		root := s.frames[len(s.frames)-1]
+		for _, f := range slices.Backward(s.frames) {
+			if stacks.Owner(f.Function) == stacks.Own {
+				root = f
+				break
+			}
+		}
+		by := cmp.Or(s.startedBy, s.endpoint)
+		k := key{at.Function, root.Function, s.wait.Kind, by}
+		if sums[k] == nil {
+			sums[k] = &group{at: at, root: root, wait: s.wait, startedBy: by}
+		}
+		for _, f := range s.frames {
+			if strings.HasPrefix(f.Function, "net/http.(*persistConn).") || strings.HasPrefix(f.Function, "net/http.(*conn).") || strings.HasPrefix(f.Function, "net.(*") {
+				sums[k].network = true
+			}
+		}
+		sums[k].both = sums[k].plus(s.both)
+	}
+	for _, g := range sums {
+		if g.growth() > 0 {
+			grown += g.growth()
+			list = append(list, *g)
+		}
+	}
+	slices.SortFunc(list, func(a, b group) int {
+		return cmp.Or(cmp.Compare(b.growth(), a.growth()), strings.Compare(a.at.Function, b.at.Function), strings.Compare(a.startedBy, b.startedBy))
+	})
+	return list, grown
+}
+
+// leaks: goroutines, or the connections that they serve, are never ended.
+func leaks(m *model) (list []Finding) {
+	reach := max(m.reach[goroutines], m.reach[files])
+	if reach <= 0 {
+		return nil
+	}
+	groups, grown := m.grownGroups()
+	count, _ := m.f.gauge(m.family("go_goroutine_count"), m.t)
+	fds, hasFiles := m.f.gauge(m.family("process_open_fds"), m.t)
+	if m.kind == files || m.reach[goroutines] <= 0 {
+		if !hasFiles || fds.growth() < 10 || fds.ratio() < 1.3 {
+			return nil
+		}
+	} else if grown < 20 || m.in.Profiles.Goroutines.Before != nil && grown < 0.3*total(m.goroutines()).before {
+		return nil
+	}
+	if len(groups) == 0 {
+		return nil
+	}
+	w := m.w
+	// A connection of a client has two goroutines, in the same library.
+	first := groups[0]
+	share := first.growth() / grown
+	for _, g := range groups[1:] {
+		if g.startedBy == first.startedBy && g.startedBy != "" || g.network && first.network && g.at.Function == first.at.Function {
+			share += g.growth() / grown
+		}
+	}
+	f := Finding{Kind: "leak", Score: reach * min(share, 1), Function: first.at.Function, File: first.at.File, Line: first.at.Line, Endpoint: first.startedBy}
+	began := ""
+	if first.startedBy != "" {
+		began = w.say(", started by %s", ", iniciadas por %s", first.startedBy)
+		if at, ok := m.callerFor(first.startedBy); ok && stacks.Owner(first.at.Function) != stacks.Own {
+			began += w.say(" in %s", " en %s", where(at))
+			f.Function, f.File, f.Line = at.Function, at.File, at.Line
+		}
+	} else if first.root.Function != first.at.Function {
+		began = w.say(", begun in %s", ", iniciadas en %s", where(first.root))
+	}
+	waits := ""
+	if reason := w.waitingFor(first.wait.Kind); reason != "" {
+		waits = w.say(" waiting for %s", " esperando %s", reason)
+	}
+	switch {
+	case first.network && stacks.Owner(first.at.Function) != stacks.Own && m.kind == files || m.kind == files && first.network:
+		f.Sentence = w.say("Connections are not given back: %s goroutines in %s, %s before%s; %s descriptors are open, %s before.",
+			"Hay conexiones que no se devuelven: %s goroutines en %s, antes %s%s; %s descriptores abiertos, antes %s.",
+			w.number(first.after), where(first.at), w.number(first.before), began, w.number(fds.after), w.number(fds.before))
+		f.Next = w.pick("Close the body of every answer and every connection, also on the paths of errors.", "Cerrar el cuerpo de cada respuesta y cada conexión, también en los caminos de error.")
+	default:
+		f.Sentence = w.say("Goroutines are not ended: %s in %s%s, %s before%s.", "Hay goroutines que no terminan: %s en %s%s, antes %s%s.",
+			w.number(first.after), where(first.at), waits, w.number(first.before), began)
+		f.Next = w.say("Give what %s waits for an end: a context, a closed channel, a time limit.", "Dar un fin a lo que espera %s: un contexto, un canal que se cierre, un límite de tiempo.", stacks.Short(first.at.Function))
+	}
+	f.Rests = []string{w.say("goroutines: %s, before %s", "goroutines: %s, antes %s", w.number(count.after), w.number(count.before))}
+	return append(list, f)
+}
+
+func total(list []sighting) (sum both) {
+	for _, s := range list {
+		sum = sum.plus(s.both)
+	}
+	return sum
+}
+
+// callerFor is own code that serves an endpoint and was seen to call elsewhere.
+func (m *model) callerFor(endpoint string) (at stacks.Frame, ok bool) {
+	most := 0.0
+	for _, s := range m.seen {
+		i := stacks.DeepestOwn(s.frames)
+		if s.endpoint == endpoint && i >= 0 && calls(s.wait.Kind) && s.after+s.before > most {
+			most, at, ok = s.after+s.before, s.frames[i], true
+		}
+	}
+	return at, ok
+}
+
+func (w words) waitingFor(kind string) string {
+	switch kind {
+	case stacks.Lock:
+		return w.pick("a lock", "un candado (lock)")
+	case stacks.Pool:
+		return w.pick("a connection", "una conexión")
+	case stacks.Limiter:
+		return w.pick("a limiter", "un limitador")
+	case stacks.Call, stacks.DNS:
+		return w.pick("an answer from the network", "una respuesta de la red")
+	case stacks.File:
+		return w.pick("a file", "un archivo")
+	case stacks.Log:
+		return w.pick("the log", "el registro (log)")
+	case stacks.Sleep:
+		return w.pick("a pause to end", "que termine una pausa")
+	case stacks.Send, stacks.Receive, stacks.Group, stacks.Condition, stacks.Select:
+		return w.waitsFor(kind)
+	case stacks.Forever:
+		return w.pick("nothing, for ever", "nada, para siempre")
+	}
+	return ""
+}

@@ -1,0 +1,42 @@
+package cause
+
+// clientsLeave: clients leave before the answer, though it takes no longer.
+func clientsLeave(m *model) []Finding {
+	if m.reach[gone] <= 0 {
+		return nil
+	}
+	w := m.w
+	name, most, all := "", both{}, both{}
+	for n, e := range m.endpoints {
+		if !m.about(n) {
+			continue
+		}
+		left := both{e.byStatus["499"].before * e.more(), e.byStatus["499"].after}
+		all = all.plus(left)
+		if left.growth() > most.growth() || left.growth() == most.growth() && n < name {
+			name, most = n, left
+		}
+	}
+	if all.growth()*m.f.span(m.t.After) < 5 || all.growth() < 0.01*m.requests.after {
+		return nil
+	}
+	e := m.endpoints[name]
+	score := m.reach[gone] * 0.9 * (1 - m.slowShare(func(s string) bool { return s == "499" }))
+	f := Finding{Kind: "clients", Score: score, Endpoint: name}
+	after := ""
+	waited := m.f.rates(m.family("requests_gone_time"), m.t, func(l map[string]string) (string, bool) {
+		return "", l["endpoint"] != "" && (name == l["endpoint"] || name == nameOf(l["method"], l["endpoint"]) || hasPath(name, l["endpoint"]))
+	})[""]
+	if waited.after > 0 && e.byStatus["499"].after > 0 {
+		after = w.say(" after %s", " a los %s", w.seconds(waited.after/e.byStatus["499"].after))
+	}
+	f.Sentence = w.say("Clients give up%s: %s of the requests to %s end without an answer, %s before; a request takes %s, %s before.",
+		"Los clientes abandonan%s: el %s de las peticiones a %s termina sin respuesta; antes el %s; una petición tarda %s; antes %s.",
+		after, w.percent(per(e.byStatus["499"].after, e.requests.after)), name, w.percent(per(e.byStatus["499"].before, e.requests.before)), w.seconds(e.duration.after), w.seconds(e.duration.before))
+	f.Next = w.pick("Ask for the client's time limit and its latest release; the service answers as before.", "Preguntar por el límite de tiempo del cliente y su última versión; el servicio responde como antes.")
+	return []Finding{f}
+}
+
+func hasPath(name, path string) bool {
+	return len(name) > len(path) && name[len(name)-len(path):] == path && name[len(name)-len(path)-1] == ' '
+}

@@ -1,0 +1,331 @@
+package cause
+
+import (
+	"strings"
+
+	"github.com/google/pprof/profile"
+
+	"github.com/latido-dev/latido/internal/stacks"
+)
+
+// model is the input, added up for both times.
+type model struct {
+	in   Input
+	w    words
+	f    figures
+	t    Times
+	kind symptom
+	bad  func(status string) bool // which answers the alert holds against the service
+
+	endpoints map[string]*endpoint // by "GET /orders"
+	requests  both                 // a second, all endpoints
+
+	rows  []row      // what goroutines of requests are seen to do
+	looks both       // how often they were looked at
+	seen  []sighting // every goroutine of own code, requests or not
+	all   []sighting // all goroutines, once in each time; nil until they are read
+
+	spent   []spent // CPU time, by endpoint and function
+	cores   both    // CPU seconds a second, of the process
+	garbage both    // of them for the collector
+
+	reach  [symptoms]float64 // how much of the alert each symptom stands for
+	claims []claim           // nil until they are found
+}
+
+// endpoint is what one endpoint answers: a second, and in seconds.
+type endpoint struct {
+	name     string
+	requests both
+	byStatus map[string]both
+	duration both    // of a request, mean
+	open     both    // requests at a time, as the looks saw them
+	excess   float64 // what they take more than the same requests took before, in seconds a second
+}
+
+// row is where the goroutines of an endpoint's requests are seen, at a time.
+type row struct {
+	endpoint string
+	wait     stacks.Wait
+	at       stacks.Frame // own code, or else the library's
+	peer     string
+	through  string // the library that was called from there, "" for none
+	both
+}
+
+// sighting is one stack of a goroutine, with its labels.
+type sighting struct {
+	frames    []stacks.Frame
+	wait      stacks.Wait
+	endpoint  string // "" for one that serves nobody
+	startedBy string
+	peer      string
+	both      // at a time
+}
+
+// spent is CPU time by what it is for.
+type spent struct {
+	endpoint string // "" for none
+	at       stacks.Frame
+	through  string // a library that was called from there
+	leaf     string
+	collects bool // it is the collector's
+	both          // cores
+}
+
+func newModel(in Input) *model {
+	m := &model{in: in, w: wordsOf(in.Domain.Language), f: newFigures(in.Series), t: in.Times, kind: symptomOf(in.Domain, in.Alert), endpoints: map[string]*endpoint{}}
+	if m.bad = badStatus(in.Alert.Expr); m.bad == nil {
+		m.bad = serverError
+		if m.kind == failures && in.Alert.Metric != "requests" {
+			m.bad = failed
+		}
+	}
+	m.readRequests()
+	m.readWaits()
+	m.readCPU()
+	m.readExcess()
+	m.stand()
+	return m
+}
+
+// family is the name in Prometheus of a metric of the contract.
+func (m *model) family(key string) string {
+	metric, _ := m.in.Domain.Metric(key)
+	return metric.Family
+}
+
+func nameOf(method, endpoint string) string { return strings.TrimSpace(method + " " + endpoint) }
+
+// endpoint finds an endpoint, or makes it.
+func (m *model) endpoint(name string) *endpoint {
+	e := m.endpoints[name]
+	if e == nil {
+		e = &endpoint{name: name, byStatus: map[string]both{}}
+		m.endpoints[name] = e
+	}
+	return e
+}
+
+func (m *model) readRequests() {
+	for _, s := range m.f.byName[m.family("requests")] {
+		e := m.endpoint(nameOf(s.Labels["method"], s.Labels["endpoint"]))
+		rate := both{m.f.rate(s, m.t.Before), m.f.rate(s, m.t.After)}
+		e.byStatus[s.Labels["status"]] = e.byStatus[s.Labels["status"]].plus(rate)
+		e.requests = e.requests.plus(rate)
+		m.requests = m.requests.plus(rate)
+	}
+	of := func(l map[string]string) (string, bool) { return nameOf(l["method"], l["endpoint"]), true }
+	sums := m.f.rates(m.family("response_duration")+"_sum", m.t, of)
+	for name, count := range m.f.rates(m.family("response_duration")+"_count", m.t, of) {
+		m.endpoint(name).duration = both{per(sums[name].before, count.before), per(sums[name].after, count.after)}
+	}
+}
+
+func per(sum, count float64) float64 {
+	if count <= 0 {
+		return 0
+	}
+	return sum / count
+}
+
+// own is the frame to point at: own code's innermost, or else a library's.
+func own(frames []stacks.Frame) (at stacks.Frame, index int) {
+	if i := stacks.DeepestOwn(frames); i >= 0 {
+		return frames[i], i
+	}
+	for i, f := range frames {
+		if stacks.Owner(f.Function) == stacks.Dependency {
+			return f, i
+		}
+	}
+	if len(frames) == 0 {
+		return stacks.Frame{}, 0
+	}
+	return frames[len(frames)-1], len(frames) - 1
+}
+
+// through is the library that own code called on the way to where it is: the
+// first one outside of Go's, or database/sql.
+func through(frames []stacks.Frame, index int) string {
+	for i := index - 1; i >= 0; i-- {
+		pkg := stacks.Package(frames[i].Function)
+		if pkg == "database/sql" || stacks.Owner(frames[i].Function) == stacks.Dependency {
+			return pkg
+		}
+	}
+	return ""
+}
+
+func (m *model) readWaits() {
+	type key struct {
+		endpoint, kind, function, peer, through string
+		line                                    int64
+	}
+	rows := map[key]*row{}
+	read := func(p *profile.Profile, set func(*both, float64)) float64 {
+		if p == nil {
+			return 0
+		}
+		rounds := float64(max(stacks.Rounds(p), 1))
+		for _, s := range p.Sample {
+			frames := stacks.Of(s)
+			if len(frames) == 0 {
+				continue
+			}
+			one := sighting{
+				frames: frames, wait: stacks.WaitOf(frames), peer: stacks.Label(s, "peer"), startedBy: stacks.Label(s, "started_by"),
+				endpoint: nameOf(stacks.Label(s, "method"), stacks.Label(s, "endpoint")),
+			}
+			if stacks.Label(s, "endpoint") == "" {
+				one.endpoint = ""
+			}
+			count := float64(s.Value[0]) / rounds
+			set(&one.both, count)
+			m.seen = append(m.seen, one)
+			if one.endpoint == "" {
+				continue
+			}
+			at, i := own(frames)
+			k := key{one.endpoint, one.wait.Kind, at.Function, one.peer, through(frames, i), at.Line}
+			if rows[k] == nil {
+				rows[k] = &row{endpoint: one.endpoint, wait: one.wait, at: at, peer: one.peer, through: k.through}
+			}
+			set(&rows[k].both, count)
+			set(&m.endpoint(one.endpoint).open, count)
+		}
+		return rounds
+	}
+	m.looks.before = read(m.in.Profiles.Waits.Before, func(b *both, n float64) { b.before += n })
+	m.looks.after = read(m.in.Profiles.Waits.After, func(b *both, n float64) { b.after += n })
+	for _, r := range rows {
+		m.rows = append(m.rows, *r)
+	}
+}
+
+// collectorFrames are the collector's own.
+func collects(function string) bool {
+	for _, prefix := range []string{"runtime.gcBgMarkWorker", "runtime.gcAssistAlloc", "runtime.bgsweep", "runtime.bgscavenge", "runtime.gcDrain", "runtime.sweepone"} {
+		if strings.HasPrefix(function, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *model) readCPU() {
+	type key struct{ endpoint, function, through string }
+	sums := map[key]*spent{}
+	collector := &spent{collects: true}
+	read := func(p *profile.Profile, seconds float64, set func(*both, float64)) {
+		if p == nil || seconds <= 0 {
+			return
+		}
+		i := stacks.Index(p, "cpu")
+		if i < 0 {
+			return
+		}
+		for _, s := range p.Sample {
+			frames := stacks.Of(s)
+			if len(frames) == 0 {
+				continue
+			}
+			value := float64(s.Value[i]) / 1e9 / seconds
+			set(&m.cores, value)
+			gc := false
+			for _, f := range frames {
+				if collects(f.Function) {
+					gc = true
+					break
+				}
+			}
+			if gc {
+				set(&m.garbage, value)
+				set(&collector.both, value)
+				continue
+			}
+			at, index := own(frames)
+			name := ""
+			if e := stacks.Label(s, "endpoint"); e != "" {
+				name = nameOf(stacks.Label(s, "method"), e)
+			}
+			k := key{name, at.Function, through(frames, index)}
+			if sums[k] == nil {
+				sums[k] = &spent{endpoint: name, at: at, through: k.through, leaf: frames[0].Function}
+			}
+			set(&sums[k].both, value)
+		}
+	}
+	c := m.in.Profiles.CPU
+	read(c.Before, c.BeforeFor.Seconds(), func(b *both, v float64) { b.before += v })
+	read(c.After, c.AfterFor.Seconds(), func(b *both, v float64) { b.after += v })
+	for _, s := range sums {
+		m.spent = append(m.spent, *s)
+	}
+	m.spent = append(m.spent, *collector)
+	// The figures know the whole, also where no profile was taken.
+	if used := m.f.total(m.family("process_cpu_time"), m.t); used.after > 0 {
+		m.cores = used
+	}
+}
+
+// more is how many more requests there are to an endpoint than before: what a
+// time of before would be now at the same cost each.
+func (e *endpoint) more() float64 {
+	if e.requests.before <= 0 || e.requests.after <= 0 {
+		return 1
+	}
+	return e.requests.after / e.requests.before
+}
+
+// What makes a change more than chance.
+const (
+	longer      = 1.25  // times the duration, and
+	leastLonger = 0.003 // seconds
+	fewRequests = 3.0   // in the time
+)
+
+// readExcess finds the endpoints whose requests take longer than they did: in
+// seconds of requests a second.
+func (m *model) readExcess() {
+	span := m.f.span(m.t.After)
+	for name, e := range m.endpoints {
+		if !m.about(name) {
+			continue
+		}
+		slow := 0.0
+		if d := e.duration; d.after > longer*d.before && d.after-d.before > leastLonger && e.requests.after*span >= fewRequests {
+			slow = e.requests.after * (d.after - d.before)
+		}
+		// Requests that have no end yet are in no histogram.
+		hung := 0.0
+		if m.looks.after > 0 {
+			expected := e.open.before * e.more()
+			if e.requests.before > 0 && e.requests.after < e.requests.before { // those that should be answered by now
+				expected = e.open.before
+			}
+			if hung = e.open.after - expected; hung < max(0.5*expected, 1) || m.looks.before == 0 && e.duration.after > 0 {
+				hung = 0
+			}
+		}
+		e.excess = max(slow, hung)
+	}
+}
+
+// about tells whether the alert may be about an endpoint.
+func (m *model) about(name string) bool {
+	l := m.in.Alert.Labels
+	method, path, ok := strings.Cut(name, " ")
+	if !ok {
+		method, path = "", name
+	}
+	return (l["endpoint"] == "" || l["endpoint"] == path) && (l["method"] == "" || method == "" || l["method"] == method)
+}
+
+// slowed is all the time that requests take more, in seconds a second.
+func (m *model) slowed() (sum float64) {
+	for _, e := range m.endpoints {
+		sum += e.excess
+	}
+	return sum
+}

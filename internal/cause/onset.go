@@ -1,0 +1,247 @@
+package cause
+
+import (
+	"math"
+	"time"
+)
+
+// The times that are compared, at most and at least.
+const (
+	longestTime = 10 * time.Minute
+	leastSteps  = 3 // samples
+)
+
+// Compared chooses the two times: After from when the alert's figure changed,
+// Before what ended before that. For a figure that creeps, Before is the oldest
+// that is known. Without an alert, After is the last minute.
+func Compared(in Input) Times {
+	f := newFigures(in.Series)
+	least := max(leastSteps*f.step, time.Second)
+	a := in.Alert
+	if a.ActiveAt.IsZero() {
+		from := in.Now.Add(-max(time.Minute, least))
+		if !f.first.IsZero() && in.Now.Sub(f.first) < 3*time.Minute {
+			from = in.Now.Add(-max(in.Now.Sub(f.first)/4, least))
+		}
+		return Times{Range{from.Add(-5 * in.Now.Sub(from)), from}, Range{from, in.Now}}
+	}
+	window := min(max(a.Window, least), longestTime)
+	kind := symptomOf(in.Domain, a)
+	lowest := a.ActiveAt.Add(-2 * window)
+	onset := lowest.Add(window)
+	signal := f.signal(in, kind)
+	if at, ok := change(signal, lowest, in.Now.Add(-f.step)); ok {
+		onset = at
+	}
+	after := Range{onset, in.Now}
+	if after.Length() < least {
+		after.From = in.Now.Add(-least)
+	}
+	if after.Length() > longestTime { // as it is now
+		after.From = in.Now.Add(-longestTime)
+	}
+	length := min(max(after.Length(), 2*window, 10*f.step), longestTime)
+	before := Range{To: onset.Add(-f.step)}
+	before.From = before.To.Add(-length)
+	if kind == memory || kind == goroutines || kind == files || kind == disk {
+		// What creeps was never at rest: the oldest time is the best one.
+		before.From = f.first
+		if before.To.Sub(f.first) > 2*longestTime+length {
+			before.From = before.To.Add(-2*longestTime - length)
+		}
+		before.To = before.From.Add(min(length, max(before.To.Sub(before.From)/2, least)))
+		after.From = maxTime(after.From, in.Now.Add(-max(window/2, 2*least)))
+	}
+	return Times{before, after}
+}
+
+func maxTime(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// signal is the figure whose change is looked for, one value a step.
+func (f figures) signal(in Input, kind symptom) []Point {
+	name := func(key string) string { m, _ := in.Domain.Metric(key); return m.Family }
+	of := func(labels map[string]string) bool { return sameService(in.Alert, labels) }
+	duration := name("response_duration")
+	requests := name("requests")
+	switch kind {
+	case latency, gone:
+		time := f.steps(duration+"_sum", of)
+		count := f.steps(duration+"_count", of)
+		mean := quotient(time, count)
+		if kind == gone {
+			left := f.steps(requests, func(l map[string]string) bool { return of(l) && l["status"] == "499" })
+			return quotient(left, f.steps(requests, of))
+		}
+		return mean
+	case failures:
+		bad := badStatus(in.Alert.Expr)
+		if bad == nil {
+			bad = failed
+		}
+		wrong := f.steps(requests, func(l map[string]string) bool { return of(l) && bad(l["status"]) })
+		if in.Alert.Metric == "client_requests" {
+			wrong = f.steps(name("client_requests"), func(l map[string]string) bool { return clientFailed(l["status"]) })
+		}
+		return quotient(wrong, f.steps(requests, of))
+	case cpu:
+		return f.levels(name("cpu_usage"))
+	case memory:
+		return f.levels(name("go_memory_used"))
+	case goroutines:
+		return f.levels(name("go_goroutine_count"))
+	case files:
+		return f.levels(name("process_open_fds"))
+	case disk:
+		return f.levels(name("disk_usage"))
+	case traffic:
+		return f.steps(requests, of)
+	case event:
+		family := name(in.Alert.Metric)
+		if f.has(family + "_count") {
+			family += "_count"
+		}
+		return f.steps(family, func(map[string]string) bool { return true })
+	}
+	return nil
+}
+
+// sameService tells whether a series may be of what the alert is about: its
+// endpoint and method, where the alert has them.
+func sameService(a Alert, labels map[string]string) bool {
+	for _, l := range []string{"endpoint", "method"} {
+		if v := a.Labels[l]; v != "" && labels[l] != "" && labels[l] != v {
+			return false
+		}
+	}
+	return true
+}
+
+// grid are the times of the steps: those of the samples of the first series that
+// has the most of them.
+func (f figures) grid(name string) []time.Time {
+	var longest []Point
+	for _, s := range f.byName[name] {
+		if len(s.Points) > len(longest) {
+			longest = s.Points
+		}
+	}
+	times := make([]time.Time, len(longest))
+	for i, p := range longest {
+		times[i] = p.At
+	}
+	return times
+}
+
+// steps is how much counters grew from one sample to the next, together.
+func (f figures) steps(name string, of func(map[string]string) bool) []Point {
+	times := f.grid(name)
+	if len(times) < 2 {
+		return nil
+	}
+	points := make([]Point, len(times)-1)
+	for i := range points {
+		points[i].At = times[i+1]
+	}
+	for _, s := range f.byName[name] {
+		if !of(s.Labels) {
+			continue
+		}
+		for i := range points {
+			points[i].Value += f.increase(s, Range{times[i], times[i+1]})
+		}
+	}
+	return points
+}
+
+// levels is a gauge, its series together.
+func (f figures) levels(name string) []Point {
+	times := f.grid(name)
+	points := make([]Point, len(times))
+	for i, at := range times {
+		points[i].At = at
+		for _, s := range f.byName[name] {
+			if k := place(s.Points, at); k > 0 && at.Sub(s.Points[k-1].At) < 5*f.step {
+				points[i].Value += s.Points[k-1].Value
+			}
+		}
+	}
+	return points
+}
+
+// quotient divides two signals that have the same times; where there is nothing
+// to divide by, the value before goes on.
+func quotient(a, b []Point) []Point {
+	at := map[int64]float64{}
+	for _, p := range a {
+		at[p.At.UnixMilli()] = p.Value
+	}
+	var points []Point
+	last := 0.0
+	for _, p := range b {
+		if p.Value > 0 {
+			last = at[p.At.UnixMilli()] / p.Value
+		}
+		points = append(points, Point{p.At, last})
+	}
+	return points
+}
+
+// change finds where a signal changed the most, not before lowest and not after
+// highest: the last time at which it was as before. It is not found in one that
+// stays about the same.
+func change(signal []Point, lowest, highest time.Time) (time.Time, bool) {
+	n := len(signal)
+	if n < 2*leastSteps {
+		return time.Time{}, false
+	}
+	// In logarithms, so that one very slow request does not hide the rest.
+	scale := 0.0
+	for _, p := range signal {
+		scale += math.Abs(p.Value)
+	}
+	scale = scale / float64(n) / 100
+	if scale == 0 {
+		return time.Time{}, false
+	}
+	logs := make([]float64, n)
+	whole, squares := 0.0, 0.0
+	for i, p := range signal {
+		logs[i] = math.Log(max(p.Value, 0) + scale)
+		whole += logs[i]
+		squares += logs[i] * logs[i]
+	}
+	best, at, sum := 0.0, -1, 0.0
+	for i := 1; i < n; i++ {
+		sum += logs[i-1]
+		if signal[i].At.Before(lowest) || signal[i].At.After(highest) {
+			continue
+		}
+		k := float64(i)
+		apart := sum/k - (whole-sum)/(float64(n)-k)
+		if score := apart * apart * k * (float64(n) - k); score > best {
+			best, at = score, i
+		}
+	}
+	if at < 0 {
+		return time.Time{}, false
+	}
+	// Of all that varies, the change must be a good part.
+	spread := squares - whole*whole/float64(n)
+	if spread <= 0 || best/float64(n) < 0.3*spread {
+		return time.Time{}, false
+	}
+	return signal[at-1].At, true
+}
+
+func clientFailed(status string) bool {
+	switch status {
+	case "5xx", "timeout", "dial", "error":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,161 @@
+package cause
+
+import "strings"
+
+// stand says how much of the alert each symptom stands for: its own all, others
+// as much of it as they explain.
+func (m *model) stand() {
+	if m.in.Alert.Name == "" && m.in.Alert.Metric == "" {
+		for _, s := range []symptom{latency, failures, gone, cpu, memory, goroutines, files, disk, traffic} {
+			m.reach[s] = 1
+		}
+		return
+	}
+	m.reach[m.kind] = 1
+	if m.kind == event {
+		m.standBehindEvent()
+	}
+	if m.reach[gone] > 0 {
+		m.raise(latency, m.reach[gone]*m.slowShare(func(s string) bool { return s == "499" }))
+	}
+	if m.reach[failures] > 0 {
+		m.raise(latency, 0.95*m.reach[failures]*m.slowShare(m.bad))
+	}
+	if m.reach[traffic] > 0 && m.requests.growth() < 0 {
+		// Those who wait for an answer send no further request.
+		if m.slowed() > m.requests.before-m.requests.after && m.slowed() > 1 {
+			m.raise(latency, 0.9*m.reach[traffic])
+		}
+	}
+	switch m.kind {
+	case goroutines, files:
+		grown, requests := 0.0, 0.0
+		for _, s := range m.seen {
+			if g := s.growth(); g > 0 {
+				grown += g
+				if s.endpoint != "" {
+					requests += g
+				}
+			}
+		}
+		if grown > 0 && m.slowed() > 0 {
+			m.raise(latency, 0.9*requests/grown)
+		}
+	case memory:
+		m.raise(goroutines, m.stackShare())
+	}
+}
+
+func (m *model) raise(s symptom, to float64) { m.reach[s] = max(m.reach[s], min(to, 1)) }
+
+// slowShare is the part of the added answers of a kind that endpoints give whose
+// requests take longer than they did.
+func (m *model) slowShare(bad func(string) bool) float64 {
+	whole, slow := 0.0, 0.0
+	for name, e := range m.endpoints {
+		if !m.about(name) {
+			continue
+		}
+		x := 0.0
+		for status, rate := range e.byStatus {
+			if bad(status) {
+				x += max(rate.after-rate.before*e.more(), 0)
+			}
+		}
+		whole += x
+		if e.excess > 0 && (e.duration.after-e.duration.before > 0.03 || e.open.after > e.open.before+2) {
+			slow += x
+		}
+	}
+	if whole <= 0 {
+		return 0
+	}
+	return slow / whole
+}
+
+// stackShare is the part of the added memory that goroutines' stacks are.
+func (m *model) stackShare() float64 {
+	name := m.family("go_memory_used")
+	whole, _ := m.f.gauge(name, m.t)
+	stack, _ := m.f.gaugeOf(name, m.t, func(l map[string]string) bool { return l["go_memory_type"] == "stack" })
+	if whole.growth() <= 0 || stack.growth() <= 0 {
+		return 0
+	}
+	return min(stack.growth()/whole.growth(), 1)
+}
+
+// standBehindEvent splits an event's fall into that of the requests that it
+// comes from, and those that fail.
+func (m *model) standBehindEvent() {
+	e := m.eventOf()
+	if e.rate.before <= 0 || e.rate.after >= e.rate.before {
+		return
+	}
+	fell := 1 - e.rate.after/e.rate.before
+	requests, wrong, left := both{}, both{}, both{}
+	for name, one := range m.endpoints {
+		if e.endpoint != "" && name != e.endpoint {
+			continue
+		}
+		requests = requests.plus(one.requests)
+		for status, rate := range one.byStatus {
+			switch {
+			case status == "499":
+				left = left.plus(rate)
+			case failed(status):
+				wrong = wrong.plus(rate)
+			}
+		}
+	}
+	share := func(part, whole both) float64 {
+		return max(per(part.after, whole.after)-per(part.before, whole.before), 0) / fell
+	}
+	if requests.before > 0 && requests.after < requests.before {
+		m.raise(traffic, (1-requests.after/requests.before)/fell)
+		if m.slowed() > 1 && m.slowed() > requests.before-requests.after {
+			m.raise(latency, 0.95*m.reach[traffic])
+		}
+	}
+	m.raise(failures, share(wrong, requests))
+	m.raise(gone, share(left, requests))
+	m.bad = func(s string) bool { return failed(s) && s != "499" }
+}
+
+// eventFigures are the alert's event's.
+type eventFigures struct {
+	name, endpoint string
+	rate           both
+	byValue        map[string]both // "canal=web"
+}
+
+func (m *model) eventOf() eventFigures {
+	e := eventFigures{name: m.in.Alert.Metric}
+	metric, _ := m.in.Domain.Metric(m.in.Alert.Metric)
+	if metric.Event != nil {
+		e.endpoint = strings.TrimSpace(metric.Event.Endpoint)
+	}
+	e.rate, e.byValue = m.countsOf(metric.Family)
+	return e
+}
+
+// countsOf are how often something happened, in all and by each value of each of
+// its labels.
+func (m *model) countsOf(family string) (whole both, byValue map[string]both) {
+	name := family
+	if m.f.has(family + "_count") {
+		name = family + "_count"
+	}
+	byValue = map[string]both{}
+	for _, s := range m.f.byName[name] {
+		rate := both{m.f.rate(s, m.t.Before), m.f.rate(s, m.t.After)}
+		whole = whole.plus(rate)
+		for label, value := range s.Labels {
+			switch label {
+			case "__name__", "job", "instance", "le", "quantile":
+				continue
+			}
+			byValue[label+"="+value] = byValue[label+"="+value].plus(rate)
+		}
+	}
+	return whole, byValue
+}

@@ -1,0 +1,172 @@
+package cause
+
+import (
+	"math"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+)
+
+// figures are the series of the service, by their name.
+type figures struct {
+	byName map[string][]Series
+	first  time.Time     // of the oldest sample: what appears later began at 0
+	step   time.Duration // between two samples
+}
+
+func newFigures(all []Series) figures {
+	f := figures{byName: map[string][]Series{}, step: time.Second}
+	var gaps []time.Duration
+	for _, s := range all {
+		s.Points = slices.DeleteFunc(slices.Clone(s.Points), func(p Point) bool { return math.IsNaN(p.Value) || math.IsInf(p.Value, 0) })
+		if len(s.Points) == 0 {
+			continue
+		}
+		f.byName[s.Name] = append(f.byName[s.Name], s)
+		if at := s.Points[0].At; f.first.IsZero() || at.Before(f.first) {
+			f.first = at
+		}
+		if len(gaps) < 2000 {
+			for i := 1; i < len(s.Points); i++ {
+				gaps = append(gaps, s.Points[i].At.Sub(s.Points[i-1].At))
+			}
+		}
+	}
+	if len(gaps) > 0 {
+		slices.Sort(gaps)
+		f.step = max(gaps[len(gaps)/2], 10*time.Millisecond)
+	}
+	return f
+}
+
+// has tells whether there is any series of a name.
+func (f figures) has(name string) bool { return len(f.byName[name]) > 0 }
+
+// place is the index of the first point after at.
+func place(points []Point, at time.Time) int {
+	return sort.Search(len(points), func(i int) bool { return points[i].At.After(at) })
+}
+
+// increase is how much a counter grew in a time, resets counted as a server does.
+// A series that appears while others are there began at 0.
+func (f figures) increase(s Series, r Range) float64 {
+	i, end := place(s.Points, r.From), place(s.Points, r.To)
+	if i >= end {
+		return 0
+	}
+	sum := 0.0
+	var last float64
+	switch {
+	case i > 0:
+		last = s.Points[i-1].Value
+	case s.Points[0].At.Sub(f.first) > f.step*3/2:
+		last = 0
+	default:
+		last = s.Points[0].Value
+	}
+	for _, p := range s.Points[i:end] {
+		if p.Value >= last {
+			sum += p.Value - last
+		} else {
+			sum += p.Value
+		}
+		last = p.Value
+	}
+	return sum
+}
+
+// span is how long the samples in a time are of, for a rate.
+func (f figures) span(r Range) float64 {
+	from := r.From
+	if f.first.After(from) {
+		from = f.first
+	}
+	return max(r.To.Sub(from).Seconds(), f.step.Seconds())
+}
+
+// rate is a counter's increase a second.
+func (f figures) rate(s Series, r Range) float64 { return f.increase(s, r) / f.span(r) }
+
+// mean is a gauge's, and whether it was there.
+func (f figures) mean(s Series, r Range) (float64, bool) {
+	i, end := place(s.Points, r.From), place(s.Points, r.To)
+	if i >= end {
+		if i > 0 && r.To.Sub(s.Points[i-1].At) < 5*f.step {
+			return s.Points[i-1].Value, true
+		}
+		return 0, false
+	}
+	sum := 0.0
+	for _, p := range s.Points[i:end] {
+		sum += p.Value
+	}
+	return sum / float64(end-i), true
+}
+
+// both is a figure of the two times.
+type both struct{ before, after float64 }
+
+func (b both) growth() float64 { return b.after - b.before }
+
+// ratio is after to before; a large number where there was nothing.
+func (b both) ratio() float64 { return ratio(b.after, b.before) }
+
+func (b both) plus(o both) both { return both{b.before + o.before, b.after + o.after} }
+
+func ratio(a, b float64) float64 {
+	switch {
+	case a <= 0:
+		return 0
+	case b <= 0:
+		return 1000
+	}
+	return min(a/b, 1000)
+}
+
+// rates are a counter's rates in both times, summed by what key makes of the
+// labels; ok false leaves a series out.
+func (f figures) rates(name string, t Times, key func(map[string]string) (string, bool)) map[string]both {
+	sums := map[string]both{}
+	for _, s := range f.byName[name] {
+		if k, ok := key(s.Labels); ok {
+			sums[k] = sums[k].plus(both{f.rate(s, t.Before), f.rate(s, t.After)})
+		}
+	}
+	return sums
+}
+
+// gauge is a gauge's mean of both times, summed over its series.
+func (f figures) gauge(name string, t Times) (b both, ok bool) {
+	return f.gaugeOf(name, t, func(map[string]string) bool { return true })
+}
+
+func (f figures) gaugeOf(name string, t Times, of func(map[string]string) bool) (b both, ok bool) {
+	for _, s := range f.byName[name] {
+		if !of(s.Labels) {
+			continue
+		}
+		before, _ := f.mean(s, t.Before)
+		after, there := f.mean(s, t.After)
+		b = b.plus(both{before, after})
+		ok = ok || there
+	}
+	return b, ok
+}
+
+// total is the rate of a counter, all series together.
+func (f figures) total(name string, t Times) both {
+	return f.rates(name, t, func(map[string]string) (string, bool) { return "", true })[""]
+}
+
+// histograms are the names of the families of histograms, without their suffix.
+func (f figures) histograms() []string {
+	var names []string
+	for name := range f.byName {
+		if family, ok := strings.CutSuffix(name, "_sum"); ok && f.has(family+"_count") {
+			names = append(names, family)
+		}
+	}
+	slices.Sort(names)
+	return names
+}

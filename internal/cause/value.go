@@ -1,0 +1,119 @@
+package cause
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+)
+
+// value is one value of an event's attribute that explains most of a change.
+type value struct {
+	event, text string // "uploads", "tenant=acme"
+	share       float64
+	what        string // "count" or "size"
+	both
+}
+
+// changedValues are the attribute values that most of an event's change is due
+// to, while the others stay about as they were.
+func (m *model) changedValues() (list []value) {
+	for _, metric := range m.in.Domain.Metrics() {
+		if metric.Event == nil || len(metric.Attributes) == 0 {
+			continue
+		}
+		whole, byValue := m.countsOf(metric.Family)
+		list = append(list, m.explained(metric.Key, "count", whole, byValue)...)
+		if m.f.has(metric.Family + "_sum") {
+			whole, byValue = m.sumsOf(metric.Family + "_sum")
+			list = append(list, m.explained(metric.Key, "size", whole, byValue)...)
+		}
+	}
+	slices.SortFunc(list, func(a, b value) int { return cmp.Or(cmp.Compare(b.share, a.share), strings.Compare(a.text, b.text)) })
+	return list
+}
+
+func (m *model) sumsOf(name string) (whole both, byValue map[string]both) {
+	byValue = map[string]both{}
+	for _, s := range m.f.byName[name] {
+		rate := both{m.f.rate(s, m.t.Before), m.f.rate(s, m.t.After)}
+		whole = whole.plus(rate)
+		for label, v := range s.Labels {
+			if label != "__name__" && label != "job" && label != "instance" {
+				byValue[label+"="+v] = byValue[label+"="+v].plus(rate)
+			}
+		}
+	}
+	return whole, byValue
+}
+
+func (m *model) explained(event, what string, whole both, byValue map[string]both) (list []value) {
+	changed := whole.growth()
+	n := max(whole.before, whole.after) * m.f.span(m.t.After)
+	if what == "count" && (n < 10 || math.Abs(changed)*m.f.span(m.t.After) < 3*math.Sqrt(n)) || math.Abs(changed) < 0.3*max(whole.before, whole.after) {
+		return nil
+	}
+	labels := map[string]int{}
+	for text := range byValue {
+		name, _, _ := strings.Cut(text, "=")
+		labels[name]++
+	}
+	for text, b := range byValue {
+		name, _, _ := strings.Cut(text, "=")
+		if labels[name] < 2 { // the only value explains nothing
+			continue
+		}
+		share := b.growth() / changed
+		usual := per(b.before, whole.before)
+		if changed < 0 {
+			usual = per(b.before, whole.before)
+		}
+		if share >= 0.7 && share > usual+0.2 {
+			list = append(list, value{event: event, text: text, share: min(share, 1), what: what, both: b})
+		}
+	}
+	return list
+}
+
+// valueOfMost says which attribute value most of a change is due to, "" for none.
+func (m *model) valueOfMost() string {
+	list := m.changedValues()
+	if len(list) == 0 {
+		return ""
+	}
+	v := list[0]
+	return m.w.say("%s of %s: %s, before %s", "%s de %s: %s, antes %s", v.text, v.event, m.w.rate(v.after), m.w.number(v.before))
+}
+
+// oneValue: one attribute value explains most of the change of an event, or of
+// the traffic that is counted with it.
+func oneValue(m *model) (list []Finding) {
+	w := m.w
+	for _, v := range m.changedValues() {
+		score := 0.0
+		switch {
+		case m.reach[event] > 0 && v.event == m.in.Alert.Metric:
+			score = m.leftOfEvent() * v.share * 0.95
+		case v.growth() > 0 && v.what == "count":
+			score = m.reach[traffic] * v.share * 0.9 * m.trafficShare()
+			for _, c := range m.spentTime(claimTraffic) {
+				score = max(score, m.reach[latency]*c.share*v.share)
+			}
+		}
+		if score < floor {
+			continue
+		}
+		verb := w.pick("grew", "creció")
+		if v.growth() < 0 {
+			verb = w.pick("fell", "cayó")
+		}
+		list = append(list, Finding{
+			Kind: "value", Score: score,
+			Sentence: w.say("%s of %s %s from %s to %s: %s of the change, the others are about as before.", "%s de %s %s de %s a %s: el %s del cambio; el resto está casi como antes.",
+				v.text, v.event, verb, w.number(v.before), w.rate(v.after), w.percent(v.share)),
+			Next: w.say("Look at what is special about %s: one client, one provider, one channel.", "Ver qué tiene de especial %s: un cliente, un proveedor, un canal.", v.text),
+		})
+		break
+	}
+	return list
+}

@@ -1,0 +1,154 @@
+package cause
+
+import (
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/latido-dev/latido/internal/stacks"
+)
+
+// words writes in the language of the domain. Each hypothesis has its sentences
+// in both languages side by side.
+type words struct{ spanish bool }
+
+func wordsOf(language string) words { return words{language == "es"} }
+
+func (w words) pick(english, spanish string) string {
+	if w.spanish {
+		return spanish
+	}
+	return english
+}
+
+// say formats the sentence of the language.
+func (w words) say(english, spanish string, args ...any) string {
+	return fmt.Sprintf(w.pick(english, spanish), args...)
+}
+
+// number writes a figure with three digits that matter.
+func (w words) number(v float64) string {
+	text := strconv.FormatFloat(v, 'g', 3, 64)
+	if v >= 1000 || v <= -1000 {
+		text = strconv.FormatFloat(v, 'f', 0, 64)
+	} else if strings.ContainsAny(text, "e") {
+		text = strconv.FormatFloat(v, 'f', 4, 64)
+		text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
+	}
+	if w.spanish {
+		text = strings.ReplaceAll(text, ".", ",")
+	}
+	return text
+}
+
+// bytes writes a size.
+func (w words) bytes(n float64) string {
+	for _, unit := range []string{"B", "KiB", "MiB"} {
+		if n < 1024 && n > -1024 {
+			return w.number(n) + " " + unit
+		}
+		n /= 1024
+	}
+	return w.number(n) + " GiB"
+}
+
+// seconds writes a length of time.
+func (w words) seconds(s float64) string {
+	switch {
+	case s <= 0:
+		return "0 ms"
+	case s < 0.001:
+		return w.number(s*1e6) + " µs"
+	case s < 1:
+		return w.number(s*1000) + " ms"
+	case s < 120:
+		return w.number(s) + " s"
+	}
+	return w.number(s/60) + " min"
+}
+
+// rate writes how often something happens.
+func (w words) rate(perSecond float64) string {
+	if perSecond > 0 && perSecond < 0.5 {
+		return w.number(perSecond*60) + w.pick(" a minute", " por minuto")
+	}
+	return w.number(perSecond) + w.pick(" a second", " por segundo")
+}
+
+func (w words) percent(share float64) string { return w.number(round(share*100)) + " %" }
+
+func round(v float64) float64 {
+	if v >= 10 || v <= -10 {
+		return float64(int(v + 0.5))
+	}
+	return float64(int(v*10+0.5)) / 10
+}
+
+// where names a function and its place: shop.salesStatistics (report.go:41).
+func where(f stacks.Frame) string {
+	if f.Function == "" {
+		return ""
+	}
+	if f.File == "" {
+		return stacks.Short(f.Function)
+	}
+	return fmt.Sprintf("%s (%s:%d)", stacks.Short(f.Function), path.Base(f.File), f.Line)
+}
+
+// requestsTo names the requests of an endpoint.
+func (w words) requestsTo(endpoint string) string {
+	if endpoint == "" {
+		return w.pick("requests", "las peticiones")
+	}
+	return w.say("requests to %s", "las peticiones a %s", endpoint)
+}
+
+// upper begins a sentence.
+func upper(s string) string {
+	for i, r := range s {
+		return strings.ToUpper(string(r)) + s[i+len(string(r)):]
+	}
+	return s
+}
+
+// does says what somebody does who holds something.
+func (w words) does(a *activity) string {
+	in := ""
+	if a.at.Function != a.function.Function {
+		in = w.say(" in %s", " en %s", where(a.at))
+	} else if a.at.Line != 0 {
+		in = w.say(" (%s:%d)", " (%s:%d)", path.Base(a.at.File), a.at.Line)
+	}
+	switch {
+	case calls(a.kind) && a.peer != "":
+		return w.say("waits for %s%s", "espera a %s%s", a.peer, in)
+	case calls(a.kind):
+		return w.say("waits for %s%s", "espera a %s%s", library(a.through, a.library), in)
+	case a.kind == stacks.File:
+		return w.say("reads or writes a file%s", "lee o escribe un archivo%s", in)
+	case a.kind == stacks.Log:
+		return w.say("writes to the log%s", "escribe en el registro (log)%s", in)
+	case a.kind == stacks.Sleep:
+		return w.say("sleeps%s", "duerme%s", in)
+	case a.kind == stacks.Pool:
+		return w.say("waits for a connection%s", "espera una conexión%s", in)
+	case a.kind == "" && a.through != "":
+		return w.say("works in %s%s", "trabaja en %s%s", library(a.through, ""), in)
+	case a.kind == "":
+		return w.say("computes%s", "calcula%s", in)
+	}
+	return w.say("waits%s", "espera%s", in)
+}
+
+// library names a package by its last element that says something.
+func library(pkg, fallback string) string {
+	if pkg == "" {
+		pkg = stacks.Package(fallback)
+	}
+	name := path.Base(pkg)
+	if strings.HasPrefix(name, "v") && len(name) <= 3 {
+		name = path.Base(path.Dir(pkg))
+	}
+	return name
+}
