@@ -1,0 +1,241 @@
+package faults
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// The results, and the document that is written from them.
+const (
+	resultsFile  = "testdata/causes.json"
+	documentFile = "../../docs/causes.md"
+)
+
+// results are those of the last run of each fault, by pace and name.
+type results struct {
+	Machine string                    `json:"machine"`
+	Date    string                    `json:"date"`
+	Paces   map[string]map[string]run `json:"paces"`
+	Healthy string                    `json:"healthy,omitempty"` // what the healthy time showed
+}
+
+var recording sync.Mutex
+
+func readResults() (results, error) {
+	r := results{Paces: map[string]map[string]run{}}
+	data, err := os.ReadFile(resultsFile)
+	if os.IsNotExist(err) {
+		return r, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(data, &r)
+	}
+	return r, err
+}
+
+// update changes the results, and writes the document again.
+func update(t *testing.T, change func(*results)) {
+	t.Helper()
+	recording.Lock()
+	defer recording.Unlock()
+	r, err := readResults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	change(&r)
+	data, err := json.MarshalIndent(r, "", "\t")
+	if err == nil {
+		err = os.WriteFile(resultsFile, append(data, '\n'), 0o644)
+	}
+	if err == nil {
+		err = os.WriteFile(documentFile, []byte(document(r)), 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func record(t *testing.T, pace, name string, r run) {
+	update(t, func(all *results) {
+		if all.Paces[pace] == nil {
+			all.Paces[pace] = map[string]run{}
+		}
+		all.Paces[pace][name] = r
+		all.Machine, all.Date = machine(), time.Now().UTC().Format(time.DateOnly)
+	})
+}
+
+// TestDocument wants docs/causes.md to say what the results say.
+func TestDocument(t *testing.T) {
+	if pace != "" {
+		return // it is being written
+	}
+	r, err := readResults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(documentFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != document(r) {
+		t.Errorf("%s is not what %s says: run `make causes FAULT=none`", documentFile, resultsFile)
+	}
+}
+
+func document(r results) string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("# Causes: what the first alert of a fault says")
+	line("")
+	line("<!-- Written by `make causes` from e2e/faults/testdata/causes.json: change neither by hand. -->")
+	line("")
+	line("A service of a parcel carrier (`e2e/faults/parcel`: eight endpoints, SQLite with two small pools, two peers and a DNS server as")
+	line("processes of their own) is broken in real ways while clients send %.0f requests a second. It has the domain file that a user would", usualRate)
+	line("write, and the default rules. The first alert that is notified after the fault is judged, and nothing later: *right* names the right")
+	line("thing at the right place, *right place* only the place. Beside it is the rule of thumb: the service's function with the most CPU time.")
+	line("")
+	line("    make causes                       all faults in fast pace: a minute of the rules passes in a second")
+	line("    make causes PACE=normal           the same in normal pace, which takes hours")
+	line("    make causes FAULT=lock_io         one of them")
+	line("    make causes HEALTHY=30m           a healthy time, in which nothing may be blamed")
+	line("")
+	line("Measured on %s, %s.", r.Machine, r.Date)
+	line("")
+	for _, sum := range sums(r) {
+		line("- %s", sum)
+	}
+	if r.Healthy != "" {
+		line("- %s", r.Healthy)
+	}
+	line("")
+	line("| fault | alert | s | s, normal pace | verdict | rule of thumb |")
+	line("|---|---|---|---|---|---|")
+	all := scenarios()
+	for _, s := range all {
+		fast, ok := r.Paces["fast"][s.name]
+		normal, also := r.Paces["normal"][s.name]
+		if !ok && !also {
+			continue
+		}
+		if !ok {
+			fast = run{Alert: normal.Alert, Verdict: "not run", HottestIs: "not run"}
+		}
+		line("| [%s](#%s)%s | %s | %s | %s | %s | %s |", s.name, s.name, mark(s), code(fast.Alert), seconds(fast, ok), seconds(normal, also), fast.Verdict, fast.HottestIs)
+	}
+	line("")
+	line("E: it shows elsewhere than where it is. D: with a distractor at the same moment.")
+	line("")
+	line("## The sentences")
+	for _, s := range all {
+		for _, p := range []string{"fast", "normal"} {
+			u, ok := r.Paces[p][s.name]
+			if !ok {
+				continue
+			}
+			if p == "fast" || r.Paces["fast"][s.name] == (run{}) {
+				line("\n### %s\n", s.name)
+				line("%s.%s%s", upper(s.what), since(" It shows in: ", s.elsewhere), since(" At the same moment: ", s.distractor))
+			}
+			line("\n%s pace, %s:\n", upper(p), u.Verdict)
+			line("> %s", quoted(u.Cause))
+			for _, a := range []string{u.Also1, u.Also2} {
+				if a != "" {
+					line(">\n> - also: %s", quoted(a))
+				}
+			}
+			line("\nRule of thumb, %s: %s", u.HottestIs, quoted(u.Hottest))
+		}
+	}
+	return b.String()
+}
+
+// sums are the figures of each pace.
+func sums(r results) []string {
+	var list []string
+	for _, p := range []string{"fast", "normal"} {
+		count, thumb := map[verdict]int{}, map[verdict]int{}
+		var times []float64
+		hard, distracted, hardRight, distractedRight := 0, 0, 0, 0
+		for _, s := range scenarios() {
+			u, ok := r.Paces[p][s.name]
+			if !ok {
+				continue
+			}
+			count[u.Verdict]++
+			thumb[u.HottestIs]++
+			if u.Verdict != noAlert {
+				times = append(times, u.Seconds)
+			}
+			good := 0
+			if u.Verdict == right {
+				good = 1
+			}
+			if s.elsewhere != "" {
+				hard, hardRight = hard+1, hardRight+good
+			}
+			if s.distractor != "" {
+				distracted, distractedRight = distracted+1, distractedRight+good
+			}
+		}
+		n := len(r.Paces[p])
+		if n == 0 {
+			continue
+		}
+		slices.Sort(times)
+		median := 0.0
+		if len(times) > 0 {
+			median = times[len(times)/2]
+		}
+		list = append(list, fmt.Sprintf("%s pace: of %d faults %d are right first, %d right place, %d wrong, %d without an alert; "+
+			"%d of %d that show elsewhere, %d of %d with a distractor. Median %.0f s from the fault to the notification. The rule of thumb: %d right, %d right place.",
+			upper(p), n, count[right], count[rightPlace], count[wrong], count[noAlert], hardRight, hard, distractedRight, distracted, median, thumb[right], thumb[rightPlace]))
+	}
+	return list
+}
+
+func mark(s scenario) string {
+	text := ""
+	if s.elsewhere != "" {
+		text += " E"
+	}
+	if s.distractor != "" {
+		text += " D"
+	}
+	return text
+}
+
+func seconds(r run, ok bool) string {
+	if !ok || r.Verdict == noAlert {
+		return "-"
+	}
+	return fmt.Sprintf("%.0f", r.Seconds)
+}
+
+func code(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return "`" + strings.ReplaceAll(s, "|", `\|`) + "`"
+}
+
+// quoted keeps a sentence from being read as Markdown.
+func quoted(s string) string {
+	return cmp.Or(strings.NewReplacer("*", `\*`, "_", `\_`, "<", `\<`, "[", `\[`).Replace(s), "(nothing)")
+}
+
+func since(before, text string) string {
+	if text == "" {
+		return ""
+	}
+	return before + text + "."
+}
+
+func upper(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
