@@ -28,7 +28,8 @@ const (
 )
 
 // BuiltinErrors are the error types that every service counts by name.
-var BuiltinErrors = []string{"panic", "aborted", "timeout", "canceled", "validation", "not_found", "conflict", "internal"}
+var BuiltinErrors = []string{"panic", "aborted", "timeout", "canceled", "validation", "not_found", "conflict", "internal",
+	"disk_full", "too_many_files", "connection_refused"}
 
 // ClientStatuses are the values of the label status of client.requests: the
 // class of an answer, or why there was none.
@@ -107,6 +108,20 @@ var contract = []Metric{
 	{Name: "entities.created", Kind: KindCounter, Unit: "{entity}", Description: "Entities of the domain created."},
 	{Name: "entities.updated", Kind: KindCounter, Unit: "{entity}", Description: "Entities of the domain updated."},
 	{Name: "api.errors", Kind: KindCounter, Unit: "{error}", Attributes: []string{"error.type"}, Description: "Errors by type."},
+	{Name: "requests.gone.time", Kind: KindCounter, Unit: "s", Attributes: []string{"endpoint"}, Optional: true,
+		Description: "Time after which clients left before their answer, added up; requests with status 499 counts them."},
+	{Name: "failures", Kind: KindCounter, Unit: "{failure}", Attributes: []string{"endpoint", "status", "site"}, Optional: true,
+		Description: "Requests answered with 400 or more, without clients that left and paths that no route has, by the function that answered or panicked."},
+	{Name: "changes", Kind: KindCounter, Unit: "{change}", Attributes: []string{"change"}, Optional: true,
+		Description: "Changes of the service's settings, by setting."},
+	{Name: "pool.connections", Kind: KindGauge, Unit: "{connection}", Attributes: []string{"pool", "state"}, Optional: true,
+		Description: "Connections to a database: used, or idle."},
+	{Name: "pool.connections.max", Kind: KindGauge, Unit: "{connection}", Attributes: []string{"pool"}, Optional: true,
+		Description: "Connections to a database that may be open at a time, if there is a limit."},
+	{Name: "pool.waits", Kind: KindCounter, Unit: "{wait}", Attributes: []string{"pool"}, Optional: true,
+		Description: "Times that somebody had to wait for a connection to a database."},
+	{Name: "pool.wait.time", Kind: KindCounter, Unit: "s", Attributes: []string{"pool"}, Optional: true,
+		Description: "Time waited for connections to a database. A wait counts when it ends: while no connection is given back, it stands still and pool_waits grows."},
 	{Name: "client.requests", Kind: KindCounter, Unit: "{request}", Attributes: []string{"peer", "status"}, Optional: true,
 		Description: "Requests sent, by host and by class of status. Without an answer: timeout, canceled, dial, or error."},
 	{Name: "client.duration", Kind: KindHistogram, Unit: "s", Attributes: []string{"peer"}, Buckets: DurationBuckets, Optional: true,
@@ -160,6 +175,13 @@ var contract = []Metric{
 		Description: "CPU time that one event costs: what the profile has of its endpoint and method over the event's count."},
 	{Name: "event.allocated", Kind: KindGauge, Unit: "By", Attributes: []string{"event"}, Optional: true,
 		Description: "Bytes allocated that one event costs: what the profile has of its endpoint and method over the event's count."},
+
+	{Name: "go.cpu.time", Kind: KindCounter, Unit: "s", Attributes: []string{"go.cpu.state"},
+		Description: "CPU time of the Go runtime's processors by what they did, an estimate: compare the states with each other only. It moves at the end of each garbage collection."},
+	{Name: "go.mutex.wait.time", Kind: KindCounter, Unit: "s", Description: "Time that goroutines have waited for a sync.Mutex, a sync.RWMutex or a lock of the runtime, an estimate."},
+	{Name: "go.goroutine.states", Kind: KindGauge, Unit: "{goroutine}", Attributes: []string{"go.goroutine.state"},
+		Description: "Goroutines by state: running, runnable (without a processor), waiting, or not_in_go (in a system call or in C)."},
+	{Name: "go.memory.live", Kind: KindGauge, Unit: "By", Description: "Heap memory that the last garbage collection found in use."},
 
 	{Name: "go.memory.used", Kind: KindUpDown, Unit: "By", Attributes: []string{"go.memory.type"}, Description: "Memory used by the Go runtime."},
 	{Name: "go.memory.limit", Kind: KindUpDown, Unit: "By", Optional: true, Description: "Go runtime memory limit configured by the user, if a limit exists."},

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"syscall"
 
 	"github.com/latido-dev/latido/domain"
 )
@@ -16,7 +17,8 @@ import (
 const maxErrorTypes = 100
 
 // APIError counts an error under its type: what an ErrorType() string method
-// in its chain says, "canceled" or "timeout" for those of a context, or else
+// in its chain says; "canceled" or "timeout" for those of a context; "disk_full",
+// "too_many_files" or "connection_refused" for those of the system; or else
 // the Go type of the innermost error (*strconv.NumError). Errors without a
 // type of their own, as errors.New makes them, count as "error". A nil error
 // counts nothing. It is safe for concurrent use.
@@ -91,6 +93,12 @@ func errorType(err error) (name string, chosen bool) {
 		return "canceled", true
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return "timeout", true
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return "disk_full", true
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return "too_many_files", true
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "connection_refused", true
 	}
 	name = "error"
 	for e := err; e != nil; e = errors.Unwrap(e) {

@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"net"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/latido-dev/latido/domain"
@@ -201,6 +204,10 @@ func TestAPIError(t *testing.T) {
 		"*strconv.NumError": fmt.Errorf("id: %w", numError),
 		"pago":              fmt.Errorf("charge: %w", paymentError{}),
 		"_other":            strangeError{},
+
+		"disk_full":          &fs.PathError{Op: "write", Path: "a", Err: syscall.ENOSPC},
+		"too_many_files":     fmt.Errorf("accept: %w", os.NewSyscallError("accept4", syscall.EMFILE)),
+		"connection_refused": &url.Error{Op: "Get", URL: "http://x", Err: &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}},
 	} {
 		t.Run(want, func(t *testing.T) {
 			tel := start(t)

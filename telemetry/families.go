@@ -4,6 +4,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"time"
 )
 
 // ownFamilies ties each metric of the contract to the state that it reads. A
@@ -20,6 +21,20 @@ func (t *Telemetry) ownFamilies() []family {
 		"response_duration": func(yield func(point) bool) {
 			for m := range t.routes.each {
 				if !yield(point{labels: m.duration.labels, hist: m.duration}) {
+					return
+				}
+			}
+		},
+		"requests_gone_time": func(yield func(point) bool) {
+			for _, r := range t.routes.all() {
+				if n := r.gone.Load(); n != 0 && !yield(point{labels: r.labels, value: time.Duration(n).Seconds()}) {
+					return
+				}
+			}
+		},
+		"failures": func(yield func(point) bool) {
+			for _, r := range t.routes.all() {
+				if !r.eachFailure(yield) {
 					return
 				}
 			}
@@ -55,6 +70,7 @@ func (t *Telemetry) ownFamilies() []family {
 			}
 		},
 		"api_errors":         func(yield func(point) bool) { t.apiErrors.yield(yield) },
+		"changes":            func(yield func(point) bool) { t.changes.yield(yield) },
 		"active_connections": one(t.activeConnections.Load),
 		"active_requests":    one(t.activeRequests.Load),
 		"entities_created":   one(t.entitiesCreated.Load),
@@ -78,6 +94,16 @@ func (t *Telemetry) ownFamilies() []family {
 		"container_memory_working_set":    t.sampledHost(func(s *hostSample) *float64 { return s.container.memory }),
 		"container_memory_limit":          t.sampledHost(func(s *hostSample) *float64 { return s.container.memoryLimit }),
 		"container_memory_oom_kills":      t.sampledHost(func(s *hostSample) *float64 { return s.container.kills }),
+
+		"go_cpu_time":         runtimePoints("go.cpu.state", runtimeCPU),
+		"go_goroutine_states": runtimePoints("go.goroutine.state", runtimeGoroutines),
+		"go_mutex_wait_time":  runtimePoints("", runtimeMutexWait),
+		"go_memory_live":      runtimePoints("", runtimeLiveHeap),
+
+		"pool_connections":     t.pools.points((*pool).connections),
+		"pool_connections_max": t.pools.points((*pool).most),
+		"pool_waits":           t.pools.points((*pool).waits),
+		"pool_wait_time":       t.pools.points((*pool).waited),
 
 		"event_cpu":       t.costs.points(func(c eventCost) *float64 { return c.cpu }),
 		"event_allocated": t.costs.points(func(c eventCost) *float64 { return c.allocated }),

@@ -157,6 +157,7 @@ type exchange struct {
 	route *routeMethod  // the same, with the request's method
 	span  *requestSpan  // nil where none are made
 	body  *watchedBody  // nil where nobody wants to know
+	site  *string       // who answered with a failure, nil where nobody looked
 	start time.Duration
 	first time.Duration // from the start to the first flush, 0 for none
 	ctx   requestContext
@@ -323,6 +324,12 @@ func (x *exchange) end() {
 	}
 	if t.tracing {
 		x.endSpan(status, failure, panicked)
+	}
+	if status >= 400 {
+		if status == statusGone {
+			x.route.of.gone.Add(int64(took))
+		}
+		x.countFailure(status)
 	}
 	if x.first != 0 { // a stream: how long it lives is no latency
 		took = x.first

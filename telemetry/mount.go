@@ -39,7 +39,7 @@ func (t *Telemetry) mounted(outer, inner *route, stripped int, method string, ha
 		}
 	}
 	if handler != nil {
-		t.BindRoute(method, r.endpoint, handler)
+		t.bindRoute(method, r.endpoint, handler, true)
 	}
 	return r
 }

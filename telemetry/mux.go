@@ -58,7 +58,7 @@ func (m *ServeMux) Handle(pattern string, handler http.Handler) {
 	bound := &boundHandler{t: m.t, route: m.t.route(endpoint), next: handler, measured: handler}
 	m.mux.Handle(pattern, bound)
 	m.routes.Store(pattern, bound.route)
-	m.t.BindRoute(method, endpoint, handler)
+	m.t.bindRoute(method, endpoint, handler, true)
 }
 
 // HandleFunc registers a function, as http.ServeMux.HandleFunc.
@@ -116,9 +116,13 @@ func (m *ServeMux) nameRedirect(x *exchange, outer *route, r *http.Request) {
 // methods begin with their first request. handler is a function, an
 // http.Handler or nil. It is safe for concurrent use.
 func (t *Telemetry) BindRoute(method, endpoint string, handler any) {
-	if !t.recording() {
-		return
+	if t.recording() {
+		t.bindRoute(method, endpoint, handler, false)
 	}
+}
+
+// bindRoute declares a route. certain says that nothing stands before handler.
+func (t *Telemetry) bindRoute(method, endpoint string, handler any, certain bool) {
 	route := t.route(endpoint)
 	if method != "" {
 		route.method(methodIndex(method))
@@ -127,6 +131,9 @@ func (t *Telemetry) BindRoute(method, endpoint string, handler any) {
 		route.method(methodIndex(http.MethodPost))
 	}
 	if handler != nil && route.endpoint != domain.Other { // that of too many routes
+		if h := registeredAs(handler, certain); h.function != "" {
+			route.answeredBy(method, h)
+		}
 		t.profiler.BindEndpoint(method, route.endpoint, functionName(handler))
 	}
 }
@@ -156,8 +163,16 @@ func functionName(h any) string {
 // functionOf names a function value. That of a method has a wrapper, whose name
 // ends in -fm; stacks have the method itself.
 func functionOf(fn any) string {
-	if f := runtime.FuncForPC(reflect.ValueOf(fn).Pointer()); f != nil {
+	if f := functionPC(fn); f != nil {
 		return strings.TrimSuffix(f.Name(), "-fm")
 	}
 	return ""
+}
+
+// functionPC is the function of a function value, nil for what is none.
+func functionPC(fn any) *runtime.Func {
+	if v := reflect.ValueOf(fn); v.Kind() == reflect.Func {
+		return runtime.FuncForPC(v.Pointer())
+	}
+	return nil
 }

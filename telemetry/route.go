@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"runtime/pprof"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,11 +58,25 @@ type route struct {
 	segments int // of its path
 	methods  [len(methods)]atomic.Pointer[routeMethod]
 	mounts   atomic.Pointer[map[mount]*route] // what is reached through it
+	handlers [len(methods)]atomic.Pointer[registered]
+	failed   atomic.Pointer[failingStatuses] // nil for one that never did
+	gone     atomic.Int64                    // nanoseconds after which clients left
+	labels   *labelSet                       // the endpoint alone
+}
+
+// answeredBy notes the handler of a method, "" for any.
+func (r *route) answeredBy(method string, h registered) {
+	for i := range r.handlers {
+		if method == "" || i == methodIndex(method) {
+			r.handlers[i].Store(&h)
+		}
+	}
 }
 
 // routeMethod is all that a request of one endpoint and method needs: its
 // series, and a context with its profile labels, made once.
 type routeMethod struct {
+	of               *route
 	endpoint, method string
 	span             string // how its spans are called
 	labels           context.Context
@@ -76,7 +89,7 @@ func (r *route) method(i int) *routeMethod {
 		return m
 	}
 	m := &routeMethod{
-		endpoint: r.endpoint, method: methods[i], span: spanName(methods[i], r.endpoint),
+		of: r, endpoint: r.endpoint, method: methods[i], span: spanName(methods[i], r.endpoint),
 		duration: r.bounds.histogram(newLabels([]string{"method", "endpoint"}, []string{methods[i], r.endpoint})),
 	}
 	m.labels = pprof.WithLabels(context.Background(), m.profileLabels())
@@ -98,11 +111,7 @@ func (m *routeMethod) status(code int) *counterOf[int] {
 		code = 0
 	}
 	return m.statuses.get(code, func() *labelSet {
-		text := domain.MethodOther
-		if code != 0 {
-			text = strconv.Itoa(code)
-		}
-		return newLabels([]string{"method", "endpoint", "status"}, []string{m.method, m.endpoint, text})
+		return newLabels([]string{"method", "endpoint", "status"}, []string{m.method, m.endpoint, statusText(code)})
 	})
 }
 
@@ -176,7 +185,7 @@ func (rs *routes) add(endpoint string) *route {
 	if r, full := find(); r != nil || full {
 		return r
 	}
-	r := &route{endpoint: endpoint, bounds: rs.bounds}
+	r := &route{endpoint: endpoint, bounds: rs.bounds, labels: newLabels([]string{"endpoint"}, []string{endpoint})}
 	if _, path := cutHost(endpoint); path != "" {
 		r.segments = len(segments(path))
 	}

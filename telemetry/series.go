@@ -72,23 +72,28 @@ type counterOf[K comparable] struct {
 
 // get finds the counter of key, or makes it with labels.
 func (c *counters[K]) get(key K, labels func() *labelSet) *counterOf[K] {
+	if one := c.find(key); one != nil {
+		return one
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if one := c.find(key); one != nil {
+		return one
+	}
+	one := &counterOf[K]{key: key, labels: labels()}
+	next := append(slices.Clone(c.all()), one)
+	c.list.Store(&next)
+	return one
+}
+
+// find is the counter of key, nil if there is none.
+func (c *counters[K]) find(key K) *counterOf[K] {
 	for _, one := range c.all() {
 		if one.key == key {
 			return one
 		}
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	old := c.all()
-	for _, one := range old {
-		if one.key == key {
-			return one
-		}
-	}
-	one := &counterOf[K]{key: key, labels: labels()}
-	next := append(slices.Clone(old), one)
-	c.list.Store(&next)
-	return one
+	return nil
 }
 
 func (c *counters[K]) all() []*counterOf[K] {

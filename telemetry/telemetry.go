@@ -38,6 +38,9 @@ type Telemetry struct {
 	goErrors          sync.Map // Go types of errors seen, as they count by name
 	goErrorCount      atomic.Int64
 	apiErrors         counters[string]
+	failures          failures
+	changes           counters[string]
+	pools             pools
 	routes            routes
 	peers             peers
 	functions         functions

@@ -197,6 +197,9 @@ func (x *exchange) wrote(code int) {
 	}
 	x.status = code
 	x.cut = cancelled(x.r.Context())
+	if code >= 400 {
+		x.locate(code)
+	}
 	x.closeIfRefused(code)
 }
 

@@ -1,0 +1,268 @@
+package telemetry
+
+import (
+	"net/http"
+	"path"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/latido-dev/latido/continuous"
+	"github.com/latido-dev/latido/domain"
+)
+
+// What the series of failures are bounded by. A stack is read in some ten
+// microseconds: a flood of failures must not cost what answering them does.
+const (
+	maxSites    = 200  // places by name
+	maxFailures = 1000 // series
+	maxWalks    = 100  // stacks read a second
+)
+
+// failures are what the requests that failed have in common: the places that
+// answered them so.
+type failures struct {
+	series atomic.Int64
+	walks  atomic.Int64 // in this second
+	second atomic.Int64 // since epoch
+
+	mu    sync.Mutex
+	sites map[string]bool
+}
+
+// failedWith are the failures of one endpoint and status, by site.
+type failedWith struct {
+	sites counters[string]
+	last  atomic.Pointer[counterOf[string]] // of the last stack that was read
+}
+
+// failingStatuses has a place for each status from 400 to 599, and one more.
+type failingStatuses [201]atomic.Pointer[failedWith]
+
+// failedAs finds the failures of a status, or makes them. A route that never
+// failed has none.
+func (r *route) failedAs(status int) *failedWith {
+	all := r.failed.Load()
+	if all == nil {
+		r.failed.CompareAndSwap(nil, new(failingStatuses))
+		all = r.failed.Load()
+	}
+	one := &all[failingIndex(status)]
+	if f := one.Load(); f != nil {
+		return f
+	}
+	one.CompareAndSwap(nil, new(failedWith))
+	return one.Load()
+}
+
+func failingIndex(status int) int { return min(max(status-400, 0), len(failingStatuses{})-1) }
+
+// eachFailure yields the failures of a route.
+func (r *route) eachFailure(yield func(point) bool) bool {
+	all := r.failed.Load()
+	if all == nil {
+		return true
+	}
+	for i := range all {
+		if f := all[i].Load(); f != nil && !f.sites.yield(yield) {
+			return false
+		}
+	}
+	return true
+}
+
+// mayWalk tells whether a stack may be read now.
+func (fs *failures) mayWalk() bool {
+	second := int64(monotonic() / time.Second)
+	if old := fs.second.Load(); old != second && fs.second.CompareAndSwap(old, second) {
+		fs.walks.Store(0)
+	}
+	return fs.walks.Load() < maxWalks && fs.walks.Add(1) <= maxWalks
+}
+
+// known is a site, or domain.Other where there are too many.
+func (fs *failures) known(site string) string {
+	site = cleanValue(site)
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	if !fs.sites[site] {
+		if len(fs.sites) >= maxSites {
+			return domain.Other
+		}
+		if fs.sites == nil {
+			fs.sites = map[string]bool{}
+		}
+		fs.sites[site] = true
+	}
+	return site
+}
+
+// locate notes who answers with a status that is a failure. It runs within the
+// handler's WriteHeader, whose callers are on the stack.
+func (x *exchange) locate(status int) {
+	if x.t.failures.mayWalk() || x.route != nil && x.route.of.failedAs(status).last.Load() == nil {
+		x.site = new(x.readSite())
+	}
+}
+
+// countFailure counts a request that failed under the place that answered it, or
+// panicked. It runs deferred, while a panicking function is on the stack. Beyond
+// the stacks that may be read, the place is that of the failure before.
+func (x *exchange) countFailure(status int) {
+	route := x.route.of
+	if status < 400 || status == statusGone || status == http.StatusNotFound && route.endpoint == domain.Unmatched {
+		return
+	}
+	t, f := x.t, route.failedAs(status)
+	if !x.returned {
+		x.site = nil
+		if t.failures.mayWalk() || f.last.Load() == nil {
+			x.site = new(x.readSite())
+		}
+	} else if status != x.status { // answered by somebody further out, whom nobody saw
+		x.site = new("")
+	}
+	counter := f.last.Load()
+	if x.site != nil || counter == nil {
+		site := ""
+		if x.site != nil {
+			site = *x.site
+		}
+		if site == "" {
+			site = route.handlerOf(x.route.method).text
+		}
+		counter = t.failureOf(route.endpoint, status, t.failures.known(site), f)
+		f.last.Store(counter)
+	}
+	counter.n.Add(1)
+}
+
+// failureOf finds the counter of a site, or makes it.
+func (t *Telemetry) failureOf(endpoint string, status int, site string, f *failedWith) *counterOf[string] {
+	if one := f.sites.find(site); one != nil {
+		return one
+	}
+	if t.failures.series.Add(1) > maxFailures {
+		t.failures.series.Add(-1)
+		site = domain.Other
+	}
+	return f.sites.get(site, func() *labelSet {
+		return newLabels([]string{"endpoint", "status", "site"}, []string{endpoint, statusText(status), site})
+	})
+}
+
+// statusText is the label of a status; those outside of HTTP's are MethodOther.
+func statusText(code int) string {
+	if code < 100 || code > 599 {
+		return domain.MethodOther
+	}
+	return strconv.Itoa(code)
+}
+
+// registered is what answers a route: a function by its name, and how a person
+// reads it, "" where it is not the service's own code.
+type registered struct {
+	function, text string
+	certain        bool // it runs in each request: nothing stands before it
+}
+
+func (r *route) handlerOf(method string) registered {
+	if h := r.handlers[methodIndex(method)].Load(); h != nil {
+		return *h
+	}
+	return registered{}
+}
+
+// readSite reads the stack: the innermost function of the service's own code,
+// with its line; where own code called that (a function that writes errors), the
+// outermost of the callers too. While a function panics it is that function,
+// whoever recovers. A handler that has returned its error is named behind who
+// answered for it. Without own code on the stack it is the innermost function
+// outside of Go's library, unless the route's handler is known.
+func (x *exchange) readSite() string {
+	var handler registered
+	if x.route != nil {
+		handler = x.route.of.handlerOf(x.route.method)
+	}
+	var pcs [64]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(1, pcs[:])])
+	var inner, outer, foreign runtime.Frame
+	adjacent, handling := false, false // to inner, own code only; the handler is on the stack
+	for {
+		f, more := frames.Next()
+		own, first := false, false
+		switch {
+		case f.Function == "runtime.gopanic": // what is inside of it deals with the panic
+			inner, outer, foreign = runtime.Frame{}, runtime.Frame{}, runtime.Frame{}
+		case isPlumbing(f.Function):
+		default:
+			owner := continuous.OwnerOf(f.Function)
+			own = owner == continuous.Own
+			switch {
+			case own && inner.Function == "":
+				inner, first = f, true
+			case own && adjacent:
+				outer = f
+			case owner == continuous.Dependency && foreign.Function == "":
+				foreign = f
+			}
+		}
+		adjacent = own && (adjacent || first)
+		handling = handling || f.Function == handler.function
+		if !more {
+			break
+		}
+	}
+	switch {
+	case inner.Function == "" && handler.text != "":
+		return handler.text
+	case inner.Function == "":
+		return siteOf(foreign)
+	case outer.Function != "":
+		return siteOf(inner) + " < " + siteOf(outer)
+	case handler.certain && !handling && handler.text != "":
+		return siteOf(inner) + " < " + handler.text
+	}
+	return siteOf(inner)
+}
+
+// plumbing starts the functions that stand between a handler and net/http in
+// every stack.
+var plumbing = []string{
+	"github.com/latido-dev/latido/telemetry.", "github.com/latido-dev/latido/examples/echo-api/latidoecho.", "github.com/felixge/httpsnoop.",
+}
+
+func isPlumbing(function string) bool {
+	for _, p := range plumbing {
+		if strings.HasPrefix(function, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// siteOf is how a person reads a frame: shop.(*API).create (orders.go:88).
+func siteOf(f runtime.Frame) string {
+	if f.Function == "" {
+		return ""
+	}
+	return continuous.Short(f.Function) + " (" + path.Base(f.File) + ":" + strconv.Itoa(f.Line) + ")"
+}
+
+// registeredAs says what a handler is, as far as that is known. A method's value
+// has a wrapper, which has no line.
+func registeredAs(handler any, certain bool) registered {
+	name := functionName(handler)
+	if continuous.OwnerOf(name) != continuous.Own || isPlumbing(name) {
+		return registered{}
+	}
+	r := registered{name, continuous.Short(name), certain}
+	if f := functionPC(handler); f != nil && f.Name() == name {
+		file, line := f.FileLine(f.Entry())
+		r.text = siteOf(runtime.Frame{Function: name, File: file, Line: line})
+	}
+	return r
+}
