@@ -12,7 +12,8 @@ func TestNearest(t *testing.T) {
 		"Response.Duration":                "response_duration",
 		"respones_duration":                "response_duration", // letters swapped
 		"cpu":                              "cpu_usage",
-		"goroutine":                        "go_goroutine_count",
+		"goroutine_count":                  "go_goroutine_count",
+		"goroutine":                        "", // of two
 		"requests_total":                   "requests",
 		"tienda_response_duration_seconds": "response_duration",
 		"usage":                            "", // of three

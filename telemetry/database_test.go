@@ -52,8 +52,7 @@ func TestDatabasePool(t *testing.T) {
 		c, err := db.Conn(t.Context()) // waits for a
 		must(t, err)
 		must(t, b.Close())
-		got := scrape(t, tel)
-		got.of("tienda_pool_").wantOnly(t, series{
+		scrape(t, tel).want(t, series{
 			`tienda_pool_connections{pool="orders",state="used"}`: 1,
 			`tienda_pool_connections{pool="orders",state="idle"}`: 1,
 			`tienda_pool_connections_max{pool="orders"}`:          2,

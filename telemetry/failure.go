@@ -4,18 +4,19 @@ import (
 	"net/http"
 	"path"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/stacks"
 )
 
 // What the series of failures are bounded by. A stack is read in some ten
-// microseconds: a flood of failures must not cost what answering them does.
+// microseconds: a flood of failures must not cost what answerer them does.
 const (
 	maxSites    = 200  // places by name
 	maxFailures = 1000 // series
@@ -180,8 +181,8 @@ func (r *route) handlerOf(method string) registered {
 // with its line; where own code called that (a function that writes errors), the
 // outermost of the callers too. While a function panics it is that function,
 // whoever recovers. A handler that has returned its error is named behind who
-// answered for it. Without own code on the stack it is the innermost function
-// outside of Go's library, unless the route's handler is known.
+// answered for it. Without own code on the stack it is the route's handler, or
+// else the innermost function outside of Go's library.
 func (x *exchange) readSite() string {
 	var handler registered
 	if x.route != nil {
@@ -189,59 +190,83 @@ func (x *exchange) readSite() string {
 	}
 	var pcs [64]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(1, pcs[:])])
-	var inner, outer, foreign runtime.Frame
-	adjacent, handling := false, false // to inner, own code only; the handler is on the stack
-	for {
-		f, more := frames.Next()
-		own, first := false, false
+	var seen, inside answerer // inside is what was seen up to where the request came in
+	served := false
+	for more := true; more; {
+		var f runtime.Frame
+		f, more = frames.Next()
 		switch {
 		case f.Function == "runtime.gopanic": // what is inside of it deals with the panic
-			inner, outer, foreign = runtime.Frame{}, runtime.Frame{}, runtime.Frame{}
+			seen = answerer{}
+		case serves(f.Function):
+			inside, served, seen.adjacent = seen, true, false
 		case isPlumbing(f.Function):
+			seen.adjacent = false
 		default:
-			owner := continuous.OwnerOf(f.Function)
-			own = owner == continuous.Own
-			switch {
-			case own && inner.Function == "":
-				inner, first = f, true
-			case own && adjacent:
-				outer = f
-			case owner == continuous.Dependency && foreign.Function == "":
-				foreign = f
-			}
-		}
-		adjacent = own && (adjacent || first)
-		handling = handling || f.Function == handler.function
-		if !more {
-			break
+			seen.add(f, handler.function)
 		}
 	}
+	if !served { // a goroutine of the handler's
+		inside = seen
+	}
+	return inside.site(handler)
+}
+
+// answerer is what a stack tells of who answers.
+type answerer struct {
+	inner, outer, foreign runtime.Frame
+	adjacent              bool // every frame since inner is own code
+	handling              bool // the handler is on the stack
+}
+
+func (a *answerer) add(f runtime.Frame, handler string) {
+	a.handling = a.handling || f.Function == handler
+	switch stacks.Owner(f.Function) {
+	case stacks.Own:
+		if a.inner.Function == "" {
+			a.inner, a.adjacent = f, true
+		} else if a.adjacent {
+			a.outer = f
+		}
+		return
+	case stacks.Dependency:
+		if a.foreign.Function == "" {
+			a.foreign = f
+		}
+	}
+	a.adjacent = false
+}
+
+func (a *answerer) site(handler registered) string {
 	switch {
-	case inner.Function == "" && handler.text != "":
+	case a.inner.Function == "" && handler.text != "":
 		return handler.text
-	case inner.Function == "":
-		return siteOf(foreign)
-	case outer.Function != "":
-		return siteOf(inner) + " < " + siteOf(outer)
-	case handler.certain && !handling && handler.text != "":
-		return siteOf(inner) + " < " + handler.text
+	case a.inner.Function == "":
+		return siteOf(a.foreign)
+	case a.outer.Function != "":
+		return siteOf(a.inner) + " < " + siteOf(a.outer)
+	case handler.certain && !a.handling:
+		return siteOf(a.inner) + " < " + handler.text
 	}
-	return siteOf(inner)
+	return siteOf(a.inner)
+}
+
+// serving are the functions of ours through which a request comes in: what is
+// further out does not answer it.
+var serving = []string{
+	stacks.SDK + "telemetry.(*boundHandler).ServeHTTP", stacks.SDK + "telemetry.(*ServeMux).serve", stacks.SDK + "telemetry.(*Telemetry).Middleware",
+}
+
+func serves(function string) bool {
+	return slices.ContainsFunc(serving, func(s string) bool { return strings.HasPrefix(function, s) })
 }
 
 // plumbing starts the functions that stand between a handler and net/http in
 // every stack.
-var plumbing = []string{
-	"github.com/latido-dev/latido/telemetry.", "github.com/latido-dev/latido/examples/echo-api/latidoecho.", "github.com/felixge/httpsnoop.",
-}
+var plumbing = []string{stacks.SDK + "telemetry.", stacks.SDK + "examples/echo-api/latidoecho.", "github.com/felixge/httpsnoop."}
 
 func isPlumbing(function string) bool {
-	for _, p := range plumbing {
-		if strings.HasPrefix(function, p) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(plumbing, func(p string) bool { return strings.HasPrefix(function, p) })
 }
 
 // siteOf is how a person reads a frame: shop.(*API).create (orders.go:88).
@@ -249,17 +274,17 @@ func siteOf(f runtime.Frame) string {
 	if f.Function == "" {
 		return ""
 	}
-	return continuous.Short(f.Function) + " (" + path.Base(f.File) + ":" + strconv.Itoa(f.Line) + ")"
+	return stacks.Short(f.Function) + " (" + path.Base(f.File) + ":" + strconv.Itoa(f.Line) + ")"
 }
 
 // registeredAs says what a handler is, as far as that is known. A method's value
 // has a wrapper, which has no line.
 func registeredAs(handler any, certain bool) registered {
 	name := functionName(handler)
-	if continuous.OwnerOf(name) != continuous.Own || isPlumbing(name) {
+	if stacks.Owner(name) != stacks.Own || isPlumbing(name) {
 		return registered{}
 	}
-	r := registered{name, continuous.Short(name), certain}
+	r := registered{name, stacks.Short(name), certain}
 	if f := functionPC(handler); f != nil && f.Name() == name {
 		file, line := f.FileLine(f.Entry())
 		r.text = siteOf(runtime.Frame{Function: name, File: file, Line: line})

@@ -1,6 +1,7 @@
 package telemetry_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/latido-dev/latido/telemetry"
 )
@@ -89,7 +92,7 @@ func TestWhereFailuresComeFrom(t *testing.T) {
 		for _, style := range []string{"ServeMux", "Middleware", "Middleware around a writer of another kind"} {
 			t.Run(name+", "+style, func(t *testing.T) {
 				t.Parallel()
-				tel := telemetry.Started(t)
+				tel, site := telemetry.Started(t), c.site
 				var h http.Handler
 				if style == "ServeMux" {
 					mux := tel.NewServeMux()
@@ -100,7 +103,7 @@ func TestWhereFailuresComeFrom(t *testing.T) {
 					mux.Handle("GET /orders", c.handler)
 					h = tel.Middleware(mux)
 					if name == "a handler that returns its error" { // nobody said which handler it is
-						c.site = `telemetry_test\.returning\.ServeHTTP \(failure_test\.go:\d+\)`
+						site = `telemetry_test\.returning\.ServeHTTP \(failure_test\.go:\d+\)`
 					}
 				}
 				if strings.HasSuffix(style, "kind") {
@@ -113,7 +116,7 @@ func TestWhereFailuresComeFrom(t *testing.T) {
 					})
 				}
 				get(h, "/orders")
-				want := regexp.MustCompile(fmt.Sprintf(`^%s\{endpoint="/orders",site="%s",status="%d"\}$`, failures, c.site, c.status))
+				want := regexp.MustCompile(fmt.Sprintf(`^%s\{endpoint="/orders",site="%s",status="%d"\}$`, failures, site, c.status))
 				got := telemetry.Scraped(t, tel, failures)
 				for series, n := range got {
 					if n != 1 || !want.MatchString(series) {
@@ -177,4 +180,25 @@ func TestManyFailures(t *testing.T) {
 	if sums["/flood"] != 4000 || sums["/rare"] != 1 {
 		t.Errorf("failures by endpoint: %v", sums)
 	}
+}
+
+// TestClientsThatLeft: the time after which they left is added up by endpoint,
+// and is no failure of the service.
+func TestClientsThatLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tel := telemetry.Started(t)
+		mux := tel.NewServeMux()
+		mux.HandleFunc("GET /orders", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		for range 2 {
+			ctx, leave := context.WithCancel(t.Context())
+			time.AfterFunc(3*time.Second, leave)
+			mux.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodGet, "/orders", nil))
+		}
+		if got := telemetry.Scraped(t, tel, "tienda_requests_gone_time_seconds_total"); len(got) != 1 || got[`tienda_requests_gone_time_seconds_total{endpoint="/orders"}`] != 6 {
+			t.Errorf("clients left after %v", got)
+		}
+		if got := telemetry.Scraped(t, tel, failures); len(got) != 0 {
+			t.Errorf("failures: %v", got)
+		}
+	})
 }

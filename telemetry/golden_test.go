@@ -50,6 +50,8 @@ func TestMetricsGolden(t *testing.T) {
 	tel.UpDown("cola").With().Add(3)
 	tel.EntityCreated()
 	tel.APIErrorType("pago")
+	tel.Changed("cache", "off", "on")
+	tel.Database("pedidos", opened(t, 8))
 	_ = tel.Monitor("cobrar", func(ctx context.Context) error { return ctx.Err() })(t.Context())
 
 	text := page(t, tel, "")
