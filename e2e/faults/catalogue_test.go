@@ -77,7 +77,7 @@ func ofPeers() []scenario {
 		truth:  truth{thing: []string{`rates\.internal`, `slow|takes|took|latency|longer|wait`}, place: []string{`rates\.internal`}, not: []string{"^(the )?(version|release|deploy)"}},
 	}, {
 		name: "failing_downstream", what: "geo.internal answers 503 to whatever is asked", cheap: true,
-		inject: both(peer("geo", "fail"), service("cache_ttl")),
+		inject: peer("geo", "fail"),
 		truth:  truth{thing: []string{`geo\.internal`, `fail|503|5xx|error`}, place: []string{`geo\.internal`}},
 	}, {
 		name: "failing_downstream_traffic", what: "rates.internal answers 503, while there is twice the traffic", distractor: twiceTheTraffic,
@@ -93,7 +93,7 @@ func ofPeers() []scenario {
 		truth: truth{thing: []string{`rates\.internal`, `retr|calls|requests|times|503|fail`},
 			place: []string{`rates\.internal`, `rates\.go`}},
 	}, {
-		name: "cache_ttl", what: "the cache of places forgets at once: each tracking asks geo.internal twelve times instead of hardly ever",
+		name: "cache_ttl", what: "the cache of places forgets at once: each tracking asks geo.internal twelve times instead of once in a while",
 		inject: service("cache_ttl"), cheap: true,
 		truth: truth{thing: []string{`geo\.internal|geo\.go`, `more often|calls|more requests|per request|cache|×|times`}, place: []string{`geo\.internal`, `geo\.go`}},
 	}, {

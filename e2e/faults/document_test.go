@@ -23,7 +23,7 @@ type results struct {
 	Machine string                    `json:"machine"`
 	Date    string                    `json:"date"`
 	Paces   map[string]map[string]run `json:"paces"`
-	Healthy string                    `json:"healthy,omitempty"` // what the healthy time showed
+	Healthy map[string]string         `json:"healthy,omitempty"` // what the healthy time showed, by pace
 }
 
 var recording sync.Mutex
@@ -112,8 +112,10 @@ func document(r results) string {
 	for _, sum := range sums(r) {
 		line("- %s", sum)
 	}
-	if r.Healthy != "" {
-		line("- %s", r.Healthy)
+	for _, p := range []string{"fast", "normal"} {
+		if r.Healthy[p] != "" {
+			line("- %s", r.Healthy[p])
+		}
 	}
 	line("")
 	line("| fault | alert | s | s, normal pace | verdict | rule of thumb |")

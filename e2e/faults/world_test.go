@@ -23,14 +23,15 @@ import (
 // world is a service, what it depends on, and its clients.
 type world struct {
 	testing.TB
-	fast             bool
-	dir, spool       string
-	service          *servers.Running
-	rates, geo, dns  *servers.Running
-	hook             *hook
-	load             *load
-	version, on, env atomic.Pointer[string] // of the next start
-	log              string                 // file of the log
+	fast            bool
+	dir, spool      string
+	service         *servers.Running
+	rates, geo, dns *servers.Running
+	hook            *hook
+	load            *load
+	version, on     atomic.Pointer[string] // of the next start
+	log             string                 // file of the log
+	drilled         int                    // alerts that were fired by hand
 }
 
 // built is the program and a database, made once for all tests.
@@ -72,7 +73,7 @@ func newWorld(t testing.TB, fast bool, s setting) *world {
 		t.Fatal(err)
 	}
 	w := &world{TB: t, fast: fast, dir: t.TempDir(), spool: t.TempDir(), hook: startHook(t)}
-	for _, p := range []*atomic.Pointer[string]{&w.version, &w.on, &w.env} {
+	for _, p := range []*atomic.Pointer[string]{&w.version, &w.on} {
 		p.Store(new(string))
 	}
 	*w.version.Load() = "1.0.0"

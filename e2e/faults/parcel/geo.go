@@ -14,7 +14,7 @@ import (
 )
 
 // placeTTL is how long a place is not asked for again.
-const placeTTL = 5 * time.Minute
+const placeTTL = 3 * time.Second
 
 // Place is where a depot is.
 type Place struct {
