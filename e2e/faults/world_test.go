@@ -63,6 +63,7 @@ func TestMain(m *testing.M) {
 type setting struct {
 	env   []string
 	limit bool // a control group with a limit on CPU time
+	files int  // how many may be open; 0 is what the machine says
 	pipe  bool // the log is a pipe, which the test reads
 }
 
@@ -112,6 +113,9 @@ func newWorld(t testing.TB, fast bool, s setting) *world {
 	if s.limit {
 		limitCPU(t, w.service.PID(), 200)
 	}
+	if s.files > 0 {
+		limitFiles(t, w.service.PID(), s.files)
+	}
 	w.load = startLoad(t, "http://"+w.service.Addr(1))
 	return w
 }
@@ -130,6 +134,17 @@ func (w *world) release(version, faults string) {
 	w.version.Store(&version)
 	w.on.Store(&faults)
 	w.service.Restart(w)
+}
+
+// set changes a setting of the running service.
+func (w *world) set(name, value string) {
+	data, err := json.Marshal(map[string]string{name: value})
+	if err == nil {
+		err = os.WriteFile(filepath.Join(w.dir, "settings.json"), data, 0o600)
+	}
+	if err != nil {
+		w.Fatal(err)
+	}
 }
 
 // get asks the service's admin listener.

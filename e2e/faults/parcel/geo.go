@@ -62,28 +62,8 @@ func (g *Geocoder) Place(ctx context.Context, depot string) (Place, error) {
 }
 
 func (g *Geocoder) lookUp(ctx context.Context, depot string) (p Place, err error) {
-	place := g.base + "/place?" + url.Values{"depot": {depot}}.Encode()
-	if fault.On("bodies_open") {
-		return g.lookUpHeader(ctx, place)
-	}
-	err = fetch(ctx, g.client, http.MethodGet, place, &p)
+	err = fetch(ctx, g.client, http.MethodGet, g.base+"/place?"+url.Values{"depot": {depot}}.Encode(), &p)
 	return p, err
-}
-
-// lookUpHeader wants to know only that the place is there.
-func (g *Geocoder) lookUpHeader(ctx context.Context, place string) (Place, error) {
-	r, err := http.NewRequestWithContext(context.WithoutCancel(ctx), http.MethodGet, place, nil)
-	if err != nil {
-		return Place{}, err
-	}
-	response, err := (&http.Client{Transport: g.client.Transport}).Do(r)
-	if err != nil {
-		return Place{}, err
-	}
-	if response.StatusCode != http.StatusOK {
-		return Place{}, errors.New(response.Status)
-	}
-	return Place{Name: place}, nil
 }
 
 // Snapshot writes the places to the file, for the next start.

@@ -75,6 +75,7 @@ func New(ctx context.Context, cfg Config, tel *telemetry.Telemetry) (*Service, e
 		printed: tel.Counter("labels_printed").With(),
 	}
 	s.tariffs = NewTariffs(s.rates)
+	settings := NewSettings(filepath.Join(cfg.Data, "settings.json"), tel)
 	for _, c := range customers {
 		s.booked[c] = tel.Counter("shipments_booked").With("customer", c)
 		s.pieces[c] = tel.Counter("pieces_booked").With("customer", c)
@@ -86,6 +87,7 @@ func New(ctx context.Context, cfg Config, tel *telemetry.Telemetry) (*Service, e
 	s.every(ctx, 2*time.Second, "tariffs", s.tariffs.Refresh)
 	s.every(ctx, time.Second, "places", s.geocoder.Snapshot)
 	s.every(ctx, time.Second, "spool", s.printer.Purge)
+	s.every(ctx, 500*time.Millisecond, "settings", settings.Refresh)
 	s.jobs.Go(func() { s.notifier.Run(ctx) })
 	return s, nil
 }
@@ -153,9 +155,11 @@ func (s *Service) answer(pattern string, h func(http.ResponseWriter, *http.Reque
 			var p *problem
 			if errors.As(err, &p) {
 				status = p.status
-				if p.kind != "" {
-					s.tel.APIErrorType(p.kind)
-				}
+			}
+			if p != nil && p.kind != "" {
+				s.tel.APIErrorType(p.kind)
+			} else if status >= http.StatusInternalServerError {
+				s.tel.APIError(err)
 			}
 			http.Error(w, http.StatusText(status), status)
 			s.log.Warn("request failed", "route", pattern, "status", status, "error", err)

@@ -63,6 +63,7 @@ func openPool(path, pool string, connections int, tel *telemetry.Telemetry) (*sq
 	}
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
+	tel.Database("parcels_"+pool, db)
 	return db, nil
 }
 

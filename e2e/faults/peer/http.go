@@ -42,6 +42,7 @@ func Handler(name string) http.Handler {
 				return
 			}
 			w.Header().Set("Content-Type", "application/json")
+			w.Header().Set("X-Cents", "450")
 			_ = json.NewEncoder(w).Encode(answer(r))
 		})
 	}
