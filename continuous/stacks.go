@@ -112,14 +112,14 @@ func groupOf(frames []stacks.Frame) (GoroutineGroup, bool) {
 	if len(frames) == 0 {
 		return GoroutineGroup{}, false
 	}
-	i := stacks.DeepestOwn(frames)
+	wait := stacks.WaitOf(frames)
+	i := wait.Own
 	if i < 0 {
 		i = slices.IndexFunc(frames, func(f stacks.Frame) bool { return stacks.Owner(f.Function) == Dependency })
 	}
 	if i < 0 {
 		i = len(frames) - 1
 	}
-	reason, _ := stacks.WaitReason(frames)
 	root := frames[len(frames)-1].Function // sync.(*WaitGroup).Go.func1 says little
 	for _, f := range slices.Backward(frames) {
 		if stacks.Owner(f.Function) == Own {
@@ -127,7 +127,7 @@ func groupOf(frames []stacks.Frame) (GoroutineGroup, bool) {
 			break
 		}
 	}
-	g := GoroutineGroup{Function: frames[i].Function, File: frames[i].File, Line: frames[i].Line, Reason: reason, Owner: stacks.Owner(frames[i].Function)}
+	g := GoroutineGroup{Function: frames[i].Function, File: frames[i].File, Line: frames[i].Line, Reason: wait.Reason, Owner: stacks.Owner(frames[i].Function)}
 	if root != g.Function {
 		g.Started = root
 	}

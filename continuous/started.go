@@ -63,7 +63,7 @@ func (b *builder) addStartedWait(by string, frames []stacks.Frame, count float64
 	t, root := b.startedTally(by, frames)
 	t.seen += count
 	t.byLine[root.Line] += count * 1e-6 // where CPU time went says more
-	reason, _ := stacks.WaitReason(frames)
+	reason := stacks.WaitOf(frames).Reason
 	t.reasons[reason] += count
 }
 

@@ -38,11 +38,11 @@ func (t *waitTally) add(frames []stacks.Frame, count float64) {
 		return
 	}
 	t.seen += count
-	reason, blocks := stacks.WaitReason(frames)
-	if reason == "" {
+	blocked := stacks.WaitOf(frames)
+	if blocked.Reason == "" {
 		return
 	}
-	i := stacks.DeepestOwn(frames)
+	i := blocked.Own
 	if i < 0 { // a library's own goroutine: its innermost frame outside of Go's
 		i = slices.IndexFunc(frames, func(f stacks.Frame) bool { return stacks.Owner(f.Function) == Dependency })
 	}
@@ -52,7 +52,7 @@ func (t *waitTally) add(frames []stacks.Frame, count float64) {
 	if t.places == nil {
 		t.places = map[WaitPlace]float64{}
 	}
-	t.places[WaitPlace{Function: frames[i].Function, File: frames[i].File, Line: frames[i].Line, Reason: reason, In: blocks}] += count
+	t.places[WaitPlace{Function: frames[i].Function, File: frames[i].File, Line: frames[i].Line, Reason: blocked.Reason, In: blocked.In}] += count
 }
 
 func (t *waitTally) waits(looks, top int) Waits {
