@@ -4,111 +4,111 @@ import "strings"
 
 // functions of libraries in which a goroutine waits for one thing only.
 var functions = map[string]string{
-	sqlPool:                                                 WaitPool,
-	"net/http.(*Transport).getConn":                         WaitPool,
-	"net/http.(*Transport).queueForDial":                    WaitPool,
-	"net/http.(*http2Transport).RoundTrip":                  WaitCall,
-	"net/http.(*bodyEOFSignal).Read":                        WaitCall,
-	"net/http.(*persistConn).Read":                          WaitCall,
-	"net/http.http2transportResponseBody.Read":              WaitCall,
-	"golang.org/x/net/http2.(*Transport).RoundTrip":         WaitCall,
-	"net/http.(*persistConn).addTLS":                        WaitDial,
-	"net/http.(*Transport).dialConn":                        WaitDial,
-	"net/http.(*Transport).dialConnFor":                     WaitDial,
-	"net.(*netFD).connect":                                  WaitDial,
-	"crypto/tls.(*Dialer).DialContext":                      WaitDial,
-	"net/http.(*connReader).Read":                           WaitClient,
-	"net/http.checkConnErrorWriter.Write":                   WaitClient,
-	"net/http.(*expectContinueReader).Read":                 WaitClient,
-	"net/http.(*http2requestBody).Read":                     WaitClient,
-	"net/http.(*http2responseWriter).Write":                 WaitClient,
-	"net.(*TCPListener).Accept":                             WaitClient,
-	"net.(*UnixListener).Accept":                            WaitClient,
-	"golang.org/x/time/rate.(*Limiter).Wait":                WaitLimiter,
-	"golang.org/x/time/rate.(*Limiter).WaitN":               WaitLimiter,
-	"golang.org/x/sync/errgroup.(*Group).Go":                WaitLimiter, // after SetLimit
-	"github.com/valyala/fasthttp.(*HostClient).acquireConn": WaitPool,
-	"google.golang.org/grpc.(*serverStream).RecvMsg":        WaitClient,
-	"google.golang.org/grpc.(*serverStream).SendMsg":        WaitClient,
+	sqlPool:                                                 Pool,
+	"net/http.(*Transport).getConn":                         Pool,
+	"net/http.(*Transport).queueForDial":                    Pool,
+	"net/http.(*http2Transport).RoundTrip":                  Call,
+	"net/http.(*bodyEOFSignal).Read":                        Call,
+	"net/http.(*persistConn).Read":                          Call,
+	"net/http.http2transportResponseBody.Read":              Call,
+	"golang.org/x/net/http2.(*Transport).RoundTrip":         Call,
+	"net/http.(*persistConn).addTLS":                        dials,
+	"net/http.(*Transport).dialConn":                        dials,
+	"net/http.(*Transport).dialConnFor":                     dials,
+	"net.(*netFD).connect":                                  dials,
+	"crypto/tls.(*Dialer).DialContext":                      dials,
+	"net/http.(*connReader).Read":                           Client,
+	"net/http.checkConnErrorWriter.Write":                   Client,
+	"net/http.(*expectContinueReader).Read":                 Client,
+	"net/http.(*http2requestBody).Read":                     Client,
+	"net/http.(*http2responseWriter).Write":                 Client,
+	"net.(*TCPListener).Accept":                             Client,
+	"net.(*UnixListener).Accept":                            Client,
+	"golang.org/x/time/rate.(*Limiter).Wait":                Limiter,
+	"golang.org/x/time/rate.(*Limiter).WaitN":               Limiter,
+	"golang.org/x/sync/errgroup.(*Group).Go":                Limiter, // after SetLimit
+	"github.com/valyala/fasthttp.(*HostClient).acquireConn": Pool,
+	"google.golang.org/grpc.(*serverStream).RecvMsg":        Client,
+	"google.golang.org/grpc.(*serverStream).SendMsg":        Client,
 }
 
 // receivers have only methods that wait for one thing.
 var receivers = map[string]string{
-	"net/http.(*Client)":    WaitCall,
-	"net/http.(*Transport)": WaitCall,
-	"net.(*Resolver)":       WaitDNS,
-	"net.(*Dialer)":         WaitDial,
-	"net.(*sysDialer)":      WaitDial,
-	"os.(*File)":            WaitFile,
-	"os.(*Root)":            WaitFile,
-	"os.(*Process)":         WaitProcess,
-	"os/exec.(*Cmd)":        WaitProcess,
+	"net/http.(*Client)":    Call,
+	"net/http.(*Transport)": Call,
+	"net.(*Resolver)":       DNS,
+	"net.(*Dialer)":         dials,
+	"net.(*sysDialer)":      dials,
+	"os.(*File)":            File,
+	"os.(*Root)":            File,
+	"os.(*Process)":         Call,
+	"os/exec.(*Cmd)":        Call,
 }
 
 // packages, with those below them, by their paths without the version.
 var packages = map[string]string{
-	"os":                               WaitFile,
-	"os/exec":                          WaitProcess,
+	"os":                               File,
+	"os/exec":                          Call,
 	"os/signal":                        "",
 	"database/sql":                     ofSQL,
-	"log":                              WaitLog, // and log/slog
-	"go.uber.org/zap":                  WaitLog,
-	"github.com/rs/zerolog":            WaitLog,
+	"log":                              Log, // and log/slog
+	"go.uber.org/zap":                  Log,
+	"github.com/rs/zerolog":            Log,
 	"github.com/rs/zerolog/hlog":       "", // calls the handlers that it logs
-	"github.com/sirupsen/logrus":       WaitLog,
-	"github.com/golang/glog":           WaitLog,
-	"k8s.io/klog":                      WaitLog,
-	"github.com/go-logr/logr":          WaitLog,
-	"github.com/go-kit/log":            WaitLog,
-	"github.com/hashicorp/go-hclog":    WaitLog,
-	"github.com/charmbracelet/log":     WaitLog,
-	"github.com/phuslu/log":            WaitLog,
-	"github.com/apex/log":              WaitLog,
-	"gopkg.in/natefinch/lumberjack":    WaitLog,
-	"modernc.org/sqlite":               WaitFile,
-	"modernc.org/libc":                 WaitFile,
-	"github.com/mattn/go-sqlite3":      WaitFile,
-	"github.com/ncruces/go-sqlite3":    WaitFile,
-	"zombiezen.com/go/sqlite":          WaitFile,
-	"go.etcd.io/bbolt":                 WaitFile,
-	"github.com/boltdb/bolt":           WaitFile,
-	"github.com/dgraph-io/badger":      WaitFile,
-	"github.com/cockroachdb/pebble":    WaitFile,
-	"github.com/syndtr/goleveldb":      WaitFile,
-	"github.com/jackc/pgx":             WaitCall,
-	"github.com/jackc/pgconn":          WaitCall,
-	"github.com/lib/pq":                WaitCall,
-	"github.com/go-sql-driver/mysql":   WaitCall,
-	"github.com/microsoft/go-mssqldb":  WaitCall,
-	"github.com/denisenkom/go-mssqldb": WaitCall,
-	"github.com/sijms/go-ora":          WaitCall,
-	"github.com/godror/godror":         WaitCall,
-	"github.com/ClickHouse":            WaitCall,
-	"github.com/gocql/gocql":           WaitCall,
-	"github.com/redis/go-redis":        WaitCall,
-	"github.com/go-redis/redis":        WaitCall,
-	"github.com/redis/rueidis":         WaitCall,
-	"github.com/gomodule/redigo":       WaitCall,
-	"github.com/mediocregopher/radix":  WaitCall,
-	"github.com/bradfitz/gomemcache":   WaitCall,
-	"go.mongodb.org/mongo-driver":      WaitCall,
-	"github.com/nats-io":               WaitCall,
-	"github.com/rabbitmq/amqp091-go":   WaitCall,
-	"github.com/streadway/amqp":        WaitCall,
-	"github.com/IBM/sarama":            WaitCall,
-	"github.com/Shopify/sarama":        WaitCall,
-	"github.com/segmentio/kafka-go":    WaitCall,
-	"github.com/twmb/franz-go":         WaitCall,
-	"github.com/elastic":               WaitCall,
-	"github.com/aws":                   WaitCall,
-	"github.com/valyala/fasthttp":      WaitCall,
-	"google.golang.org/grpc":           WaitCall,
-	"google.golang.org/api":            WaitCall,
-	"cloud.google.com/go":              WaitCall,
-	"connectrpc.com/connect":           WaitCall,
-	"go.etcd.io/etcd":                  WaitCall,
-	"net/rpc":                          WaitCall,
-	"net/smtp":                         WaitCall,
+	"github.com/sirupsen/logrus":       Log,
+	"github.com/golang/glog":           Log,
+	"k8s.io/klog":                      Log,
+	"github.com/go-logr/logr":          Log,
+	"github.com/go-kit/log":            Log,
+	"github.com/hashicorp/go-hclog":    Log,
+	"github.com/charmbracelet/log":     Log,
+	"github.com/phuslu/log":            Log,
+	"github.com/apex/log":              Log,
+	"gopkg.in/natefinch/lumberjack":    Log,
+	"modernc.org/sqlite":               File,
+	"modernc.org/libc":                 File,
+	"github.com/mattn/go-sqlite3":      File,
+	"github.com/ncruces/go-sqlite3":    File,
+	"zombiezen.com/go/sqlite":          File,
+	"go.etcd.io/bbolt":                 File,
+	"github.com/boltdb/bolt":           File,
+	"github.com/dgraph-io/badger":      File,
+	"github.com/cockroachdb/pebble":    File,
+	"github.com/syndtr/goleveldb":      File,
+	"github.com/jackc/pgx":             Call,
+	"github.com/jackc/pgconn":          Call,
+	"github.com/lib/pq":                Call,
+	"github.com/go-sql-driver/mysql":   Call,
+	"github.com/microsoft/go-mssqldb":  Call,
+	"github.com/denisenkom/go-mssqldb": Call,
+	"github.com/sijms/go-ora":          Call,
+	"github.com/godror/godror":         Call,
+	"github.com/ClickHouse":            Call,
+	"github.com/gocql/gocql":           Call,
+	"github.com/redis/go-redis":        Call,
+	"github.com/go-redis/redis":        Call,
+	"github.com/redis/rueidis":         Call,
+	"github.com/gomodule/redigo":       Call,
+	"github.com/mediocregopher/radix":  Call,
+	"github.com/bradfitz/gomemcache":   Call,
+	"go.mongodb.org/mongo-driver":      Call,
+	"github.com/nats-io":               Call,
+	"github.com/rabbitmq/amqp091-go":   Call,
+	"github.com/streadway/amqp":        Call,
+	"github.com/IBM/sarama":            Call,
+	"github.com/Shopify/sarama":        Call,
+	"github.com/segmentio/kafka-go":    Call,
+	"github.com/twmb/franz-go":         Call,
+	"github.com/elastic":               Call,
+	"github.com/aws":                   Call,
+	"github.com/valyala/fasthttp":      Call,
+	"google.golang.org/grpc":           Call,
+	"google.golang.org/api":            Call,
+	"cloud.google.com/go":              Call,
+	"connectrpc.com/connect":           Call,
+	"go.etcd.io/etcd":                  Call,
+	"net/rpc":                          Call,
+	"net/smtp":                         Call,
 }
 
 // fileCalls are system calls about files, as package syscall and
@@ -148,11 +148,11 @@ func toldBy(function string) string {
 	switch plain {
 	case "net":
 		if strings.HasPrefix(method, "cgoLookup") || strings.HasPrefix(method, "_C_getaddrinfo") || strings.HasPrefix(method, "_C2func_getaddrinfo") {
-			return WaitDNS
+			return DNS
 		}
 	case "syscall", "golang.org/x/sys/unix":
 		if fileCalls[strings.ToLower(method)] {
-			return WaitFile
+			return File
 		}
 	}
 	if Owner(function) == Dependency {
@@ -184,9 +184,9 @@ func byName(receiver, method string) string {
 	case !takes:
 		return ""
 	case strings.Contains(receiver, "pool"):
-		return WaitPool
+		return Pool
 	case strings.Contains(receiver, "limit"), strings.Contains(receiver, "semaphore"), strings.Contains(receiver, "weighted"), strings.Contains(receiver, "bulkhead"):
-		return WaitLimiter
+		return Limiter
 	}
 	return ""
 }

@@ -61,12 +61,12 @@ func TestWaitInLibraries(t *testing.T) {
 			url, release := slowServer(t)
 			client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 			return waiting{func() { get(client, url) }, release}
-		}, told{WaitCall, "net/http.(*Client).Get", "select", false}},
+		}, told{Call, "net/http.(*Client).Get", "select", false}},
 		"the rest of an answer": {func(t *testing.T) waiting {
 			url, release := slowServer(t)
 			client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 			return waiting{func() { get(client, url+"/body") }, release}
-		}, told{WaitCall, "net/http.(*bodyEOFSignal).Read", "network or file", false}},
+		}, told{Call, "net/http.(*bodyEOFSignal).Read", "network or file", false}},
 		"MaxConnsPerHost": {func(t *testing.T) waiting {
 			url, release := slowServer(t)
 			client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, MaxConnsPerHost: 1}}
@@ -75,7 +75,7 @@ func TestWaitInLibraries(t *testing.T) {
 				t.Fatal(err)
 			}
 			return waiting{func() { get(client, url) }, func() { release(); res.Body.Close() }}
-		}, told{WaitPool, "net/http.(*Transport).getConn", "select", false}},
+		}, told{Pool, "net/http.(*Transport).getConn", "select", false}},
 		"an address": {func(t *testing.T) waiting {
 			ctx, cancel := context.WithCancel(context.Background())
 			silent, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -89,14 +89,14 @@ func TestWaitInLibraries(t *testing.T) {
 			}}
 			d := &net.Dialer{Resolver: r}
 			return waiting{func() { _, _ = d.DialContext(ctx, "tcp", "nobody.example:80") }, cancel}
-		}, told{WaitDNS, "net.(*Resolver).resolveAddrList", "select", false}},
+		}, told{DNS, "net.(*Resolver).resolveAddrList", "select", false}},
 		"a slow client's body": {func(t *testing.T) waiting {
 			return served(t, 8, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.ReadAll(r.Body) })
 		},
-			told{WaitClient, "net/http.(*connReader).Read", "network or file", false}},
+			told{Client, "net/http.(*connReader).Read", "network or file", false}},
 		"a client that does not read": {func(t *testing.T) waiting {
 			return served(t, 4, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 64*large)) })
-		}, told{WaitClient, "net/http.checkConnErrorWriter.Write", "network or file", false}},
+		}, told{Client, "net/http.checkConnErrorWriter.Write", "network or file", false}},
 		"a connection of database/sql": {func(t *testing.T) waiting {
 			db := sql.OpenDB(silentDriver{})
 			db.SetMaxOpenConns(1)
@@ -106,34 +106,34 @@ func TestWaitInLibraries(t *testing.T) {
 				t.Fatal(err)
 			}
 			return waiting{func() { _, _ = db.Exec("") }, func() { c.Close() }}
-		}, told{WaitPool, "database/sql.(*DB).conn", "a free database connection", false}},
+		}, told{Pool, "database/sql.(*DB).conn", "a free database connection", false}},
 		"a file": {func(t *testing.T) waiting {
 			w, drain := fullPipe(t)
 			return waiting{func() { _, _ = w.Write(make([]byte, large)); w.Close() }, drain}
-		}, told{WaitFile, "os.(*File).Write", "network or file", false}},
+		}, told{File, "os.(*File).Write", "network or file", false}},
 		"slog": {func(t *testing.T) waiting {
 			w, drain := fullPipe(t)
 			logger := slog.New(slog.NewTextHandler(w, nil))
 			return waiting{func() { logger.Info(strings.Repeat("a", large)); w.Close() }, drain}
-		}, told{WaitLog, "log/slog.(*Logger).Info", "network or file", false}},
+		}, told{Log, "log/slog.(*Logger).Info", "network or file", false}},
 		"slog's lock": {func(t *testing.T) waiting {
 			w := heldWriter{make(chan int), make(chan int)}
 			logger := slog.New(slog.NewTextHandler(w, nil))
 			go logger.Info("a")
 			<-w.begun
 			return waiting{func() { logger.Info("b") }, func() { close(w.quit); <-w.begun }}
-		}, told{WaitLog, "log/slog.(*Logger).Info", "lock", false}},
+		}, told{Log, "log/slog.(*Logger).Info", "lock", false}},
 		"own writer of a log": {func(t *testing.T) waiting {
 			w, drain := fullPipe(t)
 			logger := log.New(ownWriter{w}, "", 0)
 			return waiting{func() { logger.Print(strings.Repeat("a", large)); w.Close() }, drain}
-		}, told{WaitLog, "log.(*Logger).output", "network or file", false}},
+		}, told{Log, "log.(*Logger).output", "network or file", false}},
 		"a program": {func(t *testing.T) waiting {
 			in, out := io.Pipe()
 			cmd := exec.Command("cat")
 			cmd.Stdin = in
 			return waiting{func() { _ = cmd.Run() }, func() { out.Close() }}
-		}, told{WaitProcess, "os/exec.(*Cmd).Run", "system call", false}},
+		}, told{Call, "os/exec.(*Cmd).Run", "system call", false}},
 	})
 }
 
@@ -188,45 +188,45 @@ func TestWaitInOtherLibraries(t *testing.T) {
 		own   = " main.(*shop).order net/http.HandlerFunc.ServeHTTP"
 	)
 	for stack, want := range map[string]Wait{
-		sel + "github.com/jackc/puddle/v2/internal/genstack.x golang.org/x/sync/semaphore.(*Weighted).Acquire github.com/jackc/puddle/v2.(*Pool[go.shape.*uint8]).acquire github.com/jackc/pgx/v5/pgxpool.(*Pool).Acquire github.com/jackc/pgx/v5/pgxpool.(*Pool).Query" + own: {Kind: WaitPool, Library: "github.com/jackc/pgx/v5/pgxpool.(*Pool).Acquire"},
-		poll + "github.com/jackc/pgx/v5/pgconn.(*PgConn).peekMessage github.com/jackc/pgx/v5/pgxpool.(*Pool).Query" + own:                                                                                                                                                      {Kind: WaitCall, Library: "github.com/jackc/pgx/v5/pgxpool.(*Pool).Query"},
-		poll + "github.com/lib/pq.(*conn).recv database/sql.ctxDriverQuery database/sql.(*DB).QueryContext" + own:                                                                                                                                                              {Kind: WaitCall, Library: "github.com/lib/pq.(*conn).recv"},
-		poll + "example.com/unheard/driver.(*conn).query database/sql.(*DB).QueryContext" + own:                                                                                                                                                                                {Kind: WaitCall, Library: "database/sql.(*DB).QueryContext"},
-		sel + "example.com/unheard/driver.(*conn).query database/sql.(*DB).QueryContext" + own:                                                                                                                                                                                 {Kind: WaitCall, Library: "database/sql.(*DB).QueryContext"},
-		mutex + "database/sql.(*Rows).Close" + own: {Kind: WaitLock, Library: "database/sql.(*Rows).Close"},
-		poll + "net.(*netFD).connect net.(*sysDialer).dialTCP net.(*Dialer).DialContext github.com/go-sql-driver/mysql.(*connector).Connect database/sql.(*DB).conn" + own:                      {Kind: WaitDial, Library: "net.(*Dialer).DialContext"},
-		sel + "github.com/redis/go-redis/v9/internal/pool.(*ConnPool).waitTurn github.com/redis/go-redis/v9/internal/pool.(*ConnPool).Get github.com/redis/go-redis/v9.(*Client).Process" + own: {Kind: WaitPool, Library: "github.com/redis/go-redis/v9/internal/pool.(*ConnPool).Get"},
-		poll + "github.com/redis/go-redis/v9/internal/proto.(*Reader).ReadReply github.com/redis/go-redis/v9.(*Client).Process" + own:                                                           {Kind: WaitCall, Library: "github.com/redis/go-redis/v9.(*Client).Process"},
-		sel + "github.com/gomodule/redigo/redis.(*Pool).waitVacantConn github.com/gomodule/redigo/redis.(*Pool).GetContext" + own:                                                               {Kind: WaitPool, Library: "github.com/gomodule/redigo/redis.(*Pool).GetContext"},
-		sel + "go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology.(*pool).checkOut go.mongodb.org/mongo-driver/v2/mongo.(*Collection).Find" + own:                                           {Kind: WaitPool, Library: "go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology.(*pool).checkOut"},
-		sel + "golang.org/x/time/rate.(*Limiter).wait golang.org/x/time/rate.(*Limiter).WaitN golang.org/x/time/rate.(*Limiter).Wait" + own:                                                     {Kind: WaitLimiter, Library: "golang.org/x/time/rate.(*Limiter).Wait"},
-		sleep + "go.uber.org/ratelimit.(*atomicInt64Limiter).Take" + own:                                                                                                                        {Kind: WaitLimiter, Library: "go.uber.org/ratelimit.(*atomicInt64Limiter).Take"},
-		sel + "golang.org/x/sync/semaphore.(*Weighted).Acquire" + own:                                                                                                                           {Kind: WaitLimiter, Library: "golang.org/x/sync/semaphore.(*Weighted).Acquire"},
-		"runtime.gopark runtime.chansend runtime.chansend1 golang.org/x/sync/errgroup.(*Group).Go" + own:                                                                                        {Kind: WaitLimiter, Library: "golang.org/x/sync/errgroup.(*Group).Go"},
-		"runtime.gopark sync.runtime_SemacquireWaitGroup sync.(*WaitGroup).Wait golang.org/x/sync/errgroup.(*Group).Wait" + own:                                                                 {Kind: WaitGroup, Library: "sync.(*WaitGroup).Wait"},
-		sel + "google.golang.org/grpc/internal/transport.(*recvBufferReader).readClient google.golang.org/grpc.(*clientStream).RecvMsg google.golang.org/grpc.(*ClientConn).Invoke" + own:       {Kind: WaitCall, Library: "google.golang.org/grpc.(*ClientConn).Invoke"},
-		sys + "golang.org/x/sys/unix.Fdatasync modernc.org/libc.Xfdatasync modernc.org/sqlite/lib._unixSync modernc.org/sqlite.(*conn).exec database/sql.(*DB).Exec" + own:                      {Kind: WaitFile, Library: "modernc.org/sqlite.(*conn).exec"},
-		sleep + "modernc.org/libc.Xusleep modernc.org/sqlite/lib._sqliteDefaultBusyCallback modernc.org/sqlite.(*conn).exec database/sql.(*DB).Exec" + own:                                      {Kind: WaitLock, Library: "modernc.org/sqlite.(*conn).exec"},
-		"runtime.cgocall github.com/mattn/go-sqlite3._Cfunc_sqlite3_step github.com/mattn/go-sqlite3.(*SQLiteStmt).exec database/sql.(*DB).Exec" + own:                                          {Kind: WaitFile, Library: "github.com/mattn/go-sqlite3.(*SQLiteStmt).exec"},
-		"runtime.cgocall example.com/image._Cfunc_resize example.com/image.Resize" + own:                                                                                                        {Kind: WaitNone},
-		sys + "syscall.Fsync" + own: {Kind: WaitFile, Library: "syscall.Fsync"},
-		sys + "syscall.write syscall.Write internal/poll.(*FD).Write os.(*File).Write go.uber.org/zap/zapcore.(*ioCore).Write go.uber.org/zap.(*Logger).Info" + own: {Kind: WaitLog, Library: "go.uber.org/zap.(*Logger).Info"},
-		mutex + "gopkg.in/natefinch/lumberjack%2ev2.(*Logger).Write" + own:                                                                                          {Kind: WaitLog, Library: "gopkg.in/natefinch/lumberjack%2ev2.(*Logger).Write"},
-		mutex + "github.com/prometheus/client_golang/prometheus.(*MetricVec).With" + own:                                                                            {Kind: WaitLock, Library: "github.com/prometheus/client_golang/prometheus.(*MetricVec).With"},
-		poll + "bufio.(*Reader).Read" + own:                                                                                           {Kind: WaitCall, Library: "bufio.(*Reader).Read"},
-		sel + "main.(*shop).order github.com/rs/zerolog/hlog.AccessHandler.func1":                                                     {Kind: WaitSelect, Library: "runtime.selectgo"},
-		poll + "net/http.(*persistConn).Read bufio.(*Reader).fill net/http.(*persistConn).readLoop":                                   {Kind: WaitNetwork, Library: "net/http.(*persistConn).readLoop"},
-		sel + "database/sql.(*DB).connectionOpener":                                                                                   {Kind: WaitSelect, Library: "runtime.selectgo"},
-		sel + "net.(*Dialer).DialContext net/http.(*Transport).dial net/http.(*Transport).dialConn net/http.(*Transport).dialConnFor": {Kind: WaitDial, Library: "net/http.(*Transport).dialConnFor"},
-		"runtime.memmove" + own: {Kind: WaitNone},
-		"":                      {Kind: WaitNone},
+		sel + "github.com/jackc/puddle/v2/internal/genstack.x golang.org/x/sync/semaphore.(*Weighted).Acquire github.com/jackc/puddle/v2.(*Pool[go.shape.*uint8]).acquire github.com/jackc/pgx/v5/pgxpool.(*Pool).Acquire github.com/jackc/pgx/v5/pgxpool.(*Pool).Query" + own: {Kind: Pool, Library: "github.com/jackc/pgx/v5/pgxpool.(*Pool).Acquire"},
+		poll + "github.com/jackc/pgx/v5/pgconn.(*PgConn).peekMessage github.com/jackc/pgx/v5/pgxpool.(*Pool).Query" + own:                                                                                                                                                      {Kind: Call, Library: "github.com/jackc/pgx/v5/pgxpool.(*Pool).Query"},
+		poll + "github.com/lib/pq.(*conn).recv database/sql.ctxDriverQuery database/sql.(*DB).QueryContext" + own:                                                                                                                                                              {Kind: Call, Library: "github.com/lib/pq.(*conn).recv"},
+		poll + "example.com/unheard/driver.(*conn).query database/sql.(*DB).QueryContext" + own:                                                                                                                                                                                {Kind: Call, Library: "database/sql.(*DB).QueryContext"},
+		sel + "example.com/unheard/driver.(*conn).query database/sql.(*DB).QueryContext" + own:                                                                                                                                                                                 {Kind: Call, Library: "database/sql.(*DB).QueryContext"},
+		mutex + "database/sql.(*Rows).Close" + own: {Kind: Lock, Library: "database/sql.(*Rows).Close"},
+		poll + "net.(*netFD).connect net.(*sysDialer).dialTCP net.(*Dialer).DialContext github.com/go-sql-driver/mysql.(*connector).Connect database/sql.(*DB).conn" + own:                      {Dials: true, Kind: Call, Library: "net.(*Dialer).DialContext"},
+		sel + "github.com/redis/go-redis/v9/internal/pool.(*ConnPool).waitTurn github.com/redis/go-redis/v9/internal/pool.(*ConnPool).Get github.com/redis/go-redis/v9.(*Client).Process" + own: {Kind: Pool, Library: "github.com/redis/go-redis/v9/internal/pool.(*ConnPool).Get"},
+		poll + "github.com/redis/go-redis/v9/internal/proto.(*Reader).ReadReply github.com/redis/go-redis/v9.(*Client).Process" + own:                                                           {Kind: Call, Library: "github.com/redis/go-redis/v9.(*Client).Process"},
+		sel + "github.com/gomodule/redigo/redis.(*Pool).waitVacantConn github.com/gomodule/redigo/redis.(*Pool).GetContext" + own:                                                               {Kind: Pool, Library: "github.com/gomodule/redigo/redis.(*Pool).GetContext"},
+		sel + "go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology.(*pool).checkOut go.mongodb.org/mongo-driver/v2/mongo.(*Collection).Find" + own:                                           {Kind: Pool, Library: "go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology.(*pool).checkOut"},
+		sel + "golang.org/x/time/rate.(*Limiter).wait golang.org/x/time/rate.(*Limiter).WaitN golang.org/x/time/rate.(*Limiter).Wait" + own:                                                     {Kind: Limiter, Library: "golang.org/x/time/rate.(*Limiter).Wait"},
+		sleep + "go.uber.org/ratelimit.(*atomicInt64Limiter).Take" + own:                                                                                                                        {Kind: Limiter, Library: "go.uber.org/ratelimit.(*atomicInt64Limiter).Take"},
+		sel + "golang.org/x/sync/semaphore.(*Weighted).Acquire" + own:                                                                                                                           {Kind: Limiter, Library: "golang.org/x/sync/semaphore.(*Weighted).Acquire"},
+		"runtime.gopark runtime.chansend runtime.chansend1 golang.org/x/sync/errgroup.(*Group).Go" + own:                                                                                        {Kind: Limiter, Library: "golang.org/x/sync/errgroup.(*Group).Go"},
+		"runtime.gopark sync.runtime_SemacquireWaitGroup sync.(*WaitGroup).Wait golang.org/x/sync/errgroup.(*Group).Wait" + own:                                                                 {Kind: Group, Library: "sync.(*WaitGroup).Wait"},
+		sel + "google.golang.org/grpc/internal/transport.(*recvBufferReader).readClient google.golang.org/grpc.(*clientStream).RecvMsg google.golang.org/grpc.(*ClientConn).Invoke" + own:       {Kind: Call, Library: "google.golang.org/grpc.(*ClientConn).Invoke"},
+		sys + "golang.org/x/sys/unix.Fdatasync modernc.org/libc.Xfdatasync modernc.org/sqlite/lib._unixSync modernc.org/sqlite.(*conn).exec database/sql.(*DB).Exec" + own:                      {Kind: File, Library: "modernc.org/sqlite.(*conn).exec"},
+		sleep + "modernc.org/libc.Xusleep modernc.org/sqlite/lib._sqliteDefaultBusyCallback modernc.org/sqlite.(*conn).exec database/sql.(*DB).Exec" + own:                                      {Kind: Lock, Library: "modernc.org/sqlite.(*conn).exec"},
+		"runtime.cgocall github.com/mattn/go-sqlite3._Cfunc_sqlite3_step github.com/mattn/go-sqlite3.(*SQLiteStmt).exec database/sql.(*DB).Exec" + own:                                          {Kind: File, Library: "github.com/mattn/go-sqlite3.(*SQLiteStmt).exec"},
+		"runtime.cgocall example.com/image._Cfunc_resize example.com/image.Resize" + own:                                                                                                        {},
+		sys + "syscall.Fsync" + own: {Kind: File, Library: "syscall.Fsync"},
+		sys + "syscall.write syscall.Write internal/poll.(*FD).Write os.(*File).Write go.uber.org/zap/zapcore.(*ioCore).Write go.uber.org/zap.(*Logger).Info" + own: {Kind: Log, Library: "go.uber.org/zap.(*Logger).Info"},
+		mutex + "gopkg.in/natefinch/lumberjack%2ev2.(*Logger).Write" + own:                                                                                          {Kind: Log, Library: "gopkg.in/natefinch/lumberjack%2ev2.(*Logger).Write"},
+		mutex + "github.com/prometheus/client_golang/prometheus.(*MetricVec).With" + own:                                                                            {Kind: Lock, Library: "github.com/prometheus/client_golang/prometheus.(*MetricVec).With"},
+		poll + "bufio.(*Reader).Read" + own:                                                                                           {Kind: Call, Library: "bufio.(*Reader).Read"},
+		sel + "main.(*shop).order github.com/rs/zerolog/hlog.AccessHandler.func1":                                                     {Kind: Select, Library: "runtime.selectgo"},
+		poll + "net/http.(*persistConn).Read bufio.(*Reader).fill net/http.(*persistConn).readLoop":                                   {Kind: Network, Library: "net/http.(*persistConn).readLoop"},
+		sel + "database/sql.(*DB).connectionOpener":                                                                                   {Kind: Select, Library: "runtime.selectgo"},
+		sel + "net.(*Dialer).DialContext net/http.(*Transport).dial net/http.(*Transport).dialConn net/http.(*Transport).dialConnFor": {Dials: true, Kind: Call, Library: "net/http.(*Transport).dialConnFor"},
+		"runtime.memmove" + own: {},
+		"":                      {},
 	} {
 		var frames []Frame
 		for _, f := range strings.Fields(stack) {
 			frames = append(frames, Frame{Function: f})
 		}
 		got := WaitOf(frames)
-		if got.Kind != want.Kind || got.Library != want.Library {
+		if got.Kind != want.Kind || got.Dials != want.Dials || got.Library != want.Library {
 			t.Errorf("%s\nwaits for %q in %q, want %q in %q", stack, got.Kind, got.Library, want.Kind, want.Library)
 		}
 		if own := got.Own >= 0 && frames[got.Own].Function == "main.(*shop).order"; own != strings.Contains(stack, "main.") {

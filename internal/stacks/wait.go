@@ -2,40 +2,39 @@ package stacks
 
 import "strings"
 
-// What a goroutine waits for.
+// What a goroutine waits for. One that runs, or could, waits for "".
 const (
-	WaitNone      = ""          // nothing: it runs, or could
-	WaitLock      = "lock"      // a mutex that another goroutine holds, or another process a file's
-	WaitPool      = "pool"      // a connection, or a worker, that is free; see WaitOf of net/http
-	WaitLimiter   = "limiter"   // a rate limiter or a semaphore
-	WaitCall      = "call"      // the answer of another process: HTTP, gRPC, a database
-	WaitDial      = "dial"      // a connection to it, with TLS
-	WaitDNS       = "dns"       // its address
-	WaitClient    = "client"    // whoever sent the request: its body, or that it takes the answer
-	WaitProcess   = "process"   // a program that was started
-	WaitFile      = "file"      // a file, a pipe, or a database in a file
-	WaitLog       = "log"       // a log's writer, or the log's lock
-	WaitNetwork   = "network"   // a connection, of a goroutine without own code
-	WaitSleep     = "sleep"     // a time
-	WaitReceive   = "receive"   // a value in a channel
-	WaitSend      = "send"      // room in a channel: one used as a semaphore, too
-	WaitSelect    = "select"    // several channels
-	WaitCondition = "condition" // a sync.Cond
-	WaitGroup     = "group"     // other goroutines: a sync.WaitGroup
-	WaitSyscall   = "syscall"   // the operating system, nothing above
-	WaitForever   = "forever"   // nothing that could come
+	Lock      = "lock"             // a mutex that another goroutine holds, or a file's that another connection has
+	Pool      = "pool"             // a connection, or a worker, that is free; see WaitOf of net/http
+	Limiter   = "limiter"          // a rate limiter or a semaphore
+	Call      = "call"             // another process: an answer of HTTP, gRPC or a database, a connection to it, a program's end
+	DNS       = "dns"              // an address
+	Client    = "client"           // whoever sent the request: its body, or that it takes the answer
+	File      = "file"             // a file, a pipe, or a database in a file
+	Log       = "log"              // a log's writer, or the log's lock
+	Network   = "network"          // a connection, of a goroutine without own code
+	Sleep     = "sleep"            // a time
+	Receive   = "channel receive"  // a value in a channel
+	Send      = "channel send"     // room in a channel, such as one used as a semaphore
+	Select    = "select"           // several channels
+	Condition = "condition"        // a sync.Cond
+	Group     = "other goroutines" // a sync.WaitGroup
+	Forever   = "for ever"         // what cannot come
+	Syscall   = "system call"      // the operating system, where no library says more
 )
 
 // Wait is what a goroutine waits for.
 type Wait struct {
 	Kind string
 	// Library is the function that tells: "database/sql.(*DB).conn". Package
-	// gives its package. It is "" for WaitNone.
+	// gives its package. It is "" for one that runs.
 	Library string
 	// Own is the place of the innermost own frame, -1 without one.
 	Own int
-	// Reader says of a lock that it is wanted for reading, of a RWMutex.
+	// Reader says of a Lock that it is wanted for reading: a RWMutex.
 	Reader bool
+	// Dials says of a Call that there is no connection yet.
+	Dials bool
 	// Reason is the same in words, by what the runtime and the standard library
 	// say. In is the outermost function of the standard library that what is
 	// not of it called.
@@ -48,8 +47,8 @@ type Wait struct {
 // log/slog is one for the log.
 //
 // net/http does not tell a dial from MaxConnsPerHost: the goroutine that wants a
-// connection waits in getConn for both, and another one dials. So it is
-// WaitPool, and as many of them wait for a dial as goroutines are in dialConnFor.
+// connection waits in getConn for both, and another one dials. So it is Pool,
+// and as many of them wait for a dial as other goroutines are in dialConnFor.
 func WaitOf(frames []Frame) Wait {
 	w := Wait{Own: DeepestOwn(frames)}
 	how, outer := "", 0
@@ -73,14 +72,16 @@ func WaitOf(frames []Frame) Wait {
 		between = frames[:w.Own]
 	}
 	switch kind, by := tells(frames, between, how); {
+	case kind == dials:
+		w.Kind, w.Library, w.Dials = Call, by, true
 	case kind != "":
 		w.Kind, w.Library = kind, by
-	case how == WaitLock:
+	case how == Lock:
 		w.Kind, w.Library = how, lockedBy(between, outer)
 	case how != "":
 		w.Kind, w.Library = how, frames[outer].Function
 	}
-	w.Reader = w.Kind == WaitLock && strings.HasSuffix(frames[outer].Function, "RLock")
+	w.Reader = w.Kind == Lock && strings.HasSuffix(frames[outer].Function, "RLock")
 	return w
 }
 
@@ -88,6 +89,7 @@ const (
 	sqlPool = "database/sql.(*DB).conn"
 	cgoCall = "runtime.cgocall" // C code runs, or waits: only a library can tell
 
+	dials  = "dial"         // is a call, and said of it
 	polled = "poll"         // how a goroutine blocks that waits for a file descriptor
 	ofSQL  = "database/sql" // what is told by that package: a call, or else what the driver says
 )
@@ -95,32 +97,32 @@ const (
 // blocks are the functions in which a goroutine blocks: how, and in words. Of
 // several, the outermost says the most.
 var blocks = map[string]struct{ kind, reason string }{
-	"time.Sleep":                        {WaitSleep, "sleep"},
-	"sync.(*Mutex).Lock":                {WaitLock, "lock"},
-	"sync.(*RWMutex).Lock":              {WaitLock, "lock"},
-	"sync.(*RWMutex).RLock":             {WaitLock, "lock"},
-	"internal/sync.(*Mutex).Lock":       {WaitLock, "lock"},
-	"internal/sync.(*Mutex).lockSlow":   {WaitLock, "lock"},
-	"sync.(*WaitGroup).Wait":            {WaitGroup, "other goroutines"},
-	"sync.(*Cond).Wait":                 {WaitCondition, "condition"},
+	"time.Sleep":                        {Sleep, "sleep"},
+	"sync.(*Mutex).Lock":                {Lock, "lock"},
+	"sync.(*RWMutex).Lock":              {Lock, "lock"},
+	"sync.(*RWMutex).RLock":             {Lock, "lock"},
+	"internal/sync.(*Mutex).Lock":       {Lock, "lock"},
+	"internal/sync.(*Mutex).lockSlow":   {Lock, "lock"},
+	"sync.(*WaitGroup).Wait":            {Group, "other goroutines"},
+	"sync.(*Cond).Wait":                 {Condition, "condition"},
 	"internal/poll.runtime_pollWait":    {polled, "network or file"},
 	"internal/poll.runtime_Semacquire":  {polled, "network or file"}, // another goroutine writes to it
 	"runtime.netpollblock":              {polled, "network or file"},
-	"runtime.selectgo":                  {WaitSelect, "select"},
-	"runtime.chanrecv":                  {WaitReceive, "channel receive"},
-	"runtime.chanrecv1":                 {WaitReceive, "channel receive"},
-	"runtime.chanrecv2":                 {WaitReceive, "channel receive"},
-	"runtime.chansend":                  {WaitSend, "channel send"},
-	"runtime.chansend1":                 {WaitSend, "channel send"},
-	"runtime.block":                     {WaitForever, "for ever"},
-	"syscall.Syscall":                   {WaitSyscall, "system call"},
-	"syscall.Syscall6":                  {WaitSyscall, "system call"},
-	"internal/runtime/syscall.Syscall6": {WaitSyscall, "system call"},
+	"runtime.selectgo":                  {Select, "select"},
+	"runtime.chanrecv":                  {Receive, "channel receive"},
+	"runtime.chanrecv1":                 {Receive, "channel receive"},
+	"runtime.chanrecv2":                 {Receive, "channel receive"},
+	"runtime.chansend":                  {Send, "channel send"},
+	"runtime.chansend1":                 {Send, "channel send"},
+	"runtime.block":                     {Forever, "for ever"},
+	"syscall.Syscall":                   {Syscall, "system call"},
+	"syscall.Syscall6":                  {Syscall, "system call"},
+	"internal/runtime/syscall.Syscall6": {Syscall, "system call"},
 }
 
 // rank orders what frames tell: a log before its lock and its file, an address
 // before the connection that it is for, a pool before the call that wants one.
-var rank = map[string]int{WaitLog: 5, WaitDNS: 4, WaitDial: 3, WaitPool: 2, WaitLimiter: 2, "": -1, ofSQL: -1}
+var rank = map[string]int{Log: 5, DNS: 4, dials: 3, Pool: 2, Limiter: 2, "": -1, ofSQL: -1}
 
 // tells is what the libraries between own code and the wait say, and the
 // function that says it. It is "" where how it blocks says more.
@@ -128,7 +130,7 @@ func tells(frames, between []Frame, how string) (kind, by string) {
 	for i := len(between) - 1; i >= 0; i-- {
 		f := between[i].Function
 		k := toldBy(f)
-		if (k == WaitPool || k == WaitLimiter) && (how == polled || how == WaitSyscall) {
+		if (k == Pool || k == Limiter) && (how == polled || how == Syscall) {
 			k = "" // it has what it waited for, and does something with it
 		}
 		if k != "" && rank[k] > rank[kind] || k == ofSQL && kind == "" {
@@ -137,24 +139,24 @@ func tells(frames, between []Frame, how string) (kind, by string) {
 	}
 	own := len(between) < len(frames)
 	if w, ok := logs(frames[len(between):]); ok {
-		return WaitLog, w
+		return Log, w
 	}
 	switch {
 	case rank[kind] > 0:
-	case how == WaitLock:
+	case how == Lock:
 		return "", "" // of whatever library: a lock is waited for
-	case kind == WaitFile && how == WaitSleep:
-		kind = WaitLock // another connection or process has the file's: SQLite, bbolt
+	case kind == File && how == Sleep:
+		kind = Lock // another connection or process has the file's: SQLite, bbolt
 	case kind == ofSQL && own:
-		kind = WaitCall
-	case !own && (kind == WaitCall || kind == ofSQL):
+		kind = Call
+	case !own && (kind == Call || kind == ofSQL):
 		kind = "" // a library's own goroutine waits for work, or for what comes next
 	}
 	if kind == "" && how == polled {
 		if own {
-			return WaitCall, outermost(between)
+			return Call, outermost(between)
 		}
-		return WaitNetwork, outermost(between)
+		return Network, outermost(between)
 	}
 	return kind, by
 }
@@ -164,7 +166,7 @@ func tells(frames, between []Frame, how string) (kind, by string) {
 func logs(frames []Frame) (by string, ok bool) {
 	for _, f := range frames {
 		if Owner(f.Function) != Own {
-			return f.Function, toldBy(f.Function) == WaitLog
+			return f.Function, toldBy(f.Function) == Log
 		}
 	}
 	return "", false
@@ -191,33 +193,3 @@ func lockedBy(between []Frame, outer int) string {
 	}
 	return between[len(between)-1].Function
 }
-
-// Wait is what a goroutine waits for.
-type Wait struct {
-	Kind    string // "" for one that runs
-	Library string
-}
-
-// WaitOf is a stand-in.
-func WaitOf(frames []Frame) Wait {
-	r, in := WaitReason(frames)
-	return Wait{r, in}
-}
-
-const (
-	Lock      = "lock"
-	Pool      = "pool"
-	Limiter   = "limiter"
-	Call      = "call"
-	DNS       = "dns"
-	File      = "file"
-	Log       = "log"
-	Sleep     = "sleep"
-	Receive   = "channel receive"
-	Send      = "channel send"
-	Select    = "select"
-	Condition = "condition"
-	Group     = "other goroutines"
-	Forever   = "for ever"
-	Syscall   = "system call"
-)

@@ -110,39 +110,39 @@ func TestWaitForGoroutines(t *testing.T) {
 		want told
 	}{
 		"mutex": {func(*testing.T) waiting { var m sync.Mutex; return locked(&m, &m) },
-			told{WaitLock, "sync.(*Mutex).Lock", "lock", false}},
+			told{Lock, "sync.(*Mutex).Lock", "lock", false}},
 		"reader": {func(*testing.T) waiting {
 			var m sync.RWMutex
 			m.Lock()
 			return waiting{func() { m.RLock(); m.RUnlock() }, m.Unlock}
 		},
-			told{WaitLock, "sync.(*RWMutex).RLock", "lock", true}},
+			told{Lock, "sync.(*RWMutex).RLock", "lock", true}},
 		"writer": {func(*testing.T) waiting { var m sync.RWMutex; return locked(m.RLocker(), &m) },
-			told{WaitLock, "sync.(*RWMutex).Lock", "lock", false}},
+			told{Lock, "sync.(*RWMutex).Lock", "lock", false}},
 		"once": {func(*testing.T) waiting {
 			var once sync.Once
 			inside, quit := make(chan int), make(chan int)
 			go once.Do(func() { close(inside); <-quit })
 			<-inside
 			return waiting{func() { once.Do(func() {}) }, func() { close(quit) }}
-		}, told{WaitLock, "sync.(*Once).Do", "lock", false}},
+		}, told{Lock, "sync.(*Once).Do", "lock", false}},
 		"condition": {func(*testing.T) waiting {
 			c := sync.NewCond(&sync.Mutex{})
 			return waiting{func() { c.L.Lock(); c.Wait(); c.L.Unlock() }, c.Broadcast}
-		}, told{WaitCondition, "sync.(*Cond).Wait", "condition", false}},
+		}, told{Condition, "sync.(*Cond).Wait", "condition", false}},
 		"group": {func(*testing.T) waiting {
 			var g sync.WaitGroup
 			g.Add(1)
 			return waiting{func() { g.Wait() }, g.Done}
-		}, told{WaitGroup, "sync.(*WaitGroup).Wait", "other goroutines", false}},
+		}, told{Group, "sync.(*WaitGroup).Wait", "other goroutines", false}},
 		"sleep": {func(*testing.T) waiting {
 			quit := make(chan int)
 			return waiting{func() { sleepUntil(quit) }, func() { close(quit) }}
-		}, told{WaitSleep, "time.Sleep", "sleep", false}},
+		}, told{Sleep, "time.Sleep", "sleep", false}},
 		"receive": {func(*testing.T) waiting { return channel(func(empty, _, _ chan int) { <-empty }) },
-			told{WaitReceive, "runtime.chanrecv1", "channel receive", false}},
+			told{Receive, "runtime.chanrecv1", "channel receive", false}},
 		"semaphore of a channel": {func(*testing.T) waiting { return channel(func(_, full, _ chan int) { full <- 2 }) },
-			told{WaitSend, "runtime.chansend1", "channel send", false}},
+			told{Send, "runtime.chansend1", "channel send", false}},
 		"select": {func(*testing.T) waiting {
 			return channel(func(empty, _, quit chan int) {
 				select {
@@ -150,7 +150,7 @@ func TestWaitForGoroutines(t *testing.T) {
 				case <-quit:
 				}
 			})
-		}, told{WaitSelect, "runtime.selectgo", "select", false}},
+		}, told{Select, "runtime.selectgo", "select", false}},
 	})
 }
 
