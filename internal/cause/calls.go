@@ -21,6 +21,9 @@ func (c called) time() both {
 
 // peers are the hosts that requests are sent to.
 func (m *model) peers() map[string]called {
+	if m.byPeer != nil {
+		return m.byPeer
+	}
 	of := func(l map[string]string) (string, bool) { return l["peer"], true }
 	all := map[string]called{}
 	family := m.family("client_requests")
@@ -38,6 +41,7 @@ func (m *model) peers() map[string]called {
 		c.name, c.seconds = name, both{per(sums[name].before, count.before), per(sums[name].after, count.after)}
 		all[name] = c
 	}
+	m.byPeer = all
 	return all
 }
 
@@ -45,7 +49,10 @@ func (m *model) peers() map[string]called {
 // what they do: otelsql and others follow OpenTelemetry's conventions for them
 // (https://opentelemetry.io/docs/specs/semconv/database/database-metrics/).
 func (m *model) statements() []called {
-	var all []called
+	if m.byStmt != nil {
+		return m.byStmt
+	}
+	all := []called{}
 	for _, family := range m.f.histograms() {
 		if !strings.Contains(family, "_db_") && !strings.Contains(family, "_sql_") && !strings.Contains(family, "_redis_") {
 			continue
@@ -71,6 +78,7 @@ func (m *model) statements() []called {
 	slices.SortFunc(all, func(a, b called) int {
 		return cmp.Or(cmp.Compare(b.time().growth(), a.time().growth()), cmp.Compare(a.name, b.name))
 	})
+	m.byStmt = all
 	return all
 }
 
@@ -84,13 +92,16 @@ func statement(l map[string]string) string {
 	return ""
 }
 
-// callRatio is how many times as long a call takes as before: of a host, or of
-// the library's database. It is 0 where nothing is measured.
+// callRatio is how many times as long calls take as before, for each request: of
+// a host, or of the library's database. It is 0 where nothing is measured.
 func (m *model) callRatio(peer, through string) float64 {
+	each := func(time both) float64 {
+		return ratio(per(time.after, m.requests.after), per(time.before, m.requests.before))
+	}
 	if peer != "" {
 		c := m.peers()[peer]
-		if c.calls.after*m.f.span(m.t.After) >= 2 && c.seconds.before > 0 {
-			return c.seconds.ratio()
+		if c.calls.after*m.f.span(m.t.After) >= 2 && c.calls.before > 0 {
+			return each(c.time())
 		}
 		seen := both{}
 		for _, s := range m.seen {
@@ -98,17 +109,17 @@ func (m *model) callRatio(peer, through string) float64 {
 				seen = seen.plus(s.both)
 			}
 		}
-		return ratio(per(seen.after, m.requests.after), per(seen.before, m.requests.before))
+		return each(seen)
 	}
-	if through == "" {
+	if !m.throughDatabase(through) {
 		return 0
 	}
-	whole, count := both{}, both{}
+	time, count := both{}, both{}
 	for _, s := range m.statements() {
-		whole, count = whole.plus(s.time()), count.plus(s.calls)
+		time, count = time.plus(s.time()), count.plus(s.calls)
 	}
 	if count.before > 0 && count.after > 0 {
-		return ratio(per(whole.after, count.after), per(whole.before, count.before))
+		return each(time)
 	}
 	return 0
 }

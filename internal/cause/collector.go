@@ -109,7 +109,7 @@ func keepsMemory(m *model) (list []Finding) {
 	w := m.w
 	used, _ := m.f.gauge(m.family("go_memory_used"), m.t)
 	resident, _ := m.f.gauge(m.family("process_memory_usage"), m.t)
-	if used.ratio() > 1.15 && used.growth() > 4<<20 || m.in.Profiles.Heap.Before == nil && !m.in.Alert.Drill {
+	if used.ratio() > 1.15*m.strict && used.growth() > 4<<20 || m.in.Profiles.Heap.Before == nil && !m.in.Alert.Drill {
 		at, kept, share := m.grownMost("inuse_space")
 		if at.Function != "" && kept.growth() > 1<<20 {
 			f := Finding{Kind: "memory", Score: m.reach[memory] * share, Function: at.Function, File: at.File, Line: at.Line}

@@ -16,7 +16,7 @@ const leastCores = 0.05
 func (m *model) moreCPU() float64 {
 	own, others := m.cores.growth(), m.otherCores().growth()
 	grown := max(own, 0) + max(others, 0)
-	if grown < leastCores || grown < 0.25*(m.cores.before+m.otherCores().before) {
+	if grown < leastCores || grown < 0.25*m.strict*m.strict*(m.cores.before+m.otherCores().before) {
 		return 0
 	}
 	return grown
@@ -30,7 +30,7 @@ func computes(m *model) (list []Finding) {
 	}
 	sums := map[string]*sum{}
 	add := func(c claim, share float64) {
-		if share <= 0 || m.throughDatabase(c.through) && m.moreCalls(c.endpoint) {
+		if share <= 0 || m.throughDatabase(c.through) { // that is the dependency's
 			return
 		}
 		s := sums[c.at.Function]

@@ -38,7 +38,7 @@ func (m *model) added() (sum float64) {
 // manyFail tells whether the added answers are more than chance.
 func (m *model) manyFail() bool {
 	n := m.added() * m.f.span(m.t.After)
-	return n >= 5 && m.added() > 0.01*m.requests.after
+	return n >= 5*m.strict && m.added() > 0.01*m.strict*m.requests.after
 }
 
 // dependency: somebody whom the service calls is slow, fails, or is called more
@@ -50,7 +50,7 @@ func dependency(m *model) (list []Finding) {
 		if m.throughDatabase(c.through) && c.peer == "" {
 			continue
 		}
-		name := cmp.Or(c.peer, library(c.through, c.library))
+		name := cmp.Or(c.peer, m.w.server(c.through, c.library))
 		byPeer[name] += m.reach[latency] * c.share
 		if c.share > at[name].share {
 			at[name] = c
@@ -189,12 +189,6 @@ func (m *model) failsWith(peer string) string {
 		return m.w.pick("a broken connection", "una conexión cortada")
 	}
 	return worst
-}
-
-// moreCalls tells whether the database is called more often for each request
-// than before.
-func (m *model) moreCalls(string) bool {
-	return m.callsEach().ratio() > 1.5
 }
 
 // callsEach is how often the database is called for each request; 0 where

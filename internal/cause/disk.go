@@ -21,6 +21,17 @@ func diskFills(m *model) (list []Finding) {
 		f.Next = w.pick("Find what grows (du -x, df), and delete or move it; then bound it.", "Buscar qué crece (du -x, df) y borrarlo o moverlo; después ponerle un tope.")
 		list = append(list, f)
 	}
+	if len(list) == 0 && m.reach[failures] > 0 && m.manyFail() && known && used.after > 97 && used.growth() > 0.5 {
+		f := Finding{Kind: "disk", Score: m.reach[failures] * 0.8}
+		f.Function, f.File, f.Line = m.siteOf(m.bad)
+		from := ""
+		if f.Function != "" {
+			from = w.say("; requests fail in %s", "; fallan peticiones en %s", placeText(f))
+		}
+		f.Sentence = w.say("The disk is full: %s, %s before%s.", "El disco está lleno: %s; antes %s%s.", w.percent(used.after/100), w.percent(used.before/100), from)
+		f.Next = w.pick("Find what grows (du -x, df), and delete or move it; then bound it.", "Buscar qué crece (du -x, df) y borrarlo o moverlo; después ponerle un tope.")
+		list = append(list, f)
+	}
 	if m.reach[disk] > 0 && known && used.growth() > 1 {
 		list = append(list, Finding{
 			Kind: "disk", Score: m.reach[disk] * 0.8,

@@ -13,8 +13,8 @@ func eventFalls(m *model) []Finding {
 	w := m.w
 	e := m.eventOf()
 	score := m.leftOfEvent() * 0.85
-	changed := e.rate.before > 0 && e.rate.growth() < 0 && -e.rate.growth()*m.f.span(m.t.After) >= 2 && e.rate.ratio() < 0.7
-	rises := m.in.Alert.Op == ">" && e.rate.ratio() > 1.4
+	changed := e.rate.before > 0 && e.rate.growth() < 0 && -e.rate.growth()*m.f.span(m.t.After) >= 2 && e.rate.ratio() < 0.7/m.strict
+	rises := m.in.Alert.Op == ">" && e.rate.ratio() > 1.4*m.strict
 	if !changed && !rises || score < floor {
 		return nil
 	}

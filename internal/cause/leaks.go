@@ -97,7 +97,7 @@ func leaks(m *model) (list []Finding) {
 		if !hasFiles || fds.growth() < 10 || fds.ratio() < 1.3 {
 			return nil
 		}
-	} else if grown < 20 || m.in.Profiles.Goroutines.Before != nil && grown < 0.3*total(m.goroutines()).before {
+	} else if grown < 20*m.strict || m.in.Profiles.Goroutines.Before != nil && grown < 0.3*m.strict*total(m.goroutines()).before {
 		return nil
 	}
 	if len(groups) == 0 {

@@ -17,7 +17,7 @@ func clientsLeave(m *model) []Finding {
 			name, most = n, left
 		}
 	}
-	if all.growth()*m.f.span(m.t.After) < 5 || all.growth() < 0.01*m.requests.after {
+	if all.growth()*m.f.span(m.t.After) < 5 || all.growth() < 0.01*m.strict*m.requests.after {
 		return nil
 	}
 	e := m.endpoints[name]

@@ -30,7 +30,12 @@ type model struct {
 	garbage both    // of them for the collector
 
 	reach  [symptoms]float64 // how much of the alert each symptom stands for
-	claims []claim           // nil until they are found
+	strict float64           // 1, or more for an alert that somebody made fire
+
+	// What is read from the figures once it is asked for.
+	claims []claim
+	byPeer map[string]called
+	byStmt []called
 }
 
 // endpoint is what one endpoint answers: a second, and in seconds.
@@ -74,7 +79,10 @@ type spent struct {
 }
 
 func newModel(in Input) *model {
-	m := &model{in: in, w: wordsOf(in.Domain.Language), f: newFigures(in.Series), t: in.Times, kind: symptomOf(in.Domain, in.Alert), endpoints: map[string]*endpoint{}}
+	m := &model{in: in, w: wordsOf(in.Domain.Language), f: newFigures(in.Series), t: in.Times, strict: 1, kind: symptomOf(in.Domain, in.Alert), endpoints: map[string]*endpoint{}}
+	if in.Alert.Drill {
+		m.strict = 2
+	}
 	if m.bad = badStatus(in.Alert.Expr); m.bad == nil {
 		m.bad = serverError
 		if m.kind == failures && in.Alert.Metric != "requests" {
@@ -294,7 +302,7 @@ func (m *model) readExcess() {
 			continue
 		}
 		slow := 0.0
-		if d := e.duration; d.after > longer*d.before && d.after-d.before > leastLonger && e.requests.after*span >= fewRequests {
+		if d := e.duration; d.after > longer*m.strict*d.before && d.after-d.before > leastLonger && e.requests.after*span >= fewRequests {
 			slow = e.requests.after * (d.after - d.before)
 		}
 		// Requests that have no end yet are in no histogram.
@@ -304,7 +312,7 @@ func (m *model) readExcess() {
 			if e.requests.before > 0 && e.requests.after < e.requests.before { // those that should be answered by now
 				expected = e.open.before
 			}
-			if hung = e.open.after - expected; hung < max(0.5*expected, 1) || m.looks.before == 0 && e.duration.after > 0 {
+			if hung = e.open.after - expected; hung < m.strict*max(0.5*expected, 1) || m.looks.before == 0 && e.duration.after > 0 {
 				hung = 0
 			}
 		}

@@ -19,7 +19,9 @@ func newFigures(all []Series) figures {
 	f := figures{byName: map[string][]Series{}, step: time.Second}
 	var gaps []time.Duration
 	for _, s := range all {
-		s.Points = slices.DeleteFunc(slices.Clone(s.Points), func(p Point) bool { return math.IsNaN(p.Value) || math.IsInf(p.Value, 0) })
+		if slices.ContainsFunc(s.Points, noNumber) { // a series that ended, mostly
+			s.Points = slices.DeleteFunc(slices.Clone(s.Points), noNumber)
+		}
 		if len(s.Points) == 0 {
 			continue
 		}
@@ -39,6 +41,8 @@ func newFigures(all []Series) figures {
 	}
 	return f
 }
+
+func noNumber(p Point) bool { return math.IsNaN(p.Value) || math.IsInf(p.Value, 0) }
 
 // has tells whether there is any series of a name.
 func (f figures) has(name string) bool { return len(f.byName[name]) > 0 }

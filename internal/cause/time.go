@@ -232,7 +232,7 @@ func (m *model) whoHolds(c claim) []claim {
 		part := h.after / max(held.after, 1e-9)
 		slower := 0.0
 		switch {
-		case calls(h.kind):
+		case calls(h.kind) || m.throughDatabase(h.through):
 			if r := m.callRatio(h.peer, h.through); r > 1.5 {
 				slower = 1 - 1/r
 			}
@@ -245,7 +245,7 @@ func (m *model) whoHolds(c claim) []claim {
 			continue
 		}
 		kind := h.kind
-		if calls(kind) {
+		if calls(kind) || m.throughDatabase(h.through) {
 			kind = claimCall
 		}
 		passed += part * slower

@@ -3,7 +3,7 @@ package cause
 // trafficShare is how much of a change of traffic is more than chance, 0 or 1.
 func (m *model) trafficShare() float64 {
 	whole := m.requestsAbout()
-	if whole.ratio() > 1.4 || whole.before > 0 && whole.ratio() < 0.7 {
+	if whole.ratio() > 1.4*m.strict || whole.before > 0 && whole.ratio() < 0.7/m.strict {
 		return 1
 	}
 	return 0

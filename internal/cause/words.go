@@ -141,6 +141,15 @@ func (w words) does(a *activity) string {
 	return w.say("waits%s", "espera%s", in)
 }
 
+// server names who answers where no label says which host it is.
+func (w words) server(pkg, fallback string) string {
+	name := library(pkg, fallback)
+	if name == "http" || name == "net" {
+		return w.pick("the server that is called", "el servidor al que se llama")
+	}
+	return name
+}
+
 // library names a package by its last element that says something.
 func library(pkg, fallback string) string {
 	if pkg == "" {
