@@ -163,23 +163,23 @@ func (m *model) callerFor(endpoint string) (at stacks.Frame, ok bool) {
 
 func (w words) waitingFor(kind string) string {
 	switch kind {
-	case stacks.Lock:
+	case stacks.WaitLock:
 		return w.pick("a lock", "un candado (lock)")
-	case stacks.Pool:
+	case stacks.WaitPool:
 		return w.pick("a connection", "una conexión")
-	case stacks.Limiter:
+	case stacks.WaitLimiter:
 		return w.pick("a limiter", "un limitador")
-	case stacks.Call, stacks.DNS:
+	case stacks.WaitCall, stacks.WaitDial, stacks.WaitDNS, stacks.WaitNetwork:
 		return w.pick("an answer from the network", "una respuesta de la red")
-	case stacks.File:
+	case stacks.WaitFile:
 		return w.pick("a file", "un archivo")
-	case stacks.Log:
+	case stacks.WaitLog:
 		return w.pick("the log", "el registro (log)")
-	case stacks.Sleep:
+	case stacks.WaitSleep:
 		return w.pick("a pause to end", "que termine una pausa")
-	case stacks.Send, stacks.Receive, stacks.Group, stacks.Condition, stacks.Select:
+	case stacks.WaitSend, stacks.WaitReceive, stacks.WaitGroup, stacks.WaitCondition, stacks.WaitSelect:
 		return w.waitsFor(kind)
-	case stacks.Forever:
+	case stacks.WaitForever:
 		return w.pick("nothing, for ever", "nada, para siempre")
 	}
 	return ""

@@ -18,6 +18,7 @@ type claim struct {
 	peer     string // the host that is called, "" for none
 	through  string // the library that is called, "" for none
 	library  string // in which it waits
+	wait     string // the kind of stacks.Wait
 	holder   *activity
 	both     // goroutines, or cores, at a time
 }
@@ -34,14 +35,20 @@ const (
 // queues are the kinds of waiting for something that others have.
 func queues(kind string) bool {
 	switch kind {
-	case stacks.Lock, stacks.Pool, stacks.Limiter, stacks.Send, stacks.Receive, stacks.Select, stacks.Condition, stacks.Group:
+	case stacks.WaitLock, stacks.WaitPool, stacks.WaitLimiter, stacks.WaitSend, stacks.WaitReceive, stacks.WaitSelect, stacks.WaitCondition, stacks.WaitGroup:
 		return true
 	}
 	return false
 }
 
 // calls are the kinds of waiting for somebody else's answer.
-func calls(kind string) bool { return kind == stacks.Call || kind == stacks.DNS }
+func calls(kind string) bool {
+	switch kind {
+	case claimCall, stacks.WaitCall, stacks.WaitDial, stacks.WaitDNS:
+		return true
+	}
+	return false
+}
 
 // timeClaims divides the time that requests take more among what it is due to.
 // Each share is of the whole; what is not seen in any profile is nobody's.
@@ -78,8 +85,11 @@ func (m *model) timeClaims() []claim {
 				running = running.plus(r.both)
 				continue
 			}
-			c := claim{kind: r.wait.Kind, endpoint: name, at: r.at, peer: r.peer, through: r.through, library: r.wait.Library, both: r.both}
-			if calls(c.kind) {
+			c := claim{kind: r.wait.Kind, endpoint: name, at: r.at, peer: r.peer, through: r.through, library: r.wait.Library, wait: r.wait.Kind, both: r.both}
+			if c.kind == stacks.WaitPool && m.dials(c) {
+				c.wait = stacks.WaitDial
+			}
+			if calls(c.wait) {
 				c.kind = claimCall
 			}
 			take(c, expected(r.both))
@@ -101,6 +111,27 @@ func (m *model) timeClaims() []claim {
 	return merged(m.redistributed(merged(all)))
 }
 
+// dials tells whether a request that waits in net/http for a connection waits for
+// one to be made, and not for one to be free: then others are dialing.
+func (m *model) dials(c claim) bool {
+	if stacks.Package(c.library) != "net/http" {
+		return false
+	}
+	waiting, dialing := 0.0, 0.0
+	for _, s := range m.seen {
+		if s.wait.Kind == stacks.WaitPool && stacks.Package(s.wait.Library) == "net/http" {
+			waiting += s.after
+		}
+		for _, f := range s.frames {
+			if strings.HasPrefix(f.Function, "net/http.(*Transport).dial") {
+				dialing += s.after
+				break
+			}
+		}
+	}
+	return dialing >= 0.5*waiting
+}
+
 // merged adds up the claims that are of one thing, the largest first.
 func merged(all []claim) []claim {
 	type key struct{ kind, function, peer, through string }
@@ -112,7 +143,7 @@ func merged(all []claim) []claim {
 		case c.kind == claimCall && c.peer != "":
 			k.through = "" // the host says it all
 		case c.kind == claimCall:
-		case c.kind == stacks.Pool:
+		case c.kind == stacks.WaitPool:
 			k.peer = ""
 			k.function = c.library
 		default:
@@ -128,7 +159,7 @@ func merged(all []claim) []claim {
 		sum.both = sum.plus(c.both)
 		if c.share > biggest[k] {
 			biggest[k] = c.share
-			sum.endpoint, sum.at, sum.library = c.endpoint, c.at, c.library
+			sum.endpoint, sum.at, sum.library, sum.wait = c.endpoint, c.at, c.library, c.wait
 			if c.through != "" {
 				sum.through = c.through
 			}
@@ -209,9 +240,9 @@ func (m *model) activities(match func(*sighting) (stacks.Frame, bool)) []activit
 func (m *model) whoHolds(c claim) []claim {
 	var holders []activity
 	switch c.kind {
-	case stacks.Lock:
+	case stacks.WaitLock:
 		holders = m.lockHolders(c)
-	case stacks.Pool:
+	case stacks.WaitPool:
 		holders = m.poolHolders(c)
 	default:
 		holders = m.othersIn(c)
@@ -236,7 +267,7 @@ func (m *model) whoHolds(c claim) []claim {
 			if r := m.callRatio(h.peer, h.through); r > 1.5 {
 				slower = 1 - 1/r
 			}
-		case h.kind == stacks.Log || h.kind == stacks.File:
+		case h.kind == stacks.WaitLog || h.kind == stacks.WaitFile:
 			if r := ratio(h.after/max(m.requests.after, 1e-9), h.before/max(m.requests.before, 1e-9)); r > 2 && h.after > 0.05 {
 				slower = 1 - 1/r
 			}
@@ -335,7 +366,7 @@ func (m *model) lockHolders(c claim) []activity {
 		}
 	}
 	on := func(s *sighting, is func(string) bool) (stacks.Frame, bool) {
-		if s.wait.Kind == stacks.Lock {
+		if s.wait.Kind == stacks.WaitLock {
 			return stacks.Frame{}, false
 		}
 		for _, f := range s.frames {
@@ -453,7 +484,7 @@ func (m *model) poolHolders(c claim) []activity {
 	}
 	delete(open, "")
 	return m.activities(func(s *sighting) (stacks.Frame, bool) {
-		if s.wait.Kind == stacks.Pool {
+		if s.wait.Kind == stacks.WaitPool {
 			return stacks.Frame{}, false
 		}
 		at, index := own(s.frames)
@@ -492,7 +523,7 @@ func (m *model) othersIn(c claim) []activity {
 			return stacks.Frame{}, false
 		}
 		switch s.wait.Kind {
-		case stacks.Receive, stacks.Select, stacks.Sleep, stacks.Forever, stacks.Condition, stacks.Group:
+		case stacks.WaitReceive, stacks.WaitSelect, stacks.WaitSleep, stacks.WaitForever, stacks.WaitCondition, stacks.WaitGroup:
 			return stacks.Frame{}, false
 		}
 		i := stacks.DeepestOwn(s.frames)

@@ -5,13 +5,16 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/latido-dev/latido/internal/stacks"
 )
 
 // value is one value of an event's attribute that explains most of a change.
 type value struct {
 	event, text string // "uploads", "tenant=acme"
 	share       float64
-	what        string // "count" or "size"
+	what        string  // "count" or "size"
+	each        float64 // how many times as much of the event there is for each request
 	both
 }
 
@@ -69,10 +72,35 @@ func (m *model) explained(event, what string, whole both, byValue map[string]bot
 			usual = per(b.before, whole.before)
 		}
 		if share >= 0.7 && share > usual+0.2 {
-			list = append(list, value{event: event, text: text, share: min(share, 1), what: what, both: b})
+			list = append(list, value{event: event, text: text, share: min(share, 1), what: what, each: m.forEach(whole), both: b})
 		}
 	}
 	return list
+}
+
+// forEach is how many times as much of something there is for each request as
+// before.
+func (m *model) forEach(whole both) float64 {
+	return ratio(per(whole.after, m.requests.after), per(whole.before, m.requests.before))
+}
+
+// work are the kinds of claims that more work makes larger.
+var work = []string{claimCPU, claimCollector, claimCall, claimReady, stacks.WaitPool, stacks.WaitLock, stacks.WaitFile}
+
+// moreWork is the part of the requests' time that is due to what one value
+// brings: so many times as much of an event for each request.
+func (m *model) moreWork(v value) (share float64) {
+	if v.growth() <= 0 || v.each < 2 {
+		return 0
+	}
+	for _, kind := range work {
+		for _, c := range m.spentTime(kind) {
+			if c.peer == "" {
+				share += c.share
+			}
+		}
+	}
+	return share * v.share * (1 - 1/v.each)
 }
 
 // valueOfMost says which attribute value most of a change is due to, "" for none.
@@ -94,6 +122,11 @@ func oneValue(m *model) (list []Finding) {
 		switch {
 		case m.reach[event] > 0 && v.event == m.in.Alert.Metric:
 			score = m.leftOfEvent() * v.share * 0.95
+		case m.moreWork(v) > 0:
+			score = m.reach[latency] * m.moreWork(v)
+			if whole := m.moreCPU(); whole > 0 {
+				score = max(score, m.reach[cpu]*v.share*(1-1/v.each)*max(m.cores.growth(), 0)/whole)
+			}
 		case v.growth() > 0 && v.what == "count":
 			score = m.reach[traffic] * v.share * 0.9 * m.trafficShare()
 			for _, c := range m.spentTime(claimTraffic) {

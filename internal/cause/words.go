@@ -125,13 +125,13 @@ func (w words) does(a *activity) string {
 		return w.say("waits for %s%s", "espera a %s%s", a.peer, in)
 	case calls(a.kind):
 		return w.say("waits for %s%s", "espera a %s%s", library(a.through, a.library), in)
-	case a.kind == stacks.File:
+	case a.kind == stacks.WaitFile:
 		return w.say("reads or writes a file%s", "lee o escribe un archivo%s", in)
-	case a.kind == stacks.Log:
+	case a.kind == stacks.WaitLog:
 		return w.say("writes to the log%s", "escribe en el registro (log)%s", in)
-	case a.kind == stacks.Sleep:
+	case a.kind == stacks.WaitSleep:
 		return w.say("sleeps%s", "duerme%s", in)
-	case a.kind == stacks.Pool:
+	case a.kind == stacks.WaitPool:
 		return w.say("waits for a connection%s", "espera una conexión%s", in)
 	case a.kind == "" && a.through != "":
 		return w.say("works in %s%s", "trabaja en %s%s", library(a.through, ""), in)
