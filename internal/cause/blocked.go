@@ -5,7 +5,7 @@ import "github.com/latido-dev/latido/internal/stacks"
 // blocked: requests wait for the log, a file, or a pause of their own.
 func blocked(m *model) (list []Finding) {
 	w := m.w
-	for _, kind := range []string{stacks.WaitLog, stacks.WaitFile, stacks.WaitSyscall, stacks.WaitClient, stacks.WaitProcess, stacks.WaitSleep, stacks.WaitForever} {
+	for _, kind := range []string{stacks.Log, stacks.File, stacks.Syscall, stacks.Client, stacks.Sleep, stacks.Forever} {
 		claims := m.spentTime(kind)
 		if len(claims) == 0 {
 			continue
@@ -15,7 +15,7 @@ func blocked(m *model) (list []Finding) {
 			if m.throughDatabase(c.through) {
 				continue
 			}
-			if kind == stacks.WaitLog || c.at.Function == first.at.Function {
+			if kind == stacks.Log || c.at.Function == first.at.Function {
 				share += c.share
 				waiting = waiting.plus(c.both)
 			}
@@ -23,20 +23,17 @@ func blocked(m *model) (list []Finding) {
 		f := Finding{Kind: "blocked", Score: m.reach[latency] * share, Endpoint: first.endpoint, Function: first.at.Function, File: first.at.File, Line: first.at.Line}
 		seen := w.say("%s requests at a time, %s before", "%s peticiones a la vez, antes %s", w.number(waiting.after), w.number(waiting.before))
 		switch kind {
-		case stacks.WaitLog:
+		case stacks.Log:
 			f.Sentence = w.say("Writing to the log blocks requests: %s waits for %s (%s).", "Escribir en el registro (log) detiene las peticiones: %s espera a %s (%s).",
 				where(first.at), library("", first.library), seen)
 			f.Next = w.pick("Look at who reads the log: a full pipe, a slow disk, a collector that hangs; let the log drop lines rather than wait.", "Ver quién lee el registro: una tubería llena, un disco lento, un recolector detenido; que el registro pierda líneas antes que esperar.")
-		case stacks.WaitFile, stacks.WaitSyscall:
+		case stacks.File, stacks.Syscall:
 			f.Sentence = w.say("Reading or writing a file blocks requests in %s (%s).", "Leer o escribir un archivo detiene las peticiones en %s (%s).", where(first.at), seen)
 			f.Next = w.pick("Look at the disk (iostat), and move the file access off the request.", "Mirar el disco (iostat) y sacar el acceso al archivo de la petición.")
-		case stacks.WaitClient:
+		case stacks.Client:
 			f.Kind = "clients"
 			f.Sentence = upper(w.say("%s wait for their clients in %s: slow uploads or downloads (%s).", "%s esperan a sus clientes en %s: subidas o descargas lentas (%s).", w.requestsTo(first.endpoint), where(first.at), seen))
 			f.Next = w.pick("Set ReadTimeout and WriteTimeout, and look at who sends or reads so slowly.", "Fijar ReadTimeout y WriteTimeout, y ver quién envía o lee tan despacio.")
-		case stacks.WaitProcess:
-			f.Sentence = w.say("%s waits for a program that it started (%s).", "%s espera a un programa que inició (%s).", where(first.at), seen)
-			f.Next = w.say("Look at the program that %s starts, and give it a time limit.", "Mirar el programa que inicia %s y darle un límite de tiempo.", stacks.Short(first.at.Function))
 		default:
 			f.Sentence = upper(w.say("%s sleep in %s: %s.", "%s duermen en %s: %s.", w.requestsTo(first.endpoint), where(first.at), seen))
 			f.Next = w.say("Look at why %s pauses: a retry, a wait for something that could be told.", "Ver por qué se detiene %s: un reintento, una espera de algo que se podría avisar.", stacks.Short(first.at.Function))

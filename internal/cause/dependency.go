@@ -141,10 +141,10 @@ func (m *model) calling(p called, c claim, share float64) Finding {
 	}
 	slower := p.seconds.ratio() > 1.5 && p.seconds.growth() > 0.002
 	switch {
-	case c.wait == stacks.WaitDNS || c.wait == stacks.WaitDial && m.resolves(p.name):
+	case c.wait == stacks.DNS || c.wait == dialing && m.resolves(p.name):
 		f.Sentence = w.say("The name %s is resolved slowly (DNS): %s requests wait for it at a time%s, %s before.", "El nombre %s se resuelve despacio (DNS): %s peticiones lo esperan a la vez%s; antes %s.",
 			p.name, w.number(c.after), caller, w.number(c.before))
-	case c.wait == stacks.WaitDial:
+	case c.wait == dialing:
 		f.Sentence = w.say("Connections to %s are made slowly: %s requests wait for one at a time%s, %s before.", "Las conexiones con %s tardan en abrirse: %s peticiones esperan una a la vez%s; antes %s.",
 			p.name, w.number(c.after), caller, w.number(c.before))
 	case wrong.after-wrong.before > 0.1 && p.failed.after > 0:
@@ -178,19 +178,19 @@ func (m *model) calling(p called, c claim, share float64) Finding {
 
 // resolves tells whether those who connect to a host wait for its address.
 func (m *model) resolves(peer string) bool {
-	resolving, dialing := 0.0, 0.0
+	resolving, connecting := 0.0, 0.0
 	for _, s := range m.seen {
 		if s.peer != "" && s.peer != peer {
 			continue
 		}
-		switch s.wait.Kind {
-		case stacks.WaitDNS:
+		switch {
+		case s.wait.Kind == stacks.DNS:
 			resolving += s.after
-		case stacks.WaitDial:
-			dialing += s.after
+		case s.wait.Dials:
+			connecting += s.after
 		}
 	}
-	return resolving > dialing
+	return resolving > connecting
 }
 
 // failsWith is how most of the calls to a host fail.
@@ -228,7 +228,7 @@ func (m *model) callsEach() both {
 // the process does is CPU time of its library.
 func (m *model) database() (Finding, bool) {
 	share, first := 0.0, claim{}
-	for _, kind := range []string{claimCPU, claimCall, stacks.WaitFile, stacks.WaitSleep} {
+	for _, kind := range []string{claimCPU, claimCall, stacks.File, stacks.Sleep} {
 		for _, c := range m.spentTime(kind) {
 			if c.peer == "" && m.throughDatabase(c.through) {
 				share += m.reach[latency] * c.share

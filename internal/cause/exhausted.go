@@ -76,14 +76,14 @@ func (m *model) notGivenBack() (startedBy string, at stacks.Frame, open both) {
 // exhausted: a pool or a limiter has no more to give.
 func exhausted(m *model) (list []Finding) {
 	w := m.w
-	for _, kind := range []string{stacks.WaitPool, stacks.WaitLimiter, stacks.WaitSend, stacks.WaitReceive, stacks.WaitSelect, stacks.WaitCondition, stacks.WaitGroup} {
+	for _, kind := range []string{stacks.Pool, stacks.Limiter, stacks.Send, stacks.Receive, stacks.Select, stacks.Condition, stacks.Group} {
 		claims := m.spentTime(kind)
 		if len(claims) == 0 {
 			continue
 		}
 		first, share, waiting := claims[0], 0.0, both{}
 		for _, c := range claims {
-			if kind == stacks.WaitPool || c.at.Function == first.at.Function {
+			if kind == stacks.Pool || c.at.Function == first.at.Function {
 				share += c.share
 				waiting = waiting.plus(c.both)
 			}
@@ -91,7 +91,7 @@ func exhausted(m *model) (list []Finding) {
 		f := Finding{Kind: "pool", Score: m.reach[latency] * share, Endpoint: first.endpoint, Function: first.at.Function, File: first.at.File, Line: first.at.Line}
 		wait := w.say("%s requests wait in %s at a time, %s before", "%s peticiones esperan en %s a la vez, antes %s", w.number(waiting.after), where(first.at), w.number(waiting.before))
 		switch kind {
-		case stacks.WaitPool:
+		case stacks.Pool:
 			name, use := w.pick("The pool of connections", "El grupo de conexiones (pool)"), ""
 			if pools := m.pools(); len(pools) > 0 && pools[0].max.after > 0 && m.throughDatabase(cmp.Or(first.through, stacks.Package(first.library))) {
 				name = w.say("The connection pool %q", "El grupo de conexiones (pool) %q", pools[0].name)
@@ -115,7 +115,7 @@ func exhausted(m *model) (list []Finding) {
 			f.Sentence = w.say("%s is exhausted%s%s; %s.", "%s está agotado%s%s; %s.", name, use, who, wait)
 			f.Next = w.pick("Close rows, transactions and answers on every path, and hold none while something else is called; enlarge the pool only then.",
 				"Cerrar filas, transacciones y respuestas en todos los caminos, y no retener ninguna mientras se llama a otro; ampliar el grupo solo después.")
-		case stacks.WaitLimiter:
+		case stacks.Limiter:
 			f.Kind = "limiter"
 			f.Sentence = w.say("%s lets through no more: %s", "%s no deja pasar más: %s", library("", first.library), wait)
 			if h := first.holder; h != nil && h.after > 0 {
@@ -177,13 +177,13 @@ func (m *model) opener(endpoint string) (at stacks.Frame, ok bool) {
 
 func (w words) waitsFor(kind string) string {
 	switch kind {
-	case stacks.WaitSend:
+	case stacks.Send:
 		return w.pick("a channel to take what they send", "que un canal reciba lo que envían")
-	case stacks.WaitReceive:
+	case stacks.Receive:
 		return w.pick("a channel to give something", "que un canal les entregue algo")
-	case stacks.WaitGroup:
+	case stacks.Group:
 		return w.pick("other goroutines", "otras goroutines")
-	case stacks.WaitCondition:
+	case stacks.Condition:
 		return w.pick("a condition", "una condición")
 	}
 	return w.pick("one of several channels", "uno de varios canales")

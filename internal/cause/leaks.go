@@ -163,23 +163,23 @@ func (m *model) callerFor(endpoint string) (at stacks.Frame, ok bool) {
 
 func (w words) waitingFor(kind string) string {
 	switch kind {
-	case stacks.WaitLock:
+	case stacks.Lock:
 		return w.pick("a lock", "un candado (lock)")
-	case stacks.WaitPool:
+	case stacks.Pool:
 		return w.pick("a connection", "una conexión")
-	case stacks.WaitLimiter:
+	case stacks.Limiter:
 		return w.pick("a limiter", "un limitador")
-	case stacks.WaitCall, stacks.WaitDial, stacks.WaitDNS, stacks.WaitNetwork:
+	case stacks.Call, stacks.DNS, stacks.Network:
 		return w.pick("an answer from the network", "una respuesta de la red")
-	case stacks.WaitFile:
+	case stacks.File:
 		return w.pick("a file", "un archivo")
-	case stacks.WaitLog:
+	case stacks.Log:
 		return w.pick("the log", "el registro (log)")
-	case stacks.WaitSleep:
+	case stacks.Sleep:
 		return w.pick("a pause to end", "que termine una pausa")
-	case stacks.WaitSend, stacks.WaitReceive, stacks.WaitGroup, stacks.WaitCondition, stacks.WaitSelect:
+	case stacks.Send, stacks.Receive, stacks.Group, stacks.Condition, stacks.Select:
 		return w.waitsFor(kind)
-	case stacks.WaitForever:
+	case stacks.Forever:
 		return w.pick("nothing, for ever", "nada, para siempre")
 	}
 	return ""

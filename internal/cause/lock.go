@@ -5,7 +5,7 @@ import "github.com/latido-dev/latido/internal/stacks"
 // holdsLock: requests wait for a lock; the one to name is who has it.
 func holdsLock(m *model) (list []Finding) {
 	w := m.w
-	claims := m.spentTime(stacks.WaitLock)
+	claims := m.spentTime(stacks.Lock)
 	if len(claims) == 0 {
 		return nil
 	}

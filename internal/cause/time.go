@@ -32,10 +32,13 @@ const (
 	claimTraffic   = "traffic"
 )
 
+// dialing is how a call waits that has no connection yet.
+const dialing = "dial"
+
 // queues are the kinds of waiting for something that others have.
 func queues(kind string) bool {
 	switch kind {
-	case stacks.WaitLock, stacks.WaitPool, stacks.WaitLimiter, stacks.WaitSend, stacks.WaitReceive, stacks.WaitSelect, stacks.WaitCondition, stacks.WaitGroup:
+	case stacks.Lock, stacks.Pool, stacks.Limiter, stacks.Send, stacks.Receive, stacks.Select, stacks.Condition, stacks.Group:
 		return true
 	}
 	return false
@@ -44,7 +47,7 @@ func queues(kind string) bool {
 // calls are the kinds of waiting for somebody else's answer.
 func calls(kind string) bool {
 	switch kind {
-	case claimCall, stacks.WaitCall, stacks.WaitDial, stacks.WaitDNS:
+	case claimCall, stacks.Call, stacks.DNS:
 		return true
 	}
 	return false
@@ -86,11 +89,14 @@ func (m *model) timeClaims() []claim {
 				continue
 			}
 			c := claim{kind: r.wait.Kind, endpoint: name, at: r.at, peer: r.peer, through: r.through, library: r.wait.Library, wait: r.wait.Kind, both: r.both}
-			if c.kind == stacks.WaitPool && m.dials(c) {
-				c.wait = stacks.WaitDial
+			if c.kind == stacks.Pool && m.dials(c) {
+				c.wait, c.kind = dialing, claimCall
 			}
-			if calls(c.wait) {
+			if calls(c.kind) {
 				c.kind = claimCall
+			}
+			if r.wait.Dials {
+				c.wait = dialing
 			}
 			take(c, expected(r.both))
 		}
@@ -119,7 +125,7 @@ func (m *model) dials(c claim) bool {
 	}
 	waiting, dialing := 0.0, 0.0
 	for _, s := range m.seen {
-		if s.wait.Kind == stacks.WaitPool && stacks.Package(s.wait.Library) == "net/http" {
+		if s.wait.Kind == stacks.Pool && stacks.Package(s.wait.Library) == "net/http" {
 			waiting += s.after
 		}
 		for _, f := range s.frames {
@@ -143,7 +149,7 @@ func merged(all []claim) []claim {
 		case c.kind == claimCall && c.peer != "":
 			k.through = "" // the host says it all
 		case c.kind == claimCall:
-		case c.kind == stacks.WaitPool:
+		case c.kind == stacks.Pool:
 			k.peer = ""
 			k.function = c.library
 		default:
@@ -240,9 +246,9 @@ func (m *model) activities(match func(*sighting) (stacks.Frame, bool)) []activit
 func (m *model) whoHolds(c claim) []claim {
 	var holders []activity
 	switch c.kind {
-	case stacks.WaitLock:
+	case stacks.Lock:
 		holders = m.lockHolders(c)
-	case stacks.WaitPool:
+	case stacks.Pool:
 		holders = m.poolHolders(c)
 	default:
 		holders = m.othersIn(c)
@@ -267,7 +273,7 @@ func (m *model) whoHolds(c claim) []claim {
 			if r := m.callRatio(h.peer, h.through); r > 1.5 {
 				slower = 1 - 1/r
 			}
-		case h.kind == stacks.WaitLog || h.kind == stacks.WaitFile:
+		case h.kind == stacks.Log || h.kind == stacks.File:
 			if r := ratio(h.after/max(m.requests.after, 1e-9), h.before/max(m.requests.before, 1e-9)); r > 2 && h.after > 0.05 {
 				slower = 1 - 1/r
 			}
@@ -366,7 +372,7 @@ func (m *model) lockHolders(c claim) []activity {
 		}
 	}
 	on := func(s *sighting, is func(string) bool) (stacks.Frame, bool) {
-		if s.wait.Kind == stacks.WaitLock {
+		if s.wait.Kind == stacks.Lock {
 			return stacks.Frame{}, false
 		}
 		for _, f := range s.frames {
@@ -484,7 +490,7 @@ func (m *model) poolHolders(c claim) []activity {
 	}
 	delete(open, "")
 	return m.activities(func(s *sighting) (stacks.Frame, bool) {
-		if s.wait.Kind == stacks.WaitPool {
+		if s.wait.Kind == stacks.Pool {
 			return stacks.Frame{}, false
 		}
 		at, index := own(s.frames)
@@ -523,7 +529,7 @@ func (m *model) othersIn(c claim) []activity {
 			return stacks.Frame{}, false
 		}
 		switch s.wait.Kind {
-		case stacks.WaitReceive, stacks.WaitSelect, stacks.WaitSleep, stacks.WaitForever, stacks.WaitCondition, stacks.WaitGroup:
+		case stacks.Receive, stacks.Select, stacks.Sleep, stacks.Forever, stacks.Condition, stacks.Group:
 			return stacks.Frame{}, false
 		}
 		i := stacks.DeepestOwn(s.frames)

@@ -125,13 +125,13 @@ func (w words) does(a *activity) string {
 		return w.say("waits for %s%s", "espera a %s%s", a.peer, in)
 	case calls(a.kind):
 		return w.say("waits for %s%s", "espera a %s%s", library(a.through, a.library), in)
-	case a.kind == stacks.WaitFile:
+	case a.kind == stacks.File:
 		return w.say("reads or writes a file%s", "lee o escribe un archivo%s", in)
-	case a.kind == stacks.WaitLog:
+	case a.kind == stacks.Log:
 		return w.say("writes to the log%s", "escribe en el registro (log)%s", in)
-	case a.kind == stacks.WaitSleep:
+	case a.kind == stacks.Sleep:
 		return w.say("sleeps%s", "duerme%s", in)
-	case a.kind == stacks.WaitPool:
+	case a.kind == stacks.Pool:
 		return w.say("waits for a connection%s", "espera una conexión%s", in)
 	case a.kind == "" && a.through != "":
 		return w.say("works in %s%s", "trabaja en %s%s", library(a.through, ""), in)
@@ -144,6 +144,9 @@ func (w words) does(a *activity) string {
 // server names who answers where no label says which host it is.
 func (w words) server(pkg, fallback string) string {
 	name := library(pkg, fallback)
+	if name == "exec" || name == "os" {
+		return w.pick("the program that is started", "el programa que se inicia")
+	}
 	if name == "http" || name == "net" {
 		return w.pick("the server that is called", "el servidor al que se llama")
 	}
