@@ -14,7 +14,7 @@ import (
 )
 
 // Config says what is profiled and where it goes. The zero value keeps ten
-// minutes of CPU, heap and goroutine profiles in the process.
+// minutes of CPU, heap, goroutine and mutex profiles in the process.
 type Config struct {
 	// Disabled profiles nothing.
 	Disabled bool
@@ -49,11 +49,20 @@ type Config struct {
 	Keep time.Duration
 	// MaxBytes bounds the ring. 0 means 16 MiB.
 	MaxBytes int
-	// MutexFraction and BlockRate turn those profiles on, as
-	// runtime.SetMutexProfileFraction and runtime.SetBlockProfileRate have
-	// them, until Stop. 0 leaves them as they are. Stop restores the fraction
-	// that was set before; Go does not tell the rate, so Stop sets it to 0.
-	MutexFraction, BlockRate int
+	// MutexFraction is the share of the contended mutexes that the mutex profile
+	// samples, one in so many, until Stop. Its stacks are those that unlock: who
+	// held the lock that others waited for. 0 means as many as there are about
+	// 100 a second of: all while contention is rare, one in 10,000 at most. A
+	// fraction that somebody else sets with runtime.SetMutexProfileFraction,
+	// before Start or later, is left as it is then. A positive one is set as it
+	// is. A negative one keeps no mutex profile. Stop restores what was set
+	// before.
+	MutexFraction int
+	// BlockRate turns the block profile on until Stop, as
+	// runtime.SetBlockProfileRate has it. 0 leaves it as it is: where goroutines
+	// wait is known from looking at them, at less cost. Go does not tell the rate
+	// that was set before, so Stop sets it to 0.
+	BlockRate int
 	// TraceFor keeps an execution trace of about the last so long, by
 	// runtime/trace.FlightRecorder, until Stop: see [Profiler.WriteTrace]. It
 	// costs a per cent or two of the CPU time. 0 keeps none.
@@ -85,8 +94,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.MaxBytes < 0 {
 		errs = append(errs, fmt.Errorf("max bytes %d: write a positive number, such as %d", c.MaxBytes, defaultMaxBytes))
 	}
-	if c.MutexFraction < 0 || c.BlockRate < 0 {
-		errs = append(errs, fmt.Errorf("mutex fraction %d, block rate %d: write 0 for off, or a positive number", c.MutexFraction, c.BlockRate))
+	if c.BlockRate < 0 {
+		errs = append(errs, fmt.Errorf("block rate %d: write 0 for off, or a positive number", c.BlockRate))
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.HTTPHeaders)) {
 		if !httpguts.ValidHeaderFieldName(name) {

@@ -41,7 +41,6 @@ func (p *Profiler) Costs(since time.Time) (Costs, error) {
 		return Costs{}, ErrNothing
 	}
 	costs.Until = cpu[len(cpu)-1].to
-	of := p.endpointOf()
 	var labelled []*profile.Profile
 	for _, c := range cpu {
 		one, err := c.parse()
@@ -54,6 +53,7 @@ func (p *Profiler) Costs(since time.Time) (Costs, error) {
 		if i < 0 {
 			continue
 		}
+		of := p.endpointOf(one)
 		for _, s := range one.Sample {
 			name := of(s).name()
 			cost := costs.Endpoints[name]

@@ -1,5 +1,5 @@
-// Package continuous profiles a service all the time: CPU, heap, goroutines,
-// and mutexes and blocking when asked. The last minutes are always kept in the
+// Package continuous profiles a service all the time: CPU, heap, goroutines
+// and mutexes, and blocking when asked. The last minutes are always kept in the
 // process, in a bounded ring; they go to Pyroscope as well where an address is
 // known.
 //

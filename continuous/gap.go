@@ -13,6 +13,8 @@ import (
 var process profilers
 
 type profilers struct {
+	fraction fraction
+
 	mu     sync.Mutex
 	all    []*Profiler
 	holder *Profiler // of the CPU profile, nil for none of ours

@@ -89,7 +89,12 @@ func (p *Profiler) keepDelta(k kind, profiler *godeltaprof.BlockProfiler, from, 
 		p.drop(fmt.Errorf("contention profile: %w", err))
 		return
 	}
-	p.keep(capture{k, from, to, bytes.Clone(buf.Bytes())})
+	c := capture{k, from, to, bytes.Clone(buf.Bytes())}
+	if one, err := c.parse(); err == nil && len(one.Sample) == 0 {
+		p.ring.add(c) // it says that nobody contended; a server need not be told
+		return
+	}
+	p.keep(c)
 }
 
 func (p *Profiler) encode(sum *profile.Profile) []byte {

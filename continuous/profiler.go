@@ -46,7 +46,7 @@ type Profiler struct {
 	cycles   uint64    // garbage collections at heapFrom
 	mutex    *godeltaprof.BlockProfiler
 	block    *godeltaprof.BlockProfiler
-	fraction int       // of mutexes, before Start
+	fraction int       // of mutexes, before Start, where Config sets one
 	noSpans  time.Time // windows that ended until then have lost their spans' labels
 
 	mu    sync.Mutex
@@ -184,8 +184,13 @@ func (p *Profiler) begin() {
 	p.waits.next = time.Now().Add(p.waits.period)
 	p.leaksAt = time.Now().Add(leaksPause)
 	p.heap = godeltaprof.NewHeapProfiler()
-	if p.cfg.MutexFraction > 0 {
+	switch {
+	case p.cfg.MutexFraction > 0:
 		p.fraction = runtime.SetMutexProfileFraction(p.cfg.MutexFraction)
+	case p.cfg.MutexFraction == 0:
+		process.fraction.join(time.Now())
+	}
+	if p.cfg.MutexFraction >= 0 {
 		p.mutex = godeltaprof.NewMutexProfiler()
 		p.drop(p.mutex.Profile(io.Discard))
 	}
@@ -200,7 +205,11 @@ func (p *Profiler) begin() {
 
 // restore gives the process its rates back, unless somebody changed them since.
 func (p *Profiler) restore() {
-	if p.mutex != nil && runtime.SetMutexProfileFraction(-1) == p.cfg.MutexFraction {
+	switch {
+	case p.mutex == nil:
+	case p.cfg.MutexFraction == 0:
+		process.fraction.leave()
+	case runtime.SetMutexProfileFraction(-1) == p.cfg.MutexFraction:
 		runtime.SetMutexProfileFraction(p.fraction)
 	}
 	if p.block != nil {
@@ -250,6 +259,7 @@ func (p *Profiler) window() (more bool) {
 		case <-ended: // by somebody who wants to profile: let them
 			p.endCPU()
 		case <-retry.C:
+			process.fraction.step(time.Now())
 			if p.cpu == nil {
 				profiled = p.tryCPU() || profiled
 			}

@@ -289,7 +289,7 @@ func TestDoesNothing(t *testing.T) {
 	if err != nil || p == nil || p.Stop(ctx) != nil || p.Stats() != (Stats{}) {
 		t.Errorf("disabled: %v", err)
 	}
-	p, err = Start(Config{Interval: -1, Keep: -1, MaxBytes: -1, MutexFraction: -1})
+	p, err = Start(Config{Interval: -1, Keep: -1, MaxBytes: -1, BlockRate: -1})
 	if err == nil || p == nil || p.Stop(ctx) != nil || p.Stats() != (Stats{}) {
 		t.Errorf("with an error: %v", err)
 	}

@@ -17,9 +17,9 @@ import (
 const (
 	ProfileCPU   = "cpu"   // sample type cpu; labelled with the endpoint
 	ProfileHeap  = "heap"  // sample types alloc_space, alloc_objects, inuse_space and inuse_objects
-	ProfileWaits = "waits" // goroutines that work for an endpoint or region, as often as they were seen
-	ProfileMutex = "mutex" // sample types contentions and delay; only with Config.MutexFraction
-	ProfileBlock = "block" // the same; only with Config.BlockRate
+	ProfileWaits = "waits" // goroutines with own code, or that work for an endpoint or region, as often as they were seen
+	ProfileMutex = "mutex" // sample types contentions and delay, by the stack that unlocked
+	ProfileBlock = "block" // the same types, by the stack that waited; only with Config.BlockRate
 )
 
 var kindsByName = map[string]kind{
@@ -85,7 +85,7 @@ func (p *Profiler) OfEndpoint(all *profile.Profile, endpoint string) *profile.Pr
 	if all == nil {
 		return &profile.Profile{}
 	}
-	of := p.endpointOf()
+	of := p.endpointOf(all)
 	part := &profile.Profile{
 		SampleType: all.SampleType, DefaultSampleType: all.DefaultSampleType, Comments: all.Comments,
 		Mapping: all.Mapping, Location: all.Location, Function: all.Function, PeriodType: all.PeriodType, Period: all.Period,
@@ -111,7 +111,7 @@ func (p *Profiler) ByEndpoint(sampleType string, all *profile.Profile) map[strin
 	if i < 0 {
 		return sums
 	}
-	of, unit := p.endpointOf(), unitOf(all.SampleType[i])
+	of, unit := p.endpointOf(all), unitOf(all.SampleType[i])
 	for _, s := range all.Sample {
 		sums[of(s).endpoint] += float64(s.Value[i]) * unit
 	}
@@ -119,14 +119,15 @@ func (p *Profiler) ByEndpoint(sampleType string, all *profile.Profile) map[strin
 }
 
 // endpointOf tells which endpoint and method a sample belongs to, by its labels
-// or else by a handler that is bound to one endpoint only.
-func (p *Profiler) endpointOf() func(*profile.Sample) binding {
-	h := p.handlers()
+// or else by a handler that is bound to one endpoint only. Goroutines are told
+// by their labels alone: without any they count for nobody.
+func (p *Profiler) endpointOf(all *profile.Profile) func(*profile.Sample) binding {
+	h, goroutines := p.handlers(), stacks.Index(all, "goroutine") >= 0
 	return func(s *profile.Sample) binding {
 		if endpoint := stacks.Label(s, LabelEndpoint); endpoint != "" {
 			return binding{endpoint, stacks.Label(s, LabelMethod)}
 		}
-		if stacks.Label(s, LabelStartedBy) != "" {
+		if stacks.Label(s, LabelStartedBy) != "" || goroutines && unlabelled(s) {
 			return binding{}
 		}
 		by, _ := h.endpoint(stacks.Of(s))
@@ -154,23 +155,24 @@ func Total(sampleType string, p *profile.Profile) float64 {
 	return tallyOf(sampleType, p).total
 }
 
-// WaitsOf says where the goroutines of a profile of the kind ProfileWaits wait,
-// at most at top places. It is a pure function.
+// WaitsOf says where the goroutines of a profile of the kind ProfileWaits wait
+// that work for an endpoint or region, at most at top places. It is a pure
+// function.
 func WaitsOf(p *profile.Profile, top int) Waits {
 	var t waitTally
 	if p == nil {
 		return Waits{}
 	}
 	for _, s := range p.Sample {
-		if stacks.Label(s, LabelStartedBy) == "" { // no request waits there
+		if stacks.Label(s, LabelStartedBy) == "" && !unlabelled(s) { // no request waits in the others
 			t.add(stacks.Of(s), float64(s.Value[0]))
 		}
 	}
 	return t.waits(stacks.Rounds(p), top)
 }
 
-// Look looks at the goroutines that work for an endpoint or region now, up to n
-// times, every so often, until ctx is done: a profile of the kind ProfileWaits.
+// Look looks at the goroutines that work for an endpoint or region, or have own
+// code, now, up to n times, every so often, until ctx is done: a profile of the kind ProfileWaits.
 // In the ring, looks at many goroutines on a busy machine may be seconds apart;
 // these show what goes on at this moment. It looks but once at more than 10,000
 // goroutines, and at more than 100,000 not at all, which is ErrNothing.

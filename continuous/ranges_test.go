@@ -74,9 +74,11 @@ func TestProfileOfHandler(t *testing.T) {
 // The looks of several windows add up.
 func TestWaitsOfRange(t *testing.T) {
 	p := continuous.Filled()
+	p.BindEndpoint("", "/a", "main.a")
 	start := time.Now()
 	for i := range 3 {
-		one := stacks(t, "goroutine", "count", []string{"/a", "8ns", "runtime.selectgo", "main.wait"}, []string{"/a", "4ns", "main.run"})
+		one := stacks(t, "goroutine", "count", []string{"/a", "8ns", "runtime.selectgo", "main.wait"}, []string{"/a", "4ns", "main.run"},
+			[]string{"", "100ns", "runtime.selectgo", "main.refresh", "main.a", serving}) // a worker counts for nobody
 		one.Comments = []string{"rounds=4"}
 		from := start.Add(time.Duration(i) * time.Second)
 		p.AddGoroutines(from, from.Add(time.Second), encode(t, one))
@@ -88,6 +90,19 @@ func TestWaitsOfRange(t *testing.T) {
 	w := continuous.WaitsOf(p.OfEndpoint(all, "/a"), 5)
 	if w.Looks != 12 || w.Seen != 36 || w.Mean != 2 || len(w.Places) != 1 || w.Places[0].Reason != "select" {
 		t.Errorf("%+v, want 12 looks, 36 seen, 2 waiting at a time in one place", w)
+	}
+	if all := continuous.WaitsOf(all, 5); all.Seen != 36 || all.Mean != 2 {
+		t.Errorf("%+v in all, want those of /a", all)
+	}
+	if by := p.ByEndpoint("goroutine", all); by["/a"] != 36 || by[""] != 300 {
+		t.Errorf("by endpoint %v, want 36 of /a and 300 of nobody", by)
+	}
+	r, err := p.Report(t.Context(), continuous.ReportOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := r.Process.Waits; w.Seen != 36 || w.Mean != 2 || len(r.Endpoints) != 1 || len(r.Started) != 0 {
+		t.Errorf("the report counts %+v, want those of /a alone", w)
 	}
 }
 

@@ -210,6 +210,9 @@ func (b *builder) addWaits(p *profile.Profile) {
 			b.addStartedWait(by, frames, float64(s.Value[0]))
 			continue
 		}
+		if unlabelled(s) {
+			continue
+		}
 		for _, u := range b.usages(s) {
 			u.wait.add(frames, float64(s.Value[0]))
 		}

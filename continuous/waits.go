@@ -26,7 +26,8 @@ const (
 )
 
 // waits looks at the goroutines several times in a window, and adds up those
-// that work for an endpoint or a region. A CPU profile shows where a request
+// that work for an endpoint or a region, or have own code: whoever holds what
+// requests wait for may work for none. A CPU profile shows where a request
 // computes; this shows where it waits. It belongs to one goroutine.
 type waits struct {
 	period time.Duration // between looks, at best
@@ -57,7 +58,7 @@ func (w *waits) look() error {
 		return fmt.Errorf("goroutine profile: %w", err)
 	}
 	settle(seen, goroutineDepth)
-	onlyLabelled(seen)
+	onlyTelling(seen)
 	both := []*profile.Profile{seen}
 	if w.sum != nil {
 		both = append(both, w.sum)
@@ -66,7 +67,7 @@ func (w *waits) look() error {
 	if err != nil {
 		return fmt.Errorf("goroutine profile: %w", err)
 	}
-	heaviestSamples(sum, maxWaitStacks)
+	heaviestWaits(sum, maxWaitStacks)
 	w.sum = sum
 	w.rounds++
 	return nil
@@ -96,13 +97,15 @@ func (w *waits) take(from, to time.Time) (sum *profile.Profile, whole []byte) {
 	return sum, whole
 }
 
-// onlyLabelled drops the goroutines that work for no endpoint and no region,
-// and were started by none, and every label that tells requests apart: a span's id would make a stack of
-// its own out of each.
-func onlyLabelled(p *profile.Profile) {
-	p.Sample = slices.DeleteFunc(p.Sample, func(s *profile.Sample) bool {
-		return stacks.Label(s, LabelEndpoint) == "" && stacks.Label(s, LabelRegion) == "" && stacks.Label(s, LabelStartedBy) == ""
-	})
+// onlyTelling drops the goroutines that work for no endpoint and no region, were
+// started by none, and have no own code; and every label that tells requests
+// apart: a span's id would make a stack of its own out of each.
+func onlyTelling(p *profile.Profile) {
+	own := make(map[*profile.Function]bool, len(p.Function))
+	for _, f := range p.Function {
+		own[f] = stacks.Owner(f.Name) == Own
+	}
+	p.Sample = slices.DeleteFunc(p.Sample, func(s *profile.Sample) bool { return unlabelled(s) && !on(s, own) })
 	for _, s := range p.Sample {
 		kept := make(map[string][]string, 4)
 		for _, name := range []string{LabelEndpoint, LabelMethod, LabelRegion, LabelPeer, LabelStartedBy} {
@@ -114,11 +117,38 @@ func onlyLabelled(p *profile.Profile) {
 	}
 }
 
-// heaviestSamples keeps the samples with the largest values.
-func heaviestSamples(p *profile.Profile, n int) {
+// unlabelled reports whether a goroutine works for no endpoint and no region,
+// and was started by none. It counts for no figure.
+func unlabelled(s *profile.Sample) bool {
+	return stacks.Label(s, LabelEndpoint) == "" && stacks.Label(s, LabelRegion) == "" && stacks.Label(s, LabelStartedBy) == ""
+}
+
+// on reports whether one of the functions is on a stack.
+func on(s *profile.Sample, functions map[*profile.Function]bool) bool {
+	for _, location := range s.Location {
+		for _, line := range location.Line {
+			if functions[line.Function] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// heaviestWaits keeps the stacks that were seen most often, those that work for
+// requests before the others.
+func heaviestWaits(p *profile.Profile, n int) {
 	if len(p.Sample) <= n {
 		return
 	}
-	slices.SortStableFunc(p.Sample, func(a, b *profile.Sample) int { return cmp.Compare(b.Value[0], a.Value[0]) })
+	first := func(s *profile.Sample) int {
+		if unlabelled(s) {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(p.Sample, func(a, b *profile.Sample) int {
+		return cmp.Or(cmp.Compare(first(a), first(b)), cmp.Compare(b.Value[0], a.Value[0]))
+	})
 	p.Sample = p.Sample[:n]
 }

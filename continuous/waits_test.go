@@ -35,6 +35,18 @@ func blocked(t testing.TB, n int, labels ...string) {
 //go:noinline
 func waitForSupplier(reply <-chan struct{}) { <-reply }
 
+// seenOf is how often goroutines of an endpoint or region were seen in
+// waitForSupplier.
+func seenOf(p *profile.Profile, of string) (seen int64) {
+	for _, s := range p.Sample {
+		in := slices.ContainsFunc(stacks.Of(s), func(f stacks.Frame) bool { return strings.HasSuffix(f.Function, ".waitForSupplier") })
+		if in && stacks.Label(s, LabelEndpoint)+stacks.Label(s, LabelRegion) == of {
+			seen += s.Value[0]
+		}
+	}
+	return seen
+}
+
 func TestWaits(t *testing.T) {
 	blocked(t, 3, LabelEndpoint, "/slow", LabelSpanID, "0123456789abcdef", "customer", "4711")
 	blocked(t, 1, LabelRegion, "import")
@@ -48,7 +60,7 @@ func TestWaits(t *testing.T) {
 		if err := w.look(); err != nil {
 			t.Fatal(err)
 		}
-		return len(w.sum.Sample) == 2
+		return seenOf(w.sum, "/slow") == 3 && seenOf(w.sum, "import") == 1 && seenOf(w.sum, "") == 0
 	})
 	for range 4 {
 		if err := w.look(); err != nil {
@@ -64,16 +76,15 @@ func TestWaits(t *testing.T) {
 	}
 	found := map[string]int64{}
 	for _, s := range sum.Sample {
-		if !slices.ContainsFunc(stacks.Of(s), func(f stacks.Frame) bool { return strings.HasSuffix(f.Function, ".waitForSupplier") }) {
-			t.Errorf("a stack without waitForSupplier: %v", stacks.Of(s))
-		}
-		if len(s.Label) != 1 {
+		if len(s.Label) > 1 || s.Label["customer"] != nil {
 			t.Errorf("labels %v: they tell requests apart", s.Label)
 		}
-		found[stacks.Label(s, LabelEndpoint)+stacks.Label(s, LabelRegion)] += s.Value[0]
 	}
-	if found["/slow"] != 15 || found["import"] != 5 {
-		t.Errorf("seen %v, want /slow 15 times and import 5 times", found)
+	for _, of := range []string{"/slow", "import", ""} {
+		found[of] = seenOf(sum, of)
+	}
+	if found["/slow"] != 15 || found["import"] != 5 || found[""] != 0 {
+		t.Errorf("seen %v, want /slow 15 times, import 5 times, and none of a library without a label", found)
 	}
 	all, err := profile.ParseData(whole)
 	if err != nil {
@@ -94,9 +105,10 @@ func TestWaits(t *testing.T) {
 func TestWaitsBounded(t *testing.T) {
 	p := &profile.Profile{}
 	for i := range maxWaitStacks + 500 {
-		p.Sample = append(p.Sample, &profile.Sample{Value: []int64{int64(i)}})
+		p.Sample = append(p.Sample, &profile.Sample{Value: []int64{int64(i)}, Label: map[string][]string{LabelEndpoint: {"/slow"}}})
+		p.Sample = append(p.Sample, &profile.Sample{Value: []int64{int64(10_000 * i)}}) // workers never push out what requests do
 	}
-	heaviestSamples(p, maxWaitStacks)
+	heaviestWaits(p, maxWaitStacks)
 	if len(p.Sample) != maxWaitStacks || p.Sample[maxWaitStacks-1].Value[0] != 500 {
 		t.Errorf("%d samples, the last one %d: want the %d heaviest", len(p.Sample), p.Sample[len(p.Sample)-1].Value[0], maxWaitStacks)
 	}
