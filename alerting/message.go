@@ -25,7 +25,7 @@ var messages = template.Must(template.New(TemplatesName).Delims("[[", "]]").Pars
 // and latido.html for mail, and latido.title, which is short, for chats.
 //
 // Beside summary, description and runbook_url they show the annotations that
-// the evidence adds: cause, changed, the rows hot_1 to hot_5 and waits_1 to
+// the evidence adds: cause, next, also_1, also_2, changed, the rows hot_1 to hot_5 and waits_1 to
 // waits_3, whose columns are parted by " | ", evidence and incident.
 func Templates(d domain.Domain, _ Options) []byte {
 	say := wordsOf(d).of
@@ -36,6 +36,7 @@ func Templates(d domain.Domain, _ Options) []byte {
 		"Drill": say("DRILL", "SIMULACRO"), "Firing": say("ALERT", "ALERTA"), "Resolved": say("RESOLVED", "RESUELTA"),
 		"Since": say("Since", "Desde"), "Until": say("Until", "Hasta"),
 		"Cause": say("Likely cause", "Causa probable"), "Changed": say("What changed", "Qué cambió"),
+		"Next": say("What to do", "Qué hacer"), "Also": say("Also", "También"),
 		"Hot": say("Hot functions", "Funciones calientes"), "HotColumns": say("share | change | function | where", "parte | cambio | función | dónde"),
 		"Waits": say("Where requests wait", "Dónde esperan las peticiones"), "WaitsColumns": say("share | reason | function | where", "parte | motivo | función | dónde"),
 		"Evidence": say("Evidence", "Evidencia"), "Incident": say("Incident", "Incidente"), "Runbook": "Runbook", "Query": say("Query", "Consulta"),

@@ -15,6 +15,7 @@
 //	/api/v1/           Prometheus' API
 //	/api/v2/           Alertmanager's API
 //	/incidents/        what happened, with its evidence; /api/incidents in JSON
+//	/api/findings      what stands out now, without an alert
 //	/api/evidence      called by an Alertmanager server, where alerts are its business
 //	/api/drills        `latido fire`
 //

@@ -185,7 +185,7 @@ func (e *Embedded) startEvidence(ctx context.Context, d domain.Domain) (*evidenc
 	}
 	return evidence.Start(ctx, evidence.Config{
 		Domain: d, Rules: e.rules, Profiler: e.tel.Profiler(), Version: version, Revision: revision,
-		Query: e.query, QueryRange: e.queryRange, Exemplars: e.exemplars, Now: e.now,
+		Series: e.series, Query: e.query, Exemplars: e.exemplars, Now: e.now,
 		Dir: e.folder.sub("incidents"), MaxIncidents: e.cfg.MaxIncidents, MaxBytes: e.cfg.MaxIncidentBytes,
 		URL: e.tel.AdminURL, Timeout: evidenceTimeout, ReleaseAfter: releaseAfter,
 		Meter: e.tel.MeterProvider().Meter(scope), Logger: e.log,
@@ -208,6 +208,7 @@ func (e *Embedded) serve() {
 	page("GET /incidents/", "what happened, with its evidence", incidents)
 	page("/api/incidents", "", incidents)
 	page("/api/incidents/", "", incidents)
+	page("GET /api/findings", "", incidents)
 	page("POST /api/evidence", "", incidents)
 	if e.alerts != nil {
 		page("/api/v2/", "", e.alerts.Handler())

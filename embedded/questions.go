@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/latido-dev/latido/embedded/internal/evidence"
+	"github.com/latido-dev/latido/internal/cause"
 )
 
 // errStarting says that the store is not there yet.
@@ -32,20 +33,12 @@ func (e *Embedded) query(ctx context.Context, expr string, at time.Time) ([]evid
 	return samples, err
 }
 
-func (e *Embedded) queryRange(ctx context.Context, expr string, from, to time.Time, step time.Duration) ([]evidence.Series, error) {
+func (e *Embedded) series(ctx context.Context, ranges ...cause.Range) ([]cause.Series, error) {
 	store := e.store.Load()
 	if store == nil {
 		return nil, errStarting
 	}
-	found, err := store.QueryRange(ctx, expr, from, to, step)
-	series := make([]evidence.Series, len(found))
-	for i, s := range found {
-		series[i].Labels = s.Labels
-		for _, p := range s.Points {
-			series[i].Points = append(series[i].Points, evidence.Point{At: p.Time, Value: p.Value})
-		}
-	}
-	return series, err
+	return store.Select(ctx, e.tel.Domain().Prefix, ranges...)
 }
 
 func (e *Embedded) exemplars(ctx context.Context, expr string, from, to time.Time) ([]evidence.Exemplar, error) {

@@ -27,6 +27,7 @@ type incident struct {
 	ActiveAt      time.Time `json:"active_at"`
 	Version       string
 	Revision      string
+	Findings      []reason
 	Notes         []string
 	Profiles      []incidentProfile
 	Waits         *incidentWaits
@@ -118,10 +119,7 @@ func (in *incident) write(w io.Writer) {
 	if summary := in.Annotations["summary"]; summary != "" {
 		fmt.Fprintln(w, safe(summary))
 	}
-	fmt.Fprintf(w, "\ncause\n  %s\n", safe(cmp.Or(in.Cause, "unknown: "+cmp.Or(in.None, "nothing stands out"))))
-	for _, note := range in.Notes {
-		fmt.Fprintf(w, "  %s\n", safe(note))
-	}
+	writeFindings(w, in.Cause, in.Findings, in.None, in.Notes)
 	in.writeWaits(w)
 	in.writeProfiles(w)
 	in.writeGoroutines(w)
@@ -130,7 +128,7 @@ func (in *incident) write(w io.Writer) {
 		fmt.Fprintf(w, "\nslowest trace\n  %s  %s s, %s, %s\n", safe(s.TraceID), figure(s.Seconds), safe(cmp.Or(s.Endpoint, "-")), s.At.Local().Format(timeFormat))
 	}
 	if runbook := in.Annotations["runbook_url"]; runbook != "" {
-		fmt.Fprintf(w, "\nwhat to do\n  %s\n", safe(runbook))
+		fmt.Fprintf(w, "\nrunbook\n  %s\n", safe(runbook))
 	}
 }
 

@@ -177,7 +177,7 @@ func writeIncidents(c *call, some []incidentSummary, all int) {
 		case in.Cause != "":
 			fmt.Fprintf(c.stdout, "    %s\n", safe(in.Cause))
 		case in.None != "":
-			fmt.Fprintf(c.stdout, "    no evidence: %s\n", safe(in.None))
+			fmt.Fprintf(c.stdout, "    no cause found: %s\n", safe(in.None))
 		}
 	}
 }

@@ -71,7 +71,7 @@ func TestIncidentsList(t *testing.T) {
 	drill := local("2026-01-02T15:04:05Z") + "  90 s     RespuestaLenta  page (drill)  /pagos    " + goldenID + "\n    Requests wait in awaitAnswer.\n"
 	goes := "  goes on  CPUAlta"
 	for args, want := range map[string][]string{
-		"":                             {"WHEN                 LASTED   NAME            SEVERITY      ENDPOINT  ID\n", goes, "    no evidence: profiling is off\n" + release + drill},
+		"":                             {"WHEN                 LASTED   NAME            SEVERITY      ENDPOINT  ID\n", goes, "    no cause found: profiling is off\n" + release + drill},
 		"-kind release":                {"  1.4.2  info      -         20260102T160000Z-release-0a1b2d\n    Since"},
 		"-last 3h":                     {goes},
 		"-last 3h -kind release":       {"no incidents of these; there are 3 in all\n"},
@@ -115,14 +115,15 @@ func TestIncidentsShow(t *testing.T) {
 	for _, want := range []string{
 		"RespuestaLenta page (drill) tienda-api 1.4.2 (bbbbbbb)\n" + at.Format(timeFormat) + ", lasted 90 s, condition since " + at.Add(-time.Minute).Format(time.TimeOnly) + ", value 3.25, endpoint <script>",
 		"La tienda <b>responde</b> lento\n",
-		"cause\n  Requests to <script>", "\n  a <note>\n",
+		"cause\n  GET /pagos computes for 520 ms, 5 ms before: main.sort (sort.go:40) <b>grew</b>.\n  a <note>\n",
+		"\nwhat to do\n  Look at main.sort.\n\nalso\n  Version 1.4.2 took the place of 1.4.1.\n\nit rests on\n  cores 0.09 → 0.6\n",
 		"where requests wait: 94 % of those seen do\n  94 %  shop.(*Supplier).awaitAnswer (supplier.go:61)  select  12.2 at a time, 0.1 before\n",
 		"CPU: 0.604 cores, 0.095 cores before\n  86 %  main.sort (sort.go:50)  0.52 cores, 0.005 cores before", "mostly in math.Sin\n",
 		"goroutines: 4310, 20 before\n  4290  main.leak (leak.go:8)  channel receive  0 before\n",
 		"errors\n  requests  /pagos  503  41, 0 before\n",
 		"at the same time\n  version 1.4.2 (bbbbbbb) took the place of 1.4.1 (aaaaaaa) at ", "\n  pedidos_procesados  12, 600 before\n",
 		"slowest trace\n  4bf92f3577b34da6a3ce929d0e0e4736  3.5 s, /pagos, " + at.Format(timeFormat),
-		"what to do\n  javascript:alert(1)\n", // a terminal does not run it
+		"runbook\n  javascript:alert(1)\n", // a terminal does not run it
 		"\nURL/incidents/" + goldenID + "\nlatido incidents " + goldenID + " -out . saves it",
 	} {
 		if code != 0 || stderr != "" || !strings.Contains(stdout, want) {

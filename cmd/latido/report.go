@@ -42,7 +42,8 @@ func report(c *call) error {
 	if err != nil {
 		return err
 	}
-	answer, err := ask(context.Background(), u, request{path: "debug/report", query: query})
+	ctx := context.Background()
+	answer, err := ask(ctx, u, request{path: "debug/report", query: query})
 	if err != nil {
 		return err
 	}
@@ -55,6 +56,13 @@ func report(c *call) error {
 			return fmt.Errorf("%s is no service of Latido's, or of another version: %w", address(u), err)
 		}
 		var text bytes.Buffer
+		found, err := askFindings(ctx, u)
+		switch {
+		case err != nil: // the rest is as good without
+			fmt.Fprintf(&text, "what to look at first is not known: %s\n\n", safe(err.Error()))
+		case found != nil:
+			found.write(&text)
+		}
 		if err := r.WriteText(&text); err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,6 +23,7 @@ func TestReport(t *testing.T) {
 	}
 	defer func() { _ = profiler.Stop(t.Context()) }()
 	var user, password string
+	var findings atomic.Pointer[string] // what the service answers, nil for one that does not know of them
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, password, _ = r.BasicAuth()
 		if strings.HasPrefix(r.URL.Path, "/closed") {
@@ -30,6 +32,10 @@ func TestReport(t *testing.T) {
 		}
 		if strings.HasPrefix(r.URL.Path, "/locked") {
 			http.Error(w, "who are you?", http.StatusUnauthorized)
+			return
+		}
+		if r.URL.Path == "/api/findings" && findings.Load() != nil {
+			_, _ = w.Write([]byte(*findings.Load()))
 			return
 		}
 		profiler.Handler().ServeHTTP(w, r)
@@ -55,6 +61,17 @@ func TestReport(t *testing.T) {
 	code, stdout, stderr := latido("report", "-url", server.URL, "-last", "5m")
 	if code != 0 || !strings.Contains(stdout, "Look at this first") {
 		t.Fatalf("exit %d\n%s%s", code, stdout, stderr)
+	}
+	for answer, want := range map[string]string{
+		`{"at":"2026-01-02T15:04:05Z","findings":[{"sentence":"GET /pagos waits.","next":"Ask the bank.","rests":["\u001b[2J 1 s"]},{"sentence":"Twice the traffic."}],"notes":["young"]}`: "\n\ncause\n  GET /pagos waits.\n  young\n\nwhat to do\n  Ask the bank.\n\nalso\n  Twice the traffic.\n\nit rests on\n  \\x1b[2J 1 s\n\n",
+		`{"at":"2026-01-02T15:04:05Z","findings":[],"none":"Nothing changed."}`: "\n\ncause\n  unknown: Nothing changed.\n\n",
+		`<html>`: "what to look at first is not known: URL is no service of Latido's",
+	} {
+		findings.Store(&answer)
+		code, stdout, stderr := latido("report", "-url", server.URL)
+		if stdout = strings.ReplaceAll(stdout, server.URL, "URL"); code != 0 || !strings.HasPrefix(stdout, "what to look at first") || !strings.Contains(stdout, want) || !strings.Contains(stdout, "Look at this first") {
+			t.Errorf("exit %d, no %q in\n%s%s", code, want, stdout, stderr)
+		}
 	}
 	if user != "ops" || password != "secret" {
 		t.Errorf("asked as %s", user)

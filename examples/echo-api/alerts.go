@@ -66,7 +66,7 @@ func note(out io.Writer, labels, annotations map[string]string, resolved bool) e
 	fmt.Fprintf(&b, ": %s\n", annotations["summary"])
 	if !resolved {
 		for _, a := range []struct{ name, says string }{
-			{"cause", "because"}, {"hot_1", "hot"}, {"waits_1", "waits"}, {"changed", "changed"}, {"evidence", "evidence"}, {"incident", "more"},
+			{"cause", "because"}, {"next", "next"}, {"also_1", "also"}, {"also_2", "also"}, {"hot_1", "hot"}, {"waits_1", "waits"}, {"changed", "changed"}, {"evidence", "evidence"}, {"incident", "more"},
 		} {
 			if text := annotations[a.name]; text != "" {
 				fmt.Fprintf(&b, "  %-9s %s\n", a.says, text)

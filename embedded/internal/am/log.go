@@ -72,7 +72,9 @@ func attrsOf(a alert.Alert) []slog.Attr {
 	add("severity", a.Labels["severity"])
 	add("endpoint", a.Labels["endpoint"])
 	add("summary", a.Annotations["summary"])
-	add("cause", a.Annotations["cause"])
+	for _, name := range []string{"cause", "next", "also_1", "also_2"} {
+		add(name, a.Annotations[name])
+	}
 	add("hot", a.Annotations["hot_1"])
 	add("waits", a.Annotations["waits_1"])
 	add("evidence", a.Annotations["evidence"])

@@ -9,11 +9,14 @@ import (
 	"github.com/latido-dev/latido/continuous"
 )
 
-// The annotations that the evidence adds to an alert. Rows have columns, which
-// " | " separates: hot_1 to hot_5 are share, change, function and file:line;
+// The annotations that the evidence adds to an alert. cause is the sentence of
+// the best finding and next what to do; also_1 and also_2 are the sentences of
+// those after it. Rows have columns, which " | " separates: hot_1 to hot_5 are share, change, function and file:line;
 // waits_1 to waits_3 are share, reason, function and file:line.
 const (
 	AnnotationCause    = "cause"
+	AnnotationNext     = "next"
+	AnnotationAlso     = "also_"
 	AnnotationHot      = "hot_"
 	AnnotationWaits    = "waits_"
 	AnnotationChanged  = "changed"
@@ -22,6 +25,7 @@ const (
 )
 
 const (
+	maxAlso  = 2
 	maxHot   = 5
 	maxWaits = 3
 )
@@ -47,6 +51,14 @@ func (r *Recorder) annotations(in *Incident) map[string]string {
 	if in.Cause != "" {
 		out[AnnotationCause] = clean(in.Cause)
 	}
+	for i, f := range in.Findings[:min(1+maxAlso, len(in.Findings))] {
+		switch {
+		case i > 0:
+			out[fmt.Sprint(AnnotationAlso, i)] = clean(f.Sentence)
+		case f.Next != "":
+			out[AnnotationNext] = clean(f.Next)
+		}
+	}
 	for i, row := range r.words.hotRows(in) {
 		out[fmt.Sprint(AnnotationHot, i+1)] = row.String()
 	}
@@ -64,10 +76,11 @@ func (r *Recorder) link(id string) string {
 	return strings.TrimSuffix(r.cfg.URL(), "/") + "/incidents/" + id
 }
 
-// hotRows are the functions that matter, the worst first.
+// hotRows are the functions that matter, the worst first: of a leak, where there
+// are more goroutines than before.
 func (w words) hotRows(in *Incident) []row {
 	var rows []row
-	if g := in.Goroutines; g != nil {
+	if g := in.Goroutines; g != nil && in.leaks() {
 		for _, group := range g.Groups {
 			if group.After > group.Before && len(rows) < maxHot {
 				rows = append(rows, row{percent(float64(group.After) / float64(max(g.After, 1))), fmt.Sprintf("+%d", group.After-group.Before),

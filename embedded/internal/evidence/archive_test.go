@@ -166,8 +166,7 @@ func TestUnwritable(t *testing.T) {
 	}
 	var out strings.Builder
 	log := slog.New(slog.NewTextHandler(&out, nil))
-	query := countingQuery
-	r := start(t, Config{Dir: file, Logger: log, Query: query})
+	r := start(t, Config{Dir: file, Logger: log, Series: oneSeries})
 	incidentOf(t, r, r.Enrich(t.Context(), firing("Orders")))
 	if !strings.Contains(out.String(), "in memory only") {
 		t.Errorf("logged %q", out.String())
@@ -175,7 +174,7 @@ func TestUnwritable(t *testing.T) {
 
 	dir := t.TempDir()
 	out.Reset()
-	r = start(t, Config{Dir: dir, Logger: log, Query: query})
+	r = start(t, Config{Dir: dir, Logger: log, Series: oneSeries})
 	folder := filepath.Join(dir, "incidents")
 	if err := os.RemoveAll(folder); err != nil {
 		t.Fatal(err)

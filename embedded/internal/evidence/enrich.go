@@ -18,8 +18,8 @@ import (
 // none. It never panics.
 //
 // Evidence is gathered once for each episode, when it begins: resends carry the
-// same, and the resolved alert too, which ends the incident. An alert whose
-// rule asks for none is returned as it came.
+// same, and the resolved alert too, which ends the incident. An alert that always
+// fires is returned as it came.
 func (r *Recorder) Enrich(ctx context.Context, a alert.Alert) (out alert.Alert) {
 	if r == nil {
 		return a
@@ -33,8 +33,8 @@ func (r *Recorder) Enrich(ctx context.Context, a alert.Alert) (out alert.Alert) 
 			annotate(&out, none("it panicked"))
 		}
 	}()
-	rule, ok := r.rule(a)
-	if !ok || rule.Evidence == "" {
+	rule, _ := r.rule(a)
+	if beats(a, rule) {
 		return out
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
@@ -73,6 +73,15 @@ func (r *Recorder) rule(a alert.Alert) (alerting.Rule, bool) {
 	return alerting.Rule{}, false
 }
 
+// heartbeatLabel marks an alert that always fires, whoever wrote its rule.
+const heartbeatLabel = "heartbeat"
+
+// beats tells whether an alert always fires, so that its silence is noticed:
+// there is nothing to find out about it.
+func beats(a alert.Alert, rule alerting.Rule) bool {
+	return rule.Source == alerting.SourceHeartbeat || a.Labels[heartbeatLabel] == "true"
+}
+
 // none is what an alert without evidence says.
 func none(why string) map[string]string {
 	return map[string]string{AnnotationEvidence: "none: " + why}
@@ -94,8 +103,11 @@ func (r *Recorder) begin(ctx context.Context, a alert.Alert, rule alerting.Rule,
 	select {
 	case r.slots <- struct{}{}:
 	case <-ctx.Done():
-		close(e.saved)
-		e.annotations = none(r.words.busy())
+		defer close(e.saved)
+		in := r.incident(a, rule, e.id)
+		in.None = r.words.busy()
+		r.keep(&gathered{incident: in})
+		e.annotations = r.annotations(in)
 		return e.annotations
 	}
 	done := make(chan *gathered, 1)

@@ -4,17 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/google/pprof/profile"
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/latido-dev/latido/alerting"
 	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/cause"
 )
 
 // Config says what a Recorder reads, and where it keeps what it finds. Only
@@ -26,11 +30,13 @@ type Config struct {
 	Rules []alerting.Rule
 	// Profiler has the profiles. nil has none.
 	Profiler *continuous.Profiler
-	// Query, QueryRange and Exemplars ask the store. They are called at once by
-	// several goroutines, and end with their context. nil has no data.
-	Query      func(ctx context.Context, expr string, at time.Time) ([]Sample, error)
-	QueryRange func(ctx context.Context, expr string, from, to time.Time, step time.Duration) ([]Series, error)
-	Exemplars  func(ctx context.Context, expr string, from, to time.Time) ([]Exemplar, error)
+	// Series, Query and Exemplars ask the store: for the samples of all series of
+	// the service, at most half a million of them, in ranges of time; for a
+	// release's figures; and for traces. They are called at once by several
+	// goroutines, and end with their context. nil has no data.
+	Series    func(ctx context.Context, ranges ...cause.Range) ([]cause.Series, error)
+	Query     func(ctx context.Context, expr string, at time.Time) ([]Sample, error)
+	Exemplars func(ctx context.Context, expr string, from, to time.Time) ([]Exemplar, error)
 	// Now is the store's clock, which is also that of the alerts. nil means time.Now.
 	Now func() time.Time
 	// Dir is where incidents and what is known of releases are kept. Empty, or a
@@ -54,6 +60,20 @@ type Config struct {
 	Meter metric.Meter
 	// Logger gets what a person should know. nil means slog.Default().
 	Logger *slog.Logger
+
+	// Seams for tests; nil is the real thing.
+	profiler profileSource
+	explain  func(cause.Input) cause.Result
+}
+
+// profileSource is what is asked of a *continuous.Profiler.
+type profileSource interface {
+	Interval() time.Duration
+	Profile(kind string, from, to time.Time) (*profile.Profile, time.Duration, error)
+	Goroutines(at time.Time) (*profile.Profile, time.Time, error)
+	Look(ctx context.Context, n int, every time.Duration) (*profile.Profile, error)
+	OfEndpoint(all *profile.Profile, endpoint string) *profile.Profile
+	WriteTrace(ctx context.Context, w io.Writer) error
 }
 
 // Sample is one series at one time.
@@ -61,18 +81,6 @@ type Sample struct {
 	Labels map[string]string
 	Value  float64
 	At     time.Time
-}
-
-// Point is a value at a time.
-type Point struct {
-	At    time.Time
-	Value float64
-}
-
-// Series is one series over a range of time.
-type Series struct {
-	Labels map[string]string
-	Points []Point // oldest first
 }
 
 // Exemplar is one request that a histogram counted, with the trace that shows it.
@@ -92,8 +100,12 @@ const (
 	// stopBudget is the longest that Stop takes when its context has more.
 	stopBudget = 5 * time.Second
 	// maxGathering is for how many alerts evidence is gathered at once, those
-	// whose source hangs included.
+	// whose source hangs included. Each has at most 16 MB of samples, and what
+	// the profiles of its two times take.
 	maxGathering = 4
+	// maxTasks is how many parts of that run at once: enough for all of them, and
+	// a bound on those that hang.
+	maxTasks = 64
 )
 
 func (c Config) withDefaults() (Config, error) {
@@ -117,6 +129,12 @@ func (c Config) withDefaults() (Config, error) {
 	if c.MaxBytes == 0 {
 		c.MaxBytes = defaultMaxBytes
 	}
+	if c.profiler == nil {
+		c.profiler = c.Profiler
+	}
+	if c.explain == nil {
+		c.explain = cause.Explain
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -137,7 +155,10 @@ type Recorder struct {
 	rules    map[string][]alerting.Rule // by the alert's name
 	kept     *archive
 	episodes *episodes
-	slots    chan struct{} // gatherings under way
+	slots    chan struct{}            // gatherings under way
+	asking   chan struct{}            // holds who asks for findings
+	tasks    chan struct{}            // parts of gatherings under way
+	before   atomic.Pointer[baseline] // what is kept of the release before
 
 	ctx    context.Context // done when Stop begins
 	cancel context.CancelFunc
@@ -160,7 +181,7 @@ func Start(ctx context.Context, cfg Config) (*Recorder, error) {
 	}
 	r := &Recorder{
 		cfg: cfg, words: wordsOf(cfg.Domain.Language), rules: map[string][]alerting.Rule{}, episodes: newEpisodes(),
-		slots: make(chan struct{}, maxGathering), said: map[string]bool{},
+		slots: make(chan struct{}, maxGathering), asking: make(chan struct{}, 1), tasks: make(chan struct{}, maxTasks), said: map[string]bool{},
 	}
 	r.ctx, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	for _, rule := range cfg.Rules {

@@ -10,139 +10,102 @@ import (
 	"strings"
 	"time"
 
-	"github.com/latido-dev/latido/alerting"
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/cause"
 )
 
-// questions asks the store about one alert's two times.
-type questions struct {
-	r   *Recorder
-	job string // "" where the alert's rule does not keep it
-	span
-}
-
-func (r *Recorder) asks(job string, s span) questions { return questions{r, job, s} }
-
-// figures are what the store says.
+// figures reads in the service's series what moved between two times.
 type figures struct {
-	note     string
-	errors   []Move
-	moved    []Move
-	slowest  *Slowest
-	deployed *Deployment
-}
-
-func (f *figures) into(in *Incident) {
-	in.Errors, in.Moved, in.Slowest, in.Deployed = f.errors, f.moved, f.slowest, f.deployed
-	if f.note != "" {
-		in.Notes = append(in.Notes, f.note)
-	}
-}
-
-// figures asks everything about the alert. What cannot be had is left out.
-func (q questions) figures(ctx context.Context, kind alerting.Evidence, endpoint string) *figures {
-	f := &figures{}
-	if q.r.cfg.Query == nil {
-		return f
-	}
-	f.moved = q.moved(ctx)
-	if kind == alerting.EvidenceErrors || kind == alerting.EvidenceEvents {
-		f.errors = q.failures(ctx, endpoint)
-	}
-	f.deployed = q.deployed(ctx)
-	f.slowest = q.slowest(ctx, endpoint)
-	if ctx.Err() != nil {
-		f.note = q.r.words.storeSilent()
-	}
-	return f
+	domain domain.Domain
+	series []cause.Series
+	cause.Times
 }
 
 // family is the Prometheus name of a metric of the contract.
-func (q questions) family(key string) string {
-	m, _ := q.r.cfg.Domain.Metric(key)
+func (f figures) family(key string) string {
+	m, _ := f.domain.Metric(key)
 	return m.Family
 }
 
-// of selects the series of the service, with further matchers.
-func (q questions) of(family string, matchers ...string) string {
-	if q.job != "" {
-		matchers = append([]string{"job=" + strconv.Quote(strings.ToValidUTF8(q.job, "\uFFFD"))}, matchers...)
-	}
-	return family + "{" + strings.Join(matchers, ",") + "}"
-}
-
-func equals(label, value string) string {
-	return label + "=" + strconv.Quote(strings.ToValidUTF8(value, "\uFFFD"))
-}
-
-// over is the window as a range of PromQL's.
-func (q questions) over() string { return fmt.Sprintf("[%dms]", q.length().Milliseconds()) }
-
-// ask evaluates an expression. An error is told of once, and is no data.
-func (q questions) ask(ctx context.Context, expr string, at time.Time) []Sample {
-	if q.r.cfg.Query == nil {
-		return nil
-	}
-	samples, err := q.r.cfg.Query(ctx, expr, at)
-	if err != nil {
-		if ctx.Err() == nil {
-			q.r.storeFault(expr, err)
+// began is when the service is first heard of.
+func (f figures) began() (first time.Time) {
+	for _, s := range f.series {
+		if first.IsZero() || s.Points[0].At.Before(first) {
+			first = s.Points[0].At
 		}
-		return nil
 	}
-	return slices.DeleteFunc(samples, func(s Sample) bool { return math.IsNaN(s.Value) || math.IsInf(s.Value, 0) })
+	return first
 }
 
-// compare evaluates an expression for both times. The rows are told apart by
-// the labels that the caller names.
-func (q questions) compare(ctx context.Context, expr string, labels ...string) map[[2]string]*Move {
+// increase is how much a counter grew in a time. One that was not there while
+// the service was began at 0.
+func increase(points []cause.Point, r cause.Range, began time.Time) (sum float64) {
+	last, known := 0.0, len(points) > 0 && points[0].At.After(began.Add(time.Second))
+	for _, p := range points {
+		switch {
+		case p.At.After(r.To):
+			return sum
+		case !p.At.After(r.From) || !known:
+		case p.Value < last: // the process is another
+			sum += p.Value
+		default:
+			sum += p.Value - last
+		}
+		last, known = p.Value, true
+	}
+	return sum
+}
+
+// latest is a gauge's value at the end of a time, 0 for none.
+func latest(points []cause.Point, r cause.Range) (v float64) {
+	for _, p := range points {
+		if p.At.After(r.To) {
+			break
+		}
+		v = p.Value
+	}
+	return v
+}
+
+// compare adds a counter up for both times, by what of tells the series apart;
+// series of which it is false are left out. The time before counts as if it were
+// as long as the other.
+func (f figures) compare(family string, began time.Time, of func(labels map[string]string) (key [2]string, ok bool)) map[[2]string]*Move {
 	moves := map[[2]string]*Move{}
-	each := func(at time.Time, set func(*Move, float64)) {
-		for _, s := range q.ask(ctx, expr, at) {
-			var key [2]string
-			for i, l := range labels {
-				key[i] = clean(s.Labels[l])
-			}
-			if moves[key] == nil {
-				moves[key] = &Move{}
-			}
-			set(moves[key], s.Value)
-		}
+	scale := 1.0
+	if before := f.Before.Length(); before > 0 {
+		scale = f.After.Length().Seconds() / before.Seconds()
 	}
-	each(q.from, func(m *Move, v float64) { m.Before += v })
-	each(q.to, func(m *Move, v float64) { m.After += v })
+	for _, s := range f.series {
+		if s.Name != family {
+			continue
+		}
+		key, ok := of(s.Labels)
+		if !ok {
+			continue
+		}
+		if moves[key] == nil {
+			moves[key] = &Move{}
+		}
+		moves[key].Before += scale * increase(s.Points, f.Before, began)
+		moves[key].After += increase(s.Points, f.After, began)
+	}
 	return moves
-}
-
-// worstEndpoint is the one that most of the alert comes from: whose requests
-// took the most more time, or failed the most more often.
-func (q questions) worstEndpoint(ctx context.Context, kind alerting.Evidence) string {
-	expr := fmt.Sprintf("sum by (endpoint) (rate(%s%s))", q.of(q.family("response_duration")+"_sum"), q.over())
-	if kind == alerting.EvidenceErrors {
-		expr = fmt.Sprintf("sum by (endpoint) (rate(%s%s))", q.of(q.family("requests"), `status=~"5.."`), q.over())
-	}
-	worst, grown := "", 0.0
-	for key, m := range q.compare(ctx, expr, "endpoint") {
-		if growth := m.After - m.Before; growth > grown || growth == grown && key[0] < worst {
-			worst, grown = key[0], growth
-		}
-	}
-	return worst
 }
 
 // failures are the answers and errors that there are more of: by endpoint and
 // status, and by type.
-func (q questions) failures(ctx context.Context, endpoint string) []Move {
-	matchers := []string{`status=~"5..|429|499"`}
-	if endpoint != "" {
-		matchers = append(matchers, equals("endpoint", endpoint))
-	}
+func (f figures) failures(endpoint string) []Move {
+	began := f.began()
 	var list []Move
-	for key, m := range q.compare(ctx, fmt.Sprintf("sum by (endpoint, status) (increase(%s%s))", q.of(q.family("requests"), matchers...), q.over()), "endpoint", "status") {
+	for key, m := range f.compare(f.family("requests"), began, func(l map[string]string) ([2]string, bool) {
+		status := l["status"]
+		return [2]string{clean(l["endpoint"]), clean(status)}, (strings.HasPrefix(status, "4") || strings.HasPrefix(status, "5")) && (endpoint == "" || l["endpoint"] == endpoint)
+	}) {
 		m.Name, m.Endpoint, m.Label = "requests", key[0], key[1]
 		list = append(list, *m)
 	}
-	for key, m := range q.compare(ctx, fmt.Sprintf("sum by (error_type) (increase(%s%s))", q.of(q.family("api_errors")), q.over()), "error_type") {
+	for key, m := range f.compare(f.family("api_errors"), began, func(l map[string]string) ([2]string, bool) { return [2]string{clean(l["error_type"])}, true }) {
 		m.Name, m.Label = "api_errors", key[0]
 		list = append(list, *m)
 	}
@@ -153,38 +116,60 @@ func (q questions) failures(ctx context.Context, endpoint string) []Move {
 	return list[:min(maxListed, len(list))]
 }
 
-// moved are the business events of both times, and the requests, in one
-// question: the figures that moved the most come first.
-func (q questions) moved(ctx context.Context) []Move {
-	named := func(expr, name string) string {
-		return fmt.Sprintf(`label_replace(%s, "moved", %s, "", "")`, expr, strconv.Quote(name))
-	}
-	total := func(series string) string { return fmt.Sprintf("sum(increase(%s%s))", series, q.over()) }
-	parts := []string{named(total(q.of(q.family("requests"))), "requests"), named(total(q.of(q.family("requests"), `status=~"5.."`)), "5xx")}
-	for _, m := range q.r.cfg.Domain.Metrics() {
-		if m.Event == nil {
-			continue
-		}
-		switch m.Kind {
-		case domain.KindHistogram:
-			parts = append(parts, named(total(q.of(m.Family+"_count")), m.Key))
-		case domain.KindGauge:
-			parts = append(parts, named(fmt.Sprintf("max(%s)", q.of(m.Family)), m.Key))
-		case domain.KindUpDown:
-			parts = append(parts, named(fmt.Sprintf("sum(%s)", q.of(m.Family)), m.Key))
-		default:
-			parts = append(parts, named(total(q.of(m.Family)), m.Key))
-		}
-	}
+// moved are the requests and business events of both times: the figures that
+// moved the most come first.
+func (f figures) moved() []Move {
+	began := f.began()
 	var list []Move
-	for key, m := range q.compare(ctx, strings.Join(parts, " or "), "moved") {
-		m.Name = key[0]
-		list = append(list, *m)
+	add := func(name, family string, of func(map[string]string) bool) {
+		for _, m := range f.compare(family, began, func(l map[string]string) ([2]string, bool) { return [2]string{}, of(l) }) {
+			m.Name = name
+			list = append(list, *m)
+		}
+	}
+	all := func(map[string]string) bool { return true }
+	requests := f.family("requests")
+	add("requests", requests, all)
+	add("5xx", requests, func(l map[string]string) bool { return strings.HasPrefix(l["status"], "5") })
+	for _, m := range f.domain.Metrics() {
+		switch {
+		case m.Event == nil:
+		case m.Kind == domain.KindHistogram:
+			add(m.Key, m.Family+"_count", all)
+		case m.Kind == domain.KindGauge || m.Kind == domain.KindUpDown:
+			if level, ok := f.level(m); ok {
+				list = append(list, level)
+			}
+		default:
+			add(m.Key, m.Family, all)
+		}
 	}
 	slices.SortFunc(list, func(a, b Move) int {
 		return cmp.Or(cmp.Compare(b.weight(), a.weight()), cmp.Compare(a.Name, b.Name))
 	})
 	return list
+}
+
+// level is what a metric that goes up and down had at the ends of both times:
+// the largest gauge, or the sum of what is counted.
+func (f figures) level(m domain.Metric) (level Move, ok bool) {
+	level.Name = m.Key
+	for _, s := range f.series {
+		if s.Name != m.Family {
+			continue
+		}
+		before, after := latest(s.Points, f.Before), latest(s.Points, f.After)
+		switch {
+		case m.Kind == domain.KindUpDown:
+			level.Before, level.After = level.Before+before, level.After+after
+		case !ok:
+			level.Before, level.After = before, after
+		default:
+			level.Before, level.After = max(level.Before, before), max(level.After, after)
+		}
+		ok = true
+	}
+	return level, ok
 }
 
 // weight is how much a figure moved for how much it had: little of a small
@@ -199,60 +184,55 @@ func (m Move) much() bool {
 	return m.weight() >= 2.5 && (least <= 0 || most/least >= 1.3)
 }
 
-// deployed tells whether another version ran in one of the two times.
-func (q questions) deployed(ctx context.Context) *Deployment {
-	family := q.of(q.family("build_info"))
-	release := func(samples []Sample) (newest Release, at time.Time) {
-		first := math.Inf(-1)
-		for _, s := range samples {
-			if s.Value > first {
-				first = s.Value
-				newest = Release{clean(s.Labels["version"]), clean(s.Labels["revision"])}
-			}
+// deployed tells whether another version ran in the time that is known.
+func (f figures) deployed() *Deployment {
+	type life struct{ first, last time.Time }
+	lives := map[Release]life{}
+	var now Release
+	info := f.family("build_info")
+	for _, s := range f.series {
+		if s.Name != info {
+			continue
 		}
-		if first > 0 {
-			at = time.UnixMilli(int64(first * 1000))
+		one := Release{clean(s.Labels["version"]), clean(s.Labels["revision"])}
+		l, known := lives[one]
+		if first := s.Points[0].At; !known || first.Before(l.first) {
+			l.first = first
 		}
-		return newest, at
+		if last := s.Points[len(s.Points)-1].At; last.After(l.last) {
+			l.last = last
+		}
+		lives[one] = l
+		if last := lives[now].last; l.last.After(last) || l.last.Equal(last) && l.first.After(lives[now].first) {
+			now = one
+		}
 	}
-	// When a series was last seen tells which is the newer of two.
-	expr := fmt.Sprintf("max by (version, revision) (timestamp(%s))", family)
-	now, _ := release(q.ask(ctx, expr, q.to))
-	before, _ := release(q.ask(ctx, expr, q.base))
-	if before == (Release{}) || now == (Release{}) || before == now {
+	var before Release
+	for one, l := range lives {
+		if one != now && l.last.After(lives[before].last) {
+			before = one
+		}
+	}
+	if before == (Release{}) || now == (Release{}) || lives[before].last.After(lives[now].last) {
 		return nil
 	}
-	d := &Deployment{Before: before, After: now}
-	if q.r.cfg.QueryRange == nil {
-		return d
-	}
-	step := max((q.to.Sub(q.base) / 60).Truncate(time.Second), time.Second)
-	series, err := q.r.cfg.QueryRange(ctx, family, q.base, q.to, step)
-	if err != nil {
-		return d
-	}
-	for _, s := range series {
-		if (Release{clean(s.Labels["version"]), clean(s.Labels["revision"])}) == now && len(s.Points) > 0 && (d.At.IsZero() || s.Points[0].At.Before(d.At)) {
-			d.At = s.Points[0].At
-		}
-	}
-	return d
+	return &Deployment{Before: before, After: now, At: lives[now].first}
 }
 
-// slowest is the slowest request of the window that left a trace.
-func (q questions) slowest(ctx context.Context, endpoint string) *Slowest {
-	if q.r.cfg.Exemplars == nil {
+// slowest is the slowest request of a time that left a trace.
+func (r *Recorder) slowest(ctx context.Context, endpoint string, t cause.Range) *Slowest {
+	if r.cfg.Exemplars == nil {
 		return nil
 	}
-	var matchers []string
+	m, _ := r.cfg.Domain.Metric("response_duration")
+	expr := m.Family + "_bucket"
 	if endpoint != "" {
-		matchers = append(matchers, equals("endpoint", endpoint))
+		expr += fmt.Sprintf("{endpoint=%s}", strconv.Quote(strings.ToValidUTF8(endpoint, "\uFFFD")))
 	}
-	expr := q.of(q.family("response_duration")+"_bucket", matchers...)
-	list, err := q.r.cfg.Exemplars(ctx, expr, q.from, q.to)
+	list, err := r.cfg.Exemplars(ctx, expr, t.From, t.To)
 	if err != nil {
 		if ctx.Err() == nil {
-			q.r.storeFault(expr, err)
+			r.storeFault(expr, err)
 		}
 		return nil
 	}

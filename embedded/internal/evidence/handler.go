@@ -26,6 +26,7 @@ type Summary struct {
 //
 //	GET  /api/incidents                         the list, the newest first; ?alert=NAME
 //	GET  /api/incidents/{id}                    one, in JSON
+//	GET  /api/findings                          what stands out now, without an alert: Findings in JSON
 //	GET  /incidents/                            the list, for people; ?alert=NAME shows the newest of that alert
 //	GET  /incidents/{id}                        one, for people
 //	GET  /incidents/{id}/before.pb.gz           its profiles, also after.pb.gz; trace.out if there is one
@@ -39,6 +40,7 @@ func (r *Recorder) Handler() http.Handler {
 	}
 	mux.HandleFunc("GET /api/incidents", r.serveSummaries)
 	mux.HandleFunc("GET /api/incidents/{id}", r.serveFile("", fileJSON, "application/json"))
+	mux.HandleFunc("GET /api/findings", r.serveFindings)
 	mux.HandleFunc("GET /incidents/{$}", r.serveList)
 	mux.HandleFunc("GET /incidents/{id}", r.serveFile("", fileHTML, "text/html; charset=utf-8"))
 	mux.HandleFunc("GET /incidents/{id}/"+fileBefore, r.serveFile("before", fileBefore, "application/octet-stream"))

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/latido-dev/latido/embedded/alert"
+	"github.com/latido-dev/latido/internal/cause"
 )
 
 // A store that hangs, and heeds its context, costs the alert what the store
@@ -19,11 +20,11 @@ import (
 func TestHangingStore(t *testing.T) {
 	p := profiler(t)
 	profiledFor(t, p, time.Time{}, 2)
-	hang := func(ctx context.Context, _ string, _ time.Time) ([]Sample, error) {
+	hang := func(ctx context.Context, _ ...cause.Range) ([]cause.Series, error) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
-	r := start(t, Config{Profiler: p, Query: hang, Timeout: 500 * time.Millisecond})
+	r := start(t, Config{Profiler: p, Series: hang, Timeout: 500 * time.Millisecond})
 	began := time.Now()
 	out := r.Enrich(t.Context(), firing("Slow"))
 	if took := time.Since(began); took > 2*time.Second {
@@ -39,13 +40,13 @@ func TestHangingStore(t *testing.T) {
 func TestStoreHangsForEver(t *testing.T) {
 	release := make(chan struct{})
 	var asked sync.WaitGroup
-	hang := func(context.Context, string, time.Time) ([]Sample, error) {
+	hang := func(context.Context, ...cause.Range) ([]cause.Series, error) {
 		asked.Add(1)
 		defer asked.Done()
 		<-release
 		return nil, nil
 	}
-	r, err := Start(t.Context(), Config{Domain: shop, Rules: rules, Query: hang, Timeout: 100 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	r, err := Start(t.Context(), Config{Domain: shop, Rules: rules, Series: hang, Timeout: 100 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +79,8 @@ func TestStoreHangsForEver(t *testing.T) {
 func TestStoreHangsBesideProfiles(t *testing.T) {
 	p := profiler(t)
 	release := make(chan struct{})
-	r := start(t, Config{Profiler: p, Timeout: 3 * time.Second, Query: func(context.Context, string, time.Time) ([]Sample, error) {
+	explain, given := explains(cause.Finding{Sentence: "A supplier."})
+	r := start(t, Config{Profiler: p, Timeout: 3 * time.Second, explain: explain, Series: func(context.Context, ...cause.Range) ([]cause.Series, error) {
 		<-release
 		return nil, nil
 	}})
@@ -86,14 +88,18 @@ func TestStoreHangsBesideProfiles(t *testing.T) {
 	labelled(t, "/proveedor", awaitSupplier)
 	profiledFor(t, p, time.Time{}, 2)
 	out := r.Enrich(t.Context(), firing("Slow"))
-	want(t, out.Annotations["cause"], "Requests to /proveedor wait", "evidence.awaitSupplier (")
+	want(t, out.Annotations["cause"], "A supplier.")
+	want(t, out.Annotations["waits_1"], "evidence.awaitSupplier | ")
+	if in := given.Load(); in.Series != nil || !hasFunction(in.Profiles.Waits.After, "evidence.awaitSupplier") {
+		t.Errorf("the engine was given %d series", len(in.Series))
+	}
 	want(t, strings.Join(incidentOf(t, r, out).Notes, " "), "the store did not answer in time")
 }
 
 func TestPanickingStore(t *testing.T) {
-	query := func(context.Context, string, time.Time) ([]Sample, error) { panic("boom\nfake=line") }
+	series := func(context.Context, ...cause.Range) ([]cause.Series, error) { panic("boom\nfake=line") }
 	var out strings.Builder
-	r := start(t, Config{Query: query, Logger: slog.New(slog.NewTextHandler(&out, nil))})
+	r := start(t, Config{Series: series, Logger: slog.New(slog.NewTextHandler(&out, nil))})
 	for range 2 {
 		a := r.Enrich(t.Context(), firing("Orders"))
 		if !strings.HasPrefix(a.Annotations["evidence"], "none: ") {
@@ -136,11 +142,11 @@ func TestDoneContext(t *testing.T) {
 func TestEpisodes(t *testing.T) {
 	asked := 0
 	var mu sync.Mutex
-	r := start(t, Config{Query: func(_ context.Context, _ string, _ time.Time) ([]Sample, error) {
+	r := start(t, Config{Series: func(ctx context.Context, ranges ...cause.Range) ([]cause.Series, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		asked++
-		return []Sample{{Labels: map[string]string{"moved": "pedidos_procesados"}, Value: float64(asked)}}, nil
+		return oneSeries(ctx, ranges...)
 	}})
 	a := firing("Orders")
 	first := r.Enrich(t.Context(), a)
@@ -172,13 +178,33 @@ func TestEpisodes(t *testing.T) {
 	}
 }
 
-func TestWithoutEvidence(t *testing.T) {
+// Every alert leaves an incident, also one that no rule of the domain is of. One
+// that always fires does not.
+func TestEveryAlert(t *testing.T) {
 	r := start(t, Config{})
 	for _, name := range []string{"Plain", "unknown", ""} {
-		if out := r.Enrich(t.Context(), firing(name)); len(out.Annotations) != 0 {
-			t.Errorf("%q: %v", name, out.Annotations)
+		out := r.Enrich(t.Context(), firing(name))
+		if in := incidentOf(t, r, out); in.Name != name || in.None == "" || !strings.HasPrefix(out.Annotations["evidence"], "none: ") {
+			t.Errorf("%q: %+v, %v", name, in, out.Annotations)
 		}
 	}
+	drill := r.Enrich(t.Context(), firing("Plain", "drill", "true"))
+	if in := incidentOf(t, r, drill); !in.Drill {
+		t.Errorf("%+v", in)
+	}
+	kept := len(r.kept.list())
+	for _, beat := range []alert.Alert{firing("Beat"), firing("Watchdog", "heartbeat", "true")} {
+		if out := r.Enrich(t.Context(), beat); len(out.Annotations) != 0 {
+			t.Errorf("%s: %v", beat.Name(), out.Annotations)
+		}
+	}
+	if n := len(r.kept.list()); n != kept {
+		t.Errorf("%d incidents of heartbeats", n-kept)
+	}
+}
+
+func TestNothingToEnrich(t *testing.T) {
+	r := start(t, Config{})
 	over := firing("CPU")
 	over.EndsAt = time.Now()
 	if out := r.Enrich(t.Context(), over); len(out.Annotations) != 0 {

@@ -5,16 +5,21 @@ import (
 	"io"
 	"log/slog"
 	"runtime/pprof"
+	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/google/pprof/profile"
 	"go.uber.org/goleak"
 
 	"github.com/latido-dev/latido/alerting"
 	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/domain"
 	"github.com/latido-dev/latido/embedded/alert"
+	"github.com/latido-dev/latido/internal/cause"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -33,7 +38,7 @@ func rule(name string, kind alerting.Evidence) alerting.Rule {
 var rules = []alerting.Rule{
 	rule("CPU", alerting.EvidenceCPU), rule("Memory", alerting.EvidenceMemory), rule("Slow", alerting.EvidenceLatency),
 	rule("Errors", alerting.EvidenceErrors), rule("Leak", alerting.EvidenceGoroutines), rule("Orders", alerting.EvidenceEvents),
-	rule("Plain", ""),
+	rule("Plain", ""), {Alert: "Beat", Source: alerting.SourceHeartbeat},
 }
 
 // firing makes an alert that has been firing since a moment ago.
@@ -135,7 +140,57 @@ func burn(stop <-chan struct{}) {
 //go:noinline
 func awaitSupplier(stop <-chan struct{}) { <-stop }
 
-// countingQuery is a store that knows of one event.
-func countingQuery(_ context.Context, expr string, _ time.Time) ([]Sample, error) {
-	return []Sample{{Labels: map[string]string{"moved": "pedidos_procesados"}, Value: float64(len(expr))}}, nil
+// oneSeries is a store that knows of one event.
+func oneSeries(_ context.Context, ranges ...cause.Range) ([]cause.Series, error) {
+	var points []cause.Point
+	for at, v := ranges[0].From, 0.0; !at.After(ranges[0].To); at, v = at.Add(5*time.Second), v+1 {
+		points = append(points, cause.Point{At: at, Value: v})
+	}
+	return []cause.Series{{Name: "tienda_pedidos_procesados_total", Points: points}}, nil
 }
+
+// explains is an engine that finds this, whatever it is given, and tells what it
+// was given.
+func explains(findings ...cause.Finding) (func(cause.Input) cause.Result, *atomic.Pointer[cause.Input]) {
+	var given atomic.Pointer[cause.Input]
+	return func(in cause.Input) cause.Result {
+		given.Store(&in)
+		return cause.Result{Times: in.Times, Findings: findings}
+	}, &given
+}
+
+// hasFunction tells whether a function is in a profile.
+func hasFunction(p *profile.Profile, name string) bool {
+	return p != nil && slices.ContainsFunc(p.Function, func(f *profile.Function) bool { return strings.HasSuffix(f.Name, name) })
+}
+
+// fakeProfiler has the same profile of a kind for every time since it began.
+type fakeProfiler struct {
+	cpu, heap, waits *profile.Profile
+	since            time.Time
+}
+
+func (p *fakeProfiler) Interval() time.Duration { return 10 * time.Second }
+
+func (p *fakeProfiler) Profile(kind string, _, to time.Time) (*profile.Profile, time.Duration, error) {
+	one := map[string]*profile.Profile{continuous.ProfileCPU: p.cpu, continuous.ProfileHeap: p.heap, continuous.ProfileWaits: p.waits}[kind]
+	if one == nil || !to.IsZero() && to.Before(p.since) {
+		return nil, 0, continuous.ErrNothing
+	}
+	return one, 30 * time.Second, nil
+}
+
+func (p *fakeProfiler) Goroutines(at time.Time) (*profile.Profile, time.Time, error) {
+	if !at.IsZero() && at.Before(p.since) || p.cpu == nil {
+		return nil, time.Time{}, continuous.ErrNothing
+	}
+	return p.cpu, at, nil
+}
+
+func (p *fakeProfiler) Look(context.Context, int, time.Duration) (*profile.Profile, error) {
+	return p.waits, nil
+}
+
+func (p *fakeProfiler) OfEndpoint(all *profile.Profile, _ string) *profile.Profile { return all }
+
+func (p *fakeProfiler) WriteTrace(context.Context, io.Writer) error { return continuous.ErrNothing }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/latido-dev/latido/alerting"
 	"github.com/latido-dev/latido/continuous"
+	"github.com/latido-dev/latido/internal/cause"
 )
 
 // The kinds of an incident.
@@ -39,13 +40,17 @@ type Incident struct {
 	// Evidence is what was looked for, None why there is none of it.
 	Evidence alerting.Evidence `json:"evidence"`
 	None     string            `json:"none,omitempty"`
-	// Cause is one sentence that names the likely cause.
+	// Cause is one sentence that names the likely cause: that of the first
+	// finding, or of a release's verdict.
 	Cause string `json:"cause,omitempty"`
+	// Findings are the causes that explain the most, the best one first.
+	Findings []cause.Finding `json:"findings,omitempty"`
 	// Notes are what limits it: no baseline, a store that did not answer.
 	Notes []string `json:"notes,omitempty"`
 	// Endpoint is the one that it is about, "" for the whole service.
 	Endpoint string `json:"endpoint,omitempty"`
-	// Window is the time of the alert, Baseline the time before it.
+	// Window is the time since the alert's figure changed, Baseline what that is
+	// compared with: a time that ended before.
 	Window   Range `json:"window"`
 	Baseline Range `json:"baseline"`
 
@@ -108,8 +113,8 @@ type Goroutines struct {
 	Groups     []continuous.GoroutineGroup `json:"groups"` // grown the most first
 }
 
-// Move is a figure of the store that moved: how many in the window, and in the
-// baseline before it.
+// Move is a figure of the store that moved: how many in the window, and how many
+// there would be in as much of the baseline.
 type Move struct {
 	Name     string  `json:"name"` // an event, or a metric by its short name
 	Endpoint string  `json:"endpoint,omitempty"`
@@ -159,12 +164,7 @@ func (r Release) String() string {
 	return version + " (" + revision + ")"
 }
 
-// section finds a profile of a type.
-func (in *Incident) section(sampleType string) *Section {
-	for i := range in.Profiles {
-		if in.Profiles[i].Type == sampleType {
-			return &in.Profiles[i]
-		}
-	}
-	return nil
+// leaks tells whether it is about goroutines that are never done.
+func (in *Incident) leaks() bool {
+	return len(in.Findings) > 0 && in.Findings[0].Kind == "goroutines"
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/google/pprof/profile"
 
 	"github.com/latido-dev/latido/continuous"
+	"github.com/latido-dev/latido/internal/cause"
 )
 
 //go:embed page.css
@@ -82,6 +83,28 @@ func (v view) State() string {
 
 // Time writes a time in full.
 func (v view) Time(t time.Time) string { return t.Format("2006-01-02 15:04:05 MST") }
+
+// Also are the findings after the first one.
+func (v view) Also() []cause.Finding { return v.Findings[min(1, len(v.Findings)):] }
+
+// Without says why there is no cause, as one sentence.
+func (v view) Without() string { return strings.TrimSuffix(v.None, ".") + "." }
+
+// Next is what to do about the first finding.
+func (v view) Next() string {
+	if len(v.Findings) == 0 {
+		return ""
+	}
+	return v.Findings[0].Next
+}
+
+// Rests are the figures that the first finding rests on.
+func (v view) Rests() []string {
+	if len(v.Findings) == 0 {
+		return nil
+	}
+	return v.Findings[0].Rests
+}
 
 // Text is one of the alert's annotations.
 func (v view) Text(name string) string { return v.Annotations[name] }
@@ -158,7 +181,7 @@ func (v view) LabelList() []string {
 // FlameSubject names what the graph is of.
 func (v view) FlameSubject() string {
 	switch v.Flame {
-	case "cpu", "alloc_space", "inuse_space":
+	case "cpu", "alloc_space", "inuse_space", "delay":
 		return strings.TrimPrefix(v.subject(v.Flame), "El ")
 	}
 	return "Goroutines"
@@ -168,7 +191,7 @@ func (v view) FlameSubject() string {
 func (v view) BoxTitle(b box) string {
 	value := v.whole(b.Value)
 	switch v.Flame {
-	case "cpu":
+	case "cpu", "delay":
 		value = v.amount("cpu", b.Value*1e-9)
 	case "alloc_space", "inuse_space":
 		value = v.bytes(b.Value)

@@ -15,6 +15,7 @@ import (
 	"github.com/latido-dev/latido/alerting"
 	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/cause"
 	"github.com/latido-dev/latido/internal/testkit"
 )
 
@@ -47,7 +48,7 @@ func sample(language string) *gathered {
 	at := time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
 	before := stacks("900 net/http.serve main.list encoding/json.Marshal", "50 net/http.serve main.report main.sort")
 	after := stacks("800 net/http.serve main.list encoding/json.Marshal", "5200 net/http.serve main.report main.sort math.Sin", "40 runtime.gcBgMarkWorker")
-	both := pair{before: before, after: after, beforeFor: 10 * time.Second, afterFor: 10 * time.Second}
+	both := cause.Pair{Before: before, After: after, BeforeFor: 10 * time.Second, AfterFor: 10 * time.Second}
 	end := at.Add(90 * time.Second)
 	in := &Incident{
 		ID: "20260102T150405Z-respuestalenta-0a1b2c", Kind: KindAlert, Name: "RespuestaLenta", Severity: "page", Service: "tienda-api", Language: language, Drill: true,
@@ -56,7 +57,7 @@ func sample(language string) *gathered {
 		Value:       3.25, ActiveAt: at.Add(-time.Minute), StartsAt: at, EndsAt: &end, Version: "1.4.2", Revision: "bbbbbbb2", Evidence: alerting.EvidenceLatency,
 		Endpoint: `<script>alert("1")</script>`, Window: Range{at.Add(-5 * time.Minute), at, 10}, Baseline: Range{at.Add(-10 * time.Minute), at.Add(-5 * time.Minute), 10},
 		Notes:    []string{"a <note>"},
-		Profiles: []Section{both.section("cpu", "cpu")},
+		Profiles: []Section{sectionOf(both, "cpu", "cpu")},
 		Waits: &Waiting{Share: 0.94, Busy: 0.01, Before: 0.1, After: 12.25, Seen: 130, Looks: 10, Places: []WaitingPlace{
 			{WaitPlace: continuous.WaitPlace{Function: "github.com/x/shop.(*Supplier).awaitAnswer", File: "/src/shop/supplier.go", Line: 61, Reason: "select", Share: 0.94}, Before: 0.1, After: 12.25}}},
 		Goroutines: &Goroutines{Before: 20, After: 4310, BeforeTime: at.Add(-time.Minute), Groups: []continuous.GoroutineGroup{
@@ -67,7 +68,12 @@ func sample(language string) *gathered {
 		Deployed: &Deployment{Before: Release{"1.4.1", "aaaaaaa1"}, After: Release{"1.4.2", "bbbbbbb2"}, At: at.Add(-2 * time.Minute)},
 		Flame:    "cpu",
 	}
-	in.Cause = wordsOf(language).cause(in, alerting.Rule{})
+	in.Findings = []cause.Finding{
+		{Kind: "cpu", Score: 0.81, Sentence: "GET /pagos computes for 520 ms, 5 ms before: main.sort (sort.go:40) <b>grew</b>.", Next: "Look at main.sort.", Rests: []string{"cores 0.09 → 0.6"},
+			Function: "main.sort", File: "/src/shop/sort.go", Line: 40, Endpoint: "GET /pagos"},
+		{Kind: "release", Score: 0.3, Sentence: "Version 1.4.2 took the place of 1.4.1.", Next: "Compare them."},
+	}
+	in.Cause = in.Findings[0].Sentence
 	return &gathered{incident: in, before: before, after: after}
 }
 
@@ -154,7 +160,7 @@ func TestHandler(t *testing.T) {
 			for path, wants := range map[string][3]string{
 				"/api/incidents":                      {"application/json", `"name": "RespuestaLenta"`, ""},
 				"/api/incidents?alert=RespuestaLenta": {"application/json", id, ""},
-				"/api/incidents/" + id:                {"application/json", `"cause": "Requests`, ""},
+				"/api/incidents/" + id:                {"application/json", `"cause": "GET /pagos`, ""},
 				"/incidents/":                         {"text/html; charset=utf-8", `href="` + id + `"`, ""},
 				base:                                  {"text/html; charset=utf-8", "awaitAnswer", ""},
 				base + "/before.pb.gz":                {"application/octet-stream", "\x1f\x8b", id + "-before.pb.gz"},
@@ -191,8 +197,40 @@ func TestHandler(t *testing.T) {
 	}
 }
 
+// Without an alert the same is asked: what stands out now. One is answered at a
+// time.
+func TestFindings(t *testing.T) {
+	explain, given := explains(cause.Finding{Kind: "lock", Score: 0.5, Sentence: "A lock is held.", Next: "Look.", Rests: []string{"1 s"}})
+	asked, release := make(chan struct{}, 1), make(chan struct{})
+	r := start(t, Config{Series: oneSeries, explain: func(in cause.Input) cause.Result {
+		asked <- struct{}{}
+		<-release
+		return explain(in)
+	}})
+	answer := make(chan *http.Response, 1)
+	go func() { answer <- get(t, r.Handler(), "/api/findings") }()
+	<-asked
+	if a := get(t, r.Handler(), "/api/findings"); a.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("a second one at the same time: %s", a.Status)
+	}
+	close(release)
+	text := body(t, <-answer)
+	var found Findings
+	if err := json.Unmarshal([]byte(text), &found); err != nil || len(found.Findings) != 1 || found.Findings[0].Sentence != "A lock is held." || found.Service != "tienda-api" || found.At.IsZero() {
+		t.Errorf("%v: %s", err, text)
+	}
+	if in := given.Load(); in.Alert.Name != "" || !in.Alert.ActiveAt.IsZero() || len(in.Series) != 1 || in.Times.After.Length() == 0 {
+		t.Errorf("the engine was given %+v", in.Alert)
+	}
+	if n := len(r.kept.list()); n != 0 {
+		t.Errorf("%d incidents of nothing", n)
+	}
+	quiet := start(t, Config{explain: func(cause.Input) cause.Result { return cause.Result{None: "Nothing changed."} }})
+	want(t, body(t, get(t, quiet.Handler(), "/api/findings")), `"findings": []`, `"none": "Nothing changed."`, "profiling is off")
+}
+
 func TestWebhook(t *testing.T) {
-	r := start(t, Config{Query: countingQuery})
+	r := start(t, Config{Series: oneSeries})
 	post := func(kind, text string) (int, string) {
 		req := httptest.NewRequest(http.MethodPost, "/api/evidence", strings.NewReader(text))
 		req.Header.Set("Content-Type", kind)
@@ -203,7 +241,7 @@ func TestWebhook(t *testing.T) {
 	one := func(status, name, domain string) string {
 		return fmt.Sprintf(`{"status":%q,"labels":{"alertname":%q,"severity":"page","domain":%q},"annotations":{"summary":"x"},"startsAt":"2026-01-02T15:04:05Z","endsAt":"2026-01-02T15:09:05Z"}`, status, name, domain)
 	}
-	code, text := post("application/json", `{"version":"4","status":"firing","alerts":[`+one("firing", "Orders", "tienda")+`,`+one("firing", "Orders", "another")+`,`+one("firing", "Plain", "tienda")+`,`+one("firing", "unknown", "tienda")+`]}`)
+	code, text := post("application/json", `{"version":"4","status":"firing","alerts":[`+one("firing", "Orders", "tienda")+`,`+one("firing", "Orders", "another")+`,`+one("firing", "Beat", "tienda")+`,`+one("firing", "unknown", "")+`]}`)
 	if code != http.StatusAccepted || !strings.Contains(text, `"taken": 1`) {
 		t.Errorf("%d %s", code, text)
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/cause"
 )
 
 // Half an hour of one release: 2 orders and 4 looks at the catalogue a second.
@@ -45,8 +46,8 @@ func TestMeasure(t *testing.T) {
 		t.Errorf("%+v", m)
 	}
 	w.started = time.UnixMilli(0).Add(1495 * time.Second)
-	if m := w.measure(t.Context(), Release{}); m != nil {
-		t.Errorf("measured %v requests of five seconds", m.Requests)
+	if m := w.measure(t.Context(), Release{}); m == nil || m.Requests >= leastRequests {
+		t.Errorf("five seconds: %+v", m)
 	}
 }
 
@@ -134,7 +135,10 @@ func TestReleases(t *testing.T) {
 	waitUntil(t, "a verdict", func() bool { return len(second.kept.list()) == 1 })
 	in := second.kept.list()[0]
 	want(t, in.Cause, "Since 1.4.2 (before: 1.4.1): one pedidos_procesados costs 40 % more CPU time (4 ms → 5.6 ms)")
-	waitUntil(t, "the release before is forgotten", func() bool { return !has("previous.json")() })
+	waitUntil(t, "that is noted", func() bool {
+		data, err := os.ReadFile(filepath.Join(dir, "releases", "previous.json"))
+		return err == nil && strings.Contains(string(data), `"compared": true`)
+	})
 	stop(second)
 	if !strings.Contains(log.String(), "level=WARN msg=\"release compared with the one before\"") {
 		t.Errorf("logged %s", log.String())
@@ -148,5 +152,39 @@ func TestReleases(t *testing.T) {
 	stop(again)
 	if n := len(again.kept.list()); n != 1 {
 		t.Errorf("%d verdicts after another restart", n)
+	}
+}
+
+// Where the ring has nothing before, the profiles of the release before are the
+// baseline: for as long as this one runs, and after it has been compared.
+func TestReleaseBeforeIsBaseline(t *testing.T) {
+	dir := t.TempDir()
+	kept := &fakeProfiler{cpu: stacks("900 main.old"), heap: stacks("900 main.oldHeap")}
+	run := func(version string, p *fakeProfiler) (*Recorder, *atomic.Pointer[cause.Input]) {
+		explain, given := explains()
+		return start(t, Config{Dir: dir, Version: version, ReleaseAfter: time.Second, profiler: p, explain: explain}), given
+	}
+	old, _ := run("1.4.1", kept)
+	waitUntil(t, "its profiles are kept", func() bool {
+		_, err := os.Stat(filepath.Join(dir, "releases", "current"+keptKinds[goroutinesKept]))
+		return err == nil
+	})
+	if err := old.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"CPU", "Slow"} { // a restart changes nothing
+		now, given := run("1.4.2", &fakeProfiler{cpu: stacks("100 main.new"), since: time.Now()})
+		waitUntil(t, "it knows of the release before", func() bool { return now.before.Load() != nil })
+		now.Enrich(t.Context(), firing(name))
+		in := given.Load().Profiles
+		if !hasFunction(in.CPU.Before, "main.old") || in.CPU.BeforeFor != 30*time.Second || !hasFunction(in.CPU.After, "main.new") {
+			t.Errorf("CPU time of %v before", in.CPU.BeforeFor)
+		}
+		if !hasFunction(in.Heap.Before, "main.oldHeap") || in.Goroutines.Before == nil {
+			t.Error("neither heap nor goroutines of before")
+		}
+		if err := now.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"context"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -11,10 +12,12 @@ import (
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/promql/promqltest"
+	"github.com/prometheus/prometheus/tsdb/chunkenc"
 	"github.com/prometheus/prometheus/util/teststorage"
 
 	"github.com/latido-dev/latido/alerting"
 	"github.com/latido-dev/latido/embedded/alert"
+	"github.com/latido-dev/latido/internal/cause"
 )
 
 // shopStore is Prometheus' own engine on series that promqltest loads, from the
@@ -52,29 +55,28 @@ func (s *shopStore) query(ctx context.Context, expr string, at time.Time) ([]Sam
 	return out, nil
 }
 
-func (s *shopStore) queryRange(ctx context.Context, expr string, from, to time.Time, step time.Duration) ([]Series, error) {
-	q, err := s.engine.NewRangeQuery(ctx, s.storage, nil, expr, from, to, step)
+func (s *shopStore) series(ctx context.Context, ranges ...cause.Range) ([]cause.Series, error) {
+	from, to := ranges[0].From.UnixMilli(), ranges[len(ranges)-1].To.UnixMilli()
+	q, err := s.storage.Querier(from, to)
 	if err != nil {
 		return nil, err
 	}
 	defer q.Close()
-	result := q.Exec(ctx)
-	if result.Err != nil {
-		return nil, result.Err
-	}
-	matrix, err := result.Matrix()
-	if err != nil {
-		return nil, err
-	}
-	var out []Series
-	for _, m := range matrix {
-		one := Series{Labels: m.Metric.Map()}
-		for _, p := range m.Floats {
-			one.Points = append(one.Points, Point{time.UnixMilli(p.T), p.F})
+	set := q.Select(ctx, true, nil, labels.MustNewMatcher(labels.MatchRegexp, "__name__", ".+"))
+	var out []cause.Series
+	for set.Next() {
+		one := cause.Series{Name: set.At().Labels().Get("__name__"), Labels: set.At().Labels().Map()}
+		delete(one.Labels, "__name__")
+		for it := set.At().Iterator(nil); it.Next() != chunkenc.ValNone; {
+			if at, v := it.At(); !math.IsNaN(v) {
+				one.Points = append(one.Points, cause.Point{At: time.UnixMilli(at), Value: v})
+			}
 		}
-		out = append(out, one)
+		if len(one.Points) > 0 {
+			out = append(out, one)
+		}
 	}
-	return out, nil
+	return out, set.Err()
 }
 
 func (s *shopStore) exemplars(ctx context.Context, expr string, from, to time.Time) ([]Exemplar, error) {
@@ -101,7 +103,7 @@ func (s *shopStore) exemplars(ctx context.Context, expr string, from, to time.Ti
 
 // sources puts the store into a Config, at a time after the epoch.
 func (s *shopStore) sources(cfg Config, now time.Duration) Config {
-	cfg.Query, cfg.QueryRange, cfg.Exemplars = s.query, s.queryRange, s.exemplars
+	cfg.Series, cfg.Query, cfg.Exemplars = s.series, s.query, s.exemplars
 	cfg.Now = func() time.Time { return time.UnixMilli(0).Add(now) }
 	cfg.Timeout = 10 * time.Second
 	return cfg
@@ -141,42 +143,58 @@ func fiveMinutes(metric string) []alerting.Rule {
 	return list
 }
 
-func TestErrorsEvidence(t *testing.T) {
+// What moved, failed and was deployed is in every incident, and is counted from
+// the samples themselves.
+func TestFiguresEvidence(t *testing.T) {
 	s := load(t, busyShop)
 	r := start(t, s.sources(Config{Rules: fiveMinutes("requests")}, 1200*time.Second))
-	out := r.Enrich(t.Context(), at1200("Errors"))
+	out := r.Enrich(t.Context(), at1200("Plain"))
 	t.Log(out.Annotations)
-	want(t, out.Annotations["cause"], "/pedidos answered 503 to ", " requests, 0 before; errors of type pasarela went from 0 to ", "Version 1.4.2 (bbbbbbb) took the place of 1.4.1 (aaaaaaa) shortly before")
-	want(t, out.Annotations["changed"], "version 1.4.2 (bbbbbbb) took the place of 1.4.1 (aaaaaaa) at ", "pedidos_procesados 600 → ", "carritos_activos 7 → 19", "5xx 0 → ")
+	want(t, out.Annotations["changed"], "version 1.4.2 (bbbbbbb) took the place of 1.4.1 (aaaaaaa) at ", "pedidos_procesados 600 → 0", "carritos_activos 7 → 19", "5xx 0 → 590")
 	if strings.Contains(out.Annotations["changed"], "; requests ") {
 		t.Errorf("changed %q: requests did not move", out.Annotations["changed"])
 	}
-}
-
-func TestEventsEvidence(t *testing.T) {
-	s := load(t, busyShop)
-	r := start(t, s.sources(Config{Rules: fiveMinutes("pedidos_procesados")}, 1200*time.Second))
-	out := r.Enrich(t.Context(), at1200("Orders"))
-	want(t, out.Annotations["cause"], "pedidos_procesados went from 600 to ", "requests come, and ", "are answered with a server error")
-}
-
-// Fewer visitors are another cause than orders that fail.
-func TestEventsEvidenceTraffic(t *testing.T) {
-	for series, cause := range map[string]string{
-		`tienda_requests_total{job="tienda-api",status="200"} 0+10x180 1800+0x180`: "no requests come at all",
-		`tienda_requests_total{job="tienda-api",status="200"} 0+10x180 1800+2x180`: "fewer requests come",
-		`tienda_requests_total{job="tienda-api",status="200"} 0+10x360`:            "requests come as before",
-	} {
-		s := load(t, "  tienda_pedidos_procesados_total{job=\"tienda-api\"} 0+10x180 1800+0x180\n  "+series)
-		r := start(t, s.sources(Config{Rules: fiveMinutes("pedidos_procesados")}, 1300*time.Second))
-		a := at1200("Orders")
-		a.ActiveAt = a.ActiveAt.Add(100 * time.Second)
-		want(t, r.Enrich(t.Context(), a).Annotations["cause"], cause)
+	in := incidentOf(t, r, out)
+	if len(in.Errors) != 2 || in.Errors[0] != (Move{"requests", "/pedidos", "503", 0, 590}) || in.Errors[1] != (Move{"api_errors", "", "pasarela", 0, 531}) {
+		t.Errorf("errors %+v", in.Errors)
 	}
 }
 
-// The slowest request of the window that left a trace is in the incident, and
-// for a rule over all endpoints the one that got slow is found.
+// A counter that is new began at 0, one that falls began anew, and what was
+// before a time is none of it.
+func TestIncrease(t *testing.T) {
+	at := func(s int) time.Time { return time.Unix(int64(s), 0) }
+	points := func(values ...float64) (list []cause.Point) {
+		for i, v := range values {
+			list = append(list, cause.Point{At: at(100 + 10*i), Value: v})
+		}
+		return list
+	}
+	for name, c := range map[string]struct {
+		began  int
+		points []cause.Point
+		want   float64
+	}{
+		"as old as the service": {100, points(5, 6, 8, 11, 20), 5},
+		"new in that time":      {50, points(5, 6, 8, 11, 20), 11},
+		"another process":       {100, points(50, 60, 4, 7, 9), 17},
+		"none":                  {100, nil, 0},
+		"after that time":       {100, points(1, 1, 1, 1, 100), 0},
+	} {
+		r := cause.Range{From: at(100), To: at(130)}
+		if name == "new in that time" {
+			r.From = at(95)
+		} else if name == "as old as the service" {
+			r.From = at(110)
+		}
+		if got := increase(c.points, r, at(c.began)); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+// The slowest request of the window that left a trace is in the incident: of the
+// endpoint that the alert is about, or else of the one that was found.
 func TestLatencyEvidenceStore(t *testing.T) {
 	s := load(t, busyShop)
 	app := s.storage.Appender(t.Context())
@@ -193,7 +211,8 @@ func TestLatencyEvidenceStore(t *testing.T) {
 	if err := app.Commit(); err != nil {
 		t.Fatal(err)
 	}
-	r := start(t, s.sources(Config{Rules: fiveMinutes("response_duration")}, 1200*time.Second))
+	explain, _ := explains(cause.Finding{Endpoint: "POST /pedidos", Sentence: "It is slow."})
+	r := start(t, s.sources(Config{Rules: fiveMinutes("response_duration"), explain: explain}, 1200*time.Second))
 	out := r.Enrich(t.Context(), at1200("Slow"))
 	in := incidentOf(t, r, out)
 	if in.Endpoint != "/pedidos" {
@@ -202,9 +221,7 @@ func TestLatencyEvidenceStore(t *testing.T) {
 	if in.Slowest == nil || in.Slowest.Seconds != 3.5 || in.Slowest.TraceID != "slowest" {
 		t.Errorf("slowest %+v", in.Slowest)
 	}
-	if want := "none: profiling is off"; out.Annotations["evidence"] != want {
-		t.Errorf("evidence %q, want %q", out.Annotations["evidence"], want)
-	}
+	want(t, strings.Join(in.Notes, " "), "profiling is off")
 }
 
 // A hostile label value stays a value in PromQL.

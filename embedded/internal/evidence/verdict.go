@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/latido-dev/latido/continuous"
+	"github.com/latido-dev/latido/internal/cause"
 )
 
 // Verdict compares a release with the one before.
@@ -89,8 +90,8 @@ func (r *Recorder) judge(before, after measure) *Incident {
 		Baseline: Range{before.From, before.To, before.Profiled},
 	}
 	if after.profile != nil {
-		both := pair{before: before.profile, after: after.profile, beforeFor: time.Duration(before.Profiled * 1e9), afterFor: time.Duration(after.Profiled * 1e9)}
-		in.Profiles, in.Flame = []Section{both.section("cpu", "cpu")}, "cpu"
+		both := cause.Pair{Before: before.profile, After: after.profile, BeforeFor: time.Duration(before.Profiled * 1e9), AfterFor: time.Duration(after.Profiled * 1e9)}
+		in.Profiles, in.Flame = []Section{sectionOf(both, "cpu", "cpu")}, "cpu"
 	}
 	in.Cause = w.verdict(in, before, after)
 	return in

@@ -61,7 +61,8 @@ func (r *Recorder) serveWebhook(w http.ResponseWriter, req *http.Request) {
 			a.EndsAt = one.EndsAt
 		}
 		rule, ok := r.rule(a)
-		if !ok || rule.Evidence == "" || a.Labels["domain"] != "" && a.Labels["domain"] != r.cfg.Domain.Prefix {
+		// Others' alerts may come along: one without the domain must have a rule here.
+		if prefix := a.Labels["domain"]; prefix != r.cfg.Domain.Prefix && (prefix != "" || !ok) || beats(a, rule) {
 			continue
 		}
 		a.ActiveAt = activeAt(a, rule)

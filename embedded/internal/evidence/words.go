@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// words writes in the language of the domain. The sentences are here and in
-// cause.go, nowhere else.
+// words writes in the language of the domain. The sentences are here, and those
+// of findings in the package that finds them.
 type words struct{ spanish bool }
 
 func wordsOf(language string) words { return words{language == "es"} }
@@ -130,23 +130,30 @@ func (w words) halfProfiled(profiled, whole time.Duration) string {
 		"solo %s de %s tienen perfil de CPU: el proceso es joven, o había otro perfil de CPU en él; las proporciones pueden engañar", w.duration(profiled), w.duration(whole))
 }
 
-func (w words) noHeap(age time.Duration) string {
-	return w.say("no heap profile of that time: the last garbage collection was %s ago", "no hay perfil de memoria de ese tiempo: la última recolección fue hace %s", w.duration(age))
+func (w words) noBaseline() string {
+	return w.pick("no earlier profile to compare with: the process is young, and no release before it was kept",
+		"no hay un perfil anterior con qué comparar: el proceso es joven, y no se guardó ninguna versión anterior")
 }
 
-func (w words) noBaseline(keep time.Duration) string {
-	return w.say("no earlier profile to compare with: the process is young, or it has been so for longer than the %s that are kept",
-		"no hay un perfil anterior con qué comparar: el proceso es joven, o está así desde hace más de los %s que se guardan", w.duration(keep))
+func (w words) profilesLate() string {
+	return w.pick("some profiles could not be read in time", "algunos perfiles no se pudieron leer a tiempo")
+}
+
+// subject is what a section is about.
+func (w words) subject(sampleType string) string {
+	switch sampleType {
+	case "cpu":
+		return w.pick("CPU use", "El uso de CPU")
+	case "alloc_space":
+		return w.pick("Allocation", "La asignación de memoria")
+	case "inuse_space":
+		return w.pick("Memory in use", "La memoria en uso")
+	}
+	return w.pick("Contention", "La contención")
 }
 
 func (w words) nothingSeen() string {
 	return w.pick("nothing stands out in the profiles or figures of that time", "nada se destaca en los perfiles ni en las cifras de ese tiempo")
-}
-
-// unseen says that no request was there when anybody looked.
-func (w words) unseen(in *Incident) string {
-	return w.say("in %d looks at the goroutines no request to %s was there, and none left a CPU sample", "en %d miradas a las goroutines no había ninguna petición a %s, y ninguna dejó muestras de CPU",
-		in.Waits.Looks, in.Endpoint)
 }
 
 // changed is one line of what moved at the same time.

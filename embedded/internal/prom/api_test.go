@@ -3,6 +3,7 @@ package prom
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -72,7 +73,8 @@ func TestSlowQueriesHoldUpNobody(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 3 * maxQueries {
 		wg.Go(func() {
-			_, _ = s.QueryRange(t.Context(), "count_over_time(vector(1)[1h:100ms])", s.Now().Add(-time.Hour), s.Now(), 10*time.Second)
+			query := url.Values{"query": {"count_over_time(vector(1)[1h:100ms])"}, "start": {fmt.Sprint(s.Now().Add(-time.Hour).Unix())}, "end": {fmt.Sprint(s.Now().Unix())}, "step": {"10"}}
+			s.Handler().ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/api/v1/query_range?"+query.Encode(), nil))
 		})
 	}
 	asked, sent := svc.asked.Load(), len(box.of("CPUHigh"))

@@ -63,18 +63,6 @@ type Sample struct {
 	Time   time.Time
 }
 
-// Point is one value of a series.
-type Point struct {
-	Time  time.Time
-	Value float64
-}
-
-// Series is one series of a range query's result, oldest point first.
-type Series struct {
-	Labels map[string]string
-	Points []Point
-}
-
 // Exemplar is one exemplar, with the labels of its series and its own.
 type Exemplar struct {
 	Series, Labels map[string]string
@@ -82,10 +70,11 @@ type Exemplar struct {
 	Time           time.Time
 }
 
-// Query evaluates expr at a time. A scalar is one sample without labels;
-// histograms are left out. It is safe for concurrent use.
+// Query evaluates expr at a time, in an engine of its own: what is asked over
+// HTTP is not waited for. A scalar is one sample without labels; histograms are
+// left out. It is safe for concurrent use.
 func (s *Server) Query(ctx context.Context, expr string, at time.Time) ([]Sample, error) {
-	q, err := s.engine.NewInstantQuery(ctx, s.store, nil, expr, at)
+	q, err := s.own.NewInstantQuery(ctx, s.store, nil, expr, at)
 	if err != nil {
 		return nil, err
 	}
@@ -107,28 +96,6 @@ func (s *Server) Query(ctx context.Context, expr string, at time.Time) ([]Sample
 		return []Sample{{map[string]string{}, v.V, time.UnixMilli(v.T)}}, nil
 	}
 	return nil, fmt.Errorf("query %q is a %s: write one that has a vector", expr, r.Value.Type())
-}
-
-// QueryRange evaluates expr at from, at to, and every step in between.
-func (s *Server) QueryRange(ctx context.Context, expr string, from, to time.Time, step time.Duration) ([]Series, error) {
-	q, err := s.engine.NewRangeQuery(ctx, s.store, nil, expr, from, to, step)
-	if err != nil {
-		return nil, err
-	}
-	defer q.Close()
-	m, err := q.Exec(ctx).Matrix()
-	if err != nil {
-		return nil, err
-	}
-	out := make([]Series, 0, len(m))
-	for _, x := range m {
-		series := Series{Labels: x.Metric.Map(), Points: make([]Point, 0, len(x.Floats))}
-		for _, p := range x.Floats {
-			series.Points = append(series.Points, Point{time.UnixMilli(p.T), p.F})
-		}
-		out = append(out, series)
-	}
-	return out, nil
 }
 
 // Exemplars returns those between two times of the series that an expression

@@ -17,7 +17,8 @@ import (
 type Server struct {
 	cfg     Config
 	store   *store
-	engine  *promql.Engine
+	engine  *promql.Engine // of the API
+	own     *promql.Engine // of the process itself
 	rules   *evaluator
 	scraper *scraper // nil for none
 	api     http.Handler
@@ -45,7 +46,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("prom: %w", err)
 	}
-	s := &Server{cfg: cfg, engine: newEngine(cfg, maxQueries), stopped: make(chan struct{})}
+	s := &Server{cfg: cfg, engine: newEngine(cfg, maxQueries), own: newEngine(cfg, 1), stopped: make(chan struct{})}
 	if _, err := parseRules(cfg.Rules); err != nil { // before anything is opened
 		return nil, fmt.Errorf("prom: %w", err)
 	}
