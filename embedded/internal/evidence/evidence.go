@@ -63,6 +63,7 @@ type Config struct {
 
 	// Seams for tests; nil is the real thing.
 	profiler profileSource
+	compared func(cause.Input) cause.Times
 	explain  func(cause.Input) cause.Result
 }
 
@@ -131,6 +132,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.profiler == nil {
 		c.profiler = c.Profiler
+	}
+	if c.compared == nil {
+		c.compared = cause.Compared
 	}
 	if c.explain == nil {
 		c.explain = cause.Explain

@@ -109,7 +109,7 @@ func (r *Recorder) find(ctx context.Context, in cause.Input) *found {
 			f.notes = append(f.notes, r.words.storeSilent())
 		}
 	}
-	if in.Times, ok = inTime(ctx, 0.5, r, func(context.Context) cause.Times { return cause.Compared(in) }); !ok || in.Times.After.Length() == 0 {
+	if in.Times, ok = inTime(ctx, 0.5, r, func(context.Context) cause.Times { return r.cfg.compared(in) }); !ok || in.Times.After.Length() == 0 {
 		in.Times = halves(in)
 	}
 	var notes []string

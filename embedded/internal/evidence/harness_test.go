@@ -58,6 +58,9 @@ func start(t testing.TB, cfg Config) *Recorder {
 	if cfg.Rules == nil {
 		cfg.Rules = rules
 	}
+	if cfg.compared == nil { // the alert's window and as much before it: no figure of a test's needs longer
+		cfg.compared = halves
+	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
