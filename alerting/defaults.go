@@ -1,6 +1,7 @@
 package alerting
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,8 +16,8 @@ type preset struct {
 	of   string
 	rule Rule
 	ask  question // what the rule compares, for one that is a plain comparison
-	// also is what must hold beside the comparison, "" for nothing.
-	also string
+	// least is how many requests there must be in the window; 0 is any number.
+	least float64
 	// trials are those of a rule that is no plain comparison of a question.
 	trials func(Rule) []trial
 }
@@ -38,15 +39,16 @@ func (b builder) defaults() []Rule {
 				r.Window = p.ask.window
 			}
 			r.Expr = compare(r.Value, r.Op, r.Bound)
-			r.condition = b.words.condition(p.ask, r)
+			r.condition = cmp.Or(r.condition, b.words.condition(p.ask, r))
 			if r.Description == "" {
 				r.Description = b.words.description(p.ask, r)
 			}
 		}
-		if p.also != "" {
-			r.Expr += "\n" + p.also
-		}
 		trials := b.trials(p.ask, r)
+		if p.least > 0 {
+			r.Expr += "\n" + busy(p.ask, p.least)
+			trials = append(trials, b.busyTrial(p.ask, r, p.least)...)
+		}
 		if p.trials != nil {
 			trials = p.trials(r)
 		}
@@ -69,13 +71,25 @@ func (b builder) without(p preset) bool {
 		if t.Metric == "" || p.ask.metric.Key != t.Metric {
 			continue
 		}
-		if q := b.question(t); q.stat == p.ask.stat && whole(q.where) {
+		if q := b.question(t); q.stat == p.ask.stat && whole(q.where) && b.sameOutcome(p.ask, q) {
 			return true
 		}
 	}
 	return slices.ContainsFunc(b.d.SLOs, func(s domain.SLO) bool {
 		return whole(s.Where) && (p.of == "error_ratio" && s.Good.Status != "" || p.of == "response_p95" && s.Good.FasterThan != 0)
 	})
+}
+
+// sameOutcome tells whether what one question counts is counted by another too:
+// a rule on 5xx says nothing of clients that leave.
+func (b builder) sameOutcome(one, other question) bool {
+	for label, filter := range one.where {
+		value, ok := example(b.d, one.metric, label, filter)
+		if !ok || !lets(other.where[label], value) {
+			return false
+		}
+	}
+	return true
 }
 
 // whole tells whether filters leave the service as a whole: those that name
@@ -98,7 +112,7 @@ func (b builder) ask(key string, stat domain.Stat, window time.Duration) questio
 
 // presets are all the rules that a domain may get.
 func (b builder) presets() []preset {
-	return slices.Concat(b.servicePresets(), b.limitPresets(), b.reportingPresets())
+	return slices.Concat(b.servicePresets(), b.clientPresets(), []preset{b.poolPreset()}, b.limitPresets(), b.reportingPresets())
 }
 
 // servicePresets are about what the service does and what it does it with.
@@ -107,12 +121,8 @@ func (b builder) servicePresets() []preset {
 	errors := b.ask("requests", domain.StatRatio, 5*time.Minute)
 	errors.where = map[string]string{"status": "=~5.."}
 	slow := b.ask("response_duration", domain.StatP95, 5*time.Minute)
-	busy := func(q question) string { // so few requests say nothing of the service
-		q.where, q.stat = nil, domain.StatIncrease
-		return "and " + compare(q.expr(), ">=", 20)
-	}
 	return []preset{{
-		of: "error_ratio", ask: errors, also: busy(errors),
+		of: "error_ratio", ask: errors, least: leastRequests,
 		rule: Rule{
 			Alert: "HighErrorRatio", For: 5 * time.Minute, Op: ">", Bound: 5, Severity: domain.SeverityPage, Evidence: EvidenceErrors,
 			Summary: say("Many requests fail", "Fallan muchas peticiones"),
@@ -123,7 +133,7 @@ func (b builder) servicePresets() []preset {
 			},
 		},
 	}, {
-		of: "response_p95", ask: slow, also: busy(slow),
+		of: "response_p95", ask: slow, least: leastRequests,
 		rule: Rule{
 			Alert: "SlowResponses", For: 5 * time.Minute, Op: ">", Bound: domain.SlowResponse, Evidence: EvidenceLatency,
 			Summary: say("Responses are slow", "Las respuestas son lentas"),

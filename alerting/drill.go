@@ -153,17 +153,22 @@ func (q question) begins(v float64, r Rule, interval time.Duration) time.Duratio
 
 // measure adds series of which the answer to the question is v.
 func (q question) measure(s *scene, match, other map[string]string, v float64, until time.Duration) {
+	q.measureOf(s, match, other, v, perInterval, until)
+}
+
+// measureOf is measure with so many requests from one sample to the next.
+func (q question) measureOf(s *scene, match, other map[string]string, v, each float64, until time.Duration) {
 	family := q.metric.Family
 	seconds := s.interval.Seconds()
 	switch {
 	case q.stat.Quantile() > 0:
 		for bound, n := range distribution(q.metric.Buckets, q.stat.Quantile(), v) {
-			s.steady(family+"_bucket", with(match, "le", bound), 0, n*perInterval, until)
+			s.steady(family+"_bucket", with(match, "le", bound), 0, n*each, until)
 		}
-		s.steady(family+"_count", match, 0, perInterval, until)
+		s.steady(family+"_count", match, 0, each, until)
 	case q.stat == domain.StatMean && q.metric.Kind == domain.KindHistogram:
-		s.steady(family+"_count", match, 0, perInterval, until)
-		s.steady(family+"_sum", match, 0, perInterval*v, until)
+		s.steady(family+"_count", match, 0, each, until)
+		s.steady(family+"_sum", match, 0, each*v, until)
 	case q.stat == domain.StatRate:
 		per := q.per.Seconds()
 		if per == 0 {
@@ -173,9 +178,9 @@ func (q question) measure(s *scene, match, other map[string]string, v float64, u
 	case q.stat == domain.StatIncrease:
 		s.steady(family+q.countSuffix(), match, 0, v*seconds/q.window.Seconds(), until)
 	case q.stat == domain.StatRatio:
-		s.steady(family+q.countSuffix(), match, 0, v*perInterval/100, until)
+		s.steady(family+q.countSuffix(), match, 0, v*each/100, until)
 		if v < 100 {
-			s.steady(family+q.countSuffix(), other, 0, (100-v)*perInterval/100, until)
+			s.steady(family+q.countSuffix(), other, 0, (100-v)*each/100, until)
 		}
 	default:
 		s.steady(family, match, v, 0, until)

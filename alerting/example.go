@@ -74,6 +74,23 @@ func example(d domain.Domain, m domain.Metric, label, filter string) (string, bo
 	return candidates[i], true
 }
 
+// lets tells whether a filter lets a value through; an empty one lets all.
+func lets(filter, value string) bool {
+	if filter == "" {
+		return true
+	}
+	m, err := domain.ParseMatcher(filter)
+	if err != nil { // a valid domain has none
+		return false
+	}
+	same := m.Value == value
+	if strings.HasSuffix(m.Op, "~") {
+		expression, err := regexp.Compile("^(?s:" + m.Value + ")$")
+		same = err == nil && expression.MatchString(value)
+	}
+	return same == !strings.HasPrefix(m.Op, "!")
+}
+
 // candidates are values that a label may have, and whether it may have others.
 func candidates(d domain.Domain, m domain.Metric, label string) (values []string, open bool) {
 	if m.Event != nil {

@@ -64,6 +64,9 @@ func (b builder) metric(key string) domain.Metric { return b.metrics[key] }
 // alert completes a rule that alerts with what all of them have.
 func (b builder) alert(r Rule, trials []trial) Rule {
 	r.Severity = cmp.Or(r.Severity, domain.SeverityTicket)
+	if r.Source != SourceHeartbeat { // every alert leaves an incident
+		r.Evidence = cmp.Or(r.Evidence, EvidenceLatency)
+	}
 	labels := map[string]string{"severity": string(r.Severity), "domain": b.d.Prefix}
 	for name, value := range r.Labels {
 		labels[name] = value
@@ -73,7 +76,7 @@ func (b builder) alert(r Rule, trials []trial) Rule {
 		"summary": r.Summary, "description": r.Description,
 		"runbook_url": cmp.Or(b.o.RunbookURL, "docs/runbook.md") + "#" + anchor(r.Alert),
 	}
-	if b.o.EvidenceURL != "" && r.Evidence != "" {
+	if b.o.EvidenceURL != "" && r.Source != SourceHeartbeat {
 		r.Annotations["incident"] = incidentURL(b.o.EvidenceURL, r.Alert)
 	}
 	r.trials = finished(r, trials)

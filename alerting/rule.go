@@ -37,7 +37,7 @@ const (
 // Evidence says what is worth looking at when a rule fires.
 type Evidence string
 
-// The kinds of evidence. The empty Evidence means none.
+// The kinds of evidence. The empty Evidence means none: only a heartbeat has it.
 const (
 	EvidenceCPU        Evidence = "cpu"        // hot functions by CPU time
 	EvidenceMemory     Evidence = "memory"     // functions by bytes allocated and in use

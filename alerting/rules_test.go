@@ -138,8 +138,9 @@ func TestEvidence(t *testing.T) {
 		`{name: a, metric: requests, where: {status: "=~5.."}, above: 1, evidence: profile}`: EvidenceErrors,
 		"{name: a, metric: api_errors, above: 1, evidence: profile}":                         EvidenceErrors,
 		"{name: a, event: pedidos, stat: increase, below: 1, evidence: profile}":             EvidenceEvents,
-		"{name: a, event: pedidos, stat: increase, below: 1}":                                "",
-		"{name: a, expr: up == 0, evidence: profile}":                                        EvidenceLatency,
+		"{name: a, event: pedidos, stat: increase, below: 1}":                                EvidenceEvents,
+		"{name: a, expr: up == 0}":   EvidenceLatency,
+		"{name: a, heartbeat: true}": "",
 	} {
 		if got := rule(t, Options{}, threshold).Evidence; got != want {
 			t.Errorf("%s: %q, want %q", threshold, got, want)
@@ -152,6 +153,7 @@ func TestDefaultRules(t *testing.T) {
 	t.Parallel()
 	all := []string{
 		"HighErrorRatio", "SlowResponses", "HostCPUHigh", "MemoryNearLimit", "DiskAlmostFull", "GoroutineLeak",
+		"ClientsGiveUp", "RequestsRefused", "ConnectionPoolWaits",
 		"ContainerCPUThrottled", "ContainerMemoryNearLimit", "FileDescriptorsNearLimit", "ServiceDown", "ScrapeFailing",
 		"TelemetryRefused", "TelemetryCollectErrors", "TelemetryExportsFail", "TelemetryProfilesDropped", "TelemetryProfilesGaps", "TelemetrySpansLost", "TelemetryStoreFaults", "AlertDeliveriesFail",
 	}
@@ -163,6 +165,8 @@ func TestDefaultRules(t *testing.T) {
 		"thresholds: [{name: a, metric: response_duration, where: {endpoint: /x}, above: 2s}]":          nil, // of one endpoint only
 		"thresholds: [{name: a, metric: response_duration, stat: p99, above: 2s}]":                      nil, // of another statistic
 		`thresholds: [{name: a, metric: requests, stat: ratio, where: {status: "=~5.."}, above: 1%}]`:   {"HighErrorRatio"},
+		`thresholds: [{name: a, metric: requests, stat: ratio, where: {status: "499"}, above: 1%}]`:     {"ClientsGiveUp"},
+		`thresholds: [{name: a, metric: requests, stat: ratio, where: {status: "=~4.."}, above: 1%}]`:   {"ClientsGiveUp", "RequestsRefused"},
 		"slos: [{name: a, objective: 99, good: {status: \"!~5..\"}}]":                                   {"HighErrorRatio"},
 		"slos: [{name: a, objective: 99, good: {faster_than: 1s}, where: {endpoint: \"!=unmatched\"}}]": {"SlowResponses"},
 		"slos: [{name: a, objective: 99, good: {faster_than: 1s}, where: {endpoint: /x}}]":              nil,

@@ -153,13 +153,17 @@ func (p *page) meaning(r Rule) string {
 // diagnosis says where to look, by what explains the alert.
 func (p *page) diagnosis(r Rule) []string {
 	var items []string
-	if r.Evidence != "" {
+	kind := r.Evidence
+	if r.Source == SourceDefault && (r.Metric == "build_info" || r.Metric == "disk_usage" || strings.HasPrefix(r.Metric, "telemetry_")) {
+		kind = "" // no function is at fault
+	}
+	if r.Evidence != "" && r.Metric != "build_info" { // a service that does not report keeps no incident
 		items = append(items, p.w.of(
 			"The incident that the message links to has the profile of the moment, compared with the one before: `latido incidents` lists them.",
 			"El incidente que enlaza el mensaje trae el perfil del momento, comparado con el anterior: `latido incidents` los lista."))
 	}
 	flame := fmt.Sprintf("`process_cpu:cpu:nanoseconds:cpu:nanoseconds{service_name=%q}`", p.d.Service())
-	switch r.Evidence {
+	switch kind {
 	case EvidenceCPU:
 		items = append(items, p.w.of("Hot functions now: `latido report -last 5m`, or in Pyroscope the flame graph of ", "Funciones calientes ahora: `latido report -last 5m`, o en Pyroscope el flame graph de ")+flame+".")
 	case EvidenceLatency:
@@ -171,7 +175,7 @@ func (p *page) diagnosis(r Rule) []string {
 	case EvidenceGoroutines:
 		items = append(items, p.w.of("Where the goroutines stand: `/debug/pprof/goroutine?debug=1` on the admin listener.", "Dónde están las goroutines: `/debug/pprof/goroutine?debug=1` en el puerto de administración."))
 	case EvidenceErrors:
-		items = append(items, p.w.of("Which endpoint fails, and how:", "Qué endpoint falla, y cómo:")+" `"+p.breakdown("requests", "endpoint, status", map[string]string{"status": "=~5.."})+"`, `"+p.breakdown("api_errors", "error_type", nil)+"`.")
+		items = append(items, p.w.of("Which endpoint fails, how, and which function answers so:", "Qué endpoint falla, cómo y qué función responde así:")+" `"+p.breakdown("failures", "endpoint, status, site", nil)+"`, `"+p.breakdown("api_errors", "error_type", nil)+"`.")
 	case EvidenceEvents:
 		if m := p.metric(r.Metric); len(m.Attributes) > 0 {
 			labels := make([]string, len(m.Attributes))
@@ -205,6 +209,9 @@ func (p *page) query(r Rule) string {
 func (p *page) breakdown(metric, labels string, where map[string]string) string {
 	m := p.metric(metric)
 	q := question{metric: m, where: where, by: labels, window: defaultWindow}
+	if m.Kind == domain.KindGauge || m.Kind == domain.KindUpDown { // a level has no rate
+		return fmt.Sprintf("sum by (%s) (%s)", labels, selector(m.Family, where))
+	}
 	return strings.Replace(q.counted("rate"), "by (job, ", "by (", 1)
 }
 

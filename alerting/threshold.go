@@ -42,9 +42,7 @@ func (b builder) threshold(t domain.Threshold) Rule {
 	}
 	r.Op, r.Bound = condition(t)
 	r.Expr = compare(r.Value, r.Op, r.Bound)
-	if t.Evidence == domain.EvidenceProfile {
-		r.Evidence = evidenceOf(q)
-	}
+	r.Evidence = evidenceOf(q)
 	r.condition = b.words.condition(q, r)
 	r.Summary = cmp.Or(r.Summary, literal(cased(r.condition)))
 	r.Description = cmp.Or(r.Description, b.words.description(q, r))
@@ -93,9 +91,6 @@ func (b builder) raw(r Rule, t domain.Threshold) Rule {
 		r.Expr = compare(r.Value, r.Op, r.Bound)
 		text = b.words.of("The expression is ", "La expresión está ") + b.words.comparison(r.Op) + " " + number(r.Bound)
 	}
-	if t.Evidence == domain.EvidenceProfile {
-		r.Evidence = EvidenceLatency // it has the hot functions too
-	}
 	r.Summary = cmp.Or(r.Summary, r.Alert+": "+strings.ToLower(text[:1])+text[1:])
 	r.Description = cmp.Or(r.Description, text+b.words.lasting(r.For)+b.words.of(", with the value ", ", con el valor ")+valueTemplate("", r.Bound)+".")
 	return b.alert(r, nil) // of an expression it is not known what makes it hold
@@ -124,13 +119,13 @@ func evidenceOf(q question) Evidence {
 		return EvidenceEvents
 	}
 	switch key := q.metric.Key; {
-	case key == "cpu_usage" || key == "event_cpu" || key == "go_schedule_duration":
+	case key == "cpu_usage" || key == "event_cpu" || key == "go_schedule_duration" || key == "go_cpu_time":
 		return EvidenceCPU
-	case key == "go_goroutine_count":
+	case key == "go_goroutine_count" || key == "go_goroutine_states":
 		return EvidenceGoroutines
 	case key == "memory_usage" || key == "event_allocated" || strings.HasPrefix(key, "go_memory_"):
 		return EvidenceMemory
-	case key == "api_errors" || key == "function_calls" || q.where["status"] != "":
+	case key == "api_errors" || key == "failures" || key == "function_calls" || q.where["status"] != "":
 		return EvidenceErrors
 	case strings.HasPrefix(key, "entities_"):
 		return EvidenceEvents
@@ -167,7 +162,7 @@ func (w words) description(q question, r Rule) string {
 	for _, label := range q.labels() {
 		where = append(where, label+" {{ $labels."+label+" }}")
 	}
-	return fmt.Sprintf("%s%s: %s (%s).", literal(cased(w.condition(q, r))), w.lasting(r.For), valueTemplate(q.unit(), r.Bound), strings.Join(where, ", "))
+	return fmt.Sprintf("%s%s: %s (%s).", literal(cased(cmp.Or(r.condition, w.condition(q, r)))), w.lasting(r.For), valueTemplate(q.unit(), r.Bound), strings.Join(where, ", "))
 }
 
 // lasting says how long a condition has held.

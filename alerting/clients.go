@@ -1,0 +1,72 @@
+package alerting
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/latido-dev/latido/domain"
+)
+
+// refused are the statuses with which a service says that a request is wrong.
+// 401 and 404 are anybody's mistakes, 429 is meant to be answered, and 499 is no
+// answer.
+const refused = `=~40[0235-9]|41.|42[0-8]|4[3-8].|49[0-8]`
+
+// clientPresets are about what clients do, and what they are told that they did.
+func (b builder) clientPresets() []preset {
+	say := b.words.of
+	gone := b.ask("requests", domain.StatRatio, 5*time.Minute)
+	gone.where = map[string]string{"status": "499"}
+	refusals := b.ask("requests", domain.StatRatio, 5*time.Minute)
+	refusals.where = map[string]string{"status": refused}
+	return []preset{{
+		of: "clients", ask: gone, least: leastRequests,
+		rule: Rule{
+			Alert: "ClientsGiveUp", For: 5 * time.Minute, Op: ">", Bound: 5, Evidence: EvidenceLatency,
+			Summary: say("Clients leave before their answer", "Los clientes se van antes de recibir respuesta"),
+			Impact:  say("Those who use the service wait in vain, and many of them try again.", "Quienes usan el servicio esperan en vano, y muchos reintentan."),
+			Steps: []string{
+				say("See in the incident which endpoint they leave, after what time, and what its requests wait for.", "Mirar en el incidente qué endpoint abandonan, tras cuánto tiempo y qué esperan sus peticiones."),
+				say("If all of them leave after the same time, it is their time limit, or that of a proxy: make the endpoint faster than that, or raise the limit.", "Si todos se van tras el mismo tiempo, es su límite de tiempo o el de un proxy: hacer el endpoint más rápido que eso o subir el límite."),
+			},
+		},
+	}, {
+		of: "refused", ask: refusals, least: leastRequests,
+		rule: Rule{
+			Alert: "RequestsRefused", For: 5 * time.Minute, Op: ">", Bound: 50, Evidence: EvidenceErrors,
+			condition: say("share of requests answered 4xx, other than 401, 404, 429 and 499, above 50 % over ", "parte de las peticiones con respuesta 4xx, salvo 401, 404, 429 y 499, por encima de 50 % en ") + length(refusals.window),
+			Summary:   say("Most requests are refused", "Se rechaza la mayoría de las peticiones"),
+			Impact:    say("Those who use the service are told that their requests are wrong.", "A quienes usan el servicio se les dice que sus peticiones están mal."),
+			Steps: []string{
+				say("See in the incident which endpoint refuses, with which status, and which function does.", "Mirar en el incidente qué endpoint rechaza, con qué estado y qué función lo hace."),
+				say("If it began with a release or a setting, go back; if one client sends them, tell its owner.", "Si empezó con una versión o un ajuste, volver atrás; si las envía un solo cliente, avisar a su dueño."),
+			},
+		},
+	}}
+}
+
+// leastRequests are so few in the window of a rule that they say nothing of the
+// service.
+const leastRequests = 20
+
+// busy holds where the service as a whole had enough requests.
+func busy(q question, least float64) string {
+	q.where, q.stat = nil, domain.StatIncrease
+	return "and " + compare(q.expr(), ">=", least)
+}
+
+// busyTrial has just enough requests, and just not.
+func (b builder) busyTrial(q question, r Rule, least float64) []trial {
+	fires, _, exact := q.values(r)
+	match, other, found := q.examples(b.d)
+	if !exact || !found {
+		return nil
+	}
+	s := b.scene(r, fmt.Sprintf("%s requests", number(least)))
+	after := q.window + r.For
+	each := func(requests float64) float64 { return requests * float64(s.interval) / float64(q.window) }
+	q.measureOf(s, match, other, fires[0], each(least+1), after)
+	s.as(number(least-1) + " requests")
+	q.measureOf(s, match, other, fires[0], each(least-1), after)
+	return []trial{s.fires(after, b.target("job"), fires[0])}
+}
