@@ -92,5 +92,6 @@ func (b builder) poolTrials(r Rule, waits, waited, open, most domain.Metric) []t
 func (s *scene) afterBegin(q question, v, bound float64, r Rule, kept map[string]string) trial {
 	after := q.begins(v, Rule{Op: ">", Bound: bound}, s.interval) + r.For
 	s.waits(after)
-	return s.firesBy(max(after, r.Window+r.For), kept, v)
+	s.firesBy(max(after, r.Window), kept, v)
+	return s.firesBy(r.Window+r.For, kept, v)
 }

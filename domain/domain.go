@@ -167,7 +167,7 @@ type Threshold struct {
 	KeepFiring Duration `yaml:"keep_firing,omitempty"`
 	// Severity routes the alert. Empty means SeverityTicket.
 	Severity Severity `yaml:"severity,omitempty"`
-	// Evidence is what the alert brings along: "profile", or empty for nothing.
+	// Evidence may be "profile", which every alert brings along anyway.
 	Evidence string `yaml:"evidence,omitempty"`
 	// Summary says in one line what is wrong.
 	Summary string `yaml:"summary,omitempty"`
@@ -179,7 +179,7 @@ type Threshold struct {
 	Runbook []string `yaml:"runbook,omitempty"`
 }
 
-// EvidenceProfile attaches the hot functions of the alert's window.
+// EvidenceProfile is the value of Threshold.Evidence.
 const EvidenceProfile = "profile"
 
 // SLO is a service level objective over requests or over an event.

@@ -95,6 +95,7 @@ func (s *Store) open(path, pool string, connections int, tel *telemetry.Telemetr
 		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), db.Close())
 	}
 	s.stats = append(s.stats, stats)
+	tel.Database(pool, db)
 	return db, nil
 }
 
