@@ -110,9 +110,8 @@ func ofPeers() []scenario {
 		inject: both(peer("dns", "latency=700ms"), peer("rates", "close")),
 		truth:  truth{thing: []string{`dns|look|resol|dial|connect`}, place: []string{`rates\.internal`, `client\.go`, `rates\.go`}},
 	}, {
-		name: "bodies_open", what: "the bodies of the rates' answers are not closed: each quote leaves a connection and two goroutines behind; 256 files may be open",
-		setting: setting{files: 256}, able: pipes,
-		elsewhere: "files of the process, goroutines of net/http",
+		name: "bodies_open", what: "the bodies of the rates' answers are not closed: each quote leaves a connection and two goroutines behind",
+		elsewhere: "goroutines of net/http, which belong to no request",
 		inject:    service("bodies_open"),
 		truth:     truth{thing: []string{`connection|goroutine|body|bodies|persistConn|files`}, place: []string{`rates\.go`, `rates\.internal`, `GET /quotes`, ` /quotes`}},
 	}}
@@ -142,7 +141,7 @@ func ofDatabase() []scenario {
 	}, {
 		name: "missing_index_release", what: "the same, while a release without changes is rolled out", distractor: aRelease, busy: true,
 		elsewhere: "every endpoint that reads waits for the pool",
-		inject:    both(drop, released),
+		inject:    both(released, drop),
 		truth:     truth{thing: []string{`SELECT|query|statement|database|\.history|\.recent`}, place: []string{`track\.go`, `list\.go`, `FROM scans`}, not: harmless},
 	}, {
 		name: "rows_open", what: "the load of a depot leaves its rows open: after four requests the pool of four is empty",

@@ -86,7 +86,7 @@ func runFault(t *testing.T, s scenario, fast bool) run {
 	start := time.Now()
 	s.inject(w)
 	r := run{Verdict: noAlert, HottestIs: noAlert}
-	timeout := time.Minute + 30*time.Second
+	timeout := 2 * time.Minute
 	if !fast {
 		timeout = 15 * time.Minute
 	}

@@ -99,14 +99,6 @@ func setLimit(t testing.TB, pid, percent int) {
 	}
 }
 
-// limitFiles bounds the open files of a process.
-func limitFiles(t testing.TB, pid, n int) {
-	t.Helper()
-	if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(n), Max: uint64(n)}, nil); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // pipes tells whether a log may be a named pipe.
 func pipes() bool { return true }
 

@@ -23,8 +23,6 @@ func limitCPU(testing.TB, int, int) {}
 
 func setLimit(testing.TB, int, int) {}
 
-func limitFiles(testing.TB, int, int) {}
-
 func makePipe(testing.TB, string) {}
 
 var stalled atomic.Bool

@@ -63,7 +63,6 @@ func TestMain(m *testing.M) {
 type setting struct {
 	env   []string
 	limit bool // a control group with a limit on CPU time
-	files int  // how many may be open; 0 is what the machine says
 	pipe  bool // the log is a pipe, which the test reads
 }
 
@@ -112,9 +111,6 @@ func newWorld(t testing.TB, fast bool, s setting) *world {
 	})
 	if s.limit {
 		limitCPU(t, w.service.PID(), 200)
-	}
-	if s.files > 0 {
-		limitFiles(t, w.service.PID(), s.files)
 	}
 	w.load = startLoad(t, "http://"+w.service.Addr(1))
 	return w
