@@ -110,7 +110,7 @@ func ofPeers() []scenario {
 		inject: both(peer("dns", "latency=700ms"), peer("rates", "close")),
 		truth:  truth{thing: []string{`dns|look|resol|dial|connect`}, place: []string{`rates\.internal`, `client\.go`, `rates\.go`}},
 	}, {
-		name: "bodies_open", what: "the bodies of the rates' answers are not closed: each quote leaves a connection and two goroutines behind",
+		name: "bodies_open", what: "the bodies of the rates' answers are not closed: each quote leaves three connections behind, with two goroutines each",
 		elsewhere: "goroutines of net/http, which belong to no request",
 		inject:    service("bodies_open"),
 		truth:     truth{thing: []string{`connection|goroutine|body|bodies|persistConn|files`}, place: []string{`rates\.go`, `rates\.internal`, `GET /quotes`, ` /quotes`}},
