@@ -36,7 +36,7 @@ func blocked(m *model) (list []Finding) {
 			f.Next = w.pick("Set ReadTimeout and WriteTimeout, and look at who sends or reads so slowly.", "Fijar ReadTimeout y WriteTimeout, y ver quién envía o lee tan despacio.")
 		default:
 			f.Sentence = upper(w.say("%s sleep in %s: %s.", "%s duermen en %s: %s.", w.requestsTo(first.endpoint), where(first.at), seen))
-			f.Next = w.say("Look at why %s pauses: a retry, a wait for something that could be told.", "Ver por qué se detiene %s: un reintento, una espera de algo que se podría avisar.", stacks.Short(first.at.Function))
+			f.Next = w.say("Look at why %s pauses: a retry, a wait for something that could be told.", "Ver por qué se detiene %s: un reintento, una espera de algo que se podría avisar.", written(first.at.Function))
 		}
 		f.Rests = []string{m.lasts(first.endpoint)}
 		list = append(list, f)

@@ -97,7 +97,7 @@ func collector(m *model) []Finding {
 	f.Sentence += "."
 	f.Function, f.File, f.Line = at.Function, at.File, at.Line
 	f.Rests = []string{w.say("live heap: %s, before %s", "memoria viva: %s, antes %s", w.bytes(live.after), w.bytes(live.before))}
-	f.Next = w.say("Look at what %s allocates and keeps; raise GOMEMLIMIT only if the memory is needed.", "Mirar qué asigna y retiene %s; subir GOMEMLIMIT solo si la memoria hace falta.", stacks.Short(at.Function))
+	f.Next = w.say("Look at what %s allocates and keeps; raise GOMEMLIMIT only if the memory is needed.", "Mirar qué asigna y retiene %s; subir GOMEMLIMIT solo si la memoria hace falta.", written(at.Function))
 	return []Finding{f}
 }
 
@@ -116,7 +116,7 @@ func keepsMemory(m *model) (list []Finding) {
 			f.Sentence = w.say("%s keeps %s of memory, %s before: %s of what was added.", "%s retiene %s de memoria; antes %s: el %s de lo que aumentó.",
 				where(at), w.bytes(kept.after), w.bytes(kept.before), w.percent(share))
 			f.Rests = []string{w.say("memory of Go: %s, before %s", "memoria de Go: %s, antes %s", w.bytes(used.after), w.bytes(used.before))}
-			f.Next = w.say("Find who holds what %s makes: a map or slice that only grows, a cache without a bound.", "Buscar quién guarda lo que crea %s: un map o slice que solo crece, una caché sin tope.", stacks.Short(at.Function))
+			f.Next = w.say("Find who holds what %s makes: a map or slice that only grows, a cache without a bound.", "Buscar quién guarda lo que crea %s: un map o slice que solo crece, una caché sin tope.", written(at.Function))
 			list = append(list, f)
 		}
 	}

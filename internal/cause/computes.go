@@ -85,7 +85,7 @@ func (m *model) computingMore(c claim, share float64) Finding {
 	if c.through != "" {
 		mostly = w.say(", mostly in %s", ", sobre todo en %s", library(c.through, ""))
 	} else if c.library != "" && c.library != c.at.Function && stacks.Owner(c.library) != stacks.Own {
-		mostly = w.say(", mostly in %s", ", sobre todo en %s", stacks.Short(c.library))
+		mostly = w.say(", mostly in %s", ", sobre todo en %s", written(c.library))
 	}
 	all := both{} // of the function, for that endpoint
 	for _, s := range m.spent {
@@ -107,6 +107,6 @@ func (m *model) computingMore(c claim, share float64) Finding {
 		f.Rests = append(f.Rests, v)
 	}
 	f.Next = w.say("Open the flame graph at %s and look at what it does with its input; if a release brought it, go back.",
-		"Abrir el gráfico de llamas en %s y ver qué hace con lo que recibe; si llegó con una versión nueva, volver a la anterior.", stacks.Short(c.at.Function))
+		"Abrir el gráfico de llamas en %s y ver qué hace con lo que recibe; si llegó con una versión nueva, volver a la anterior.", written(c.at.Function))
 	return f
 }

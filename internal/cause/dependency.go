@@ -169,7 +169,7 @@ func (m *model) calling(p called, c claim, share float64) Finding {
 	}
 	switch {
 	case often != "":
-		f.Next = w.say("Look at %s for retries without a pause, a loop of calls, or a cache that no longer hits.", "Revisar en %s reintentos sin pausa, un bucle de llamadas o una caché que ya no acierta.", stacks.Short(place.Function))
+		f.Next = w.say("Look at %s for retries without a pause, a loop of calls, or a cache that no longer hits.", "Revisar en %s reintentos sin pausa, un bucle de llamadas o una caché que ya no acierta.", written(place.Function))
 	default:
 		f.Next = w.say("Ask those who run %s; until it is well, shorten its time limit or answer without it.", "Preguntar a quien opera %s; mientras tanto, acortar su límite de tiempo o responder sin él.", p.name)
 	}
@@ -267,7 +267,7 @@ func (m *model) database() (Finding, bool) {
 		f.Sentence = w.say("%s calls the database more often: %s calls for each request, %s before; a call takes %s, %s before.",
 			"%s llama más veces a la base de datos: %s llamadas por cada petición, antes %s; cada una tarda %s, antes %s.",
 			where(first.at), w.number(each.after), w.number(each.before), w.seconds(top.seconds.after), w.seconds(top.seconds.before))
-		f.Next = w.say("Look in %s for a query in a loop: fetch with one query, or restore the cache that answered before.", "Buscar en %s una consulta dentro de un bucle: traer todo con una sola, o recuperar la caché que antes respondía.", stacks.Short(first.at.Function))
+		f.Next = w.say("Look in %s for a query in a loop: fetch with one query, or restore the cache that answered before.", "Buscar en %s una consulta dentro de un bucle: traer todo con una sola, o recuperar la caché que antes respondía.", written(first.at.Function))
 	default:
 		f.Sentence = w.say("The database answers %s slowly: the call takes %s of each request to %s, %s before",
 			"La base de datos responde despacio a %s: la llamada ocupa %s de cada petición a %s; antes %s",
@@ -276,7 +276,7 @@ func (m *model) database() (Finding, bool) {
 			f.Sentence += w.say(" (%s: %s, %s before)", " (%s: %s; antes %s)", top.name, w.seconds(top.seconds.after), w.seconds(top.seconds.before))
 		}
 		f.Sentence += "."
-		f.Next = w.say("Look at the plan of the query in %s: an index that is missing or not used, a table that grew, a lock in the database.", "Mirar el plan de la consulta de %s: un índice que falta o no se usa, una tabla que creció, un bloqueo en la base.", stacks.Short(first.at.Function))
+		f.Next = w.say("Look at the plan of the query in %s: an index that is missing or not used, a table that grew, a lock in the database.", "Mirar el plan de la consulta de %s: un índice que falta o no se usa, una tabla que creció, un bloqueo en la base.", written(first.at.Function))
 	}
 	f.Rests = []string{m.lasts(first.endpoint)}
 	for _, s := range calls[:min(2, len(calls))] {

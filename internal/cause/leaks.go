@@ -136,7 +136,7 @@ func leaks(m *model) (list []Finding) {
 	default:
 		f.Sentence = w.say("Goroutines are not ended: %s in %s%s, %s before%s.", "Hay goroutines que no terminan: %s en %s%s, antes %s%s.",
 			w.number(first.after), where(first.at), waits, w.number(first.before), began)
-		f.Next = w.say("Give what %s waits for an end: a context, a closed channel, a time limit.", "Dar un fin a lo que espera %s: un contexto, un canal que se cierre, un límite de tiempo.", stacks.Short(first.at.Function))
+		f.Next = w.say("Give what %s waits for an end: a context, a closed channel, a time limit.", "Dar un fin a lo que espera %s: un contexto, un canal que se cierre, un límite de tiempo.", written(first.at.Function))
 	}
 	f.Rests = []string{w.say("goroutines: %s, before %s", "goroutines: %s, antes %s", w.number(count.after), w.number(count.before))}
 	return append(list, f)

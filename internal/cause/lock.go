@@ -23,7 +23,7 @@ func holdsLock(m *model) (list []Finding) {
 	if h := first.holder; h != nil {
 		f.Function, f.File, f.Line, f.Peer = h.function.Function, h.function.File, h.function.Line, h.peer
 		f.Sentence = w.say("%s holds a lock while it %s; %s.", "%s tiene un candado (lock) mientras %s; %s.", where(h.function), w.does(h), rest)
-		f.Next = w.say("Do that work in %s without the lock: take it only to read or change what it guards.", "Hacer ese trabajo de %s sin el candado: tomarlo solo para leer o cambiar lo que protege.", stacks.Short(h.function.Function))
+		f.Next = w.say("Do that work in %s without the lock: take it only to read or change what it guards.", "Hacer ese trabajo de %s sin el candado: tomarlo solo para leer o cambiar lo que protege.", written(h.function.Function))
 	} else {
 		f.Sentence = upper(w.say("requests to %s wait for a lock in %s, and nobody is seen to hold it: %s at a time, %s before.",
 			"las peticiones a %s esperan un candado (lock) en %s y no se ve quién lo tiene: %s a la vez, antes %s.",

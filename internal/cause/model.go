@@ -45,6 +45,7 @@ type endpoint struct {
 	byStatus map[string]both
 	duration both    // of a request, mean
 	open     both    // requests at a time, as the looks saw them
+	about    bool    // the alert may be about it
 	excess   float64 // what they take more than the same requests took before, in seconds a second
 }
 
@@ -83,12 +84,7 @@ func newModel(in Input) *model {
 	if in.Alert.Drill {
 		m.strict = 2
 	}
-	if m.bad = badStatus(in.Alert.Expr); m.bad == nil {
-		m.bad = serverError
-		if m.kind == failures && in.Alert.Metric != "requests" {
-			m.bad = failed
-		}
-	}
+	m.bad = badFor(in.Alert)
 	m.readRequests()
 	m.readWaits()
 	m.readCPU()
@@ -158,6 +154,9 @@ func own(frames []stacks.Frame) (at stacks.Frame, index int) {
 func through(frames []stacks.Frame, index int) string {
 	for i := index - 1; i >= 0; i-- {
 		pkg := stacks.Package(frames[i].Function)
+		if strings.HasPrefix(pkg, stacks.SDK) {
+			continue // it stands between, and answers nobody
+		}
 		if pkg == "database/sql" || stacks.Owner(frames[i].Function) == stacks.Dependency {
 			return pkg
 		}
@@ -291,18 +290,22 @@ const (
 	longer      = 1.25  // times the duration, and
 	leastLonger = 0.003 // seconds
 	fewRequests = 3.0   // in the time
+
+	// An alert that fires for long durations says itself that something is.
+	longerAlert = 1.08
 )
 
 // readExcess finds the endpoints whose requests take longer than they did: in
 // seconds of requests a second.
 func (m *model) readExcess() {
 	span := m.f.span(m.t.After)
+	times := longer * m.strict
+	if m.kind == latency && !m.in.Alert.Drill && m.in.Alert.Name != "" {
+		times = longerAlert
+	}
 	for name, e := range m.endpoints {
-		if !m.about(name) {
-			continue
-		}
 		slow := 0.0
-		if d := e.duration; d.after > longer*m.strict*d.before && d.after-d.before > leastLonger && e.requests.after*span >= fewRequests {
+		if d := e.duration; d.after > times*d.before && d.after-d.before > leastLonger && e.requests.after*span >= fewRequests {
 			slow = e.requests.after * (d.after - d.before)
 		}
 		// Requests that have no end yet are in no histogram.
@@ -317,6 +320,7 @@ func (m *model) readExcess() {
 			}
 		}
 		e.excess = max(slow, hung)
+		e.about = m.about(name)
 	}
 }
 
@@ -333,7 +337,9 @@ func (m *model) about(name string) bool {
 // slowed is all the time that requests take more, in seconds a second.
 func (m *model) slowed() (sum float64) {
 	for _, e := range m.endpoints {
-		sum += e.excess
+		if e.about {
+			sum += e.excess
+		}
 	}
 	return sum
 }

@@ -27,8 +27,8 @@ func Compared(in Input) Times {
 	}
 	window := min(max(a.Window, least), longestTime)
 	kind := symptomOf(in.Domain, a)
-	lowest := a.ActiveAt.Add(-2 * window)
-	onset := lowest.Add(window)
+	lowest := f.first.Add(least) // something must be before it
+	onset := maxTime(a.ActiveAt.Add(-window), lowest)
 	signal := f.signal(in, kind)
 	if at, ok := change(signal, lowest, in.Now.Add(-f.step)); ok {
 		onset = at
@@ -43,6 +43,9 @@ func Compared(in Input) Times {
 	length := min(max(after.Length(), 2*window, 10*f.step), longestTime)
 	before := Range{To: onset.Add(-f.step)}
 	before.From = before.To.Add(-length)
+	if before.From.Before(f.first) && before.To.After(f.first) {
+		before.From = f.first
+	}
 	if kind == memory || kind == goroutines || kind == files || kind == disk {
 		// What creeps was never at rest: the oldest time is the best one.
 		before.From = f.first
@@ -79,10 +82,7 @@ func (f figures) signal(in Input, kind symptom) []Point {
 		}
 		return mean
 	case failures:
-		bad := badStatus(in.Alert.Expr)
-		if bad == nil {
-			bad = failed
-		}
+		bad := badFor(in.Alert)
 		wrong := f.steps(requests, func(l map[string]string) bool { return of(l) && bad(l["status"]) })
 		if in.Alert.Metric == "client_requests" {
 			wrong = f.steps(name("client_requests"), func(l map[string]string) bool { return clientFailed(l["status"]) })

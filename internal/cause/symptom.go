@@ -53,8 +53,10 @@ func symptomOfKey(d domain.Domain, a Alert, key string) symptom {
 	case "requests":
 		bad := badStatus(a.Expr)
 		switch {
-		case bad == nil:
+		case bad == nil && strings.Contains(a.Expr, m.Family):
 			return traffic
+		case bad == nil: // an objective, by what is recorded of it
+			return failures
 		case bad("499") && !bad("500") && !bad("404"):
 			return gone
 		}
@@ -110,6 +112,18 @@ func badStatus(expr string) func(status string) bool {
 		}
 		return false
 	}
+}
+
+// badFor tells which answers an alert holds against the service.
+func badFor(a Alert) func(status string) bool {
+	bad := badStatus(a.Expr)
+	switch {
+	case bad != nil:
+		return bad
+	case a.Metric == "api_errors", a.Metric == "failures", a.Metric == "function_calls":
+		return failed
+	}
+	return serverError
 }
 
 // serverError is the usual failure, where a rule does not say.

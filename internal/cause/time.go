@@ -3,6 +3,7 @@ package cause
 import (
 	"cmp"
 	"math"
+	"path"
 	"slices"
 	"strings"
 
@@ -54,67 +55,130 @@ func calls(kind string) bool {
 }
 
 // timeClaims divides the time that requests take more among what it is due to.
-// Each share is of the whole; what is not seen in any profile is nobody's.
+// Each share is of the whole; what is not seen in any profile is nobody's, unless
+// other endpoints are slow at the same time: then it is likely what they wait for.
 func (m *model) timeClaims() []claim {
-	slowed := m.slowed()
-	if slowed <= 0 {
+	if m.slowed() <= 0 {
 		return nil
 	}
-	var all []claim
-	sum := 0.0
-	take := func(c claim, expected float64) {
-		if c.share = c.after - expected; c.share > 0 {
-			sum += c.share
+	all := m.timeOf(func(e *endpoint) bool { return e.about })
+	left := 1.0
+	for _, c := range all {
+		left -= c.share
+	}
+	if left > unexplained {
+		for _, c := range m.timeOf(func(e *endpoint) bool { return !e.about }) {
+			c.share *= left * likely
 			all = append(all, c)
 		}
 	}
+	return merged(m.redistributed(merged(all)))
+}
+
+// What is made of time that no profile explains.
+const (
+	unexplained = 0.4 // the share from which others are asked
+	likely      = 0.8 // what their answer is worth
+)
+
+// timeOf divides the time that some endpoints' requests take more.
+func (m *model) timeOf(these func(*endpoint) bool) (all []claim) {
+	slowed, sum := 0.0, 0.0
 	for name, e := range m.endpoints {
-		if e.excess <= 0 {
+		if e.excess <= 0 || !these(e) {
 			continue
 		}
-		more, running, computing := e.more(), both{}, both{}
-		known := m.looks.before > 0 && e.requests.before > 0
-		expected := func(b both) float64 {
-			if !known { // only the part that is too much counts
-				return b.after * max(0, 1-e.excess/max(e.open.after, e.excess))
-			}
-			return b.before * more
+		slowed += e.excess
+		for _, c := range m.timeIn(name, e) {
+			sum += c.share
+			all = append(all, c)
 		}
-		for _, r := range m.rows {
-			if r.endpoint != name {
-				continue
-			}
-			if r.wait.Kind == "" {
-				running = running.plus(r.both)
-				continue
-			}
-			c := claim{kind: r.wait.Kind, endpoint: name, at: r.at, peer: r.peer, through: r.through, library: r.wait.Library, wait: r.wait.Kind, both: r.both}
-			if c.kind == stacks.Pool && m.dials(c) {
-				c.wait, c.kind = dialing, claimCall
-			}
-			if calls(c.kind) {
-				c.kind = claimCall
-			}
-			if r.wait.Dials {
-				c.wait = dialing
-			}
-			take(c, expected(r.both))
-		}
-		for _, s := range m.spent {
-			if s.endpoint != name {
-				continue
-			}
-			computing = computing.plus(s.both)
-			take(claim{kind: claimCPU, endpoint: name, at: s.at, through: s.through, library: s.leaf, both: s.both}, expected(s.both))
-		}
-		ready := both{max(running.before-computing.before, 0), max(running.after-computing.after, 0)}
-		take(claim{kind: claimReady, endpoint: name, both: ready}, expected(ready))
 	}
 	whole := max(slowed, sum)
 	for i := range all {
 		all[i].share /= whole
 	}
-	return merged(m.redistributed(merged(all)))
+	return all
+}
+
+// timeIn are the parts of the time that one endpoint's requests take more, in
+// seconds a second.
+func (m *model) timeIn(name string, e *endpoint) (all []claim) {
+	more, running, computing := e.more(), both{}, both{}
+	known := m.looks.before > 0 && e.requests.before > 0
+	expected := func(b both) float64 {
+		if !known { // only the part that is too much counts
+			return b.after * max(0, 1-e.excess/max(e.open.after, e.excess))
+		}
+		return b.before * more
+	}
+	take := func(c claim) {
+		if c.share = c.after - expected(c.both); c.share > 0 {
+			all = append(all, c)
+		}
+	}
+	for _, r := range m.rows {
+		if r.endpoint != name {
+			continue
+		}
+		if r.wait.Kind == "" {
+			running = running.plus(r.both)
+			continue
+		}
+		c := claim{kind: r.wait.Kind, endpoint: name, at: r.at, peer: r.peer, through: r.through, library: r.wait.Library, wait: r.wait.Kind, both: r.both}
+		if c.kind == stacks.Pool && m.dials(c) {
+			c.wait, c.kind = dialing, claimCall
+		}
+		if calls(c.kind) || c.kind == stacks.Lock && m.throughDatabase(c.through) {
+			c.kind = claimCall
+		}
+		if r.wait.Dials {
+			c.wait = dialing
+		}
+		take(c)
+	}
+	for _, s := range m.spent {
+		if s.endpoint == name {
+			computing = computing.plus(s.both)
+			take(claim{kind: claimCPU, endpoint: name, at: s.at, through: s.through, library: s.leaf, both: s.both})
+		}
+	}
+	take(claim{kind: claimReady, endpoint: name, both: both{max(running.before-computing.before, 0), max(running.after-computing.after, 0)}})
+	return m.whole(name, all, e.excess)
+}
+
+// enoughSeen is how many goroutines must have been seen for what they do to stand
+// for those that were not.
+const enoughSeen = 2
+
+// whole scales what was seen of an endpoint's requests up to all the time that
+// they take more. On a busy machine looks are rare, and CPU time is measured
+// whole; so the looks stand for what is left.
+func (m *model) whole(name string, claims []claim, excess float64) []claim {
+	looked, computed := 0.0, 0.0
+	for _, c := range claims {
+		if c.kind == claimCPU {
+			computed += c.share
+		} else {
+			looked += c.share
+		}
+	}
+	left := excess - computed
+	switch {
+	case left <= looked:
+		return claims
+	case looked*m.looks.after >= enoughSeen:
+	case m.moreCPU() > 0 && m.endpoints[name].open.after == 0: // too busy to look
+		return append(claims, claim{kind: claimReady, endpoint: name, share: left})
+	default:
+		return claims
+	}
+	for i := range claims {
+		if claims[i].kind != claimCPU {
+			claims[i].share *= left / looked
+		}
+	}
+	return claims
 }
 
 // dials tells whether a request that waits in net/http for a connection waits for
@@ -273,8 +337,8 @@ func (m *model) whoHolds(c claim) []claim {
 			if r := m.callRatio(h.peer, h.through); r > 1.5 {
 				slower = 1 - 1/r
 			}
-		case h.kind == stacks.Log || h.kind == stacks.File:
-			if r := ratio(h.after/max(m.requests.after, 1e-9), h.before/max(m.requests.before, 1e-9)); r > 2 && h.after > 0.05 {
+		case h.kind == stacks.Log && h.after > 0.05:
+			if r := ratio(per(h.after, m.requests.after), per(h.before, m.requests.before)); r > 2 {
 				slower = 1 - 1/r
 			}
 		}
@@ -341,9 +405,8 @@ func (m *model) contended() map[string]float64 {
 			return
 		}
 		for _, s := range which.Sample {
-			frames := stacks.Of(s)
-			if k := stacks.DeepestOwn(frames); k >= 0 {
-				waited[frames[k].Function] += sign * float64(s.Value[i]) / 1e9 / seconds
+			if f, ok := gaveBack(stacks.Of(s)); ok {
+				waited[f.Function] += sign * float64(s.Value[i]) / 1e9 / seconds
 			}
 		}
 	}
@@ -415,13 +478,23 @@ func (m *model) lockHolders(c claim) []activity {
 func (m *model) mutexFrames() (frames []stacks.Frame) {
 	if p := m.in.Profiles.Mutex.After; p != nil {
 		for _, s := range p.Sample {
-			all := stacks.Of(s)
-			if k := stacks.DeepestOwn(all); k >= 0 {
-				frames = append(frames, all[k])
+			if f, ok := gaveBack(stacks.Of(s)); ok {
+				frames = append(frames, f)
 			}
 		}
 	}
 	return frames
+}
+
+// gaveBack is the own function that gave a lock back: of a defer, the one that
+// it is in.
+func gaveBack(frames []stacks.Frame) (stacks.Frame, bool) {
+	for _, f := range frames {
+		if stacks.Owner(f.Function) == stacks.Own && !strings.Contains(f.Function, ".deferwrap") {
+			return f, true
+		}
+	}
+	return stacks.Frame{}, false
 }
 
 func held(list []activity) (sum float64) {
@@ -489,6 +562,7 @@ func (m *model) poolHolders(c claim) []activity {
 		}
 	}
 	delete(open, "")
+	users := m.databaseUsers()
 	return m.activities(func(s *sighting) (stacks.Frame, bool) {
 		if s.wait.Kind == stacks.Pool {
 			return stacks.Frame{}, false
@@ -500,8 +574,53 @@ func (m *model) poolHolders(c claim) []activity {
 		if !uses && (s.endpoint == "" || open[s.endpoint].after <= 0) {
 			return stacks.Frame{}, false
 		}
+		if !uses {
+			at = keeper(s.frames, index, users)
+		}
 		return at, true
 	})
+}
+
+// databaseUsers are the own functions that call a database.
+func (m *model) databaseUsers() map[string]bool {
+	users := map[string]bool{}
+	for _, s := range m.seen {
+		if at, i := own(s.frames); m.throughDatabase(through(s.frames, i)) {
+			users[at.Function] = true
+		}
+	}
+	for _, s := range m.spent {
+		if m.throughDatabase(s.through) {
+			users[s.at.Function] = true
+		}
+	}
+	return users
+}
+
+// keeper is the function on a stack that has a connection while it does something
+// else: the innermost that uses the database itself, or what that calls within a
+// transaction that it opened, or else the caller.
+func keeper(frames []stacks.Frame, at int, users map[string]bool) stacks.Frame {
+	inner, caller := frames[at], stacks.Frame{}
+	for _, f := range frames[at+1:] {
+		if stacks.Owner(f.Function) != stacks.Own {
+			continue
+		}
+		if users[f.Function] {
+			if strings.Contains(path.Base(inner.Function), ".func") {
+				return inner
+			}
+			return f
+		}
+		if caller.Function == "" && f.File != frames[at].File {
+			caller = f
+		}
+		inner = f
+	}
+	if caller.Function != "" {
+		return caller
+	}
+	return frames[at]
 }
 
 // othersIn are goroutines that are further in the function that a claim waits in

@@ -3,6 +3,7 @@ package cause
 import (
 	"fmt"
 	"path"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -91,9 +92,24 @@ func where(f stacks.Frame) string {
 		return ""
 	}
 	if f.File == "" {
-		return stacks.Short(f.Function)
+		return written(f.Function)
 	}
-	return fmt.Sprintf("%s (%s:%d)", stacks.Short(f.Function), path.Base(f.File), f.Line)
+	return fmt.Sprintf("%s (%s:%d)", written(f.Function), path.Base(f.File), f.Line)
+}
+
+// closure is what the compiler adds to a name: of a closure, a wrapper of defer
+// or go, the body of a range.
+var closure = regexp.MustCompile(`((\.func|\.gowrap|\.deferwrap|-range)\d+|\.\d+)+$`)
+
+// written is a function's name as it is in the source: without what the compiler
+// adds, and, of a closure that was inlined elsewhere, where it is written.
+func written(function string) string {
+	name := closure.ReplaceAllString(stacks.Short(function), "")
+	pkg, rest, ok := strings.Cut(name, ".")
+	if i := strings.LastIndex(rest, ".("); ok && i >= 0 {
+		return pkg + rest[i:]
+	}
+	return name
 }
 
 // requestsTo names the requests of an endpoint.
@@ -123,6 +139,8 @@ func (w words) does(a *activity) string {
 	switch {
 	case calls(a.kind) && a.peer != "":
 		return w.say("waits for %s%s", "espera a %s%s", a.peer, in)
+	case calls(a.kind) && a.through == "":
+		return w.say("waits for an answer from the network%s", "espera una respuesta de la red%s", in)
 	case calls(a.kind):
 		return w.say("waits for %s%s", "espera a %s%s", library(a.through, a.library), in)
 	case a.kind == stacks.File:
