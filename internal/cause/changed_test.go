@@ -1,0 +1,48 @@
+package cause_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/latido-dev/latido/internal/cause"
+)
+
+// TestChanged: a release or a setting is told beside what it did, and first only
+// where nothing else is known.
+func TestChanged(t *testing.T) {
+	slower := func(s *service) {
+		s.blind = true
+		s.part("GET /informes", "work").each.after = 0.4
+	}
+	for name, c := range map[string]struct {
+		tell  func(*service)
+		says  string
+		first bool
+	}{
+		"release":                  {func(s *service) { s.release(); slower(s) }, "v1.5.0", true},
+		"setting":                  {func(s *service) { s.changes("modo_rapido"); slower(s) }, "modo_rapido", true},
+		"release with its effect":  {func(s *service) { s.release(); slower(s); s.blind = false }, "v1.5.0", false},
+		"release long before":      {func(s *service) { slower(s); s.release(); s.delayed(-8 * minute) }, "", false},
+		"release in healthy times": {func(s *service) { s.release() }, "", false},
+	} {
+		everyway(t, fault{name: name, tell: c.tell}, func(t *testing.T, _ *service, r cause.Result) {
+			at := -1
+			for i, f := range r.Findings {
+				if f.Kind == "change" {
+					at = i
+					if !strings.Contains(f.Sentence, c.says) {
+						t.Errorf("does not say %s", c.says)
+					}
+				}
+			}
+			switch {
+			case c.says == "" && at >= 0:
+				t.Error("blames what changed")
+			case c.says != "" && at < 0:
+				t.Error("does not tell what changed")
+			case c.first && at != 0, !c.first && at == 0:
+				t.Errorf("what changed is in place %d", at)
+			}
+		})
+	}
+}

@@ -1,0 +1,33 @@
+package cause_test
+
+import "testing"
+
+var computesFaults = []fault{
+	{"own code computes", func(s *service) { s.part("GET /informes", "work").each.after = 0.4 }, "cpu", "report.Totals"},
+	{"own code computes in a library", func(s *service) {
+		s.part("GET /citas", "work").each.after = 0.03
+	}, "cpu", "clinic.(*API).list"},
+	{"own code computes, alert on CPU", func(s *service) {
+		s.part("GET /informes", "work").each.after = 0.9
+		s.alert = about(s, "cpu_usage", ">", 60)
+	}, "cpu", "report.Totals"},
+	{"own code computes in the background", func(s *service) {
+		s.cpu = append(s.cpu, standing{moved{0.1, 2}, map[string]string{"started_by": "GET /informes"}, stack(own("index.(*Builder).Rebuild", 70), own("index.(*Builder).run", 20))})
+		s.alert = about(s, "cpu_usage", ">", 60)
+	}, "cpu", "index.(*Builder).Rebuild"},
+	// Rivals: each request costs what it did.
+	{"more requests at the same cost, alert on CPU", func(s *service) {
+		s.traffic(4)
+		s.alert = about(s, "cpu_usage", ">", 60)
+	}, "traffic", ""},
+	{"twice the traffic when a function becomes slow", func(s *service) {
+		s.traffic(2)
+		s.part("GET /informes", "work").each.after = 0.4
+	}, "cpu", "report.Totals"},
+	{"a harmless release when a function becomes slow", func(s *service) {
+		s.release()
+		s.part("GET /informes", "work").each.after = 0.4
+	}, "cpu", "report.Totals"},
+}
+
+func TestComputes(t *testing.T) { try(t, computesFaults) }

@@ -1,0 +1,67 @@
+package cause_test
+
+import "testing"
+
+// starvedPool makes everybody wait for a connection to the database.
+func starvedPool(s *service, each float64) {
+	for name, line := range map[string]string{"GET /citas": "(*Store).List", "POST /citas": "(*Store).Reserve", "GET /medicos/{id}": "(*Store).Doctor"} {
+		s.endpoint(name).parts["conn"] = &part{each: moved{0, each}, frames: stack(sqlPool, own(line, 39))}
+	}
+	s.level("pool_connections", moved{2, 10}, "pool", "main", "state", "used")
+	s.level("pool_connections", moved{4, 0}, "pool", "main", "state", "idle")
+	s.count("pool_wait_time", moved{0, 60 * each}, "pool", "main")
+	s.count("pool_waits", moved{0, 60}, "pool", "main")
+}
+
+var exhaustedFaults = []fault{
+	{"rows are not closed", func(s *service) {
+		starvedPool(s, 0.5)
+		s.part("GET /informes", "query").each = same(0.08)
+		rows := standing{moved{0, 9}, map[string]string{"started_by": "GET /informes"}, awaitDone}
+		s.all, s.waits = append(s.all, rows), append(s.waits, rows)
+	}, "pool", "clinic.(*Store).Totals"},
+	{"a connection is held during a call", func(s *service) {
+		starvedPool(s, 0.5)
+		s.endpoint("POST /citas").parts["notify"] = &part{each: moved{0, 0.8}, frames: stack(httpCall, own("(*Store).Reserve", 95)), peer: "avisos.example.com", calls: moved{0, 1}}
+		rows := standing{moved{0.1, 8}, map[string]string{"started_by": "POST /citas"}, stack(selecting, []string{"database/sql.(*Tx).awaitDone sql.go:2212"})}
+		s.all, s.waits = append(s.all, rows), append(s.waits, rows)
+	}, "pool", "clinic.(*Store).Reserve"},
+	{"a pool is too small", func(s *service) {
+		starvedPool(s, 0.3)
+		s.level("pool_connections", moved{2, 1}, "pool", "main", "state", "used")
+		s.level("pool_connections_max", moved{10, 1}, "pool", "main")
+	}, "pool", "main"},
+	{"a limiter lets too few through", func(s *service) {
+		s.endpoint("POST /citas").parts["limit"] = &part{each: moved{0.0001, 0.4}, frames: stack(rateLimit, own("(*API).reserve", 93))}
+	}, "limiter", "clinic.(*API).reserve"},
+	{"a semaphore of a library lets too few through", func(s *service) {
+		s.endpoint("GET /informes").parts["limit"] = &part{each: moved{0.0001, 1.4}, frames: stack(semaphore, own("report.Totals", 15))}
+	}, "limiter", "report.Totals"},
+	{"a channel of workers is full", func(s *service) {
+		s.endpoint("POST /citas").parts["hand"] = &part{each: moved{0.0001, 0.7}, frames: stack(chanSend, own("(*Mailer).Send", 52))}
+		s.waits = append(s.waits, standing{moved{0.02, 1}, nil, stack(sleeping, own("(*Mailer).deliver", 71), own("(*Mailer).run", 60))})
+	}, "handover", "clinic.(*Mailer).deliver"},
+	{"a channel gives no answer", func(s *service) {
+		s.endpoint("POST /citas").parts["answer"] = &part{each: moved{0.0001, 0.7}, frames: stack(chanReceive, own("(*Prices).Ask", 22))}
+	}, "handover", "clinic.(*Prices).Ask"},
+	// Rivals.
+	{"the database is slow, and its pool is full", func(s *service) {
+		starvedPool(s, 0.2)
+		for _, name := range []string{"GET /citas", "POST /citas", "GET /medicos/{id}"} {
+			s.part(name, "query").each.after = 0.14
+		}
+	}, "dependency", ""},
+	{"more traffic fills the pool", func(s *service) {
+		s.traffic(5)
+		starvedPool(s, 0.3)
+	}, "traffic", ""},
+	{"a worker waits for a host that became slow", func(s *service) {
+		s.endpoint("POST /citas").parts["hand"] = &part{each: moved{0.0001, 0.7}, frames: stack(chanSend, own("(*Mailer).Send", 52))}
+		s.count("client_requests", moved{10, 1.2}, "peer", "correo.example.com", "status", "2xx")
+		s.set(series{key: "client_duration", suffix: "_count", counter: true, value: moved{10, 1.2}, labels: pairs([]string{"peer", "correo.example.com"})})
+		s.set(series{key: "client_duration", suffix: "_sum", counter: true, value: moved{0.05, 1}, labels: pairs([]string{"peer", "correo.example.com"})})
+		s.waits = append(s.waits, standing{moved{0.05, 1}, map[string]string{"peer": "correo.example.com", "started_by": "GET /citas"}, stack(httpCall, own("(*Mailer).deliver", 71), own("(*Mailer).run", 60))})
+	}, "dependency", "correo.example.com"},
+}
+
+func TestExhausted(t *testing.T) { try(t, exhaustedFaults) }

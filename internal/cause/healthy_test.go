@@ -1,0 +1,42 @@
+package cause_test
+
+import (
+	"testing"
+
+	"github.com/latido-dev/latido/internal/cause"
+)
+
+// TestHealthy: for an alert that fires of a service that is well, nothing is
+// found, and it is said what was looked at.
+func TestHealthy(t *testing.T) {
+	alerts := map[string]func(*service) cause.Alert{
+		"slow": slow, "failing": failing, "refusing": refusing, "leaving": leaving, "event": eventFell,
+		"cpu":        func(s *service) cause.Alert { return about(s, "cpu_usage", ">", 80) },
+		"memory":     func(s *service) cause.Alert { return about(s, "go_memory_used", ">", 80*mb) },
+		"resident":   func(s *service) cause.Alert { return about(s, "process_memory_usage", ">", 80*mb) },
+		"goroutines": func(s *service) cause.Alert { return about(s, "go_goroutine_count", ">", 80) },
+		"files":      func(s *service) cause.Alert { return about(s, "process_open_fds", ">", 80) },
+		"disk":       func(s *service) cause.Alert { return about(s, "disk_usage", ">", 80) },
+		"pool":       func(s *service) cause.Alert { return about(s, "pool_wait_time", ">", 1) },
+		"throttled":  func(s *service) cause.Alert { return about(s, "container_cpu_throttled_time", ">", 1) },
+		"none":       func(s *service) cause.Alert { return cause.Alert{} },
+	}
+	services := map[string]func(*service){
+		"well":                 func(*service) {},
+		"half the traffic":     func(s *service) { s.traffic(0.5) },
+		"more traffic":         func(s *service) { s.traffic(1.5) },
+		"a harmless release":   (*service).release,
+		"some garbage":         func(s *service) { s.garbage = moved{0.01, 0.03} },
+		"noise":                func(s *service) { s.noise = 0.15 },
+		"little traffic":       func(s *service) { s.scale(0.02) },
+		"a third more traffic": func(s *service) { s.traffic(1.33); s.release() },
+	}
+	for name, tell := range services {
+		for alert, of := range alerts {
+			if (name == "half the traffic" || name == "more traffic") && (alert == "event" || alert == "none") {
+				continue // that is what it is
+			}
+			try(t, []fault{{name + ", " + alert, func(s *service) { tell(s); s.alert = of(s); s.alert.Drill = alert != "none" }, "", ""}})
+		}
+	}
+}

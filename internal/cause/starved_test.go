@@ -1,0 +1,47 @@
+package cause_test
+
+import "testing"
+
+// waitForCPU makes requests wait until they have a CPU.
+func waitForCPU(s *service, each float64) {
+	for name, frames := range map[string][]string{"GET /citas": own("(*API).list", 60), "POST /citas": own("(*API).reserve", 97), "GET /informes": own("report.Totals", 19)} {
+		s.endpoint(name).parts["ready"] = &part{each: moved{0, each}, frames: frames}
+	}
+}
+
+var starvedFaults = []fault{
+	{"another process takes the CPU", func(s *service) {
+		waitForCPU(s, 0.2)
+		s.others = moved{0.2, 3.7}
+	}, "no_cpu", "3."},
+	{"another process takes the CPU, alert on CPU", func(s *service) {
+		s.others = moved{0.2, 3.7}
+		s.alert = about(s, "cpu_usage", ">", 80)
+	}, "no_cpu", "3."},
+	{"the container's limit is used up", func(s *service) {
+		waitForCPU(s, 0.2)
+		s.level("container_cpu_limit", same(0.5))
+		s.count("container_cpu_throttled_time", moved{0, 2.4})
+		s.count("container_cpu_throttled_periods", moved{0, 8})
+		s.count("container_cpu_periods", same(10))
+	}, "no_cpu", "0"},
+	{"GOMAXPROCS is lower", func(s *service) {
+		waitForCPU(s, 0.2)
+		s.level("go_processor_limit", moved{4, 1})
+	}, "no_cpu", "GOMAXPROCS"},
+	// Rivals.
+	{"own code takes the CPU from the others", func(s *service) {
+		waitForCPU(s, 0.2)
+		s.part("GET /informes", "work").each.after = 1.6
+	}, "cpu", "report.Totals"},
+	{"more requests take the CPU", func(s *service) {
+		s.traffic(12)
+		waitForCPU(s, 0.2)
+	}, "traffic", ""},
+	{"another process works while a host is slow", func(s *service) {
+		s.others = moved{0.2, 1.2}
+		s.part("POST /citas", "pay").each.after = 0.6
+	}, "dependency", "pagos.example.com"},
+}
+
+func TestStarved(t *testing.T) { try(t, starvedFaults) }
