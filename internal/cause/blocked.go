@@ -1,20 +1,21 @@
 package cause
 
-import "github.com/latido-dev/latido/internal/stacks"
+import (
+	"slices"
+
+	"github.com/latido-dev/latido/internal/stacks"
+)
 
 // blocked: requests wait for the log, a file, or a pause of their own.
 func blocked(m *model) (list []Finding) {
 	w := m.w
 	for _, kind := range []string{stacks.Log, stacks.File, stacks.Syscall, stacks.Client, stacks.Sleep, stacks.Forever} {
-		claims := m.spentTime(kind)
+		claims := slices.DeleteFunc(m.spentTime(kind), func(c claim) bool { return m.throughDatabase(c.through) })
 		if len(claims) == 0 {
 			continue
 		}
 		first, share, waiting := claims[0], 0.0, both{}
 		for _, c := range claims {
-			if m.throughDatabase(c.through) {
-				continue
-			}
 			if kind == stacks.Log || c.at.Function == first.at.Function {
 				share += c.share
 				waiting = waiting.plus(c.both)

@@ -109,6 +109,9 @@ func (m *model) callRatio(peer, through string) float64 {
 				seen = seen.plus(s.both)
 			}
 		}
+		if c.calls.before <= 0 && (c.calls.after > 0 || seen.before <= 0) { // nobody knows how long it took
+			return 0
+		}
 		return each(seen)
 	}
 	if !m.throughDatabase(through) {

@@ -44,12 +44,16 @@ type group struct {
 	wait      stacks.Wait
 	startedBy string
 	network   bool // it serves a connection
+	serves    bool // it is a request's own
 	both
 }
 
 // grownGroups are those that there are more of, the most first.
 func (m *model) grownGroups() (list []group, grown float64) {
-	type key struct{ at, root, kind, by string }
+	type key struct {
+		at, root, kind, by string
+		serves             bool
+	}
 	sums := map[key]*group{}
 	for _, s := range m.goroutines() {
 		at, _ := own(s.frames)
@@ -61,9 +65,9 @@ func (m *model) grownGroups() (list []group, grown float64) {
 			}
 		}
 		by := cmp.Or(s.startedBy, s.endpoint)
-		k := key{at.Function, root.Function, s.wait.Kind, by}
+		k := key{at.Function, root.Function, s.wait.Kind, by, s.endpoint != ""}
 		if sums[k] == nil {
-			sums[k] = &group{at: at, root: root, wait: s.wait, startedBy: by}
+			sums[k] = &group{at: at, root: root, wait: s.wait, startedBy: by, serves: s.endpoint != ""}
 		}
 		for _, f := range s.frames {
 			if strings.HasPrefix(f.Function, "net/http.(*persistConn).") || strings.HasPrefix(f.Function, "net/http.(*conn).") || strings.HasPrefix(f.Function, "net.(*") {
@@ -75,7 +79,9 @@ func (m *model) grownGroups() (list []group, grown float64) {
 	for _, g := range sums {
 		if g.growth() > 0 {
 			grown += g.growth()
-			list = append(list, *g)
+			if !g.serves || m.slowed() <= 0 { // what requests wait for is told by others
+				list = append(list, *g)
+			}
 		}
 	}
 	slices.SortFunc(list, func(a, b group) int {

@@ -84,7 +84,7 @@ func newModel(in Input) *model {
 	if in.Alert.Drill {
 		m.strict = 2
 	}
-	m.bad = badFor(in.Alert)
+	m.bad = badFor(in.Domain, in.Alert)
 	m.readRequests()
 	m.readWaits()
 	m.readCPU()

@@ -82,7 +82,7 @@ func (f figures) signal(in Input, kind symptom) []Point {
 		}
 		return mean
 	case failures:
-		bad := badFor(in.Alert)
+		bad := badFor(in.Domain, in.Alert)
 		wrong := f.steps(requests, func(l map[string]string) bool { return of(l) && bad(l["status"]) })
 		if in.Alert.Metric == "client_requests" {
 			wrong = f.steps(name("client_requests"), func(l map[string]string) bool { return clientFailed(l["status"]) })

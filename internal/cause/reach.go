@@ -12,7 +12,7 @@ func (m *model) stand() {
 		return
 	}
 	m.reach[m.kind] = 1
-	if m.kind == failures && badStatus(m.in.Alert.Expr) == nil && m.added() == 0 {
+	if m.kind == failures && badStatus(m.in.Domain, m.in.Alert) == nil && m.added() == 0 {
 		m.bad = failed
 	}
 	if m.kind == event {

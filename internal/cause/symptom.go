@@ -2,6 +2,7 @@ package cause
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/latido-dev/latido/domain"
@@ -51,7 +52,7 @@ func symptomOfKey(d domain.Domain, a Alert, key string) symptom {
 	}
 	switch key {
 	case "requests":
-		bad := badStatus(a.Expr)
+		bad := badStatus(d, a)
 		switch {
 		case bad == nil && strings.Contains(a.Expr, m.Family):
 			return traffic
@@ -88,35 +89,46 @@ func symptomOfKey(d domain.Domain, a Alert, key string) symptom {
 var statusMatcher = regexp.MustCompile(`status(=~|!~|!=|=)"([^"]*)"`)
 
 // badStatus tells which statuses a rule holds against the service: those that
-// its expression names, also where it names them to leave them out. It is nil
-// for one that names none.
-func badStatus(expr string) func(status string) bool {
-	var patterns []*regexp.Regexp
+// its expression or objective names, also where it names them to leave them out.
+// Where it names those that are good, it is all other failures. It is nil for a
+// rule that names none.
+func badStatus(d domain.Domain, a Alert) func(status string) bool {
+	expr := a.Expr
+	for _, o := range d.SLOs { // a rule on a budget reads what other rules have recorded
+		if m, err := domain.ParseMatcher(o.Good.Status); o.Name == a.Labels["slo"] && o.Good.Status != "" && err == nil {
+			expr = "status" + m.Op + `"` + m.Value + `"`
+		}
+	}
+	var bad, good []*regexp.Regexp
 	for _, m := range statusMatcher.FindAllStringSubmatch(expr, -1) {
 		text := m[2]
 		if m[1] == "=" || m[1] == "!=" {
 			text = regexp.QuoteMeta(text)
 		}
-		if p, err := regexp.Compile("^(?:" + text + ")$"); err == nil && !p.MatchString("200") {
-			patterns = append(patterns, p)
+		p, err := regexp.Compile("^(?:" + text + ")$")
+		switch {
+		case err != nil:
+		case p.MatchString("200"):
+			good = append(good, p)
+		default:
+			bad = append(bad, p)
 		}
 	}
-	if len(patterns) == 0 {
-		return nil
+	among := func(list []*regexp.Regexp, status string) bool {
+		return slices.ContainsFunc(list, func(p *regexp.Regexp) bool { return p.MatchString(status) })
 	}
-	return func(status string) bool {
-		for _, p := range patterns {
-			if p.MatchString(status) {
-				return true
-			}
-		}
-		return false
+	switch {
+	case len(bad) > 0:
+		return func(status string) bool { return among(bad, status) }
+	case len(good) > 0:
+		return func(status string) bool { return failed(status) && !among(good, status) }
 	}
+	return nil
 }
 
 // badFor tells which answers an alert holds against the service.
-func badFor(a Alert) func(status string) bool {
-	bad := badStatus(a.Expr)
+func badFor(d domain.Domain, a Alert) func(status string) bool {
+	bad := badStatus(d, a)
 	switch {
 	case bad != nil:
 		return bad

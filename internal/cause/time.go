@@ -337,8 +337,10 @@ func (m *model) whoHolds(c claim) []claim {
 			if r := m.callRatio(h.peer, h.through); r > 1.5 {
 				slower = 1 - 1/r
 			}
-		case h.kind == stacks.Log && h.after > 0.05:
-			if r := ratio(per(h.after, m.requests.after), per(h.before, m.requests.before)); r > 2 {
+		case h.kind == stacks.Log || h.kind == stacks.File && h.before*m.looks.before >= fewRequests:
+			// A log that does not block is not seen; a file that was not written
+			// before, and now is with the lock, is no slower.
+			if r := ratio(h.after/max(m.requests.after, 1e-9), h.before/max(m.requests.before, 1e-9)); r > 2 && h.after > 0.05 {
 				slower = 1 - 1/r
 			}
 		}
@@ -642,13 +644,17 @@ func (m *model) othersIn(c claim) []activity {
 	if held(found) > 0 {
 		return found
 	}
-	// Workers: goroutines of own code that serve no request and are not idle.
-	return m.activities(func(s *sighting) (stacks.Frame, bool) {
-		if s.endpoint != "" {
-			return stacks.Frame{}, false
-		}
-		switch s.wait.Kind {
+	// Workers: goroutines of own code that serve no request and are not idle. What
+	// waits for work does it less when there is more to do.
+	idle := func(a activity) bool {
+		switch a.kind {
 		case stacks.Receive, stacks.Select, stacks.Sleep, stacks.Forever, stacks.Condition, stacks.Group:
+			return a.after < 1.5*a.before+0.1
+		}
+		return false
+	}
+	return slices.DeleteFunc(m.activities(func(s *sighting) (stacks.Frame, bool) {
+		if s.endpoint != "" {
 			return stacks.Frame{}, false
 		}
 		i := stacks.DeepestOwn(s.frames)
@@ -656,7 +662,7 @@ func (m *model) othersIn(c claim) []activity {
 			return stacks.Frame{}, false
 		}
 		return s.frames[i], true
-	})
+	}), idle)
 }
 
 // whoHasTheCPU gives the time in which requests could have run to what runs

@@ -118,20 +118,18 @@ func (m *model) valueOfMost() string {
 func oneValue(m *model) (list []Finding) {
 	w := m.w
 	for _, v := range m.changedValues() {
-		score := 0.0
-		switch {
-		case m.reach[event] > 0 && v.event == m.in.Alert.Metric:
-			score = m.leftOfEvent() * v.share * 0.95
-		case m.moreWork(v) > 0:
-			score = m.reach[latency] * m.moreWork(v)
-			if whole := m.moreCPU(); whole > 0 {
-				score = max(score, m.reach[cpu]*v.share*(1-1/v.each)*max(m.cores.growth(), 0)/whole)
-			}
-		case v.growth() > 0 && v.what == "count":
-			score = m.reach[traffic] * v.share * 0.9 * m.trafficShare()
+		score := m.reach[latency] * m.moreWork(v)
+		if whole := m.moreCPU(); whole > 0 && v.growth() > 0 && v.each >= 2 {
+			score = max(score, m.reach[cpu]*v.share*(1-1/v.each)*max(m.cores.growth(), 0)/whole)
+		}
+		if m.reach[event] > 0 && v.event == m.in.Alert.Metric {
+			score = max(score, m.leftOfEvent()*v.share*0.95)
+		} else if v.growth() > 0 && v.what == "count" {
+			more := m.reach[traffic] * 0.85 * m.trafficShare()
 			for _, c := range m.spentTime(claimTraffic) {
-				score = max(score, m.reach[latency]*c.share*v.share)
+				more = max(more, m.reach[latency]*c.share)
 			}
+			score = max(score, more*(1+0.1*v.share)) // whose requests they are says more than how many
 		}
 		if score < floor {
 			continue

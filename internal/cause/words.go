@@ -2,6 +2,7 @@ package cause
 
 import (
 	"fmt"
+	"math"
 	"path"
 	"regexp"
 	"strconv"
@@ -28,14 +29,19 @@ func (w words) say(english, spanish string, args ...any) string {
 	return fmt.Sprintf(w.pick(english, spanish), args...)
 }
 
-// number writes a figure with three digits that matter.
+// number writes a figure with three digits that matter, two of them after the
+// point at most.
 func (w words) number(v float64) string {
-	text := strconv.FormatFloat(v, 'g', 3, 64)
-	if v >= 1000 || v <= -1000 {
-		text = strconv.FormatFloat(v, 'f', 0, 64)
-	} else if strings.ContainsAny(text, "e") {
-		text = strconv.FormatFloat(v, 'f', 4, 64)
+	decimals := 2
+	for n := math.Abs(v); n >= 9.995 && decimals > 0; n /= 10 {
+		decimals--
+	}
+	text := strconv.FormatFloat(v, 'f', decimals, 64)
+	if strings.Contains(text, ".") {
 		text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
+	}
+	if text == "-0" {
+		text = "0"
 	}
 	if w.spanish {
 		text = strings.ReplaceAll(text, ".", ",")
