@@ -22,22 +22,22 @@ func blocked(m *model) (list []Finding) {
 			}
 		}
 		f := Finding{Kind: "blocked", Score: m.reach[latency] * share, Endpoint: first.endpoint, Function: first.at.Function, File: first.at.File, Line: first.at.Line}
-		seen := w.say("%s requests at a time, %s before", "%s peticiones a la vez, antes %s", w.number(waiting.after), w.number(waiting.before))
+		seen := w.say("%s requests at a time%s", "%s peticiones a la vez%s", w.count(waiting.after), w.wasWaiting(waiting.before))
 		switch kind {
 		case stacks.Log:
-			f.Sentence = w.say("Writing to the log blocks requests: %s waits for %s (%s).", "Escribir en el registro (log) detiene las peticiones: %s espera a %s (%s).",
+			f.Sentence = w.say("Writing to the log blocks requests: %s waits for %s; %s.", "Escribir en el log detiene las peticiones: %s espera a %s; %s.",
 				where(first.at), library("", first.library), seen)
-			f.Next = w.pick("Look at who reads the log: a full pipe, a slow disk, a collector that hangs; let the log drop lines rather than wait.", "Ver quién lee el registro: una tubería llena, un disco lento, un recolector detenido; que el registro pierda líneas antes que esperar.")
+			f.Next = w.pick("Look at who reads the log: a full pipe, a slow disk, a log collector that hangs; let the log drop lines rather than wait.", "Ver quién lee el log: una tubería (pipe) llena, un disco lento, un agente detenido; es mejor que el log pierda líneas a que las peticiones esperen.")
 		case stacks.File, stacks.Syscall:
-			f.Sentence = w.say("Reading or writing a file blocks requests in %s (%s).", "Leer o escribir un archivo detiene las peticiones en %s (%s).", where(first.at), seen)
+			f.Sentence = w.say("Reading or writing a file blocks requests in %s: %s.", "Leer o escribir un archivo detiene las peticiones en %s: %s.", where(first.at), seen)
 			f.Next = w.pick("Look at the disk (iostat), and move the file access off the request.", "Mirar el disco (iostat) y sacar el acceso al archivo de la petición.")
 		case stacks.Client:
 			f.Kind = "clients"
-			f.Sentence = upper(w.say("%s wait for their clients in %s: slow uploads or downloads (%s).", "%s esperan a sus clientes en %s: subidas o descargas lentas (%s).", w.requestsTo(first.endpoint), where(first.at), seen))
+			f.Sentence = upper(w.say("%s wait for their clients in %s: slow uploads or downloads; %s.", "%s esperan a sus clientes en %s: subidas o descargas lentas; %s.", w.requestsTo(first.endpoint), where(first.at), seen))
 			f.Next = w.pick("Set ReadTimeout and WriteTimeout, and look at who sends or reads so slowly.", "Fijar ReadTimeout y WriteTimeout, y ver quién envía o lee tan despacio.")
 		default:
 			f.Sentence = upper(w.say("%s sleep in %s: %s.", "%s duermen en %s: %s.", w.requestsTo(first.endpoint), where(first.at), seen))
-			f.Next = w.say("Look at why %s pauses: a retry, a wait for something that could be told.", "Ver por qué se detiene %s: un reintento, una espera de algo que se podría avisar.", written(first.at.Function))
+			f.Next = w.say("Look at why %s pauses: a retry, a poll for something that could notify.", "Ver por qué se detiene %s: un reintento, o una consulta repetida de algo que podría avisar.", written(first.at.Function))
 		}
 		f.Rests = []string{m.lasts(first.endpoint)}
 		list = append(list, f)

@@ -137,6 +137,14 @@ func (m *model) otherCores() both {
 	return both{max(host.before*k-m.cores.before, 0), max(host.after*k-m.cores.after, 0)}
 }
 
+// saturated tells whether there is no CPU left: of the machine's, or of those
+// that the process may use.
+func (m *model) saturated() bool {
+	const nearly = 0.85
+	used := m.cores.after + m.otherCores().after
+	return m.in.CPUs > 0 && used > nearly*float64(m.in.CPUs) || m.in.Procs > 0 && m.cores.after > nearly*float64(m.in.Procs) || m.throttled().after > 0.02
+}
+
 // throttled is the time a second in which the container's threads had to wait,
 // as its CPU limit was used up.
 func (m *model) throttled() both { return m.f.total(m.family("container_cpu_throttled_time"), m.t) }

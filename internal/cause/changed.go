@@ -34,7 +34,7 @@ func changed(m *model) (list []Finding) {
 	if after != "" && before != "" && before != after {
 		list = append(list, Finding{
 			Kind: "change", Score: changedScore * m.mostReach(),
-			Sentence: w.say("Version %s took the place of %s at %s, when it began.", "La versión %s reemplazó a %s a las %s, cuando empezó.", after, before, at.Format(time.TimeOnly)),
+			Sentence: w.say("Version %s replaced %s at %s, when the trouble began.", "La versión %s reemplazó a %s a las %s, cuando empezó el problema.", after, before, at.Format(time.TimeOnly)),
 			Next:     w.say("Go back to %s if nothing else explains it.", "Volver a %s si nada más lo explica.", before),
 		})
 	}
@@ -44,7 +44,7 @@ func changed(m *model) (list []Finding) {
 			if grew && near(p.At) {
 				list = append(list, Finding{
 					Kind: "change", Score: changedScore * m.mostReach(),
-					Sentence: w.say("%s was changed at %s, when it began.", "%s se cambió a las %s, cuando empezó.", s.Labels["change"], p.At.Format(time.TimeOnly)),
+					Sentence: w.say("%s was changed at %s, when the trouble began.", "%s se cambió a las %s, cuando empezó el problema.", s.Labels["change"], p.At.Format(time.TimeOnly)),
 					Next:     w.say("Set %s back if nothing else explains it.", "Devolver %s a su valor si nada más lo explica.", s.Labels["change"]),
 				})
 				break

@@ -96,17 +96,22 @@ func (m *model) computingMore(c claim, share float64) Finding {
 	e := m.endpoints[c.endpoint]
 	if e != nil && e.requests.after > 0 {
 		each := both{per(all.before, e.requests.before), per(all.after, e.requests.after)}
-		f.Sentence = w.say("%s takes %s of CPU time for each request to %s, %s before%s.", "%s usa %s de CPU por cada petición a %s; antes %s%s.",
-			where(c.at), w.seconds(each.after), c.endpoint, w.seconds(each.before), mostly)
-		f.Rests = append(f.Rests, w.say("requests to %s: %s, before %s", "peticiones a %s: %s, antes %s", c.endpoint, w.rate(e.requests.after), w.rate(e.requests.before)))
+		f.Sentence = w.say("%s takes %s of CPU time for each request to %s%s%s.", "%s usa %s de CPU por cada petición a %s%s%s.",
+			where(c.at), w.seconds(each.after), c.endpoint, w.was(w.seconds(each.before), w.cpu && e.requests.before > 0), mostly)
+		f.Rests = append(f.Rests, w.say("requests to %s: %s", "peticiones a %s: %s", c.endpoint, w.rateWas(e.requests)))
 	} else {
-		f.Sentence = w.say("%s uses %s of a core, %s before%s.", "%s usa %s de un núcleo; antes %s%s.", where(c.at), w.percent(all.after), w.percent(all.before), mostly)
+		f.Sentence = w.say("%s uses %s of CPU%s%s.", "%s usa %s de CPU%s%s.", where(c.at), w.coresOf(all.after), w.was(w.number(all.before), w.cpu), mostly)
 	}
-	f.Rests = append(f.Rests, w.say("CPU time of the process: %s cores, before %s", "CPU del proceso: %s núcleos, antes %s", w.number(m.cores.after), w.number(m.cores.before)))
+	f.Rests = append(f.Rests, m.ownCores())
 	if v := m.valueOfMost(); v != "" {
 		f.Rests = append(f.Rests, v)
 	}
 	f.Next = w.say("Open the flame graph at %s and look at what it does with its input; if a release brought it, go back.",
-		"Abrir el gráfico de llamas en %s y ver qué hace con lo que recibe; si llegó con una versión nueva, volver a la anterior.", written(c.at.Function))
+		"Abrir el gráfico de llamas en %s y ver qué hace con su entrada; si lo trajo una versión nueva, volver a la anterior.", written(c.at.Function))
 	return f
+}
+
+// ownCores is the CPU time of the process.
+func (m *model) ownCores() string {
+	return m.w.say("CPU of the process: %s%s", "CPU del proceso: %s%s", m.w.coresOf(m.cores.after), m.w.wasCores(m.cores.before))
 }

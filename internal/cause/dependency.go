@@ -117,6 +117,21 @@ func (m *model) callersOf(peer string) (at stacks.Frame, endpoint string) {
 	return at, endpoint
 }
 
+// onlyCaller is the endpoint whose requests are the only ones seen to wait for a
+// host.
+func (m *model) onlyCaller(peer string) (endpoint string, ok bool) {
+	for _, s := range m.seen {
+		if s.peer != peer {
+			continue
+		}
+		if s.endpoint == "" || ok && s.endpoint != endpoint {
+			return "", false
+		}
+		endpoint, ok = s.endpoint, true
+	}
+	return endpoint, ok
+}
+
 // calling says what is wrong with a host's answers.
 func (m *model) calling(p called, c claim, share float64) Finding {
 	w := m.w
@@ -129,49 +144,55 @@ func (m *model) calling(p called, c claim, share float64) Finding {
 		f.Function, f.File, f.Line = m.siteOf(m.bad)
 		place = stacks.Frame{Function: f.Function, File: f.File, Line: f.Line}
 	}
-	caller := ""
+	caller, in := "", ""
 	if place.Function != "" {
-		caller = w.say(" from %s", " desde %s", where(place))
+		caller, in = w.say(" from %s", " desde %s", where(place)), w.say(" in %s", " en %s", where(place))
 	}
 	wrong := both{per(p.failed.before, p.calls.before), per(p.failed.after, p.calls.after)}
-	each := both{per(p.calls.before, m.requests.before), per(p.calls.after, m.requests.after)}
+	requests, to := m.requests, w.pick("each request", "cada petición")
+	if only, ok := m.onlyCaller(p.name); ok {
+		requests, to = m.endpointRate(only), w.say("each request to %s", "cada petición a %s", only)
+	}
+	each := both{per(p.calls.before, requests.before), per(p.calls.after, requests.after)}
 	often := ""
 	if each.ratio() > 1.5 && each.before > 0 {
-		often = w.say("; it is called %s times for each request, %s before", "; se llama %s veces por cada petición, antes %s", w.number(each.after), w.number(each.before))
+		often = w.say("; it is called %s times for %s%s", "; recibe %s llamadas por %s%s", w.number(each.after), to, w.wasNumber(each.before))
 	}
 	slower := p.seconds.ratio() > 1.5 && p.seconds.growth() > 0.002
 	switch {
 	case c.wait == stacks.DNS || c.wait == dialing && m.resolves(p.name):
-		f.Sentence = w.say("The name %s is resolved slowly (DNS): %s requests wait for it at a time%s, %s before.", "El nombre %s se resuelve despacio (DNS): %s peticiones lo esperan a la vez%s; antes %s.",
-			p.name, w.number(c.after), caller, w.number(c.before))
+		f.Sentence = w.say("The name %s resolves slowly (DNS): %s requests wait for it%s%s.", "El nombre %s tarda en resolverse (DNS): %s peticiones lo esperan a la vez%s%s.",
+			p.name, w.count(c.after), in, w.wasWaiting(c.before))
 	case c.wait == dialing:
-		f.Sentence = w.say("Connections to %s are made slowly: %s requests wait for one at a time%s, %s before.", "Las conexiones con %s tardan en abrirse: %s peticiones esperan una a la vez%s; antes %s.",
-			p.name, w.number(c.after), caller, w.number(c.before))
+		f.Sentence = w.say("Connections to %s open slowly: %s requests wait%s%s.", "Las conexiones con %s tardan en abrirse: %s peticiones esperan a la vez%s%s.",
+			p.name, w.count(c.after), in, w.wasWaiting(c.before))
 	case wrong.after-wrong.before > 0.1 && p.failed.after > 0:
-		f.Sentence = w.say("%s fails: %s of the calls%s end with %s, %s before%s.", "%s falla: el %s de las llamadas%s termina con %s; antes el %s%s.",
-			p.name, w.percent(wrong.after), caller, m.failsWith(p.name), w.percent(wrong.before), often)
+		f.Sentence = w.say("%s fails: %s of the calls%s %s%s%s.", "%s falla: el %s de las llamadas%s %s%s%s.",
+			p.name, w.percent(wrong.after), caller, m.failsWith(p.name), w.was(w.pick("", "el ")+w.percent(wrong.before), p.calls.before > 0), often)
 	case slower && (each.ratio() < p.seconds.ratio() || each.before == 0):
-		f.Sentence = w.say("%s answers slowly: a call%s takes %s, %s before%s.", "%s responde despacio: una llamada%s tarda %s; antes %s%s.",
-			p.name, caller, w.seconds(p.seconds.after), w.seconds(p.seconds.before), often)
+		f.Sentence = w.say("%s answers slowly: a call%s takes %s%s%s.", "%s responde despacio: una llamada%s tarda %s%s%s.",
+			p.name, caller, w.seconds(p.seconds.after), w.wasSeconds(p.seconds.before), often)
 	case each.ratio() > 1.5 && each.before > 0:
-		f.Sentence = w.say("%s is called more often%s: %s times for each request, %s before; a call takes %s as before.", "%s se llama más veces%s: %s por cada petición, antes %s; cada llamada tarda %s, como antes.",
-			p.name, caller, w.number(each.after), w.number(each.before), w.seconds(p.seconds.after))
+		f.Sentence = w.say("%s is called more often%s: %s times for %s%s; a call takes %s%s.", "%s recibe más llamadas%s: %s por %s%s; cada una tarda %s%s.",
+			p.name, caller, w.number(each.after), to, w.wasNumber(each.before), w.seconds(p.seconds.after), w.wasSeconds(p.seconds.before))
 	default:
-		f.Sentence = w.say("%s does not answer in time: %s requests wait for it at a time%s, %s before.", "%s no responde a tiempo: %s peticiones lo esperan a la vez%s, antes %s.",
-			p.name, w.number(c.after), caller, w.number(c.before))
+		f.Sentence = w.say("%s does not answer in time: %s requests wait for it%s%s.", "%s no responde a tiempo: %s peticiones lo esperan a la vez%s%s.",
+			p.name, w.count(c.after), in, w.wasWaiting(c.before))
 	}
 	f.Rests = []string{
-		w.say("calls to %s: %s, before %s", "llamadas a %s: %s, antes %s", p.name, w.rate(p.calls.after), w.rate(p.calls.before)),
-		w.say("a call takes %s, before %s", "una llamada tarda %s, antes %s", w.seconds(p.seconds.after), w.seconds(p.seconds.before)),
+		w.say("calls to %s: %s", "llamadas a %s: %s", p.name, w.rateWas(p.calls)),
+	}
+	if p.seconds.after > 0 {
+		f.Rests = append(f.Rests, w.say("a call takes %s%s", "una llamada tarda %s%s", w.seconds(p.seconds.after), w.wasSeconds(p.seconds.before)))
 	}
 	if endpoint != "" {
 		f.Rests = append(f.Rests, m.lasts(endpoint))
 	}
 	switch {
 	case often != "":
-		f.Next = w.say("Look at %s for retries without a pause, a loop of calls, or a cache that no longer hits.", "Revisar en %s reintentos sin pausa, un bucle de llamadas o una caché que ya no acierta.", written(place.Function))
+		f.Next = w.say("Look in %s for retries without a pause, calls in a loop, or a cache that no longer hits.", "Buscar en %s reintentos sin pausa, llamadas en un bucle o una caché que ya no acierta.", written(place.Function))
 	default:
-		f.Next = w.say("Ask those who run %s; until it is well, shorten its time limit or answer without it.", "Preguntar a quien opera %s; mientras tanto, acortar su límite de tiempo o responder sin él.", p.name)
+		f.Next = w.say("Ask the team that runs %s; until it recovers, shorten the timeout or answer without it.", "Preguntar al equipo de %s; mientras se recupera, acortar el timeout o responder sin él.", p.name)
 	}
 	return f
 }
@@ -205,13 +226,13 @@ func (m *model) failsWith(peer string) string {
 	}
 	switch worst {
 	case "timeout":
-		return m.w.pick("a time-out", "un tiempo agotado (timeout)")
+		return m.w.pick("time out", "termina en timeout")
 	case "dial":
-		return m.w.pick("no connection", "que no hay conexión")
+		return m.w.pick("cannot connect", "no logra conectar")
 	case "error":
-		return m.w.pick("a broken connection", "una conexión cortada")
+		return m.w.pick("end with a broken connection", "termina con la conexión cortada")
 	}
-	return worst
+	return m.w.say("end with status %s", "termina con estado %s", worst)
 }
 
 // callsEach is how often the database is called for each request; 0 where
@@ -262,28 +283,55 @@ func (m *model) database() (Finding, bool) {
 	if len(calls) > 0 {
 		top = calls[0]
 	}
+	inside := m.inDatabase(first.endpoint)
 	switch {
-	case each.ratio() > 1.5 && each.before > 0:
-		f.Sentence = w.say("%s calls the database more often: %s calls for each request, %s before; a call takes %s, %s before.",
-			"%s llama más veces a la base de datos: %s llamadas por cada petición, antes %s; cada una tarda %s, antes %s.",
-			where(first.at), w.number(each.after), w.number(each.before), w.seconds(top.seconds.after), w.seconds(top.seconds.before))
-		f.Next = w.say("Look in %s for a query in a loop: fetch with one query, or restore the cache that answered before.", "Buscar en %s una consulta dentro de un bucle: traer todo con una sola, o recuperar la caché que antes respondía.", written(first.at.Function))
+	case each.ratio() > 1.5 && each.before > 0 && each.ratio() > m.statementTime().ratio():
+		f.Sentence = w.say("%s calls the database more often: %s calls for each request%s; a call takes %s%s.",
+			"%s llama más a la base de datos: %s llamadas por cada petición%s; cada una tarda %s%s.",
+			where(first.at), w.number(each.after), w.wasNumber(each.before), w.seconds(top.seconds.after), w.wasSeconds(top.seconds.before))
+		f.Next = w.say("Look in %s for a query in a loop: fetch all with one query, or bring back the cache that answered before.", "Buscar en %s una consulta dentro de un bucle: traer todo con una sola, o recuperar la caché que antes respondía.", written(first.at.Function))
 	default:
-		f.Sentence = w.say("The database answers %s slowly: the call takes %s of each request to %s, %s before",
-			"La base de datos responde despacio a %s: la llamada ocupa %s de cada petición a %s; antes %s",
-			where(first.at), w.seconds(per(first.after, m.endpointRate(first.endpoint).after)), first.endpoint, w.seconds(per(first.before, m.endpointRate(first.endpoint).before)))
+		f.Sentence = w.say("The database answers slowly to %s: its calls take %s of each request to %s%s",
+			"La base de datos responde despacio a %s: sus llamadas ocupan %s de cada petición a %s%s",
+			where(first.at), w.seconds(inside.after), first.endpoint, w.wasSeconds(inside.before))
 		if top.seconds.ratio() > 1.5 {
-			f.Sentence += w.say(" (%s: %s, %s before)", " (%s: %s; antes %s)", top.name, w.seconds(top.seconds.after), w.seconds(top.seconds.before))
+			f.Sentence += w.say("; %s takes %s%s", "; %s tarda %s%s", top.name, w.seconds(top.seconds.after), w.wasSeconds(top.seconds.before))
 		}
 		f.Sentence += "."
-		f.Next = w.say("Look at the plan of the query in %s: an index that is missing or not used, a table that grew, a lock in the database.", "Mirar el plan de la consulta de %s: un índice que falta o no se usa, una tabla que creció, un bloqueo en la base.", written(first.at.Function))
+		f.Next = w.say("Look at the plan of the query in %s: an index that is missing or not used, a table that grew, a lock in the database.", "Mirar el plan de la consulta de %s: un índice que falta o no se usa, una tabla que creció, un bloqueo en la base de datos.", written(first.at.Function))
 	}
 	f.Rests = []string{m.lasts(first.endpoint)}
 	for _, s := range calls[:min(2, len(calls))] {
-		f.Rests = append(f.Rests, w.say("%s: %s, before %s; each %s, before %s", "%s: %s, antes %s; cada una %s, antes %s", s.name,
-			w.rate(s.calls.after), w.rate(s.calls.before), w.seconds(s.seconds.after), w.seconds(s.seconds.before)))
+		f.Rests = append(f.Rests, w.say("%s: %s; each takes %s%s", "%s: %s; cada una tarda %s%s", s.name, w.rateWas(s.calls), w.seconds(s.seconds.after), w.wasSeconds(s.seconds.before)))
 	}
 	return f, true
+}
+
+// inDatabase is how much of a request to an endpoint is spent in calls of the
+// database, or in one that runs within the process.
+func (m *model) inDatabase(endpoint string) both {
+	sum := both{}
+	for _, r := range m.rows {
+		if r.endpoint == endpoint && m.throughDatabase(r.through) && r.wait.Kind != "" && !queues(r.wait.Kind) {
+			sum = sum.plus(r.both)
+		}
+	}
+	for _, s := range m.spent {
+		if s.endpoint == endpoint && m.throughDatabase(s.through) {
+			sum = sum.plus(s.both)
+		}
+	}
+	of := m.endpointRate(endpoint)
+	return both{per(sum.before, of.before), per(sum.after, of.after)}
+}
+
+// statementTime is how long a call of the database takes, whichever it is.
+func (m *model) statementTime() both {
+	time, count := both{}, both{}
+	for _, s := range m.statements() {
+		time, count = time.plus(s.time()), count.plus(s.calls)
+	}
+	return both{per(time.before, count.before), per(time.after, count.after)}
 }
 
 func (m *model) endpointMore(name string) float64 {

@@ -16,9 +16,9 @@ func diskFills(m *model) (list []Finding) {
 		if known {
 			level = w.say("; the disk is %s full", "; el disco está al %s", w.percent(used.after/100))
 		}
-		f.Sentence = w.say("No space is left on the disk: writes%s fail, %s, %s before%s.", "No queda espacio en el disco: las escrituras%s fallan, %s; antes %s%s.",
-			from, w.rate(full.after), w.rate(full.before), level)
-		f.Next = w.pick("Find what grows (du -x, df), and delete or move it; then bound it.", "Buscar qué crece (du -x, df) y borrarlo o moverlo; después ponerle un tope.")
+		f.Sentence = w.say("No space is left on the disk: writes%s fail, %s%s.", "No queda espacio en el disco: fallan las escrituras%s, %s%s.",
+			from, w.rateWas(full), level)
+		f.Next = w.pick("Find what grows (du -x, df) and delete or move it; then bound it.", "Buscar qué crece (du -x, df) y borrarlo o moverlo; después ponerle un límite.")
 		list = append(list, f)
 	}
 	if len(list) == 0 && m.reach[failures] > 0 && m.manyFail() && known && used.after > 97 && used.growth() > 0.5 {
@@ -28,8 +28,8 @@ func diskFills(m *model) (list []Finding) {
 		if f.Function != "" {
 			from = w.say("; requests fail in %s", "; fallan peticiones en %s", placeText(f))
 		}
-		f.Sentence = w.say("The disk is full: %s, %s before%s.", "El disco está lleno: %s; antes %s%s.", w.percent(used.after/100), w.percent(used.before/100), from)
-		f.Next = w.pick("Find what grows (du -x, df), and delete or move it; then bound it.", "Buscar qué crece (du -x, df) y borrarlo o moverlo; después ponerle un tope.")
+		f.Sentence = w.say("The disk is full: %s%s%s.", "El disco está lleno: %s%s%s.", w.percent(used.after/100), w.wasPercent(used.before/100), from)
+		f.Next = w.pick("Find what grows (du -x, df) and delete or move it; then bound it.", "Buscar qué crece (du -x, df) y borrarlo o moverlo; después ponerle un límite.")
 		list = append(list, f)
 	}
 	if m.reach[disk] > 0 && known && used.growth() > 1 {
@@ -37,7 +37,7 @@ func diskFills(m *model) (list []Finding) {
 			Kind: "disk", Score: m.reach[disk] * 0.8,
 			Sentence: w.say("The disk went from %s to %s full in %s.", "El disco pasó del %s al %s en %s.", w.percent(used.before/100), w.percent(used.after/100),
 				w.seconds(m.t.After.To.Sub(m.t.Before.To).Seconds())),
-			Next: w.pick("Find what grows (du -x, df), and delete or move it; then bound it.", "Buscar qué crece (du -x, df) y borrarlo o moverlo; después ponerle un tope."),
+			Next: w.pick("Find what grows (du -x, df) and delete or move it; then bound it.", "Buscar qué crece (du -x, df) y borrarlo o moverlo; después ponerle un límite."),
 		})
 	}
 	return list

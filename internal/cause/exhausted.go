@@ -2,6 +2,7 @@ package cause
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 
@@ -89,50 +90,50 @@ func exhausted(m *model) (list []Finding) {
 			}
 		}
 		f := Finding{Kind: "pool", Score: m.reach[latency] * share, Endpoint: first.endpoint, Function: first.at.Function, File: first.at.File, Line: first.at.Line}
-		wait := w.say("%s requests wait in %s at a time, %s before", "%s peticiones esperan en %s a la vez, antes %s", w.number(waiting.after), where(first.at), w.number(waiting.before))
+		wait := w.say("%s requests wait in %s%s", "%s peticiones esperan a la vez en %s%s", w.count(waiting.after), where(first.at), w.wasWaiting(waiting.before))
 		switch kind {
 		case stacks.Pool:
-			name, use := w.pick("The pool of connections", "El grupo de conexiones (pool)"), ""
+			name, use := w.say("The connection pool of %s", "El pool de conexiones de %s", library(first.through, first.library)), ""
 			if pools := m.pools(); len(pools) > 0 && pools[0].max.after > 0 && m.throughDatabase(cmp.Or(first.through, stacks.Package(first.library))) {
-				name = w.say("The connection pool %q", "El grupo de conexiones (pool) %q", pools[0].name)
-				use = w.say(" (%s of %s in use, %s before)", " (%s de %s en uso, antes %s)", w.number(pools[0].used.after), w.number(pools[0].max.after), w.number(pools[0].used.before))
+				name = w.say("The connection pool %q", "El pool de conexiones %q", pools[0].name)
+				use = w.say(" (%s of %s in use%s)", " (%s de %s en uso%s)", w.count(math.Round(pools[0].used.after)), w.count(pools[0].max.after), w.within(w.count(math.Round(pools[0].used.before)), w.figures))
 			}
 			who := ""
 			if by, _, open := m.notGivenBack(); open.growth() >= 1 && open.after > 1.5*open.before && open.after >= 0.5*m.heldConnections() {
-				who = w.say(": requests to %s keep %s rows or transactions open", ": peticiones a %s dejan abiertas %s filas o transacciones", by, w.number(open.after))
+				who = w.say(": requests to %s keep %s rows or transactions open", ": las peticiones a %s dejan abiertas %s consultas o transacciones", by, w.count(open.after))
 				f.Endpoint = by
 				if at, ok := m.opener(by); ok {
 					f.Function, f.File, f.Line = at.Function, at.File, at.Line
 					who += w.say(" in %s", " en %s", where(at))
 				}
 				if h := first.holder; h != nil && h.endpoint == by {
-					who += w.say(", which %s meanwhile", ", que mientras tanto %s", w.does(h))
+					who += w.say(", which meanwhile %s", ", que mientras tanto %s", w.does(h))
 				}
 			} else if h := first.holder; h != nil {
-				who = w.say(": %s holds one while it %s", ": %s tiene una mientras %s", where(h.function), w.does(h))
+				who = w.say(": %s holds a connection while it %s", ": %s retiene una conexión mientras %s", where(h.function), w.does(h))
 				f.Function, f.File, f.Line = h.function.Function, h.function.File, h.function.Line
 			}
 			f.Sentence = w.say("%s is exhausted%s%s; %s.", "%s está agotado%s%s; %s.", name, use, who, wait)
-			f.Next = w.pick("Close rows, transactions and answers on every path, and hold none while something else is called; enlarge the pool only then.",
-				"Cerrar filas, transacciones y respuestas en todos los caminos, y no retener ninguna mientras se llama a otro; ampliar el grupo solo después.")
+			f.Next = w.pick("Close rows, transactions and bodies on every path, and hold no connection while something else is called; enlarge the pool only then.",
+				"Cerrar filas (rows), transacciones y cuerpos (body) en todos los caminos, y no retener una conexión mientras se llama a otro; ampliar el pool solo después.")
 		case stacks.Limiter:
 			f.Kind = "limiter"
-			f.Sentence = w.say("%s lets through no more: %s", "%s no deja pasar más: %s", library("", first.library), wait)
+			f.Sentence = w.say("A limiter (%s) holds requests back: %s", "Un limitador (%s) frena las peticiones: %s", library("", first.library), wait)
 			if h := first.holder; h != nil && h.after > 0 {
-				f.Sentence += w.say("; who got through %s", "; quien pasó %s", w.does(h))
+				f.Sentence += w.say("; the one that got through %s", "; la que pasó %s", w.does(h))
 			}
 			f.Sentence += "."
-			f.Next = w.pick("Compare the limit with the requests that come, and look at how long those take that get through.", "Comparar el límite con las peticiones que llegan y ver cuánto tardan las que pasan.")
+			f.Next = w.pick("Compare the limit with the requests that come, and look at how long those take that get through.", "Comparar el límite con las peticiones que llegan, y ver cuánto tardan las que pasan.")
 		default:
 			f.Kind = "handover"
 			f.Score *= 0.9
-			f.Sentence = upper(w.say("%s wait in %s for %s", "%s esperan en %s por %s", w.requestsTo(first.endpoint), where(first.at), w.waitsFor(kind)))
+			f.Sentence = upper(w.say("%s wait %s in %s", "%s esperan %s en %s", w.requestsTo(first.endpoint), w.waitsFor(kind), where(first.at)))
 			if h := first.holder; h != nil && h.after > 0 {
 				f.Sentence += w.say(": %s %s", ": %s %s", where(h.function), w.does(h))
 				f.Function, f.File, f.Line, f.Peer = h.function.Function, h.function.File, h.function.Line, h.peer
 			}
-			f.Sentence += w.say("; %s at a time, %s before.", "; %s a la vez, antes %s.", w.number(waiting.after), w.number(waiting.before))
-			f.Next = w.pick("Look at who should answer there: too few workers, one that is stuck, or one that is slow.", "Ver quién debe responder ahí: pocos trabajadores, uno detenido o uno lento.")
+			f.Sentence += w.say("; %s at a time%s.", "; %s a la vez%s.", w.count(waiting.after), w.wasWaiting(waiting.before))
+			f.Next = w.pick("Look at who should answer there: there are too few workers, or they are stuck or slow.", "Ver quién debe responder ahí: hay pocos workers, o están detenidos o lentos.")
 		}
 		f.Rests = append(f.Rests, m.lasts(first.endpoint))
 		list = append(list, f)
@@ -178,13 +179,13 @@ func (m *model) opener(endpoint string) (at stacks.Frame, ok bool) {
 func (w words) waitsFor(kind string) string {
 	switch kind {
 	case stacks.Send:
-		return w.pick("a channel to take what they send", "que un canal reciba lo que envían")
+		return w.pick("to send on a channel", "para enviar a un canal")
 	case stacks.Receive:
-		return w.pick("a channel to give something", "que un canal les entregue algo")
+		return w.pick("to receive from a channel", "para recibir de un canal")
 	case stacks.Group:
-		return w.pick("other goroutines", "otras goroutines")
+		return w.pick("for other goroutines", "a otras goroutines")
 	case stacks.Condition:
-		return w.pick("a condition", "una condición")
+		return w.pick("for a condition (sync.Cond)", "una condición (sync.Cond)")
 	}
-	return w.pick("one of several channels", "uno de varios canales")
+	return w.pick("in a select", "en un select")
 }

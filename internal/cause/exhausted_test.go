@@ -18,13 +18,13 @@ var exhaustedFaults = []fault{
 		starvedPool(s, 0.5)
 		s.part("GET /informes", "query").each = same(0.08)
 		rows := standing{moved{0, 9}, map[string]string{"started_by": "GET /informes"}, awaitDone}
-		s.all, s.waits = append(s.all, rows), append(s.waits, rows)
+		s.waits = append(s.waits, rows)
 	}, "pool", "clinic.(*Store).Totals"},
 	{"a connection is held during a call", func(s *service) {
 		starvedPool(s, 0.5)
 		s.endpoint("POST /citas").parts["notify"] = &part{each: moved{0, 0.8}, frames: stack(httpCall, own("(*Store).Reserve", 95)), peer: "avisos.example.com", calls: moved{0, 1}}
 		rows := standing{moved{0.1, 8}, map[string]string{"started_by": "POST /citas"}, stack(selecting, []string{"database/sql.(*Tx).awaitDone sql.go:2212"})}
-		s.all, s.waits = append(s.all, rows), append(s.waits, rows)
+		s.waits = append(s.waits, rows)
 	}, "pool", "clinic.(*Store).Reserve"},
 	{"a pool is too small", func(s *service) {
 		starvedPool(s, 0.3)

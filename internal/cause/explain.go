@@ -37,16 +37,17 @@ func Explain(in Input) Result {
 // nothing says what was looked at.
 func (m *model) nothing() string {
 	text := m.w.pick("nothing explains it: ", "nada lo explica: ")
-	text += m.w.say("requests (%s, before %s)", "peticiones (%s; antes %s)", m.w.rate(m.requests.after), m.w.number(m.requests.before))
+	after, before := m.w.rates(m.requests)
+	text += m.w.say("requests (%s%s)", "peticiones (%s%s)", after, m.w.within(before, m.w.figures))
 	mean := both{}
 	for _, e := range m.endpoints {
 		mean.before += e.duration.before * e.requests.before
 		mean.after += e.duration.after * e.requests.after
 	}
-	text += m.w.say(", their duration (%s, before %s)", ", su duración (%s; antes %s)",
-		m.w.seconds(per(mean.after, m.requests.after)), m.w.seconds(per(mean.before, m.requests.before)))
+	text += m.w.say(", their duration (%s%s)", ", su duración (%s%s)",
+		m.w.seconds(per(mean.after, m.requests.after)), m.w.within(m.w.seconds(per(mean.before, m.requests.before)), m.requests.before > 0))
 	if m.in.Profiles.CPU.After != nil {
-		text += m.w.say(", CPU (%s cores, before %s)", ", CPU (%s núcleos; antes %s)", m.w.number(m.cores.after), m.w.number(m.cores.before))
+		text += m.w.say(", CPU (%s%s)", ", CPU (%s%s)", m.w.coresOf(m.cores.after), m.w.within(m.w.number(m.cores.before), m.w.figures || m.w.cpu))
 	}
 	return text + m.w.pick(", errors, memory, goroutines, locks, calls and connections are about as before", ", errores, memoria, goroutines, candados, llamadas y conexiones están como antes")
 }

@@ -85,7 +85,7 @@ func failing(m *model) (list []Finding) {
 	f.Function, f.File, f.Line = m.siteOf(m.bad)
 	from := ""
 	if f.Function != "" {
-		from = w.say(" from %s", " desde %s", placeText(f))
+		from = w.say(", from %s", ", desde %s", placeText(f))
 	}
 	kind, types := m.errorType()
 	of := both{per(e.byStatus[status].before, e.requests.before), per(e.byStatus[status].after, e.requests.after)}
@@ -93,20 +93,20 @@ func failing(m *model) (list []Finding) {
 	switch {
 	case kind == "panic" && types > 0.3*added:
 		f.Kind, f.Score = "panic", reach*min(types/added, 1)
-		f.Sentence = w.say("%s panics: %s of the requests to %s end in %s, %s before.", "%s entra en pánico (panic): el %s de las peticiones a %s termina en %s; antes el %s.",
-			cmp.Or(placeText(f), w.pick("a handler", "un manejador")), w.percent(of.after), endpoint, status, w.percent(of.before))
-		f.Next = w.say("Read the panic in the log, and check the input or the nil value in %s.", "Leer el panic en el registro y revisar la entrada o el valor nil en %s.", cmp.Or(f.Function, endpoint))
+		f.Sentence = w.say("%s panics: %s of the requests to %s end in %s%s.", "%s entra en pánico (panic): el %s de las peticiones a %s termina en %s%s.",
+			cmp.Or(placeText(f), w.pick("A handler", "Un handler")), w.percent(of.after), endpoint, status, w.wasPercent(of.before))
+		f.Next = w.say("Read the panic in the log, and check the input or the nil value in %s.", "Leer el panic en el log, y revisar la entrada o el valor nil en %s.", cmp.Or(f.Function, endpoint))
 	default:
 		f.Score = reach * share * 0.7
 		what := ""
 		if kind != "" {
 			what = w.say(" (%s)", " (%s)", kind)
 		}
-		f.Sentence = w.say("%s answers %s%s to %s of its requests%s, %s before.", "%s responde %s%s al %s de sus peticiones%s; antes al %s.",
-			endpoint, status, what, w.percent(of.after), from, w.percent(of.before))
-		f.Next = w.pick("Read there which condition leads to that answer, and what changed in the input or in what it checks against.", "Leer ahí qué condición lleva a esa respuesta y qué cambió en la entrada o en aquello contra lo que se valida.")
+		f.Sentence = w.say("%s answers %s%s to %s of its requests%s%s.", "%s responde %s%s al %s de sus peticiones%s%s.",
+			endpoint, status, what, w.percent(of.after), w.was(w.pick("", "al ")+w.percent(of.before), w.figures), from)
+		f.Next = w.pick("Read which condition there leads to that answer, and what changed in the input or in what it is checked against.", "Leer qué condición lleva ahí a esa respuesta, y qué cambió en la entrada o en aquello con lo que se compara.")
 	}
-	f.Rests = []string{w.say("answers held against the service: %s more, of %s requests", "respuestas que cuentan en contra: %s más, de %s peticiones", w.rate(added), w.rate(m.requests.after))}
+	f.Rests = []string{w.say("bad answers: %s more; requests: %s", "respuestas malas: %s más; peticiones: %s", w.rate(added), w.rate(m.requests.after))}
 	return append(list, f)
 }
 

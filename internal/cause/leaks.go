@@ -127,24 +127,25 @@ func leaks(m *model) (list []Finding) {
 			f.Function, f.File, f.Line = at.Function, at.File, at.Line
 		}
 	} else if first.root.Function != first.at.Function {
-		began = w.say(", begun in %s", ", iniciadas en %s", where(first.root))
+		began = w.say(", started in %s", ", iniciadas en %s", where(first.root))
 	}
+	known := m.in.Profiles.Goroutines.Before != nil
 	waits := ""
 	if reason := w.waitingFor(first.wait.Kind); reason != "" {
-		waits = w.say(" waiting for %s", " esperando %s", reason)
+		waits = w.say(", waiting %s", ", esperando %s", reason)
 	}
 	switch {
-	case first.network && stacks.Owner(first.at.Function) != stacks.Own && m.kind == files || m.kind == files && first.network:
-		f.Sentence = w.say("Connections are not given back: %s goroutines in %s, %s before%s; %s descriptors are open, %s before.",
-			"Hay conexiones que no se devuelven: %s goroutines en %s, antes %s%s; %s descriptores abiertos, antes %s.",
-			w.number(first.after), where(first.at), w.number(first.before), began, w.number(fds.after), w.number(fds.before))
-		f.Next = w.pick("Close the body of every answer and every connection, also on the paths of errors.", "Cerrar el cuerpo de cada respuesta y cada conexión, también en los caminos de error.")
+	case first.network && (m.kind == files || stacks.Owner(first.at.Function) != stacks.Own):
+		f.Sentence = w.say("Connections leak: %s goroutines are in %s%s%s; %s file descriptors are open%s.",
+			"Fuga de conexiones: hay %s goroutines en %s%s%s; hay %s descriptores abiertos%s.",
+			w.count(first.after), where(first.at), w.was(w.count(first.before), known), began, w.count(fds.after), w.wasCount(fds.before))
+		f.Next = w.pick("Close every response body and every connection, also on error paths.", "Cerrar el cuerpo (body) de cada respuesta y cada conexión, también en los caminos de error.")
 	default:
-		f.Sentence = w.say("Goroutines are not ended: %s in %s%s, %s before%s.", "Hay goroutines que no terminan: %s en %s%s, antes %s%s.",
-			w.number(first.after), where(first.at), waits, w.number(first.before), began)
-		f.Next = w.say("Give what %s waits for an end: a context, a closed channel, a time limit.", "Dar un fin a lo que espera %s: un contexto, un canal que se cierre, un límite de tiempo.", written(first.at.Function))
+		f.Sentence = w.say("Goroutines leak: %s are in %s%s%s%s.", "Fuga de goroutines: hay %s en %s%s%s%s.",
+			w.count(first.after), where(first.at), waits, w.was(w.count(first.before), known), began)
+		f.Next = w.say("Let %s end: with a context, a channel that is closed, or a timeout.", "Dar un final a %s: un contexto, un canal que se cierre o un timeout.", written(first.at.Function))
 	}
-	f.Rests = []string{w.say("goroutines: %s, before %s", "goroutines: %s, antes %s", w.number(count.after), w.number(count.before))}
+	f.Rests = []string{w.say("goroutines: %s%s", "goroutines: %s%s", w.count(count.after), w.wasCount(count.before))}
 	return append(list, f)
 }
 
@@ -170,23 +171,23 @@ func (m *model) callerFor(endpoint string) (at stacks.Frame, ok bool) {
 func (w words) waitingFor(kind string) string {
 	switch kind {
 	case stacks.Lock:
-		return w.pick("a lock", "un candado (lock)")
+		return w.pick("for a lock", "un candado (lock)")
 	case stacks.Pool:
-		return w.pick("a connection", "una conexión")
+		return w.pick("for a connection", "una conexión")
 	case stacks.Limiter:
-		return w.pick("a limiter", "un limitador")
+		return w.pick("for a limiter", "a un limitador")
 	case stacks.Call, stacks.DNS, stacks.Network:
-		return w.pick("an answer from the network", "una respuesta de la red")
+		return w.pick("for an answer from the network", "una respuesta de la red")
 	case stacks.File:
-		return w.pick("a file", "un archivo")
+		return w.pick("for a file", "un archivo")
 	case stacks.Log:
-		return w.pick("the log", "el registro (log)")
+		return w.pick("for the log", "al log")
 	case stacks.Sleep:
-		return w.pick("a pause to end", "que termine una pausa")
+		return w.pick("in time.Sleep", "en time.Sleep")
 	case stacks.Send, stacks.Receive, stacks.Group, stacks.Condition, stacks.Select:
 		return w.waitsFor(kind)
 	case stacks.Forever:
-		return w.pick("nothing, for ever", "nada, para siempre")
+		return w.pick("for what never comes", "algo que nunca llega")
 	}
 	return ""
 }

@@ -30,10 +30,10 @@ func clientsLeave(m *model) []Finding {
 	if waited.after > 0 && e.byStatus["499"].after > 0 {
 		after = w.say(" after %s", " a los %s", w.seconds(waited.after/e.byStatus["499"].after))
 	}
-	f.Sentence = w.say("Clients give up%s: %s of the requests to %s end without an answer, %s before; a request takes %s, %s before.",
-		"Los clientes abandonan%s: el %s de las peticiones a %s termina sin respuesta; antes el %s; una petición tarda %s; antes %s.",
-		after, w.percent(per(e.byStatus["499"].after, e.requests.after)), name, w.percent(per(e.byStatus["499"].before, e.requests.before)), w.seconds(e.duration.after), w.seconds(e.duration.before))
-	f.Next = w.pick("Ask for the client's time limit and its latest release; the service answers as before.", "Preguntar por el límite de tiempo del cliente y su última versión; el servicio responde como antes.")
+	f.Sentence = w.say("Clients give up%s: %s of the requests to %s end in 499%s; a request takes %s%s.",
+		"Los clientes abandonan%s: el %s de las peticiones a %s termina en 499%s; una petición tarda %s%s.",
+		after, w.percent(per(e.byStatus["499"].after, e.requests.after)), name, w.wasPercent(per(e.byStatus["499"].before, e.requests.before)), w.seconds(e.duration.after), w.wasSeconds(e.duration.before))
+	f.Next = w.pick("Ask for the client's timeout and its latest release; the service answers as before.", "Preguntar por el timeout del cliente y por su última versión; el servicio responde como antes.")
 	return []Finding{f}
 }
 

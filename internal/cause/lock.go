@@ -18,18 +18,18 @@ func holdsLock(m *model) (list []Finding) {
 		}
 	}
 	f := Finding{Kind: "lock", Score: m.reach[latency] * share, Endpoint: first.endpoint, Function: first.at.Function, File: first.at.File, Line: first.at.Line}
-	rest := w.say("%s wait for it in %s: %s at a time, %s before", "%s lo esperan en %s: %s a la vez, antes %s",
-		w.requestsTo(first.endpoint), where(first.at), w.number(waiting.after), w.number(waiting.before))
+	rest := w.say("%s wait for it in %s: %s at a time%s", "%s lo esperan en %s: %s a la vez%s",
+		w.requestsTo(first.endpoint), where(first.at), w.count(waiting.after), w.wasWaiting(waiting.before))
 	if h := first.holder; h != nil {
 		f.Function, f.File, f.Line, f.Peer = h.function.Function, h.function.File, h.function.Line, h.peer
-		f.Sentence = w.say("%s holds a lock while it %s; %s.", "%s tiene un candado (lock) mientras %s; %s.", where(h.function), w.does(h), rest)
+		f.Sentence = w.say("%s holds a lock while it %s; %s.", "%s mantiene un candado (lock) mientras %s; %s.", where(h.function), w.does(h), rest)
 		f.Next = w.say("Do that work in %s without the lock: take it only to read or change what it guards.", "Hacer ese trabajo de %s sin el candado: tomarlo solo para leer o cambiar lo que protege.", written(h.function.Function))
 	} else {
-		f.Sentence = upper(w.say("requests to %s wait for a lock in %s, and nobody is seen to hold it: %s at a time, %s before.",
-			"las peticiones a %s esperan un candado (lock) en %s y no se ve quién lo tiene: %s a la vez, antes %s.",
-			first.endpoint, where(first.at), w.number(waiting.after), w.number(waiting.before)))
-		f.Next = w.pick("Look for a path on which the lock is not given back: a return without Unlock, a panic, two locks in two orders.",
-			"Buscar un camino en el que el candado no se devuelve: un return sin Unlock, un panic, dos candados en distinto orden.")
+		f.Sentence = upper(w.say("%s wait for a lock in %s: %s at a time%s; no goroutine is seen to hold it.",
+			"%s esperan un candado (lock) en %s: %s a la vez%s; no se ve ninguna goroutine que lo tenga.",
+			w.requestsTo(first.endpoint), where(first.at), w.count(waiting.after), w.wasWaiting(waiting.before)))
+		f.Next = w.pick("Look for a path that does not unlock it: a return without Unlock, a panic, two locks taken in two orders.",
+			"Buscar un camino que no lo libera: un return sin Unlock, un panic, dos candados tomados en distinto orden.")
 	}
 	f.Rests = append(f.Rests, m.lasts(first.endpoint))
 	return append(list, f)
@@ -41,5 +41,8 @@ func (m *model) lasts(endpoint string) string {
 	if e == nil {
 		return ""
 	}
-	return m.w.say("a request to %s takes %s, before %s", "una petición a %s tarda %s, antes %s", endpoint, m.w.seconds(e.duration.after), m.w.seconds(e.duration.before))
+	if e.duration.after <= 0 {
+		return m.w.say("no request to %s is answered", "ninguna petición a %s recibe respuesta", endpoint)
+	}
+	return m.w.say("a request to %s takes %s%s", "una petición a %s tarda %s%s", endpoint, m.w.seconds(e.duration.after), m.w.wasSeconds(e.duration.before))
 }

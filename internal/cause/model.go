@@ -85,6 +85,9 @@ func newModel(in Input) *model {
 		m.strict = 2
 	}
 	m.bad = badFor(in.Domain, in.Alert)
+	m.w.figures = !m.f.first.IsZero() && m.f.first.Before(m.t.Before.To)
+	m.w.looks = in.Profiles.Waits.Before != nil
+	m.w.cpu = in.Profiles.CPU.Before != nil
 	m.readRequests()
 	m.readWaits()
 	m.readCPU()

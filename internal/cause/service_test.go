@@ -3,6 +3,7 @@ package cause_test
 import (
 	"cmp"
 	"fmt"
+	"hash/fnv"
 	"maps"
 	"math"
 	"math/rand/v2"
@@ -334,14 +335,14 @@ func (s *service) series() (list []cause.Series) {
 	add("process_cpu_time", "", cores)
 	usage := cores.plus(s.others).times(same(100 / float64(s.cpus)))
 	all = append(all, series{key: "cpu_usage", value: moved{min(usage.before, 100), min(usage.after, 100)}})
-	for i, one := range all {
-		list = append(list, s.samples(one, uint64(i)))
+	for _, one := range all {
+		list = append(list, s.samples(one))
 	}
 	return list
 }
 
 // samples are the points of a series: with noise, and whole where things are counted.
-func (s *service) samples(one series, seed uint64) cause.Series {
+func (s *service) samples(one series) cause.Series {
 	name := ""
 	if own, ok := strings.CutPrefix(one.key, ":"); ok {
 		name = s.domain.Prefix + "_" + own + one.suffix
@@ -354,7 +355,9 @@ func (s *service) samples(one series, seed uint64) cause.Series {
 	}
 	labels["job"], labels["instance"] = s.domain.Service(), "127.0.0.1:9464"
 	change, _, now := s.times()
-	random := rand.New(rand.NewPCG(seed, 7))
+	seed := fnv.New64a()
+	fmt.Fprint(seed, one.key, one.suffix, one.labels) // maps are written in order
+	random := rand.New(rand.NewPCG(seed.Sum64(), 7))
 	step := s.step()
 	sum := 1000.0
 	whole := one.counter && one.suffix != "_sum" && !strings.Contains(name, "seconds_total")

@@ -13,18 +13,18 @@ var starvedFaults = []fault{
 	{"another process takes the CPU", func(s *service) {
 		waitForCPU(s, 0.2)
 		s.others = moved{0.2, 3.7}
-	}, "no_cpu", "3."},
+	}, "no_cpu", "4 "},
 	{"another process takes the CPU, alert on CPU", func(s *service) {
 		s.others = moved{0.2, 3.7}
 		s.alert = about(s, "cpu_usage", ">", 80)
-	}, "no_cpu", "3."},
+	}, "no_cpu", "4 "},
 	{"the container's limit is used up", func(s *service) {
 		waitForCPU(s, 0.2)
 		s.level("container_cpu_limit", same(0.5))
 		s.count("container_cpu_throttled_time", moved{0, 2.4})
 		s.count("container_cpu_throttled_periods", moved{0, 8})
 		s.count("container_cpu_periods", same(10))
-	}, "no_cpu", "0"},
+	}, "no_cpu", "CPU"},
 	{"GOMAXPROCS is lower", func(s *service) {
 		waitForCPU(s, 0.2)
 		s.level("go_processor_limit", moved{4, 1})

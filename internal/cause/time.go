@@ -168,7 +168,7 @@ func (m *model) whole(name string, claims []claim, excess float64) []claim {
 	case left <= looked:
 		return claims
 	case looked*m.looks.after >= enoughSeen:
-	case m.moreCPU() > 0 && m.endpoints[name].open.after == 0: // too busy to look
+	case m.saturated() && m.moreCPU() > 0 && m.endpoints[name].open.after == 0: // too busy to look
 		return append(claims, claim{kind: claimReady, endpoint: name, share: left})
 	default:
 		return claims

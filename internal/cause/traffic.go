@@ -61,24 +61,25 @@ func busier(m *model) []Finding {
 	mostly := ""
 	if e := m.endpoints[name]; e != nil && most > 0.6*abs(sum.growth()) && len(m.endpoints) > 1 {
 		f.Endpoint = name
-		mostly = w.say(", mostly to %s (%s, before %s)", ", sobre todo a %s (%s; antes %s)", name, w.rate(e.requests.after), w.number(e.requests.before))
+		after, before := w.rates(e.requests)
+		mostly = w.say(", mostly to %s (%s%s)", ", sobre todo a %s (%s%s)", name, after, w.within(before, w.figures))
 	}
 	cost := both{per(m.cores.before, m.requests.before), per(m.cores.after, m.requests.after)}
 	same := ""
 	if cost.before > 0 && sum.growth() > 0 && cost.ratio() < 1.3 {
-		same = w.say("; a request costs %s of CPU time, %s before", "; cada petición cuesta %s de CPU; antes %s", w.seconds(cost.after), w.seconds(cost.before))
+		same = w.say("; each takes %s of CPU time%s", "; cada una usa %s de CPU%s", w.seconds(cost.after), w.wasSeconds(cost.before))
 	}
 	if sum.growth() >= 0 {
-		f.Sentence = w.say("More requests come: %s, %s before%s%s.", "Llegan más peticiones: %s; antes %s%s%s.", w.rate(sum.after), w.number(sum.before), mostly, same)
-		f.Next = w.pick("Find where they come from (a campaign, a client that retries, a crawler); add replicas or limit it.", "Buscar de dónde vienen (una campaña, un cliente que reintenta, un robot); añadir réplicas o limitarlo.")
+		f.Sentence = w.say("More requests come: %s%s%s.", "Llegan más peticiones: %s%s%s.", w.rateWas(sum), mostly, same)
+		f.Next = w.pick("Find where they come from (a campaign, a client that retries, a crawler); add replicas or limit them.", "Buscar de dónde vienen (una campaña, un cliente que reintenta, un bot); añadir réplicas o limitarlas.")
 	} else {
-		f.Sentence = w.say("Fewer requests come: %s, %s before%s.", "Llegan menos peticiones: %s; antes %s%s.", w.rate(sum.after), w.number(sum.before), mostly)
+		f.Sentence = w.say("Fewer requests come: %s%s.", "Llegan menos peticiones: %s%s.", w.rateWas(sum), mostly)
 		if sum.after*m.f.span(m.t.After) < 1 {
-			f.Sentence = w.say("No requests come any more%s: %s before.", "Ya no llegan peticiones%s: antes %s.", mostly, w.rate(sum.before))
+			f.Sentence = w.say("No requests come any more: %s before%s.", "Ya no llegan peticiones: antes %s%s.", w.rate(sum.before), mostly)
 		}
-		f.Next = w.pick("Look in front of the service: load balancer, DNS, certificate, the client's release.", "Mirar delante del servicio: balanceador, DNS, certificado, la versión del cliente.")
+		f.Next = w.pick("Look in front of the service: load balancer, DNS, certificate, the client's release.", "Mirar qué hay delante del servicio: balanceador, DNS, certificado, la versión del cliente.")
 	}
-	f.Rests = []string{w.say("requests: %s, before %s", "peticiones: %s, antes %s", w.rate(m.requests.after), w.rate(m.requests.before))}
+	f.Rests = []string{w.say("requests: %s", "peticiones: %s", w.rateWas(m.requests))}
 	return []Finding{f}
 }
 

@@ -110,7 +110,7 @@ func (m *model) valueOfMost() string {
 		return ""
 	}
 	v := list[0]
-	return m.w.say("%s of %s: %s, before %s", "%s de %s: %s, antes %s", v.text, v.event, m.w.rate(v.after), m.w.number(v.before))
+	return m.w.say("%s (%s): %s", "%s (%s): %s", v.event, v.text, m.w.rateWas(v.both))
 }
 
 // oneValue: one attribute value explains most of the change of an event, or of
@@ -138,10 +138,11 @@ func oneValue(m *model) (list []Finding) {
 		if v.growth() < 0 {
 			verb = w.pick("fell", "cayó")
 		}
+		after, before := w.rates(v.both)
 		list = append(list, Finding{
 			Kind: "value", Score: score,
-			Sentence: w.say("%s of %s %s from %s to %s: %s of the change, the others are about as before.", "%s de %s %s de %s a %s: el %s del cambio; el resto está casi como antes.",
-				v.text, v.event, verb, w.number(v.before), w.rate(v.after), w.percent(v.share)),
+			Sentence: w.say("%s (%s) %s from %s to %s: %s of the change; the other values are about as before.", "%s (%s) %s de %s a %s: el %s del cambio; los demás valores están casi como antes.",
+				v.event, v.text, verb, before, after, w.percent(v.share)),
 			Next: w.say("Look at what is special about %s: one client, one provider, one channel.", "Ver qué tiene de especial %s: un cliente, un proveedor, un canal.", v.text),
 		})
 		break

@@ -13,9 +13,68 @@ import (
 
 // words writes in the language of the domain. Each hypothesis has its sentences
 // in both languages side by side.
-type words struct{ spanish bool }
+type words struct {
+	spanish bool
+	// What of the time before was measured: nothing is compared with the rest.
+	figures, looks, cpu bool
+}
 
-func wordsOf(language string) words { return words{language == "es"} }
+func wordsOf(language string) words { return words{spanish: language == "es"} }
+
+// was follows a figure with the one before, and is "" where nothing was measured.
+func (w words) was(before string, known bool) string {
+	if !known {
+		return ""
+	}
+	return w.say(", %s before", " (antes %s)", before)
+}
+
+func (w words) wasNumber(v float64) string  { return w.was(w.number(v), w.figures) }
+func (w words) wasCount(v float64) string   { return w.was(w.count(v), w.figures) }
+func (w words) wasWaiting(v float64) string { return w.was(w.count(v), w.looks) }
+func (w words) wasSeconds(v float64) string { return w.was(w.seconds(v), v > 0) }
+func (w words) wasBytes(v float64) string   { return w.was(w.bytes(v), v > 0) }
+func (w words) wasCores(v float64) string   { return w.was(w.number(v), w.figures || w.cpu) }
+func (w words) wasPercent(v float64) string { return w.was(w.pick("", "el ")+w.percent(v), w.figures) }
+
+// rateWas is how often something happens, and happened, in one unit.
+func (w words) rateWas(b both) string {
+	after, before := w.rates(b)
+	return after + w.was(before, w.figures)
+}
+
+// rates are how often something happens, with the unit, and happened, without it.
+func (w words) rates(b both) (after, before string) {
+	if most := max(b.after, b.before); most > 0 && most < 0.5 {
+		return w.number(b.after*60) + w.pick(" a minute", " por minuto"), w.number(b.before * 60)
+	}
+	return w.number(b.after) + w.pick(" a second", " por segundo"), w.number(b.before)
+}
+
+// within puts what was before beside a figure that is in parentheses already.
+func (w words) within(before string, known bool) string {
+	if !known {
+		return ""
+	}
+	return w.say(", %s before", "; antes %s", before)
+}
+
+// count writes how many there are: whole, once there are ten.
+func (w words) count(v float64) string {
+	if v >= 10 {
+		v = math.Round(v)
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	}
+	return w.number(v)
+}
+
+// coresOf writes how many CPUs are used at a time.
+func (w words) coresOf(v float64) string {
+	if text := w.number(v); text == "1" {
+		return w.pick("1 core", "1 núcleo")
+	}
+	return w.number(v) + w.pick(" cores", " núcleos")
+}
 
 func (w words) pick(english, spanish string) string {
 	if w.spanish {
@@ -139,7 +198,7 @@ func (w words) does(a *activity) string {
 	in := ""
 	if a.at.Function != a.function.Function {
 		in = w.say(" in %s", " en %s", where(a.at))
-	} else if a.at.Line != 0 {
+	} else if a.at.Line != a.function.Line {
 		in = w.say(" (%s:%d)", " (%s:%d)", path.Base(a.at.File), a.at.Line)
 	}
 	switch {
@@ -152,7 +211,7 @@ func (w words) does(a *activity) string {
 	case a.kind == stacks.File:
 		return w.say("reads or writes a file%s", "lee o escribe un archivo%s", in)
 	case a.kind == stacks.Log:
-		return w.say("writes to the log%s", "escribe en el registro (log)%s", in)
+		return w.say("writes to the log%s", "escribe en el log%s", in)
 	case a.kind == stacks.Sleep:
 		return w.say("sleeps%s", "duerme%s", in)
 	case a.kind == stacks.Pool:
