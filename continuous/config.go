@@ -45,9 +45,10 @@ type Config struct {
 	// Interval is the length of a window, and the time between uploads. 0
 	// means 10 seconds; less than 20 milliseconds means that.
 	Interval time.Duration
-	// Keep is how far back the ring reaches. 0 means 10 minutes.
+	// Keep is how far back the windows reach. 0 means 10 minutes. What is older
+	// is merged into steps of half of that, which reach back twelve times as far.
 	Keep time.Duration
-	// MaxBytes bounds the ring. 0 means 16 MiB.
+	// MaxBytes bounds the windows, and half of it the steps. 0 means 16 MiB.
 	MaxBytes int
 	// MutexFraction is the share of the contended mutexes that the mutex profile
 	// samples, one in so many, until Stop. Its stacks are those that unlock: who

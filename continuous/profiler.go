@@ -23,12 +23,14 @@ type Profiler struct {
 	log  *sparseLog
 	up   *uploader // nil without a server
 
-	quit     chan struct{}      // closed by Stop; nil for a Profiler that does nothing
-	done     chan struct{}      // closed when the loop has ended
-	cut      chan struct{}      // somebody waits for the window that runs; holds one
-	flushes  chan chan struct{} // ends the window that runs, and is closed when it is kept
-	stopOnce sync.Once
-	stopErr  error
+	quit      chan struct{}      // closed by Stop; nil for a Profiler that does nothing
+	done      chan struct{}      // closed when the loop has ended
+	cut       chan struct{}      // somebody waits for the window that runs; holds one
+	flushes   chan chan struct{} // ends the window that runs, and is closed when it is kept
+	aged      chan struct{}      // a window has ended, and an old one may have left the ring; holds one
+	coarsened chan struct{}      // closed when coarsen has ended
+	stopOnce  sync.Once
+	stopErr   error
 
 	started  time.Time
 	gaps     atomic.Uint64
@@ -73,7 +75,9 @@ type Stats struct {
 // process share one CPU profile: each has all of it.
 func Start(cfg Config) (*Profiler, error) {
 	cfg, err := cfg.withDefaults()
-	p := &Profiler{cfg: cfg, ring: ring{maxBytes: cfg.MaxBytes, keep: cfg.Keep}}
+	p := &Profiler{cfg: cfg, ring: ring{
+		maxBytes: cfg.MaxBytes, keep: cfg.Keep, coarseBytes: cfg.MaxBytes / 2, coarseKeep: coarseReach * cfg.Keep,
+	}}
 	if cfg.Disabled {
 		return p, nil
 	}
@@ -86,11 +90,13 @@ func Start(cfg Config) (*Profiler, error) {
 	}
 	p.started = time.Now()
 	p.quit, p.done, p.cut, p.flushes = make(chan struct{}), make(chan struct{}), make(chan struct{}, 1), make(chan chan struct{})
+	p.aged, p.coarsened = make(chan struct{}, 1), make(chan struct{})
 	if p.up != nil {
 		go p.up.run()
 	}
 	p.startRecorder()
 	process.join(p)
+	go p.coarsen()
 	go p.run()
 	return p, nil
 }
@@ -109,6 +115,7 @@ func (p *Profiler) Stop(ctx context.Context) error {
 		defer cancel()
 		close(p.quit)
 		<-p.done
+		<-p.coarsened
 		if p.recorder != nil {
 			p.recorder.Stop()
 		}
@@ -282,5 +289,9 @@ func (p *Profiler) window() (more bool) {
 	}
 	p.dropSpans(to)
 	p.endCPU() // last, so that what profiling costs is in the profile
+	select {
+	case p.aged <- struct{}{}:
+	default: // one step of it is behind
+	}
 	return more
 }

@@ -26,12 +26,14 @@ var kindsByName = map[string]kind{
 	ProfileCPU: kindCPU, ProfileHeap: kindHeap, ProfileWaits: kindGoroutine, ProfileMutex: kindMutex, ProfileBlock: kindBlock,
 }
 
-// Keep is how far back the ring reaches, at most: MaxBytes may end it sooner.
+// Keep is how far back profiles reach, at most: MaxBytes may end it sooner. It
+// is thirteen times Config.Keep, of which all but the last one has no windows
+// any more: see [Profiler.Profile].
 func (p *Profiler) Keep() time.Duration {
 	if p == nil {
 		return 0
 	}
-	return p.cfg.Keep
+	return p.cfg.Keep * (1 + coarseReach)
 }
 
 // Interval is the length of a window, 0 for a Profiler that profiles nothing.
@@ -50,6 +52,10 @@ func (p *Profiler) running() bool { return p != nil && p.quit != nil }
 // zero time leaves its side open. The duration is how much of the range was
 // profiled. It returns ErrNothing, wrapped, if that is nothing.
 //
+// What is older than Config.Keep is kept in steps of half of that, each counted
+// as one window, and twelve times as long. A step has its heaviest stacks; what
+// the others cost is under the function _other, by their labels.
+//
 // The profile is the caller's. It is safe for concurrent use.
 func (p *Profiler) Profile(kind string, from, to time.Time) (*profile.Profile, time.Duration, error) {
 	k, ok := kindsByName[kind]
@@ -59,18 +65,22 @@ func (p *Profiler) Profile(kind string, from, to time.Time) (*profile.Profile, t
 	if !p.running() {
 		return nil, 0, errOff
 	}
-	captures := slices.DeleteFunc(p.ring.between(k, from, to), func(c capture) bool {
-		middle := c.from.Add(c.to.Sub(c.from) / 2)
-		return !from.IsZero() && middle.Before(from) || !to.IsZero() && !middle.Before(to)
-	})
-	if len(captures) == 0 {
+	coarse, fine := p.ring.reach(k, func(c capture) bool { return c.mostlyIn(from, to) })
+	if len(coarse)+len(fine) == 0 {
 		return nil, 0, fmt.Errorf("%s: %w", kind, ErrNothing)
 	}
+	parsed, err := parseAll(slices.Concat(coarse, fine))
+	if err != nil {
+		return nil, 0, err
+	}
 	profiled := time.Duration(0)
-	for _, c := range captures {
+	for i := range coarse { // between its ends there may be gaps
+		profiled += time.Duration(parsed[i].DurationNanos)
+	}
+	for _, c := range fine {
 		profiled += c.to.Sub(c.from)
 	}
-	all, err := merge(k, captures)
+	all, err := merge(k, parsed)
 	if err == nil {
 		all, err = addUpSpans(all)
 	}

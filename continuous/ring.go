@@ -26,16 +26,36 @@ type capture struct {
 	data     []byte // a gzipped pprof profile
 }
 
-// ring keeps the newest captures, bounded in bytes and in age. It is safe for
-// concurrent use; the captures' bytes are shared and never written to again.
+// overlaps reports whether some of the capture is in a range of time. A zero
+// time leaves its side open.
+func (c capture) overlaps(from, to time.Time) bool {
+	return (to.IsZero() || c.from.Before(to)) && (from.IsZero() || c.to.After(from))
+}
+
+// mostlyIn reports whether most of it is.
+func (c capture) mostlyIn(from, to time.Time) bool {
+	middle := c.from.Add(c.to.Sub(c.from) / 2)
+	return (from.IsZero() || !middle.Before(from)) && (to.IsZero() || middle.Before(to))
+}
+
+// ring keeps the newest captures, bounded in bytes and in age, and coarser ones
+// of what was before. It is safe for concurrent use; the captures' bytes are
+// shared and never written to again.
 type ring struct {
 	maxBytes int
 	keep     time.Duration
 
+	coarseBytes int // bounds the coarse ones; 0 keeps none
+	coarseKeep  time.Duration
+
 	mu      sync.Mutex
 	list    []capture // oldest first
 	bytes   int
-	dropped uint64 // for lack of space, not for age
+	newest  time.Time // the end of the newest one
+	dropped uint64    // for lack of space, not for age
+
+	coarse     []capture // oldest first; their profiles say how long they are of
+	coarseSize int
 }
 
 // captureOverhead is what a capture costs beside its bytes.
@@ -53,8 +73,15 @@ func (r *ring) add(c capture) {
 	}
 	r.list = append(r.list, c)
 	r.bytes += size
+	if c.to.After(r.newest) {
+		r.newest = c.to
+	}
+	keep := r.keep
+	if r.coarseBytes > 0 {
+		keep += 2 * r.step() // until they are in a coarse one
+	}
 	old := 0
-	for r.bytes > r.maxBytes || c.to.Sub(r.list[old].to) > r.keep {
+	for r.bytes > r.maxBytes || c.to.Sub(r.list[old].to) > keep {
 		if c.to.Sub(r.list[old].to) <= r.keep {
 			r.dropped++
 		}
@@ -65,6 +92,10 @@ func (r *ring) add(c capture) {
 	r.list = append(r.list[:0:0], r.list[old:]...)
 }
 
+// recent reports whether a capture is no older than the ring keeps them. The
+// caller holds the lock.
+func (r *ring) recent(c capture) bool { return r.newest.Sub(c.to) <= r.keep }
+
 // between returns the captures of a kind that overlap a range of time, oldest
 // first. A zero time leaves its side open.
 func (r *ring) between(k kind, from, to time.Time) []capture {
@@ -72,7 +103,7 @@ func (r *ring) between(k kind, from, to time.Time) []capture {
 	defer r.mu.Unlock()
 	var found []capture
 	for _, c := range r.list {
-		if c.kind == k && (to.IsZero() || c.from.Before(to)) && (from.IsZero() || c.to.After(from)) {
+		if c.kind == k && r.recent(c) && c.overlaps(from, to) {
 			found = append(found, c)
 		}
 	}
@@ -86,7 +117,7 @@ func (r *ring) endedIn(k kind, since, until time.Time) []capture {
 	defer r.mu.Unlock()
 	var found []capture
 	for _, c := range r.list {
-		if c.kind == k && (since.IsZero() || c.to.After(since)) && (until.IsZero() || !c.to.After(until)) {
+		if c.kind == k && r.recent(c) && (since.IsZero() || c.to.After(since)) && (until.IsZero() || !c.to.After(until)) {
 			found = append(found, c)
 		}
 	}
@@ -97,5 +128,5 @@ func (r *ring) endedIn(k kind, since, until time.Time) []capture {
 func (r *ring) size() (bytes int, dropped uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.bytes, r.dropped
+	return r.bytes + r.coarseSize, r.dropped
 }

@@ -32,7 +32,8 @@ func (p *Profiler) keepStacks(to time.Time, whole []byte) {
 }
 
 // Goroutines returns all goroutines as they were kept last before at, and when
-// that was. They are kept once in six windows. A zero time means as they are
+// that was. They are kept once in six windows, and once
+// in Config.Keep of what is older than that. A zero time means as they are
 // now. It returns ErrNothing, wrapped, if there is none that old. It is safe
 // for concurrent use.
 func (p *Profiler) Goroutines(at time.Time) (*profile.Profile, time.Time, error) {
@@ -50,7 +51,7 @@ func (p *Profiler) Goroutines(at time.Time) (*profile.Profile, time.Time, error)
 		now, err := capture{data: buf.Bytes()}.parse()
 		return now, time.Now(), err
 	}
-	list := p.ring.endedIn(kindStacks, time.Time{}, at)
+	list := slices.Concat(p.ring.reach(kindStacks, func(c capture) bool { return !c.to.After(at) }))
 	if len(list) == 0 {
 		return nil, time.Time{}, fmt.Errorf("goroutines: %w", ErrNothing)
 	}

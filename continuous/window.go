@@ -2,6 +2,7 @@ package continuous
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,33 +21,47 @@ func (c capture) parse() (*profile.Profile, error) {
 }
 
 // merged adds the captures of a kind and a range up to one profile, nil if
-// there is none.
+// there is none. Without a beginning it is what the ring has.
 func (p *Profiler) merged(k kind, from, to time.Time) (*profile.Profile, error) {
 	captures := p.ring.between(k, from, to)
+	if !from.IsZero() {
+		captures = slices.Concat(p.ring.reach(k, func(c capture) bool { return c.overlaps(from, to) }))
+	}
 	if len(captures) == 0 {
 		return nil, nil
 	}
-	return merge(k, captures)
+	parsed, err := parseAll(captures)
+	if err != nil {
+		return nil, err
+	}
+	return merge(k, parsed)
 }
 
-// merge adds captures up. What is in use at the end of each window is not
-// added up: the last one's stands. How often goroutines were looked at is.
-func merge(k kind, captures []capture) (*profile.Profile, error) {
-	profiles, looks := make([]*profile.Profile, len(captures)), 0
-	for i, c := range captures {
-		parsed, err := c.parse()
+func parseAll(captures []capture) (list []*profile.Profile, err error) {
+	for _, c := range captures {
+		one, err := c.parse()
 		if err != nil {
 			return nil, err
 		}
-		if k == kindHeap && i < len(captures)-1 {
-			dropInUse(parsed)
-		}
-		looks += stacks.Rounds(parsed)
-		profiles[i] = parsed
+		list = append(list, one)
 	}
-	all, err := profile.Merge(profiles)
+	return list, nil
+}
+
+// merge adds profiles of windows up, the oldest first. What is in use at the end
+// of each window is not added up: the last one's stands. How often goroutines
+// were looked at is.
+func merge(k kind, parsed []*profile.Profile) (*profile.Profile, error) {
+	looks := 0
+	for i, one := range parsed {
+		if k == kindHeap && i < len(parsed)-1 {
+			dropInUse(one)
+		}
+		looks += stacks.Rounds(one)
+	}
+	all, err := profile.Merge(parsed)
 	if err != nil {
-		return nil, fmt.Errorf("merge %d profiles: %w", len(profiles), err)
+		return nil, fmt.Errorf("merge %d profiles: %w", len(parsed), err)
 	}
 	if k == kindGoroutine {
 		all.Comments = []string{fmt.Sprintf("rounds=%d", looks)}

@@ -1,0 +1,199 @@
+package continuous
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/google/pprof/profile"
+
+	"github.com/latido-dev/latido/internal/stacks"
+)
+
+// written makes a profile with samples of distinct stacks, depth frames deep,
+// whose values are 1, 2, 3 and so on, of every type.
+func written(t testing.TB, samples, depth int, types ...string) *profile.Profile {
+	t.Helper()
+	p := &profile.Profile{PeriodType: &profile.ValueType{Type: types[0]}, Period: 1}
+	for _, name := range types {
+		p.SampleType = append(p.SampleType, &profile.ValueType{Type: name, Unit: "count"})
+	}
+	for i := range min(2000, samples*depth) {
+		f := &profile.Function{ID: uint64(i + 1), Name: fmt.Sprintf("example.com/shop/orders.(*Service).handle%d", i), Filename: fmt.Sprintf("/src/orders/file%d.go", i)}
+		p.Function = append(p.Function, f)
+		p.Location = append(p.Location, &profile.Location{ID: f.ID, Address: uint64(i+1) << 8, Line: []profile.Line{{Function: f, Line: int64(i)}}})
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	for i := range samples {
+		s := &profile.Sample{Label: map[string][]string{LabelEndpoint: {fmt.Sprintf("/endpoint/%d", i%50)}}}
+		for range types {
+			s.Value = append(s.Value, int64(i+1))
+		}
+		for range depth {
+			s.Location = append(s.Location, p.Location[random.IntN(len(p.Location))])
+		}
+		p.Sample = append(p.Sample, s)
+	}
+	return p
+}
+
+func gzipped(t testing.TB, p *profile.Profile) []byte {
+	t.Helper()
+	var buf bytes.Buffer
+	if err := p.Write(&buf); err != nil {
+		t.Fatal(err)
+	}
+	return buf.Bytes()
+}
+
+func total(p *profile.Profile, sampleType string) (sum int64) {
+	i := stacks.Index(p, sampleType)
+	for _, s := range p.Sample {
+		sum += s.Value[i]
+	}
+	return sum
+}
+
+// reaching is a Profiler that keeps windows of 10 s, 10 minutes long, and steps.
+func reaching() *Profiler {
+	return &Profiler{
+		cfg:  Config{Interval: defaultInterval, Keep: defaultKeep},
+		ring: ring{maxBytes: defaultMaxBytes, keep: defaultKeep, coarseBytes: defaultMaxBytes / 2, coarseKeep: coarseReach * defaultKeep},
+		quit: make(chan struct{}),
+	}
+}
+
+// A rule with for: 10m, a slow leak: what was before began hours ago.
+func TestReachesBack(t *testing.T) {
+	p := reaching()
+	start := time.Date(2026, 1, 2, 15, 0, 3, 0, time.UTC)
+	const windows = 3 * 360
+	at := func(i int) time.Time { return start.Add(time.Duration(i) * defaultInterval) }
+	cpu, mutex := gzipped(t, written(t, 3, 5, "samples", "cpu")), gzipped(t, written(t, 2, 5, "contentions", "delay"))
+	looks := written(t, 3, 5, "goroutine")
+	looks.Comments = []string{"rounds=10"}
+	waits := gzipped(t, looks)
+	for i := range windows {
+		heap := written(t, 1, 5, "alloc_space", "inuse_space")
+		heap.Sample[0].Value = []int64{100, int64(i)}
+		for k, data := range map[kind][]byte{kindCPU: cpu, kindMutex: mutex, kindGoroutine: waits, kindHeap: gzipped(t, heap)} {
+			p.ring.add(capture{k, at(i), at(i + 1), data})
+		}
+		if i%stacksEvery == 0 {
+			all := written(t, 1, 5, "goroutine")
+			all.Sample[0].Value[0] = int64(i)
+			p.ring.add(capture{kindStacks, at(i), at(i), gzipped(t, all)})
+		}
+		if _, err := p.coarsenOne(coarseKinds[i%len(coarseKinds)]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if size, dropped := p.ring.size(); size > 24<<20 || dropped > 0 {
+		t.Errorf("%d bytes, %d dropped", size, dropped)
+	}
+	now := at(windows)
+	back := now.Add(-2*time.Hour - defaultKeep)
+	for _, c := range []struct {
+		kind, sampleType string
+		each             int64
+	}{{ProfileCPU, "cpu", 6}, {ProfileMutex, "delay", 3}, {ProfileWaits, "goroutine", 6}, {ProfileHeap, "alloc_space", 100}} {
+		for _, r := range [][2]time.Time{{{}, {}}, {back, now}, {back, back.Add(time.Hour)}, {now.Add(-30 * time.Minute), now.Add(-20 * time.Minute)}, {now.Add(-15 * time.Minute), {}}} {
+			all, profiled, err := p.Profile(c.kind, r[0], r[1])
+			if err != nil {
+				t.Fatal(c.kind, r, err)
+			}
+			n := int64(profiled / defaultInterval)
+			if total(all, c.sampleType) != n*c.each {
+				t.Errorf("%s from %v: %d in %v, want %d for each window", c.kind, now.Sub(r[0]), total(all, c.sampleType), profiled, c.each)
+			}
+			if want := r[1].Sub(r[0]); !r[1].IsZero() && (profiled < want-10*time.Minute || profiled > want+10*time.Minute) {
+				t.Errorf("%s: %v of %v", c.kind, profiled, want)
+			}
+			if c.kind == ProfileWaits && stacks.Rounds(all) != int(n)*10 {
+				t.Errorf("%d looks in %d windows, want 10 in each", stacks.Rounds(all), n)
+			}
+			if c.kind == ProfileHeap && r[1].IsZero() && total(all, "inuse_space") != windows-1 {
+				t.Errorf("%d in use, want that of the last window", total(all, "inuse_space"))
+			}
+		}
+		_, first, err := p.Profile(c.kind, time.Time{}, now.Add(-time.Hour))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, second, err := p.Profile(c.kind, now.Add(-time.Hour), time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, both, _ := p.Profile(c.kind, time.Time{}, time.Time{}); both != first+second {
+			t.Errorf("%s: %v and %v are not %v", c.kind, first, second, both)
+		}
+	}
+	for _, ago := range []time.Duration{2 * time.Hour, time.Hour, 15 * time.Minute, time.Minute} {
+		_, when, err := p.Goroutines(now.Add(-ago))
+		if err != nil || now.Sub(when) < ago || now.Sub(when) > ago+2*defaultKeep {
+			t.Errorf("the goroutines of %v ago are of %v: %v", ago, now.Sub(when), err)
+		}
+	}
+	if r, err := p.Report(t.Context(), ReportOptions{}); err != nil || now.Sub(r.From) > defaultKeep+defaultInterval || r.Process.CPUSeconds == 0 {
+		t.Errorf("the report is of %v: %v, want the windows'", r, err)
+	}
+	if p.Keep() != 13*defaultKeep {
+		t.Errorf("keeps %v", p.Keep())
+	}
+}
+
+// A service with thousands of different stacks in each window loses the light
+// ones, not the time.
+func TestStepsAreBounded(t *testing.T) {
+	p := reaching()
+	limit := p.ring.coarseBytes / coarseSteps / len(coarseKinds)
+	sum := written(t, 30_000, 40, "samples", "cpu")
+	want := total(sum, "cpu")
+	data, err := p.ring.fitted(sum)
+	if err != nil || len(data) > limit {
+		t.Fatalf("%d bytes, want %d at most: %v", len(data), limit, err)
+	}
+	small, err := capture{data: data}.parse()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if total(small, "cpu") != want {
+		t.Errorf("%d in all, want %d: what is added up counts", total(small, "cpu"), want)
+	}
+	if by := p.ByEndpoint("cpu", small); len(by) != 50 {
+		t.Errorf("%d endpoints, want 50", len(by))
+	}
+	light := min(int64(30_000-coarseSamples), want)
+	for _, s := range small.Sample {
+		if s.Location[0].Line[0].Function.Name != otherSamples && s.Value[0] <= light {
+			t.Fatalf("a sample of %d is kept", s.Value[0])
+		}
+	}
+}
+
+// The loop does it by itself, in whatever pace, and Stop ends it.
+func TestStepsOfALoop(t *testing.T) {
+	p := local(t, Config{Keep: 10 * testInterval})
+	burn(t)
+	waitUntil(t, "steps of what has left the ring", func() bool {
+		coarse, _ := p.ring.reach(kindCPU, func(capture) bool { return true })
+		return len(coarse) >= 3 && has(t, coarse, ".busyUntil")
+	})
+}
+
+func BenchmarkCoarsen(b *testing.B) { // five minutes of CPU profiles: 30 windows of 400 stacks
+	data := gzipped(b, written(b, 400, 40, "samples", "cpu"))
+	start := time.Now().Truncate(defaultKeep)
+	for b.Loop() {
+		p := reaching()
+		for i := range 120 {
+			at := start.Add(time.Duration(i) * defaultInterval)
+			p.ring.add(capture{kindCPU, at, at.Add(defaultInterval), data})
+		}
+		if n, err := p.coarsenOne(kindCPU); n != 30 || err != nil {
+			b.Fatal(n, err)
+		}
+	}
+}
