@@ -2,7 +2,12 @@ package embedded
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"runtime"
 	"strings"
 	"sync"
@@ -44,5 +49,50 @@ func TestBusyIsNotDown(t *testing.T) {
 	}
 	if err := e.Stop(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// An alert brings what the store knows, and in time, while dashboards ask the
+// store for more than it can tell.
+func TestEvidenceBesideDashboards(t *testing.T) {
+	told := make(chan Alert, 10)
+	tel, e := started(t, levelDomain(), Config{Actions: map[string]Action{
+		"tell": func(_ context.Context, a Alert) error { told <- a; return nil },
+	}})
+	eventually(t, "samples", func() bool { found, err := e.query(t.Context(), "levels_level", e.now()); return err == nil && len(found) > 0 })
+	ctx, cancel := context.WithCancel(t.Context())
+	var dashboards sync.WaitGroup
+	defer dashboards.Wait()
+	defer cancel()
+	for range 20 {
+		dashboards.Go(func() {
+			for ctx.Err() == nil {
+				query := url.Values{"query": {`count_over_time({__name__=~".+"}[30m:100ms])`}, "step": {"1"},
+					"start": {fmt.Sprint(e.now().Add(-time.Hour).Unix())}, "end": {fmt.Sprint(e.now().Unix())}}
+				r := httptest.NewRequest(http.MethodGet, "/api/v1/query_range?"+query.Encode(), nil).WithContext(ctx)
+				e.store.Load().Handler().ServeHTTP(httptest.NewRecorder(), r)
+			}
+		})
+	}
+	tel.UpDown("level").With().Add(10)
+	a := receive(t, told)
+	_, id, _ := strings.Cut(a.Annotations["incident"], "/incidents/")
+	var kept struct {
+		Notes []string
+		Moved []struct{ Name string }
+	}
+	eventually(t, "the incident", func() bool {
+		answer, err := http.Get(tel.AdminURL() + "/api/incidents/" + id)
+		if err != nil {
+			return false
+		}
+		defer answer.Body.Close()
+		return json.NewDecoder(answer.Body).Decode(&kept) == nil
+	})
+	if notes := strings.Join(kept.Notes, "; "); strings.Contains(notes, "the store did not answer") || len(kept.Moved) == 0 {
+		t.Errorf("notes %q, moved %v, annotations %v", notes, kept.Moved, a.Annotations)
+	}
+	if why := a.Annotations["evidence"]; strings.Contains(why, "took longer") {
+		t.Errorf("evidence %q", why)
 	}
 }

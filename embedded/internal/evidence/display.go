@@ -42,7 +42,7 @@ func (r *Recorder) display(ctx context.Context, f *found, endpoint string) *disp
 	v := figures{r.cfg.Domain, f.input.Series, t}
 	d.moved, d.errors, d.deployed = v.moved(), v.failures(endpoint), v.deployed()
 	d.slowest, _ = inTime(ctx, 0.5, r, func(ctx context.Context) *Slowest { return r.slowest(ctx, endpoint, t.After) })
-	d.profiles(r, profiles, endpoint, r.first(f.result))
+	d.profiles(r, profiles, endpoint, first(f.result))
 	d.waits = r.waiting(profiles, endpoint)
 	if g := profiles.Goroutines; g.After != nil {
 		d.goroutines = &Goroutines{Before: goroutineCount(g.Before), After: goroutineCount(g.After), Groups: continuous.DiffGoroutines(g.Before, g.After, maxListed)}
@@ -51,17 +51,19 @@ func (r *Recorder) display(ctx context.Context, f *found, endpoint string) *disp
 	return d
 }
 
-// first is the sample type that the best finding is about: its functions are
-// the first ones to look at.
-func (r *Recorder) first(result cause.Result) string {
+// first is the section that the best finding is about: its functions are the
+// first ones to look at.
+func first(result cause.Result) string {
 	if len(result.Findings) == 0 {
 		return "cpu"
 	}
 	switch result.Findings[0].Kind {
 	case "memory":
 		return "inuse_space"
-	case "gc", "allocation":
+	case "gc":
 		return "alloc_space"
+	case "lock":
+		return "mutex"
 	}
 	return "cpu"
 }

@@ -96,28 +96,31 @@ func annotate(a *alert.Alert, annotations map[string]string) {
 
 // begin gathers the evidence of an episode, and returns the annotations that
 // all its alerts carry. What comes too late for them is still kept as an
-// incident.
+// incident, and so is an alert for which there is nothing to be had.
 func (r *Recorder) begin(ctx context.Context, a alert.Alert, rule alerting.Rule, e *episode) map[string]string {
 	e.annotations = none("it panicked")
 	defer close(e.found)
+	without := func(why string) *gathered {
+		in := r.incident(a, rule, e.id)
+		in.None = why
+		return &gathered{incident: in}
+	}
 	select {
 	case r.slots <- struct{}{}:
 	case <-ctx.Done():
 		defer close(e.saved)
-		in := r.incident(a, rule, e.id)
-		in.None = r.words.busy()
-		r.keep(&gathered{incident: in})
-		e.annotations = r.annotations(in)
+		g := without(r.words.busy())
+		r.keep(g)
+		e.annotations = r.annotations(g.incident)
 		return e.annotations
 	}
 	done := make(chan *gathered, 1)
 	started := r.background(func() {
 		defer func() { <-r.slots }()
 		defer close(e.saved)
-		defer close(done)
-		g := r.gather(ctx, a, rule, e.id)
-		done <- g
-		r.keep(g)
+		g := without("it panicked")
+		defer func() { done <- g; r.keep(g) }()
+		g = r.gather(ctx, a, rule, e.id)
 	})
 	if !started {
 		<-r.slots
@@ -127,11 +130,9 @@ func (r *Recorder) begin(ctx context.Context, a alert.Alert, rule alerting.Rule,
 	}
 	select {
 	case g := <-done:
-		if g != nil { // nil after a panic
-			e.annotations = r.annotations(g.incident)
-		}
+		e.annotations = r.annotations(g.incident)
 	case <-ctx.Done():
-		e.annotations = none(r.words.tooLong(r.cfg.Timeout))
+		e.annotations = r.annotations(without(r.words.tooLong(r.cfg.Timeout)).incident)
 	}
 	return e.annotations
 }

@@ -126,7 +126,7 @@ func hoard(n int) {
 
 func TestEnrichGoroutines(t *testing.T) {
 	p := profiler(t)
-	explain, given := explains(cause.Finding{Kind: "goroutines", Sentence: "They wait for ever."})
+	explain, given := explains(cause.Finding{Kind: "leak", Sentence: "They wait for ever."})
 	r := start(t, Config{Profiler: p, Timeout: 10 * time.Second, explain: explain})
 	waitUntil(t, "all goroutines are kept", func() bool { _, _, err := p.Goroutines(time.Now()); return err == nil })
 	began := time.Now()

@@ -166,5 +166,5 @@ func (r Release) String() string {
 
 // leaks tells whether it is about goroutines that are never done.
 func (in *Incident) leaks() bool {
-	return len(in.Findings) > 0 && in.Findings[0].Kind == "goroutines"
+	return len(in.Findings) > 0 && in.Findings[0].Kind == "leak"
 }

@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/pprof/profile"
@@ -28,6 +29,7 @@ func (r *Recorder) lookNow(ctx context.Context) (wait func() (moment, bool)) {
 	return meanwhile(ctx, 0.5, r, func(ctx context.Context) (m moment) {
 		m.waits, _ = r.cfg.profiler.Look(ctx, looksNow, betweenLooks)
 		m.all, _, _ = r.cfg.profiler.Goroutines(time.Time{})
+		m.waits, m.all = largest(m.waits), largest(m.all)
 		return m
 	})
 }
@@ -46,9 +48,9 @@ func (r *Recorder) profiles(ctx context.Context, t cause.Times, skew time.Durati
 	}{{continuous.ProfileCPU, &found.CPU}, {continuous.ProfileHeap, &found.Heap}, {continuous.ProfileWaits, &found.Waits}, {continuous.ProfileMutex, &found.Mutex}}
 	waits := make([]func() (cause.Pair, bool), len(kinds))
 	for i, k := range kinds {
-		waits[i] = meanwhile(ctx, 0.5, r, func(context.Context) cause.Pair { return r.pair(k.name, t) })
+		waits[i] = meanwhile(ctx, 0.6, r, func(context.Context) cause.Pair { return r.pair(k.name, t) })
 	}
-	goroutines := meanwhile(ctx, 0.5, r, func(context.Context) *profile.Profile { return r.goroutinesBefore(t) })
+	goroutines := meanwhile(ctx, 0.6, r, func(context.Context) *profile.Profile { return r.goroutinesBefore(t) })
 	late := false
 	for i, k := range kinds {
 		var ok bool
@@ -83,6 +85,41 @@ func (r *Recorder) lacks(cpu cause.Pair, t cause.Times) (notes []string) {
 	return notes
 }
 
+// maxStacks is how many stacks of a profile are looked at.
+const maxStacks = 10_000
+
+// largest leaves a profile its largest samples only, where it has too many to be
+// looked at in time.
+func largest(p *profile.Profile) *profile.Profile {
+	if p == nil || len(p.Sample) <= maxStacks {
+		return p
+	}
+	totals := make([]float64, len(p.SampleType))
+	for _, s := range p.Sample {
+		for i, v := range s.Value {
+			totals[i] += float64(v)
+		}
+	}
+	shares := make([]float64, len(p.Sample))
+	for i, s := range p.Sample {
+		for j, v := range s.Value {
+			if totals[j] > 0 {
+				shares[i] += float64(v) / totals[j]
+			}
+		}
+	}
+	least := slices.Sorted(slices.Values(shares))[len(shares)-maxStacks]
+	kept := p.Sample[:0]
+	for i, s := range p.Sample {
+		if shares[i] >= least && len(kept) < maxStacks {
+			kept = append(kept, s)
+		}
+	}
+	clear(p.Sample[len(kept):])
+	p.Sample = kept
+	return p
+}
+
 func shifted(r cause.Range, by time.Duration) cause.Range {
 	return cause.Range{From: r.From.Add(by), To: r.To.Add(by)}
 }
@@ -97,7 +134,7 @@ func (r *Recorder) pair(kind string, t cause.Times) (both cause.Pair) {
 		if err != nil {
 			return nil, 0
 		}
-		return one, length
+		return largest(one), length
 	}
 	from := t.After.From
 	if both.After, both.AfterFor = read(from, time.Time{}); both.After == nil {
@@ -113,6 +150,7 @@ func (r *Recorder) pair(kind string, t cause.Times) (both cause.Pair) {
 	}
 	if both.Before == nil {
 		both.Before, both.BeforeFor = r.before.Load().profile(kind)
+		both.Before = largest(both.Before)
 	}
 	return both
 }
@@ -123,16 +161,16 @@ func (r *Recorder) pair(kind string, t cause.Times) (both cause.Pair) {
 func (r *Recorder) goroutinesBefore(t cause.Times) *profile.Profile {
 	for _, at := range []time.Time{t.Before.To, t.After.From} {
 		if before, _, err := r.cfg.profiler.Goroutines(at); err == nil {
-			return before
+			return largest(before)
 		}
 	}
 	if before, _ := r.before.Load().profile(goroutinesKept); before != nil {
-		return before
+		return largest(before)
 	}
 	for _, part := range []float64{0.25, 0.5, 0.75, 0.95} {
 		at := t.After.From.Add(time.Duration(part * float64(t.After.Length())))
 		if before, _, err := r.cfg.profiler.Goroutines(at); err == nil {
-			return before
+			return largest(before)
 		}
 	}
 	return nil
