@@ -51,6 +51,17 @@ func BenchmarkHTTP(b *testing.B) {
 	})
 }
 
+// BenchmarkHTTPFailure answers one request with an error, over and over: of the
+// stacks, which say who did, a hundred a second are read.
+func BenchmarkHTTPFailure(b *testing.B) {
+	fail := func(m mux) http.Handler {
+		m.HandleFunc("GET /orders/{id}", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusConflict) })
+		return m
+	}
+	b.Run("bare", func(b *testing.B) { serve(b, fail(http.NewServeMux())) })
+	b.Run("latido", func(b *testing.B) { serve(b, fail(start(b, profiled).NewServeMux())) })
+}
+
 // profiled keeps the profile labels on without the profiler, which would
 // measure itself.
 func profiled(c *telemetry.Config) {

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"fmt"
 	"testing"
 	"time"
 )
@@ -31,4 +32,13 @@ func ReadCosts(tel *Telemetry) func() (cpu, allocated map[string]*float64) {
 		}
 		return cpu, allocated
 	}
+}
+
+// Sites counts n failures of as many places, by the name that each counts under.
+func Sites(t testing.TB, n int) map[string]int {
+	fs, counts := &failures{}, map[string]int{}
+	for i := range n {
+		counts[fs.name(fs.numberOf(fmt.Sprintf("place %d", i)))]++
+	}
+	return counts
 }

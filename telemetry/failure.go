@@ -30,9 +30,14 @@ type failures struct {
 	walks  atomic.Int64 // in this second
 	second atomic.Int64 // since epoch
 
-	mu    sync.Mutex
-	sites map[string]bool
+	mu      sync.Mutex
+	numbers map[string]site
+	names   []string // by number, from 1 on
 }
+
+// site is the number of a place; 0 where nobody looked. A request has room for
+// that without growing.
+type site int32
 
 // failedWith are the failures of one endpoint and status, by site.
 type failedWith struct {
@@ -84,28 +89,42 @@ func (fs *failures) mayWalk() bool {
 	return fs.walks.Load() < maxWalks && fs.walks.Add(1) <= maxWalks
 }
 
-// known is a site, or domain.Other where there are too many.
-func (fs *failures) known(site string) string {
-	site = cleanValue(site)
+// numberOf is the number of a place, or that of domain.Other where there are too
+// many.
+func (fs *failures) numberOf(place string) site {
+	place = cleanValue(place)
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	if !fs.sites[site] {
-		if len(fs.sites) >= maxSites {
-			return domain.Other
-		}
-		if fs.sites == nil {
-			fs.sites = map[string]bool{}
-		}
-		fs.sites[site] = true
+	if fs.numbers == nil {
+		fs.numbers, fs.names = map[string]site{domain.Other: 1}, []string{domain.Other}
 	}
-	return site
+	n, known := fs.numbers[place]
+	switch {
+	case known:
+		return n
+	case len(fs.names) > maxSites:
+		return fs.numbers[domain.Other]
+	}
+	fs.names = append(fs.names, place)
+	fs.numbers[place] = site(len(fs.names))
+	return fs.numbers[place]
+}
+
+// name is the place of a number, "" for that of nobody.
+func (fs *failures) name(n site) string {
+	if n == 0 {
+		return ""
+	}
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	return fs.names[n-1]
 }
 
 // locate notes who answers with a status that is a failure. It runs within the
 // handler's WriteHeader, whose callers are on the stack.
 func (x *exchange) locate(status int) {
 	if x.t.failures.mayWalk() || x.route != nil && x.route.of.failedAs(status).last.Load() == nil {
-		x.site = new(x.readSite())
+		x.site = x.t.failures.numberOf(x.readSite())
 	}
 }
 
@@ -118,24 +137,21 @@ func (x *exchange) countFailure(status int) {
 		return
 	}
 	t, f := x.t, route.failedAs(status)
-	if !x.returned {
-		x.site = nil
-		if t.failures.mayWalk() || f.last.Load() == nil {
-			x.site = new(x.readSite())
+	place, looked := t.failures.name(x.site), x.site != 0
+	switch {
+	case !x.returned:
+		if looked = t.failures.mayWalk() || f.last.Load() == nil; looked {
+			place = x.readSite()
 		}
-	} else if status != x.status { // answered by somebody further out, whom nobody saw
-		x.site = new("")
+	case status != int(x.status): // answered by somebody further out, whom nobody saw
+		place, looked = "", true
 	}
 	counter := f.last.Load()
-	if x.site != nil || counter == nil {
-		site := ""
-		if x.site != nil {
-			site = *x.site
+	if looked || counter == nil {
+		if place == "" {
+			place = route.handlerOf(x.route.method).text
 		}
-		if site == "" {
-			site = route.handlerOf(x.route.method).text
-		}
-		counter = t.failureOf(route.endpoint, status, t.failures.known(site), f)
+		counter = t.failureOf(route.endpoint, status, t.failures.name(t.failures.numberOf(place)), f)
 		f.last.Store(counter)
 	}
 	counter.n.Add(1)

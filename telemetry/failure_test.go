@@ -202,3 +202,13 @@ func TestClientsThatLeft(t *testing.T) {
 		}
 	})
 }
+
+// TestSitesAreBounded: what more places answer than are kept counts all the same.
+func TestSitesAreBounded(t *testing.T) {
+	t.Parallel()
+	for i, n := range telemetry.Sites(t, 500) {
+		if want := map[bool]int{true: 1, false: 300}[i != "_other"]; n != want {
+			t.Errorf("%s counts %d, want %d", i, n, want)
+		}
+	}
+}

@@ -157,13 +157,13 @@ type exchange struct {
 	route *routeMethod  // the same, with the request's method
 	span  *requestSpan  // nil where none are made
 	body  *watchedBody  // nil where nobody wants to know
-	site  *string       // who answered with a failure, nil where nobody looked
 	start time.Duration
 	first time.Duration // from the start to the first flush, 0 for none
 	ctx   requestContext
 
 	sent     int64 // bytes of the body
-	status   int   // the first final one, 0 for none yet
+	status   int32 // the first final one, 0 for none yet
+	site     site  // who answered with a failure
 	cut      bool  // the context had ended before it, as when a client leaves
 	lost     bool  // a write failed, as when a client left
 	late     bool  // a write was refused by http.TimeoutHandler

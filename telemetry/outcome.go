@@ -38,7 +38,7 @@ func (x *exchange) outcome(panicked any) (status int, failure string) {
 	case x.status == 0:
 		return http.StatusOK, ""
 	}
-	return x.status, ""
+	return int(x.status), ""
 }
 
 func isAbort(panicked any) bool {

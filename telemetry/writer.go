@@ -195,7 +195,7 @@ func (x *exchange) wrote(code int) {
 	if x.status != 0 || code < 100 || code > 999 || code < 200 && code != http.StatusSwitchingProtocols {
 		return
 	}
-	x.status = code
+	x.status = int32(code)
 	x.cut = cancelled(x.r.Context())
 	if code >= 400 {
 		x.locate(code)

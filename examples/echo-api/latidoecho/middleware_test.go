@@ -398,7 +398,7 @@ func TestServingFrame(t *testing.T) {
 			return err
 		}
 		by := tel.Profiler().ByEndpoint(seen.SampleType[0].Type, seen)
-		if by["/cosas/{id}"] != 1 || by[""] != 1 {
+		if by["/cosas/{id}"] != 1 || by[""] < 1 { // beside workers of others
 			t.Errorf("goroutines by endpoint %v, want one of the request, and one that it has started", by)
 		}
 		return nil
