@@ -101,6 +101,7 @@ func document(r results) string {
 	line("processes of their own) is broken in real ways while clients send %.0f requests a second. It has the domain file that a user would", usualRate)
 	line("write, and the default rules. The first alert that is notified after the fault is judged, and nothing later: *right* names the right")
 	line("thing at the right place, *right place* only the place. Beside it is the rule of thumb: the service's function with the most CPU time.")
+	line("Where something else kept the machine busy before the fault, `HostCPUHigh` is not counted.")
 	line("")
 	line("    make causes                       all faults in fast pace: a minute of the rules passes in a second")
 	line("    make causes PACE=normal           the same in normal pace, which takes hours")

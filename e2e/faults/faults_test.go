@@ -6,7 +6,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -78,11 +77,12 @@ func runFault(t *testing.T, s scenario, fast bool) run {
 	w := newWorld(t, fast, s.setting)
 	w.warmUp()
 	w.load.answered()
-	before, err := w.query("ALERTS")
+	before, err := w.query("ALERTS or avg_over_time(parcels_cpu_usage_percent[20s]) > 50")
 	if err != nil {
 		t.Fatal(err)
 	}
-	busy := slices.ContainsFunc(before, foreign) // the machine, before there was a fault
+	// Where others keep the machine busy, an alert on that is not the fault's.
+	busy := len(before) > 0
 	start := time.Now()
 	s.inject(w)
 	r := run{Verdict: noAlert, HottestIs: noAlert}
