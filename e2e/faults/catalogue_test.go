@@ -159,9 +159,9 @@ func ofDatabase() []scenario {
 		inject:    both(service("tx_held"), twice),
 		truth:     truth{thing: []string{`pool|connection|transaction`}, place: []string{`book\.go`, `POST /shipments`, `confirmAndStore`}},
 	}, {
-		name: "large_tenant", what: "one customer of five books shipments of 9,000 pieces, each of which is a row",
+		name: "large_tenant", what: "one customer of five books shipments of 20,000 pieces, each of which is a row",
 		elsewhere: "scans wait for the connection that writes",
-		inject:    clients(func(tr *traffic) { tr.pieces = map[string]int{"delphi": 9000} }),
+		inject:    clients(func(tr *traffic) { tr.pieces = map[string]int{"delphi": 20_000} }),
 		truth:     truth{thing: []string{`delphi`}, place: []string{`delphi`}},
 	}}
 }

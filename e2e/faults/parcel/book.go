@@ -71,8 +71,8 @@ func (b *booking) validate() error {
 	if _, ok := zoneNumber(b.Zone); !ok {
 		return fmt.Errorf("zone %q: there is none of this name", b.Zone)
 	}
-	if len(b.Pieces) == 0 || len(b.Pieces) > 10_000 {
-		return fmt.Errorf("%d pieces: between one and 10000", len(b.Pieces))
+	if len(b.Pieces) == 0 || len(b.Pieces) > 30_000 {
+		return fmt.Errorf("%d pieces: between one and 30000", len(b.Pieces))
 	}
 	for _, p := range b.Pieces {
 		if p.Kg <= 0 {

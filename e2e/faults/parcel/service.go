@@ -175,9 +175,9 @@ func respond(w http.ResponseWriter, v any) error {
 	return nil
 }
 
-// decode reads a JSON body of at most a megabyte.
+// decode reads a JSON body of at most four megabytes.
 func decode(w http.ResponseWriter, r *http.Request, v any) error {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 4<<20))
 	if err == nil {
 		err = json.Unmarshal(body, v)
 	}
