@@ -6,18 +6,15 @@ import "time"
 // anything that explains a good part of the excess.
 const changedScore = 0.35
 
-// changed: a release, a configuration value or a flag changed shortly before.
-func changed(m *model) (list []Finding) {
-	if !m.hasSymptom() {
-		return nil
-	}
-	w := m.w
+// near tells whether something happened about when the trouble began.
+func (m *model) near(at time.Time) bool {
 	slack := max(30*time.Second, 4*m.f.step)
-	onset := m.t.After.From
-	near := func(at time.Time) bool { return at.After(onset.Add(-slack)) && at.Before(onset.Add(slack)) }
-	// A release: the series of build_info that begins there.
-	var before, after string
-	var at time.Time
+	return at.Sub(m.t.After.From).Abs() < slack
+}
+
+// release is the version that took the place of another when the trouble began;
+// after is "" for none.
+func (m *model) release() (before, after string, at time.Time) {
 	for _, s := range m.f.byName[m.family("build_info")] {
 		name := s.Labels["version"]
 		if r := s.Labels["revision"]; r != "" && r != "unknown" {
@@ -25,13 +22,25 @@ func changed(m *model) (list []Finding) {
 		}
 		first, last := s.Points[0].At, s.Points[len(s.Points)-1].At
 		switch {
-		case near(first) && first.Sub(m.f.first) > 2*m.f.step:
+		case m.near(first) && first.Sub(m.f.first) > 2*m.f.step:
 			after, at = name, first
-		case last.Before(onset.Add(slack)):
+		case last.Before(m.t.After.From) || m.near(last):
 			before = name
 		}
 	}
-	if after != "" && before != "" && before != after {
+	if before == "" || before == after {
+		after = ""
+	}
+	return before, after, at
+}
+
+// changed: a release, a configuration value or a flag changed shortly before.
+func changed(m *model) (list []Finding) {
+	if !m.hasSymptom() {
+		return nil
+	}
+	w := m.w
+	if before, after, at := m.release(); after != "" {
 		list = append(list, Finding{
 			Kind: "change", Score: changedScore * m.mostReach(),
 			Sentence: w.say("Version %s replaced %s at %s, when the trouble began.", "La versión %s reemplazó a %s a las %s, cuando empezó el problema.", after, before, at.Format(time.TimeOnly)),
@@ -41,7 +50,7 @@ func changed(m *model) (list []Finding) {
 	for _, s := range m.f.byName[m.family("changes")] {
 		for i, p := range s.Points {
 			grew := i > 0 && p.Value > s.Points[i-1].Value || i == 0 && p.Value > 0 && p.At.Sub(m.f.first) > m.f.step*3/2
-			if grew && near(p.At) {
+			if grew && m.near(p.At) {
 				list = append(list, Finding{
 					Kind: "change", Score: changedScore * m.mostReach(),
 					Sentence: w.say("%s was changed at %s, when the trouble began.", "%s se cambió a las %s, cuando empezó el problema.", s.Labels["change"], p.At.Format(time.TimeOnly)),

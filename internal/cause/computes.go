@@ -102,6 +102,9 @@ func (m *model) computingMore(c claim, share float64) Finding {
 	} else {
 		f.Sentence = w.say("%s uses %s of CPU%s%s.", "%s usa %s de CPU%s%s.", where(c.at), w.coresOf(all.after), w.was(w.number(all.before), w.cpu), mostly)
 	}
+	if _, after, _ := m.release(); after != "" && all.before < 0.01*all.after { // it came with it
+		f.Sentence = w.say("Since version %s, %s", "Desde la versión %s, %s", after, f.Sentence)
+	}
 	f.Rests = append(f.Rests, m.ownCores())
 	if v := m.valueOfMost(); v != "" {
 		f.Rests = append(f.Rests, v)
