@@ -45,6 +45,28 @@ func (m *model) peers() map[string]called {
 	return all
 }
 
+// measured is the part of what looks saw more of, in calls to a host, that the
+// durations of those calls bear out: looks are few, and every call is measured.
+// Calls without an end are in no duration; then the looks are believed.
+func (m *model) measured(peer string) float64 {
+	c, known := m.peers()[peer]
+	if !known || m.looks.before == 0 || c.calls.after*m.f.span(m.t.After) < fewRequests {
+		return 1
+	}
+	seen := both{}
+	for _, s := range m.seen {
+		if s.peer == peer && s.endpoint != "" {
+			seen = seen.plus(s.both)
+		}
+	}
+	time, more := c.time(), ratio(m.requests.after, m.requests.before)
+	looked := seen.after - seen.before*more
+	if looked <= 0 || seen.after > 2*time.after+1 {
+		return 1
+	}
+	return min(max(time.after-time.before*more, 0)/looked, 1)
+}
+
 // statements are the calls of databases that others' instruments measure, by
 // what they do: otelsql and others follow OpenTelemetry's conventions for them
 // (https://opentelemetry.io/docs/specs/semconv/database/database-metrics/).

@@ -113,7 +113,7 @@ func (m *model) timeIn(name string, e *endpoint) (all []claim) {
 		return b.before * more
 	}
 	take := func(c claim) {
-		if c.share = c.after - expected(c.both); c.share > 0 {
+		if c.share = (c.after - expected(c.both)) * m.measured(c.peer); c.share > 0 {
 			all = append(all, c)
 		}
 	}
