@@ -13,7 +13,7 @@ func diskFills(m *model) (list []Finding) {
 			from = w.say(" in %s", " en %s", placeText(f))
 		}
 		level := ""
-		if known {
+		if known && used.after > 95 { // else it is another disk
 			level = w.say("; the disk is %s full", "; el disco está al %s", w.percent(used.after/100))
 		}
 		f.Sentence = w.say("No space is left on the disk: writes%s fail, %s%s.", "No queda espacio en el disco: fallan las escrituras%s, %s%s.",

@@ -48,9 +48,10 @@ func (m *model) siteOf(bad func(string) bool) (function, file string, line int64
 	if len(list) == 0 {
 		return "", "", 0
 	}
-	parts := siteText.FindStringSubmatch(list[0].text)
+	inner, _, _ := strings.Cut(list[0].text, " < ")
+	parts := siteText.FindStringSubmatch(inner)
 	if parts == nil {
-		return list[0].text, "", 0
+		return inner, "", 0
 	}
 	line, _ = strconv.ParseInt(parts[3], 10, 64)
 	return parts[1], path.Base(parts[2]), line
@@ -86,6 +87,10 @@ func failing(m *model) (list []Finding) {
 	from := ""
 	if f.Function != "" {
 		from = w.say(", from %s", ", desde %s", placeText(f))
+		if _, caller, ok := strings.Cut(m.sites(m.bad)[0].text, " < "); ok {
+			name, at, _ := strings.Cut(caller, " ")
+			from += w.say(", called by %s %s", ", llamada por %s %s", written(name), at)
+		}
 	}
 	kind, types := m.errorType()
 	of := both{per(e.byStatus[status].before, e.requests.before), per(e.byStatus[status].after, e.requests.after)}
@@ -112,9 +117,9 @@ func failing(m *model) (list []Finding) {
 
 func placeText(f Finding) string {
 	if f.File == "" {
-		return f.Function
+		return written(f.Function)
 	}
-	return f.Function + " (" + f.File + ":" + strconv.FormatInt(f.Line, 10) + ")"
+	return written(f.Function) + " (" + f.File + ":" + strconv.FormatInt(f.Line, 10) + ")"
 }
 
 // errorType is the type of error that there is the most more of, and how many

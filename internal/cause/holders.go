@@ -1,0 +1,292 @@
+package cause
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/latido-dev/latido/internal/stacks"
+)
+
+// receiver is the type that a method is of, with its package, or else the
+// package: who may share a lock.
+func receiver(function string) string {
+	pkg := stacks.Package(function)
+	rest := strings.TrimPrefix(function[len(pkg):], ".")
+	if strings.HasPrefix(rest, "(") {
+		if i := strings.IndexByte(rest, ')'); i > 0 {
+			return pkg + "." + rest[:i+1]
+		}
+	}
+	return pkg
+}
+
+// holdsOf are the own functions that gave contended locks back, by the seconds
+// that others had waited: the growth since the time before.
+func (m *model) contended() map[string]float64 {
+	waited := map[string]float64{}
+	p := m.in.Profiles.Mutex
+	read := func(sign float64, pair Pair) {
+		which, seconds := pair.After, pair.AfterFor.Seconds()
+		if sign < 0 {
+			which, seconds = pair.Before, pair.BeforeFor.Seconds()
+		}
+		if which == nil || seconds <= 0 {
+			return
+		}
+		i := stacks.Index(which, "delay")
+		if i < 0 {
+			return
+		}
+		for _, s := range which.Sample {
+			if f, ok := gaveBack(stacks.Of(s)); ok {
+				waited[f.Function] += sign * float64(s.Value[i]) / 1e9 / seconds
+			}
+		}
+	}
+	read(1, p)
+	read(-1, p)
+	return waited
+}
+
+// lockHolders are those that hold the lock of a claim, and what they do
+// meanwhile.
+func (m *model) lockHolders(c claim) []activity {
+	waited := m.contended()
+	most, holder := 0.0, ""
+	all := 0.0
+	for function, seconds := range waited {
+		if seconds <= 0 {
+			continue
+		}
+		all += seconds
+		weight := seconds
+		if receiver(function) == receiver(c.at.Function) {
+			weight *= 3 // methods of one type share its locks
+		}
+		if weight > most || weight == most && function < holder {
+			most, holder = weight, function
+		}
+	}
+	on := func(s *sighting, is func(string) bool) (stacks.Frame, bool) {
+		if s.wait.Kind == stacks.Lock {
+			return stacks.Frame{}, false
+		}
+		for _, f := range s.frames {
+			if stacks.Owner(f.Function) == stacks.Own && is(f.Function) {
+				return f, true
+			}
+		}
+		return stacks.Frame{}, false
+	}
+	if holder != "" && most > 0.2*all {
+		found := m.activities(func(s *sighting) (stacks.Frame, bool) { return on(s, func(f string) bool { return f == holder }) })
+		if held(found) > 0 {
+			return found
+		}
+		if found = m.computing(holder); len(found) > 0 {
+			return found
+		}
+	}
+	// Long holders may not have given it back yet.
+	of := receiver(c.at.Function)
+	found := m.activities(func(s *sighting) (stacks.Frame, bool) {
+		return on(s, func(f string) bool { return receiver(f) == of })
+	})
+	if held(found) > 0 {
+		return found
+	}
+	if holder != "" {
+		at := stacks.Frame{Function: holder}
+		for _, s := range m.mutexFrames() {
+			if s.Function == holder {
+				at = s
+			}
+		}
+		return []activity{{function: at, at: at, kind: "", both: both{0, 1e-6}}}
+	}
+	return nil
+}
+
+// mutexFrames are the places where contended locks were given back.
+func (m *model) mutexFrames() (frames []stacks.Frame) {
+	if p := m.in.Profiles.Mutex.After; p != nil {
+		for _, s := range p.Sample {
+			if f, ok := gaveBack(stacks.Of(s)); ok {
+				frames = append(frames, f)
+			}
+		}
+	}
+	return frames
+}
+
+// gaveBack is the own function that gave a lock back: of a defer, the one that
+// it is in.
+func gaveBack(frames []stacks.Frame) (stacks.Frame, bool) {
+	for _, f := range frames {
+		if stacks.Owner(f.Function) == stacks.Own && !strings.Contains(f.Function, ".deferwrap") {
+			return f, true
+		}
+	}
+	return stacks.Frame{}, false
+}
+
+func held(list []activity) (sum float64) {
+	for _, a := range list {
+		sum += a.after
+	}
+	return sum
+}
+
+// computing is what CPU profiles have of a function, and of what it calls.
+func (m *model) computing(function string) []activity {
+	a := activity{}
+	read := func(pair Pair) {
+		for k, p := range []struct {
+			seconds float64
+			of      *both
+		}{{pair.BeforeFor.Seconds(), &a.both}, {pair.AfterFor.Seconds(), &a.both}} {
+			which := pair.Before
+			if k == 1 {
+				which = pair.After
+			}
+			if which == nil || p.seconds <= 0 {
+				continue
+			}
+			i := stacks.Index(which, "cpu")
+			if i < 0 {
+				continue
+			}
+			for _, s := range which.Sample {
+				frames := stacks.Of(s)
+				for _, f := range frames {
+					if f.Function != function {
+						continue
+					}
+					value := float64(s.Value[i]) / 1e9 / p.seconds
+					if k == 0 {
+						a.before += value
+					} else {
+						a.after += value
+						at, index := own(frames)
+						a.function, a.at, a.through = f, at, through(frames, index)
+					}
+					break
+				}
+			}
+		}
+	}
+	read(m.in.Profiles.CPU)
+	if a.after <= 0 {
+		return nil
+	}
+	return []activity{a}
+}
+
+// poolHolders are the goroutines that have a connection of the pool: those in a
+// call of the library, and those of requests that have a transaction or rows
+// open and do something else.
+func (m *model) poolHolders(c claim) []activity {
+	open := map[string]both{} // who has something open that is to be closed
+	for _, s := range m.seen {
+		for _, f := range s.frames {
+			if strings.HasSuffix(f.Function, ".awaitDone") && stacks.Package(f.Function) == "database/sql" {
+				open[s.startedBy] = open[s.startedBy].plus(s.both)
+			}
+		}
+	}
+	delete(open, "")
+	users := m.databaseUsers()
+	return m.activities(func(s *sighting) (stacks.Frame, bool) {
+		if s.wait.Kind == stacks.Pool {
+			return stacks.Frame{}, false
+		}
+		at, index := own(s.frames)
+		library := through(s.frames, index)
+		uses := library == "database/sql" || library != "" && library == c.through
+		// Of a request that has one open, everything that it does holds it.
+		if !uses && (s.endpoint == "" || open[s.endpoint].after <= 0) {
+			return stacks.Frame{}, false
+		}
+		if !uses {
+			at = keeper(s.frames, index, users)
+		}
+		return at, true
+	})
+}
+
+// databaseUsers are the own functions that call a database.
+func (m *model) databaseUsers() map[string]bool {
+	users := map[string]bool{}
+	for _, s := range m.seen {
+		if at, i := own(s.frames); m.throughDatabase(through(s.frames, i)) {
+			users[at.Function] = true
+		}
+	}
+	for _, s := range m.spent {
+		if m.throughDatabase(s.through) {
+			users[s.at.Function] = true
+		}
+	}
+	return users
+}
+
+// keeper is the function on a stack that has a connection while it does something
+// else: the innermost that uses the database itself, or what that calls within a
+// transaction that it opened, or else the caller.
+func keeper(frames []stacks.Frame, at int, users map[string]bool) stacks.Frame {
+	inner, caller := frames[at], stacks.Frame{}
+	for _, f := range frames[at+1:] {
+		if stacks.Owner(f.Function) != stacks.Own {
+			continue
+		}
+		if users[f.Function] {
+			if strings.Contains(path.Base(inner.Function), ".func") {
+				return inner
+			}
+			return f
+		}
+		if caller.Function == "" && f.File != frames[at].File {
+			caller = f
+		}
+		inner = f
+	}
+	if caller.Function != "" {
+		return caller
+	}
+	return frames[at]
+}
+
+// othersIn are goroutines that are further in the function that a claim waits in
+// or, for what is handed on, those that work on it.
+func (m *model) othersIn(c claim) []activity {
+	found := m.activities(func(s *sighting) (stacks.Frame, bool) {
+		if s.wait.Kind == c.kind {
+			if at, _ := own(s.frames); at.Function == c.at.Function {
+				return stacks.Frame{}, false
+			}
+		}
+		for _, f := range s.frames {
+			if f.Function == c.at.Function {
+				return f, s.endpoint != "" || s.startedBy != ""
+			}
+		}
+		return stacks.Frame{}, false
+	})
+	if held(found) > 0 || c.kind == stacks.Limiter {
+		return found
+	}
+	// Workers: goroutines of own code that serve no request, and do more than
+	// before. What waits for work does it less when there is more to do.
+	idle := func(a activity) bool { return a.after < 1.5*a.before+0.1 }
+	return slices.DeleteFunc(m.activities(func(s *sighting) (stacks.Frame, bool) {
+		if s.endpoint != "" {
+			return stacks.Frame{}, false
+		}
+		i := stacks.DeepestOwn(s.frames)
+		if i < 0 || stacks.Package(s.frames[i].Function) != stacks.Package(c.at.Function) && s.startedBy != c.endpoint {
+			return stacks.Frame{}, false
+		}
+		return s.frames[i], true
+	}), idle)
+}

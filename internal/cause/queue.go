@@ -1,0 +1,137 @@
+package cause
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/latido-dev/latido/internal/stacks"
+)
+
+// redistributed gives the time spent in queues to what makes them long: more
+// requests, or what those do who have what is waited for.
+func (m *model) redistributed(all []claim) []claim {
+	var list []claim
+	for _, c := range all {
+		switch {
+		case c.kind == claimReady:
+			list = append(list, m.whoHasTheCPU(c)...)
+		case queues(c.kind):
+			list = append(list, m.whoHolds(c)...)
+		default:
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// activity is what some goroutines do, at a time.
+type activity struct {
+	function stacks.Frame // by which they are known
+	at       stacks.Frame
+	kind     string // of stacks.Wait, "" for what computes
+	peer     string
+	through  string
+	library  string
+	endpoint string // or who started them
+	both
+}
+
+// activities are what goroutines do that match, those first that do it the most.
+func (m *model) activities(match func(*sighting) (stacks.Frame, bool)) []activity {
+	type key struct{ function, at, kind, peer, through string }
+	sums := map[key]*activity{}
+	for i := range m.seen {
+		s := &m.seen[i]
+		f, ok := match(s)
+		if !ok {
+			continue
+		}
+		at, index := own(s.frames)
+		t := through(s.frames, index)
+		k := key{f.Function, at.Function, s.wait.Kind, s.peer, t}
+		if sums[k] == nil {
+			sums[k] = &activity{function: f, at: at, kind: s.wait.Kind, peer: s.peer, through: t, library: s.wait.Library, endpoint: cmp.Or(s.endpoint, s.startedBy)}
+		}
+		sums[k].both = sums[k].plus(s.both)
+	}
+	list := make([]activity, 0, len(sums))
+	for _, a := range sums {
+		list = append(list, *a)
+	}
+	slices.SortFunc(list, func(a, b activity) int {
+		return cmp.Or(cmp.Compare(b.after, a.after), cmp.Compare(a.function.Function, b.function.Function), cmp.Compare(a.at.Function, b.at.Function), cmp.Compare(a.kind, b.kind))
+	})
+	return list
+}
+
+// whoHolds finds what those do that have what a claim waits for, and passes the
+// claim on where that is what became slow.
+func (m *model) whoHolds(c claim) []claim {
+	var holders []activity
+	switch c.kind {
+	case stacks.Lock:
+		holders = m.lockHolders(c)
+	case stacks.Pool:
+		holders = m.poolHolders(c)
+	default:
+		holders = m.othersIn(c)
+	}
+	if len(holders) == 0 {
+		return m.lessTraffic(c, both{})
+	}
+	held := both{}
+	for _, h := range holders {
+		held = held.plus(h.both)
+	}
+	first := holders[0]
+	c.holder = &first
+	list := m.lessTraffic(c, held)
+	// What the holders wait for may be what became slow.
+	passed := 0.0
+	for _, h := range holders {
+		part := h.after / max(held.after, 1e-9)
+		slower := 0.0
+		switch {
+		case calls(h.kind) || m.throughDatabase(h.through):
+			if r := m.callRatio(h.peer, h.through); r > 1.5 {
+				slower = 1 - 1/r
+			}
+		case h.kind == stacks.Log || h.kind == stacks.File && h.before*m.looks.before >= fewRequests:
+			// A log that does not block is not seen; a file that was not written
+			// before, and now is with the lock, is no slower.
+			if r := ratio(h.after/max(m.requests.after, 1e-9), h.before/max(m.requests.before, 1e-9)); r > 2 && h.after > 0.05 {
+				slower = 1 - 1/r
+			}
+		}
+		if slower <= 0 || part < 0.1 {
+			continue
+		}
+		kind := h.kind
+		if calls(kind) || m.throughDatabase(h.through) {
+			kind = claimCall
+		}
+		passed += part * slower
+		list = append(list, claim{kind: kind, share: list[0].share * part * slower, endpoint: c.endpoint, at: h.at, peer: h.peer, through: h.through, library: h.library, both: h.both})
+	}
+	list[0].share *= 1 - min(passed, 1)
+	return list
+}
+
+// lessTraffic splits a claim of a queue into what more requests make of it, at
+// the same cost each, and the rest, which comes first. held is what those who
+// have it hold, at a time.
+func (m *model) lessTraffic(c claim, held both) []claim {
+	more := ratio(m.requests.after, m.requests.before)
+	if more < 1.3 || m.requests.before <= 0 {
+		return []claim{c}
+	}
+	dearer := 1.0
+	if held.after > 0 {
+		dearer = max(ratio(held.after/m.requests.after, held.before/m.requests.before), 1)
+	}
+	part := math.Log(more) / (math.Log(more) + math.Log(dearer))
+	busier := claim{kind: claimTraffic, share: c.share * part, endpoint: c.endpoint, at: c.at, library: c.kind, both: m.requests}
+	c.share *= 1 - part
+	return []claim{c, busier}
+}

@@ -1,0 +1,65 @@
+package cause
+
+// whoHasTheCPU gives the time in which requests could have run to what runs
+// instead: the collector, own code that takes more of it, more requests, another
+// process, or nobody, where a limit holds them back.
+func (m *model) whoHasTheCPU(c claim) []claim {
+	own := max(m.cores.growth(), 0)
+	collector := max(m.garbage.growth(), 0)
+	others := max(m.otherCores().growth(), 0)
+	throttled := max(m.throttled().growth(), 0)
+	if throttled > 0.02 && own+collector < 0.3*max(m.cores.before, 0.1) {
+		others = 0
+	} else {
+		throttled = 0
+	}
+	whole := own + others + throttled
+	if whole < 0.05 {
+		return []claim{c}
+	}
+	var list []claim
+	give := func(kind string, part float64, set func(*claim)) {
+		if part <= 0 {
+			return
+		}
+		one := c
+		one.kind, one.share = kind, c.share*part/whole
+		if set != nil {
+			set(&one)
+		}
+		list = append(list, one)
+	}
+	give(claimCollector, min(collector, own), nil)
+	give(claimReady, others+throttled, nil)
+	left := max(own-collector, 0)
+	// Own code: more requests, or more for each.
+	grown, busier := 0.0, 0.0
+	for _, s := range m.spent {
+		if s.collects {
+			continue
+		}
+		more := 1.0
+		if s.endpoint != "" {
+			more = m.endpoint(s.endpoint).more()
+		}
+		grown += max(s.after-s.before*more, 0)
+		busier += max(s.before*(more-1), 0)
+	}
+	if grown+busier <= 0 {
+		give(claimReady, left, nil)
+		return list
+	}
+	for _, s := range m.spent {
+		more := 1.0
+		if s.endpoint != "" {
+			more = m.endpoint(s.endpoint).more()
+		}
+		if x := s.after - s.before*more; x > 0 && !s.collects {
+			give(claimCPU, left*x/(grown+busier), func(one *claim) {
+				one.at, one.through, one.library, one.endpoint, one.both = s.at, s.through, s.leaf, s.endpoint, s.both
+			})
+		}
+	}
+	give(claimTraffic, left*busier/(grown+busier), func(one *claim) { one.both = m.requests })
+	return list
+}
