@@ -30,7 +30,7 @@ func heaviestSamples(p *profile.Profile, n int) (*profile.Profile, error) {
 	weight := make(map[*profile.Sample]float64, len(p.Sample)) // the largest share of any total
 	for _, s := range p.Sample {
 		for i, v := range s.Value {
-			if totals[i] > 0 {
+			if totals[i] > 0 && len(s.Location) > 0 {
 				weight[s] = max(weight[s], float64(v)/totals[i])
 			}
 		}

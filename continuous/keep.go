@@ -36,6 +36,9 @@ func (p *Profiler) endCPU() {
 	if !ok {
 		return
 	}
+	if c.data = p.slimmed(c.data); c.data == nil {
+		return
+	}
 	c, labelled, err := c.settled(cpuDepth)
 	p.drop(err)
 	process.share(c, labelled)
@@ -76,7 +79,9 @@ func (p *Profiler) keepHeap(to time.Time, last bool) {
 		p.drop(fmt.Errorf("heap profile: %w", err))
 		return
 	}
-	p.keep(capture{kindHeap, p.heapFrom, to, bytes.Clone(buf.Bytes())})
+	if data := p.slimmed(buf.Bytes()); data != nil {
+		p.keep(capture{kindHeap, p.heapFrom, to, bytes.Clone(data)})
+	}
 	p.heapFrom, p.cycles = to, cycles
 }
 
@@ -89,7 +94,11 @@ func (p *Profiler) keepDelta(k kind, profiler *godeltaprof.BlockProfiler, from, 
 		p.drop(fmt.Errorf("contention profile: %w", err))
 		return
 	}
-	c := capture{k, from, to, bytes.Clone(buf.Bytes())}
+	data := p.slimmed(buf.Bytes())
+	if data == nil {
+		return
+	}
+	c := capture{k, from, to, bytes.Clone(data)}
 	if one, err := c.parse(); err == nil && len(one.Sample) == 0 {
 		p.ring.add(c) // it says that nobody contended; a server need not be told
 		return

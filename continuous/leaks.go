@@ -31,7 +31,7 @@ func (p *Profiler) keepLeaks(to time.Time) {
 		p.drop(fmt.Errorf("goroutine leak profile: %w", err))
 		return
 	}
-	settled, _, err := (capture{data: buf.Bytes()}).settled(goroutineDepth)
+	settled, _, err := (capture{data: p.slimmed(buf.Bytes())}).settled(goroutineDepth)
 	if err != nil {
 		p.drop(err)
 		return

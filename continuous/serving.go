@@ -45,8 +45,11 @@ const (
 )
 
 func placeOf(function string) place {
-	if function == setsLabels {
+	switch function {
+	case setsLabels:
 		return labelPlace
+	case otherSamples: // of the same labels as those that are told apart
+		return runtimePlace
 	}
 	outer := function
 	if i := strings.Index(function, ".func"); i > 0 {
@@ -152,7 +155,7 @@ func disown(s *profile.Sample) {
 // Pyroscope agree (BenchmarkSettle). The profile is nil where no sample is
 // labelled, which costs little to find out.
 func (c capture) settled(depth int) (capture, *profile.Profile, error) {
-	raw, err := gunzip(c.data)
+	raw, err := gunzip(c.data, maxTables)
 	if err != nil {
 		return c, nil, fmt.Errorf("profile of %s: %w", c.from.Format(time.TimeOnly), err)
 	}

@@ -3,6 +3,7 @@ package continuous
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -100,14 +101,21 @@ func addUpSpans(p *profile.Profile) (*profile.Profile, error) {
 // mentions reports whether one of the names may be in a gzipped profile. It
 // reads the bytes only, some ten times as fast as the profile.
 func mentions(data []byte, names []string) bool {
-	raw, err := gunzip(data) // whoever reads the profile says what is wrong
+	raw, err := gunzip(data, maxTables) // whoever reads the profile says what is wrong
 	return err != nil || slices.ContainsFunc(names, func(name string) bool { return bytes.Contains(raw, []byte(name)) })
 }
 
-func gunzip(data []byte) ([]byte, error) {
+var errTooLarge = errors.New("too large to be read")
+
+// gunzip returns errTooLarge, wrapped, for more than limit bytes.
+func gunzip(data []byte, limit int64) ([]byte, error) {
 	r, err := gzip.NewReader(bytes.NewReader(data))
 	if err != nil {
 		return nil, err
 	}
-	return io.ReadAll(r)
+	raw, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err == nil && int64(len(raw)) > limit {
+		err = fmt.Errorf("more than %d bytes: %w", limit, errTooLarge)
+	}
+	return raw, err
 }

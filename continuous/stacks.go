@@ -48,7 +48,11 @@ func (p *Profiler) Goroutines(at time.Time) (*profile.Profile, time.Time, error)
 		if err := pprof.Lookup("goroutine").WriteTo(&buf, 0); err != nil {
 			return nil, time.Time{}, fmt.Errorf("goroutine profile: %w", err)
 		}
-		now, err := capture{data: buf.Bytes()}.parse()
+		small, _, err := slim(buf.Bytes())
+		if err != nil {
+			return nil, time.Time{}, fmt.Errorf("goroutine profile: %w", err)
+		}
+		now, err := capture{data: small}.parse()
 		return now, time.Now(), err
 	}
 	list := slices.Concat(p.ring.reach(kindStacks, func(c capture) bool { return !c.to.After(at) }))

@@ -52,7 +52,11 @@ func (w *waits) look() error {
 	if err := pprof.Lookup("goroutine").WriteTo(&w.buf, 0); err != nil {
 		return fmt.Errorf("goroutine profile: %w", err)
 	}
-	w.last = append(w.last[:0], w.buf.Bytes()...)
+	small, _, err := slim(w.buf.Bytes())
+	if err != nil {
+		return fmt.Errorf("goroutine profile: %w", err)
+	}
+	w.last = append(w.last[:0], small...)
 	seen, err := profile.ParseData(w.last)
 	if err != nil {
 		return fmt.Errorf("goroutine profile: %w", err)

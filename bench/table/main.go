@@ -172,6 +172,9 @@ var comparisons = []comparison{
 	{"the same, attributes made each time", "ForeignByName/latido", "ForeignByName/sdk", "", 1.5},
 	{"scrape of 9,700 lines", "Scrape/latido", "Scrape/client_golang", "", 1},
 	{"scrape of 9,700 lines", "Scrape/latido", "Scrape/otel", "", 0},
+	{"8,000 requests, one lock, mutex profile", "LockContended/latido", "LockContended/without", "", 0},
+	{"the same, each contention sampled", "LockContended/every_one", "LockContended/without", "", 0},
+	{"8,000 requests that wait for no lock", "LockFree/latido", "LockFree/without", "", 0},
 }
 
 func compare(all results) ([]row, error) {

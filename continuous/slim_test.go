@@ -1,0 +1,181 @@
+package continuous
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/pprof/profile"
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// large writes a gzipped CPU profile without ever having it: so many samples of
+// 1, each with a span id of its own, of one of so many stacks, depth frames
+// deep, half of them of each of two endpoints. It returns its size, too.
+func large(t testing.TB, samples, different, depth int) (data []byte, size int) {
+	t.Helper()
+	var out bytes.Buffer
+	z, err := gzip.NewWriterLevel(&out, gzip.BestSpeed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(b []byte) {
+		size += len(b)
+		if _, err := z.Write(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	message := func(number protowire.Number, b []byte) {
+		write(protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), b))
+	}
+	pairs := func(values ...uint64) (b []byte) { // a number, and its value
+		for i := 0; i < len(values); i += 2 {
+			b = protowire.AppendVarint(protowire.AppendTag(b, protowire.Number(values[i]), protowire.VarintType), values[i+1])
+		}
+		return b
+	}
+	const functions, texts = 1000, 7
+	message(1, pairs(1, 1, 2, 2))
+	for i := range samples {
+		var locations, values []byte
+		stack := i % different
+		for d := range depth {
+			locations = protowire.AppendVarint(locations, uint64((stack>>(d%17)*31+d)%functions+1))
+		}
+		values = protowire.AppendVarint(values, 1)
+		b := protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), locations)
+		b = protowire.AppendBytes(protowire.AppendTag(b, 2, protowire.BytesType), values)
+		b = protowire.AppendBytes(protowire.AppendTag(b, 3, protowire.BytesType), pairs(1, 3, 2, uint64(4+stack%2)))
+		b = protowire.AppendBytes(protowire.AppendTag(b, 3, protowire.BytesType), pairs(1, 6, 2, uint64(texts+functions+i)))
+		message(2, b)
+	}
+	for i := range uint64(functions) {
+		message(4, append(pairs(1, i+1), protowire.AppendBytes(protowire.AppendTag(nil, 4, protowire.BytesType), pairs(1, i+1))...))
+		message(5, pairs(1, i+1, 2, texts+i))
+	}
+	for _, text := range []string{"", "cpu", "nanoseconds", LabelEndpoint, "/a", "/b", LabelSpanID} {
+		message(6, []byte(text))
+	}
+	for i := range functions {
+		message(6, fmt.Appendf(nil, "example.com/shop.function%d", i))
+	}
+	for i := range samples {
+		message(6, fmt.Appendf(nil, "%016x", i))
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes(), size
+}
+
+// allocated is how many bytes fn allocates in all: it has less at any time.
+func allocated(fn func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	fn()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+// A profile of 200,000 samples, and one of 100 MB, take no more memory than is
+// said, and lose no time of any endpoint.
+func TestLargeProfile(t *testing.T) {
+	const most = 150 << 20 // allocated in all, and a part of it at a time
+	for name, c := range map[string]struct{ samples, different, depth, size int }{
+		"as it is":            {4000, 100, 20, 0},
+		"more samples":        {22_000, 12_000, 20, 0},
+		"no two are the same": {200_000, 200_000, 40, 10 << 20},
+		"100 MB":              {200_000, 50_000, 270, 100 << 20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			data, size := large(t, c.samples, c.different, c.depth)
+			if size < c.size {
+				t.Fatalf("%d bytes", size)
+			}
+			var small []byte
+			var had int
+			var err error
+			if n := allocated(func() { small, had, err = slim(data) }); n > most {
+				t.Errorf("%d MiB were allocated for %d MiB, want %d at most", n>>20, size>>20, most>>20)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.samples <= maxSamples {
+				if had != 0 || &small[0] != &data[0] {
+					t.Errorf("it is not as it was: %d samples", had)
+				}
+				return
+			}
+			if had != c.samples {
+				t.Errorf("it had %d samples, want %d", had, c.samples)
+			}
+			p, labelled, err := capture{data: small}.settled(cpuDepth)
+			if err != nil || labelled == nil {
+				t.Fatal(err)
+			}
+			if labelled, err = p.parse(); err != nil {
+				t.Fatal(err)
+			}
+			if len(labelled.Sample) > maxSamples+3 || len(small) > 2<<20 {
+				t.Errorf("%d samples, %d bytes", len(labelled.Sample), len(small))
+			}
+			if sum := total(labelled, "cpu"); sum != int64(c.samples) {
+				t.Errorf("%d in all, want %d", sum, c.samples)
+			}
+			sums := map[string]int64{}
+			for _, s := range labelled.Sample {
+				sums[strings.Join(append(s.Label[LabelEndpoint], s.Label[LabelStartedBy]...), "")] += s.Value[0]
+			}
+			if sums["/a"] != int64(c.samples/2) || sums["/b"] != int64(c.samples/2) {
+				t.Errorf("by endpoint %v, want half of each", sums)
+			}
+		})
+	}
+}
+
+// 100,000 goroutines are not looked at: it would stop the process, and take a
+// lot of memory.
+func TestTooManyGoroutines(t *testing.T) {
+	quit := make(chan struct{})
+	var ended sync.WaitGroup
+	for range tooManyGoroutines + 1 {
+		ended.Go(func() { <-quit })
+	}
+	defer func() { close(quit); ended.Wait() }()
+	p := Filled()
+	const most = 1 << 20
+	if n := allocated(func() {
+		if _, err := p.Look(t.Context(), 5, time.Millisecond); !errors.Is(err, ErrNothing) {
+			t.Errorf("a look: %v", err)
+		}
+		if _, _, err := p.Goroutines(time.Time{}); !errors.Is(err, ErrNothing) {
+			t.Errorf("all goroutines: %v", err)
+		}
+	}); n > most {
+		t.Errorf("%d bytes were allocated, want %d at most", n, most)
+	}
+}
+
+// What is no profile is dropped, and said.
+func FuzzSlim(f *testing.F) {
+	data, _ := large(f, 3, 2, 4)
+	f.Add(data)
+	f.Add([]byte("no profile"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if p, _, err := addedUp(data); err == nil && p == nil {
+			t.Error("neither a profile nor an error")
+		}
+		if small, _, err := slim(data); err == nil {
+			if _, err := profile.ParseData(small); err != nil && !bytes.Equal(small, data) {
+				t.Error(err)
+			}
+		}
+	})
+}
