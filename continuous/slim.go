@@ -33,7 +33,7 @@ const (
 
 // slim returns a gzipped profile that is no larger than maxAsIs, its own bytes
 // if it is not, or else its heaviest samples and how many it had: see
-// heaviestSamples. It allocates 150 MB at most, whatever the size.
+// heaviestSamples. It allocates 200 MB at most in all, whatever the size.
 func slim(data []byte) (small []byte, had int, err error) {
 	defer func() {
 		if err != nil {
