@@ -3,10 +3,13 @@ package evidence
 import (
 	"context"
 	"log/slog"
+	"net/url"
+	"regexp"
 	"runtime"
 	"time"
 
 	"github.com/google/pprof/profile"
+	"github.com/prometheus/common/model"
 
 	"github.com/latido-dev/latido/alerting"
 	"github.com/latido-dev/latido/embedded/alert"
@@ -57,6 +60,10 @@ func (r *Recorder) incident(a alert.Alert, rule alerting.Rule, id string) *Incid
 
 // input is what is known of an alert before anybody is asked.
 func (r *Recorder) input(a alert.Alert, rule alerting.Rule) cause.Input {
+	if rule.Expr == "" {
+		rule.Expr = exprOf(a)
+		rule.Window = windowOf(rule.Expr)
+	}
 	window := rule.Window
 	if window <= 0 {
 		window = defaultWindow
@@ -71,6 +78,28 @@ func (r *Recorder) input(a alert.Alert, rule alerting.Rule) cause.Input {
 		Alert: cause.Alert{Name: a.Name(), Labels: a.Labels, Metric: rule.Metric, Expr: rule.Expr, Op: rule.Op, Value: a.Value, Bound: rule.Bound,
 			ActiveAt: active, Window: min(window, longestWindow), Drill: a.Drill()},
 	}
+}
+
+// exprOf is the expression of an alert whose rule is not the domain's: the link
+// to where it can be seen has it.
+func exprOf(a alert.Alert) string {
+	u, err := url.Parse(a.GeneratorURL)
+	if err != nil {
+		return ""
+	}
+	return u.Query().Get("g0.expr")
+}
+
+var rangePattern = regexp.MustCompile(`\[([0-9a-z]+)[\]:]`)
+
+// windowOf is how far back an expression looks, 0 for not at all.
+func windowOf(expr string) (longest time.Duration) {
+	for _, m := range rangePattern.FindAllStringSubmatch(expr, -1) {
+		if d, err := model.ParseDuration(m[1]); err == nil {
+			longest = max(longest, time.Duration(d))
+		}
+	}
+	return longest
 }
 
 // found is what was found for an input, and what it was found in.

@@ -178,6 +178,18 @@ func TestEpisodes(t *testing.T) {
 	}
 }
 
+// Of an alert that no rule of the domain is of, its link says what it is about.
+func TestForeignRule(t *testing.T) {
+	explain, given := explains()
+	r := start(t, Config{explain: explain})
+	a := firing("Theirs")
+	a.GeneratorURL = "http://prometheus:9090/graph?g0.expr=rate%28tienda_requests_total%5B2m%5D%29+%3E+rate%28x%5B30s%3A5s%5D%29&g0.tab=1"
+	r.Enrich(t.Context(), a)
+	if in := given.Load().Alert; in.Expr != "rate(tienda_requests_total[2m]) > rate(x[30s:5s])" || in.Window != 2*time.Minute {
+		t.Errorf("the engine was given %+v", in)
+	}
+}
+
 // Every alert leaves an incident, also one that no rule of the domain is of. One
 // that always fires does not.
 func TestEveryAlert(t *testing.T) {
