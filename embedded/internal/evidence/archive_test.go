@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/latido-dev/latido/continuous"
+	"github.com/latido-dev/latido/internal/cause"
 )
 
 func counted(t *testing.T, reader *sdkmetric.ManualReader) map[string]int64 {
@@ -89,7 +90,9 @@ func TestRestart(t *testing.T) {
 	})
 	profiledFor(t, p, time.Time{}, 2)
 	url := func() string { return "http://127.0.0.1:9464/" }
-	r := start(t, Config{Dir: dir, Profiler: p, URL: url, Timeout: 10 * time.Second})
+	explain, _ := explains(cause.Finding{Kind: "lock", Sentence: "A lock is held.", Next: "Look."}, cause.Finding{Sentence: "Twice the traffic."})
+	cfg := Config{Dir: dir, Profiler: p, URL: url, Timeout: 10 * time.Second, explain: explain}
+	r := start(t, cfg)
 	a, gone := firing("CPU"), firing("Slow")
 	first := r.Enrich(t.Context(), a)
 	incidentOf(t, r, first)
@@ -111,7 +114,7 @@ func TestRestart(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	r = start(t, Config{Dir: dir, Profiler: p, URL: url, Timeout: 10 * time.Second})
+	r = start(t, cfg)
 	if list := r.kept.list(); len(list) != 2 {
 		t.Fatalf("%d incidents after the restart, want 2", len(list))
 	}
@@ -120,7 +123,7 @@ func TestRestart(t *testing.T) {
 	}
 	a.StartsAt = a.StartsAt.Add(30 * time.Second) // as rules have it that were restored
 	again := r.Enrich(t.Context(), a)
-	if len(first.Annotations) == 0 || !mapsEqual(first.Annotations, again.Annotations) {
+	if first.Annotations["cause"] == "" || first.Annotations["next"] == "" || first.Annotations["also_1"] == "" || !mapsEqual(first.Annotations, again.Annotations) {
 		t.Errorf("after the restart\n%v, before\n%v", again.Annotations, first.Annotations)
 	}
 	for _, in := range r.kept.list() {

@@ -54,7 +54,7 @@ func manySamples(value int64) *profile.Profile {
 	return p
 }
 
-func TestManySamples(t *testing.T) {
+func TestAlertOfManySamples(t *testing.T) {
 	p := manySamples(1e6)
 	inBounds(t, Config{profiler: &fakeProfiler{cpu: p, heap: p, waits: p}, Series: oneSeries})
 }
@@ -85,12 +85,12 @@ func manySeries(_ context.Context, ranges ...cause.Range) ([]cause.Series, error
 	return list, nil
 }
 
-func TestManySeries(t *testing.T) {
+func TestAlertOfManySeries(t *testing.T) {
 	p := stacks("900 main.list")
 	inBounds(t, Config{profiler: &fakeProfiler{cpu: p, heap: p, waits: p}, Series: manySeries})
 }
 
-func TestManyGoroutines(t *testing.T) {
+func TestAlertOfManyGoroutines(t *testing.T) {
 	p := profiler(t)
 	profiledFor(t, p, time.Time{}, 2)
 	stop := make(chan struct{})

@@ -162,6 +162,7 @@ type Recorder struct {
 	slots    chan struct{}            // gatherings under way
 	asking   chan struct{}            // holds who asks for findings
 	tasks    chan struct{}            // parts of gatherings under way
+	began    time.Time                // when this process did, about
 	before   atomic.Pointer[baseline] // what is kept of the release before
 
 	ctx    context.Context // done when Stop begins
@@ -184,7 +185,7 @@ func Start(ctx context.Context, cfg Config) (*Recorder, error) {
 		return nil, fmt.Errorf("evidence: %w", err)
 	}
 	r := &Recorder{
-		cfg: cfg, words: wordsOf(cfg.Domain.Language), rules: map[string][]alerting.Rule{}, episodes: newEpisodes(),
+		cfg: cfg, words: wordsOf(cfg.Domain.Language), began: time.Now(), rules: map[string][]alerting.Rule{}, episodes: newEpisodes(),
 		slots: make(chan struct{}, maxGathering), asking: make(chan struct{}, 1), tasks: make(chan struct{}, maxTasks), said: map[string]bool{},
 	}
 	r.ctx, r.cancel = context.WithCancel(context.WithoutCancel(ctx))

@@ -126,7 +126,8 @@ func shifted(r cause.Range, by time.Duration) cause.Range {
 
 // pair reads the windows of both times, which are on the profiler's clock. Where
 // a time is shorter than a window, the windows nearest to it stand for it; and
-// where nothing was kept before, the release before does.
+// where this process did not run before, or kept nothing, the release before
+// does.
 func (r *Recorder) pair(kind string, t cause.Times) (both cause.Pair) {
 	p := r.cfg.profiler
 	read := func(from, to time.Time) (*profile.Profile, time.Duration) {
@@ -145,32 +146,52 @@ func (r *Recorder) pair(kind string, t cause.Times) (both cause.Pair) {
 	if least := 2 * p.Interval(); before.Length() < least {
 		before.From = before.To.Add(-least)
 	}
-	if both.Before, both.BeforeFor = read(before.From, before.To); both.Before == nil {
-		both.Before, both.BeforeFor = read(time.Time{}, from)
+	ring := []func() (*profile.Profile, time.Duration){
+		func() (*profile.Profile, time.Duration) { return read(before.From, before.To) },
+		func() (*profile.Profile, time.Duration) { return read(time.Time{}, from) },
 	}
-	if both.Before == nil {
-		both.Before, both.BeforeFor = r.before.Load().profile(kind)
-		both.Before = largest(both.Before)
+	kept := func() (*profile.Profile, time.Duration) { return r.before.Load().profile(kind) }
+	sources := append(ring, kept)
+	if r.elsewhere(before) {
+		sources = append([]func() (*profile.Profile, time.Duration){kept}, ring...)
+	}
+	for _, source := range sources {
+		if both.Before, both.BeforeFor = source(); both.Before != nil {
+			break
+		}
 	}
 	return both
+}
+
+// elsewhere tells whether most of a time was before this process: its first
+// windows are as bad as the rest of it.
+func (r *Recorder) elsewhere(t cause.Range) bool {
+	return t.From.Add(t.Length() / 2).Before(r.began)
 }
 
 // goroutinesBefore are all goroutines of the time before: the newest that were
 // kept until its end. Of a young process they are the oldest ones, or those of
 // the release before.
 func (r *Recorder) goroutinesBefore(t cause.Times) *profile.Profile {
-	for _, at := range []time.Time{t.Before.To, t.After.From} {
-		if before, _, err := r.cfg.profiler.Goroutines(at); err == nil {
-			return largest(before)
-		}
+	kept, _ := r.before.Load().profile(goroutinesKept)
+	if kept != nil && r.elsewhere(t.Before) {
+		return kept
 	}
-	if before, _ := r.before.Load().profile(goroutinesKept); before != nil {
+	ring := func(at time.Time) *profile.Profile {
+		before, _, _ := r.cfg.profiler.Goroutines(at)
 		return largest(before)
 	}
+	for _, at := range []time.Time{t.Before.To, t.After.From} {
+		if before := ring(at); before != nil {
+			return before
+		}
+	}
+	if kept != nil {
+		return kept
+	}
 	for _, part := range []float64{0.25, 0.5, 0.75, 0.95} {
-		at := t.After.From.Add(time.Duration(part * float64(t.After.Length())))
-		if before, _, err := r.cfg.profiler.Goroutines(at); err == nil {
-			return largest(before)
+		if before := ring(t.After.From.Add(time.Duration(part * float64(t.After.Length())))); before != nil {
+			return before
 		}
 	}
 	return nil
