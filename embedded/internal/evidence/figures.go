@@ -93,8 +93,8 @@ func (f figures) compare(family string, began time.Time, of func(labels map[stri
 	return moves
 }
 
-// failures are the answers and errors that there are more of: by endpoint and
-// status, and by type.
+// failures are the answers and errors of the bad time: by endpoint and status,
+// and by type. Those that there are more of come first.
 func (f figures) failures(endpoint string) []Move {
 	began := f.began()
 	var list []Move
@@ -109,7 +109,7 @@ func (f figures) failures(endpoint string) []Move {
 		m.Name, m.Label = "api_errors", key[0]
 		list = append(list, *m)
 	}
-	list = slices.DeleteFunc(list, func(m Move) bool { return m.After-m.Before < 0.5 })
+	list = slices.DeleteFunc(list, func(m Move) bool { return m.After < 0.5 })
 	slices.SortFunc(list, func(a, b Move) int {
 		return cmp.Or(cmp.Compare(b.Name, a.Name), cmp.Compare(b.After-b.Before, a.After-a.Before), cmp.Compare(a.Endpoint+a.Label, b.Endpoint+b.Label))
 	})

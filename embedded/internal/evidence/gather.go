@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/url"
@@ -62,12 +63,8 @@ func (r *Recorder) incident(a alert.Alert, rule alerting.Rule, id string) *Incid
 func (r *Recorder) input(a alert.Alert, rule alerting.Rule) cause.Input {
 	if rule.Expr == "" {
 		rule.Expr = exprOf(a)
-		rule.Window = windowOf(rule.Expr)
 	}
-	window := rule.Window
-	if window <= 0 {
-		window = defaultWindow
-	}
+	window := cmp.Or(rule.Window, windowOf(rule.Expr), defaultWindow)
 	now := r.cfg.Now()
 	active := a.ActiveAt
 	if active.IsZero() || active.After(now) {

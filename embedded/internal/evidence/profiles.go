@@ -170,29 +170,19 @@ func (r *Recorder) elsewhere(t cause.Range) bool {
 }
 
 // goroutinesBefore are all goroutines of the time before: the newest that were
-// kept until its end. Of a young process they are the oldest ones, or those of
-// the release before.
+// kept until its end, or else the first ones after that. Those of the bad time
+// itself are none.
 func (r *Recorder) goroutinesBefore(t cause.Times) *profile.Profile {
 	kept, _ := r.before.Load().profile(goroutinesKept)
 	if kept != nil && r.elsewhere(t.Before) {
 		return kept
 	}
-	ring := func(at time.Time) *profile.Profile {
-		before, _, _ := r.cfg.profiler.Goroutines(at)
-		return largest(before)
-	}
-	for _, at := range []time.Time{t.Before.To, t.After.From} {
-		if before := ring(at); before != nil {
-			return before
+	const steps = 10
+	between := t.After.From.Sub(t.Before.To) / steps
+	for i := range steps + 1 {
+		if before, _, err := r.cfg.profiler.Goroutines(t.Before.To.Add(time.Duration(i) * between)); err == nil {
+			return largest(before)
 		}
 	}
-	if kept != nil {
-		return kept
-	}
-	for _, part := range []float64{0.25, 0.5, 0.75, 0.95} {
-		if before := ring(t.After.From.Add(time.Duration(part * float64(t.After.Length())))); before != nil {
-			return before
-		}
-	}
-	return nil
+	return kept
 }

@@ -155,7 +155,7 @@ func TestFiguresEvidence(t *testing.T) {
 		t.Errorf("changed %q: requests did not move", out.Annotations["changed"])
 	}
 	in := incidentOf(t, r, out)
-	if len(in.Errors) != 2 || in.Errors[0] != (Move{"requests", "/pedidos", "503", 0, 590}) || in.Errors[1] != (Move{"api_errors", "", "pasarela", 0, 531}) {
+	if len(in.Errors) != 3 || in.Errors[0] != (Move{"requests", "/pedidos", "503", 0, 590}) || in.Errors[1] != (Move{"api_errors", "", "pasarela", 0, 531}) || in.Errors[2] != (Move{"api_errors", "", "validation", 60, 60}) {
 		t.Errorf("errors %+v", in.Errors)
 	}
 }
