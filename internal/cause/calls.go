@@ -149,6 +149,31 @@ func (m *model) callRatio(peer, through string) float64 {
 	return 0
 }
 
+// measuredCalls is the time that calls take more by their own durations: all that
+// there is to go by where no goroutine was looked at.
+func (m *model) measuredCalls() (all []claim) {
+	sum := 0.0
+	take := func(c claim, time both) {
+		if c.share = (time.after - time.before*m.moreRequests()) / m.slowed(); c.share > 0 {
+			sum += c.share
+			c.kind = claimCall
+			all = append(all, c)
+		}
+	}
+	for name, p := range m.peers() {
+		take(claim{peer: name}, p.time())
+	}
+	database := both{}
+	for _, s := range m.statements() {
+		database = database.plus(s.time())
+	}
+	take(claim{through: "database/sql"}, database)
+	for i := range all {
+		all[i].share /= max(sum, 1)
+	}
+	return all
+}
+
 // otherCores are those that other processes of the machine use.
 func (m *model) otherCores() both {
 	host, ok := m.f.gauge(m.family("cpu_usage"), m.t)

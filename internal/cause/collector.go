@@ -23,7 +23,7 @@ func (m *model) grownMost(sampleType string) (at stacks.Frame, of both, share fl
 		if sampleType == "inuse_space" || seconds <= 0 {
 			seconds = 1
 		}
-		for _, s := range p.Sample {
+		for _, s := range heaviest(p, i) {
 			frames := stacks.Of(s)
 			if len(frames) == 0 || s.Value[i] == 0 {
 				continue

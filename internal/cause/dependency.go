@@ -190,7 +190,7 @@ func (m *model) calling(p called, c claim, share float64) Finding {
 	}
 	switch {
 	case often != "":
-		f.Next = w.say("Look in %s for retries without a pause, calls in a loop, or a cache that no longer hits.", "Buscar en %s reintentos sin pausa, llamadas en un bucle o una caché que ya no acierta.", written(place.Function))
+		f.Next = w.say("Look in %s for retries without a pause, calls in a loop, or a cache that no longer hits.", "Buscar en %s reintentos sin pausa, llamadas en un bucle o una caché que ya no acierta.", cmp.Or(written(place.Function), w.pick("the code that calls it", "el código que lo llama")))
 	default:
 		f.Next = w.say("Ask the team that runs %s; until it recovers, shorten the timeout or answer without it.", "Preguntar al equipo de %s; mientras se recupera, acortar el timeout o responder sin él.", p.name)
 	}
@@ -284,8 +284,18 @@ func (m *model) database() (Finding, bool) {
 		top = calls[0]
 	}
 	inside := m.inDatabase(first.endpoint)
+	more := each.ratio() > 1.5 && each.before > 0 && each.ratio() > m.statementTime().ratio()
 	switch {
-	case each.ratio() > 1.5 && each.before > 0 && each.ratio() > m.statementTime().ratio():
+	case first.at.Function == "" && more: // no stack was seen
+		f.Sentence = w.say("The database is called more often: %s times for each request%s; %s takes %s%s.",
+			"La base de datos recibe más llamadas: %s por cada petición%s; %s tarda %s%s.",
+			w.number(each.after), w.wasNumber(each.before), top.name, w.seconds(top.seconds.after), w.wasSeconds(top.seconds.before))
+		f.Next = w.pick("Look for a query in a loop, or a cache that answered before.", "Buscar una consulta dentro de un bucle, o una caché que antes respondía.")
+	case first.at.Function == "":
+		f.Sentence = w.say("The database answers slowly: %s takes %s%s.", "La base de datos responde despacio: %s tarda %s%s.",
+			top.name, w.seconds(top.seconds.after), w.wasSeconds(top.seconds.before))
+		f.Next = w.pick("Look at the plan of that query: an index that is missing or not used, a table that grew, a lock in the database.", "Mirar el plan de esa consulta: un índice que falta o no se usa, una tabla que creció, un bloqueo en la base de datos.")
+	case more:
 		f.Sentence = w.say("%s calls the database more often: %s calls for each request%s; a call takes %s%s.",
 			"%s llama más a la base de datos: %s llamadas por cada petición%s; cada una tarda %s%s.",
 			where(first.at), w.number(each.after), w.wasNumber(each.before), w.seconds(top.seconds.after), w.wasSeconds(top.seconds.before))
@@ -300,7 +310,9 @@ func (m *model) database() (Finding, bool) {
 		f.Sentence += "."
 		f.Next = w.say("Look at the plan of the query in %s: an index that is missing or not used, a table that grew, a lock in the database.", "Mirar el plan de la consulta de %s: un índice que falta o no se usa, una tabla que creció, un bloqueo en la base de datos.", written(first.at.Function))
 	}
-	f.Rests = []string{m.lasts(first.endpoint)}
+	if first.endpoint != "" {
+		f.Rests = []string{m.lasts(first.endpoint)}
+	}
 	for _, s := range calls[:min(2, len(calls))] {
 		f.Rests = append(f.Rests, w.say("%s: %s; each takes %s%s", "%s: %s; cada una tarda %s%s", s.name, w.rateWas(s.calls), w.seconds(s.seconds.after), w.wasSeconds(s.seconds.before)))
 	}
@@ -311,8 +323,8 @@ func (m *model) database() (Finding, bool) {
 // database, or in one that runs within the process.
 func (m *model) inDatabase(endpoint string) both {
 	sum := both{}
-	for _, r := range m.rows {
-		if r.endpoint == endpoint && m.throughDatabase(r.through) && r.wait.Kind != "" && !queues(r.wait.Kind) {
+	for _, r := range m.rows[endpoint] {
+		if m.throughDatabase(r.through) && r.wait.Kind != "" && !queues(r.wait.Kind) {
 			sum = sum.plus(r.both)
 		}
 	}

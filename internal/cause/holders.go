@@ -38,7 +38,7 @@ func (m *model) contended() map[string]float64 {
 		if i < 0 {
 			return
 		}
-		for _, s := range which.Sample {
+		for _, s := range heaviest(which, i) {
 			if f, ok := gaveBack(stacks.Of(s)); ok {
 				waited[f.Function] += sign * float64(s.Value[i]) / 1e9 / seconds
 			}
@@ -73,7 +73,7 @@ func (m *model) lockHolders(c claim) []activity {
 			return stacks.Frame{}, false
 		}
 		for _, f := range s.frames {
-			if stacks.Owner(f.Function) == stacks.Own && is(f.Function) {
+			if is(f.Function) && stacks.Owner(f.Function) == stacks.Own {
 				return f, true
 			}
 		}
@@ -91,7 +91,7 @@ func (m *model) lockHolders(c claim) []activity {
 	// Long holders may not have given it back yet.
 	of := receiver(c.at.Function)
 	found := m.activities(func(s *sighting) (stacks.Frame, bool) {
-		return on(s, func(f string) bool { return receiver(f) == of })
+		return on(s, func(f string) bool { return strings.HasPrefix(f, of) && receiver(f) == of })
 	})
 	if held(found) > 0 {
 		return found
@@ -111,7 +111,7 @@ func (m *model) lockHolders(c claim) []activity {
 // mutexFrames are the places where contended locks were given back.
 func (m *model) mutexFrames() (frames []stacks.Frame) {
 	if p := m.in.Profiles.Mutex.After; p != nil {
-		for _, s := range p.Sample {
+		for _, s := range heaviest(p, 0) {
 			if f, ok := gaveBack(stacks.Of(s)); ok {
 				frames = append(frames, f)
 			}
@@ -157,7 +157,7 @@ func (m *model) computing(function string) []activity {
 			if i < 0 {
 				continue
 			}
-			for _, s := range which.Sample {
+			for _, s := range heaviest(which, i) {
 				frames := stacks.Of(s)
 				for _, f := range frames {
 					if f.Function != function {

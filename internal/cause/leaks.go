@@ -20,7 +20,7 @@ func (m *model) goroutines() []sighting {
 		if p == nil {
 			return
 		}
-		for _, s := range p.Sample {
+		for _, s := range heaviest(p, 0) {
 			frames := stacks.Of(s)
 			if len(frames) == 0 {
 				continue

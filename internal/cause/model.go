@@ -1,6 +1,8 @@
 package cause
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/google/pprof/profile"
@@ -20,10 +22,10 @@ type model struct {
 	endpoints map[string]*endpoint // by "GET /orders"
 	requests  both                 // a second, all endpoints
 
-	rows  []row      // what goroutines of requests are seen to do
-	looks both       // how often they were looked at
-	seen  []sighting // every goroutine of own code, requests or not
-	all   []sighting // all goroutines, once in each time; nil until they are read
+	rows  map[string][]row // what goroutines of requests are seen to do, by endpoint
+	looks both             // how often they were looked at
+	seen  []sighting       // every goroutine of own code, requests or not
+	all   []sighting       // all goroutines, once in each time; nil until they are read
 
 	spent   []spent // CPU time, by endpoint and function
 	cores   both    // CPU seconds a second, of the process
@@ -33,9 +35,10 @@ type model struct {
 	strict float64           // 1, or more for an alert that somebody made fire
 
 	// What is read from the figures once it is asked for.
-	claims []claim
-	byPeer map[string]called
-	byStmt []called
+	claims  []claim
+	byPeer  map[string]called
+	byStmt  []called
+	dialing *bool // whether requests that wait in net/http do so for a connection to be made
 }
 
 // endpoint is what one endpoint answers: a second, and in seconds.
@@ -173,12 +176,13 @@ func (m *model) readWaits() {
 		line                                    int64
 	}
 	rows := map[key]*row{}
+	m.rows = map[string][]row{}
 	read := func(p *profile.Profile, set func(*both, float64)) float64 {
 		if p == nil {
 			return 0
 		}
 		rounds := float64(max(stacks.Rounds(p), 1))
-		for _, s := range p.Sample {
+		for _, s := range heaviest(p, 0) {
 			frames := stacks.Of(s)
 			if len(frames) == 0 {
 				continue
@@ -209,8 +213,22 @@ func (m *model) readWaits() {
 	m.looks.before = read(m.in.Profiles.Waits.Before, func(b *both, n float64) { b.before += n })
 	m.looks.after = read(m.in.Profiles.Waits.After, func(b *both, n float64) { b.after += n })
 	for _, r := range rows {
-		m.rows = append(m.rows, *r)
+		m.rows[r.endpoint] = append(m.rows[r.endpoint], *r)
 	}
+}
+
+// mostSamples is how many samples of a profile are read. A profile with more of
+// them has thousands of stacks that were seen once: no share of an excess.
+const mostSamples = 30_000
+
+// heaviest are the samples of a profile with the largest values of a type.
+func heaviest(p *profile.Profile, i int) []*profile.Sample {
+	if len(p.Sample) <= mostSamples {
+		return p.Sample
+	}
+	all := slices.Clone(p.Sample)
+	slices.SortStableFunc(all, func(a, b *profile.Sample) int { return cmp.Compare(b.Value[i], a.Value[i]) })
+	return all[:mostSamples]
 }
 
 // collectorFrames are the collector's own.
@@ -235,7 +253,7 @@ func (m *model) readCPU() {
 		if i < 0 {
 			return
 		}
-		for _, s := range p.Sample {
+		for _, s := range heaviest(p, i) {
 			frames := stacks.Of(s)
 			if len(frames) == 0 {
 				continue

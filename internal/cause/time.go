@@ -60,6 +60,9 @@ func (m *model) timeClaims() []claim {
 		return nil
 	}
 	all := m.timeOf(func(e *endpoint) bool { return e.about })
+	if m.looks.after == 0 {
+		all = append(all, m.measuredCalls()...)
+	}
 	left := 1.0
 	for _, c := range all {
 		left -= c.share
@@ -115,10 +118,7 @@ func (m *model) timeIn(name string, e *endpoint) (all []claim) {
 			all = append(all, c)
 		}
 	}
-	for _, r := range m.rows {
-		if r.endpoint != name {
-			continue
-		}
+	for _, r := range m.rows[name] {
 		if r.wait.Kind == "" {
 			running = running.plus(r.both)
 			continue
@@ -185,6 +185,9 @@ func (m *model) dials(c claim) bool {
 	if stacks.Package(c.library) != "net/http" {
 		return false
 	}
+	if m.dialing != nil {
+		return *m.dialing
+	}
 	waiting, dialing := 0.0, 0.0
 	for _, s := range m.seen {
 		if s.wait.Kind == stacks.Pool && stacks.Package(s.wait.Library) == "net/http" {
@@ -197,7 +200,8 @@ func (m *model) dials(c claim) bool {
 			}
 		}
 	}
-	return dialing >= 0.5*waiting
+	m.dialing = new(dialing >= 0.5*waiting)
+	return *m.dialing
 }
 
 // merged adds up the claims that are of one thing, the largest first.

@@ -1,0 +1,115 @@
+package cause_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/latido-dev/latido/internal/cause"
+)
+
+// TestCompared: the time after begins where the figure changed, and the time
+// before has nothing of what came then.
+func TestCompared(t *testing.T) {
+	// began is how far from the change the time after may begin, in steps.
+	type want struct {
+		began   float64
+		creeps  bool // the oldest time is compared with the latest
+		capped  bool // what is looked at begins later: it is as it is now
+		nothing bool // nothing changed: any two times will do that are known
+	}
+	hostSlow := func(s *service) { s.part("POST /citas", "pay").each.after = 0.6 }
+	for name, c := range map[string]struct {
+		tell func(s *service)
+		want want
+	}{
+		"a step":              {hostSlow, want{began: 2}},
+		"a step in the noise": {func(s *service) { s.noise = 0.3; hostSlow(s) }, want{began: 2}},
+		"a small step":        {func(s *service) { s.part("GET /citas", "query").each.after = 0.02 }, want{began: 2}},
+		"a ramp of memory": {func(s *service) {
+			s.lasts = 10 * minute
+			s.creeps("go_memory_used", moved{60 * mb, 400 * mb}, "go_memory_type", "other")
+			s.alert = about(s, "go_memory_used", ">", 200*mb)
+		}, want{creeps: true}},
+		"a ramp of goroutines": {func(s *service) {
+			s.lasts = 10 * minute
+			s.creeps("go_goroutine_count", moved{60, 3000})
+			s.alert = about(s, "go_goroutine_count", ">", 200)
+		}, want{creeps: true}},
+		"noise only":                    {func(s *service) { s.noise = 0.3 }, want{nothing: true}},
+		"a change right at the alert":   {func(s *service) { hostSlow(s); s.lag = s.step(); s.pending = s.step() }, want{began: 2}},
+		"an alert that waits (for 10m)": {func(s *service) { hostSlow(s); s.pending = 10 * minute }, want{began: 2, capped: true}},
+		"an alert that holds for hours": {func(s *service) { hostSlow(s); s.pending = 3 * time.Hour }, want{nothing: true}},
+		"a restart in the middle":       {func(s *service) { hostSlow(s); s.restart = 4 * s.step() }, want{began: 6}},
+		"a restart at the change":       {func(s *service) { hostSlow(s); s.restart = s.step() }, want{began: 2}},
+		"no traffic":                    {func(s *service) { s.scale(0) }, want{nothing: true}},
+		"no traffic from the change on": {func(s *service) { s.traffic(0); requestsFell(s) }, want{began: 2}},
+		"errors": {func(s *service) {
+			s.endpoint("GET /citas").status["500"] = moved{0, 0.3}
+			s.alert = failing(s)
+		}, want{began: 2}},
+		"CPU": {func(s *service) {
+			s.part("GET /informes", "work").each.after = 0.9
+			s.alert = about(s, "cpu_usage", ">", 60)
+		}, want{began: 2}},
+		"an event": {func(s *service) {
+			s.count("reservas", moved{5, 0}, "canal", "web")
+			s.alert = eventFell(s)
+		}, want{began: 2}},
+		"clients leave": {func(s *service) {
+			s.endpoint("GET /informes").status["499"] = moved{0, 0.6}
+			s.alert = leaving(s)
+		}, want{began: 2}},
+	} {
+		for _, fast := range []bool{false, true} {
+			t.Run(name+map[bool]string{true: "/fast"}[fast], func(t *testing.T) {
+				t.Parallel()
+				s := newService(t, "en", fast)
+				c.tell(s)
+				in := s.input()
+				change, active, now := s.times()
+				before, after := in.Times.Before, in.Times.After
+				t.Logf("changed at %s, active at %s, now %s\n%s", change.Format(time.TimeOnly), active.Format(time.TimeOnly), now.Format(time.TimeOnly), told(cause.Result{Times: in.Times}))
+				if after.To.After(now) || !after.From.Before(after.To) || !before.From.Before(before.To) || before.To.After(after.From) {
+					t.Fatal("the times are in no order")
+				}
+				if before.Length() < 3*s.step() || after.Length() < 3*s.step() {
+					t.Errorf("%s and %s are too short to tell anything", before.Length(), after.Length())
+				}
+				if before.Length() > 10*minute || after.Length() > 10*minute {
+					t.Errorf("%s and %s are longer than anybody profiles", before.Length(), after.Length())
+				}
+				slack := time.Duration(c.want.began * float64(s.step()))
+				switch {
+				case c.want.creeps:
+					if before.To.After(change.Add(now.Sub(change) / 3)) {
+						t.Error("the time before is not old")
+					}
+					if after.From.Before(now.Add(-now.Sub(change) / 2)) {
+						t.Error("the time after is not the latest")
+					}
+				case c.want.nothing:
+				default:
+					if d := after.From.Sub(change); d < -slack || d > slack && !c.want.capped {
+						t.Errorf("begins %s from the change", d)
+					}
+					if before.To.After(change.Add(s.step())) {
+						t.Errorf("the time before has %s of the bad time", before.To.Sub(change))
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestComparedWithoutAlert: what is asked without an alert is about the last minute.
+func TestComparedWithoutAlert(t *testing.T) {
+	s := newService(t, "en", false)
+	s.alert = cause.Alert{}
+	in := s.input()
+	if got := in.Times.After.Length(); got < 30*time.Second || got > 2*time.Minute {
+		t.Errorf("the time after is %s long", got)
+	}
+	if in.Times.Before.To.After(in.Times.After.From) {
+		t.Error("the time before is not before")
+	}
+}
