@@ -266,7 +266,7 @@ func ofAround() []scenario {
 	}, {
 		name: "quota", what: "the container's limit on CPU time is lowered from two CPUs to a tenth of one", setting: setting{limit: true}, able: quotas,
 		elsewhere: "every endpoint",
-		inject:    func(w *world) { setLimit(w, w.service.PID(), 8) },
+		inject:    func(w *world) { setLimit(w, w.service.PID(), 10) },
 		truth:     truth{thing: []string{`throttl|quota|limit`}, place: []string{`CPU`}},
 	}, {
 		name: "disk_full", what: "printed labels are archived instead of deleted, until the disk of 24 MiB is full", able: smallDisk,
