@@ -94,9 +94,9 @@ func exhausted(m *model) (list []Finding) {
 		switch kind {
 		case stacks.Pool:
 			name, use := w.say("The connection pool of %s", "El pool de conexiones de %s", library(first.through, first.library)), ""
-			if pools := m.pools(); len(pools) > 0 && pools[0].max.after > 0 && m.throughDatabase(cmp.Or(first.through, stacks.Package(first.library))) {
-				name = w.say("The connection pool %q", "El pool de conexiones %q", pools[0].name)
-				use = w.say(" (%s of %s in use%s)", " (%s de %s en uso%s)", w.count(math.Round(pools[0].used.after)), w.count(pools[0].max.after), w.within(w.count(math.Round(pools[0].used.before)), w.figures))
+			if p, ok := m.poolOf(first); ok {
+				name = w.say("The connection pool %q", "El pool de conexiones %q", p.name)
+				use = w.say(" (%s of %s in use%s)", " (%s de %s en uso%s)", w.count(math.Round(p.used.after)), w.count(p.max.after), w.within(w.count(math.Round(p.used.before)), w.figures))
 			}
 			who := ""
 			if by, _, open := m.notGivenBack(); open.growth() >= 1 && open.after > 1.5*open.before && open.after >= 0.5*m.heldConnections() {
@@ -112,6 +112,8 @@ func exhausted(m *model) (list []Finding) {
 			} else if h := first.holder; h != nil {
 				who = w.say(": %s holds a connection while it %s", ": %s retiene una conexión mientras %s", where(h.function), w.does(h))
 				f.Function, f.File, f.Line = h.function.Function, h.function.File, h.function.Line
+			} else {
+				who = w.pick(": no goroutine works with them, they were not given back", ": ninguna goroutine trabaja con ellas, no se devolvieron")
 			}
 			f.Sentence = w.say("%s is exhausted%s%s; %s.", "%s está agotado%s%s; %s.", name, use, who, wait)
 			f.Next = w.pick("Close rows, transactions and bodies on every path, and hold no connection while something else is called; enlarge the pool only then.",
@@ -139,6 +141,19 @@ func exhausted(m *model) (list []Finding) {
 		list = append(list, f)
 	}
 	return list
+}
+
+// poolOf is the pool that a claim waits for, where the service names its pools:
+// of several, the one that is waited for the most.
+func (m *model) poolOf(c claim) (p pool, ok bool) {
+	if c.kind != stacks.Pool || !m.throughDatabase(cmp.Or(c.through, stacks.Package(c.library))) {
+		return pool{}, false
+	}
+	list := m.pools()
+	if len(list) == 0 || list[0].max.after <= 0 {
+		return pool{}, false
+	}
+	return list[0], true
 }
 
 // heldConnections are those of the fullest pool that are in use, or those seen.

@@ -22,6 +22,8 @@ func (m *model) redistributed(all []claim) []claim {
 			list = append(list, c) // too little to ask for
 		case c.kind == claimReady:
 			list = append(list, m.whoHasTheCPU(c)...)
+		case c.kind == stacks.Sleep:
+			list = append(list, m.pauseAfterFailure(c))
 		case queues(c.kind):
 			list = append(list, m.whoHolds(c)...)
 		default:
@@ -29,6 +31,23 @@ func (m *model) redistributed(all []claim) []claim {
 		}
 	}
 	return list
+}
+
+// pauseAfterFailure gives a pause to the host whose calls fail in the same
+// function: it waits to try again.
+func (m *model) pauseAfterFailure(c claim) claim {
+	for i := range m.seen {
+		s := &m.seen[i]
+		if s.peer == "" || !slices.ContainsFunc(s.frames, func(f stacks.Frame) bool { return f.Function == c.at.Function }) {
+			continue
+		}
+		p := m.peers()[s.peer]
+		if per(p.failed.after, p.calls.after)-per(p.failed.before, p.calls.before) > 0.1 {
+			c.kind, c.peer, c.wait = claimCall, s.peer, stacks.Call
+			return c
+		}
+	}
+	return c
 }
 
 // activity is what some goroutines do, at a time.
@@ -83,20 +102,27 @@ func (m *model) whoHolds(c claim) []claim {
 	default:
 		holders = m.othersIn(c)
 	}
-	if len(holders) == 0 {
-		return m.lessTraffic(c, both{})
-	}
+	holders = slices.DeleteFunc(holders, func(a activity) bool { return a.after <= 0 })
 	held := both{}
 	for _, h := range holders {
 		held = held.plus(h.both)
 	}
-	first := holders[0]
+	if p, ok := m.poolOf(c); ok && p.used.after > 0 { // measured, and not looked at
+		held = p.used
+	}
+	if len(holders) == 0 {
+		return m.lessTraffic(c, held)
+	}
+	first, seen := holders[0], 0.0
+	for _, h := range holders {
+		seen += h.after
+	}
 	c.holder = &first
 	list := m.lessTraffic(c, held)
 	// What the holders wait for may be what became slow.
 	passed := 0.0
 	for _, h := range holders {
-		part := h.after / max(held.after, 1e-9)
+		part := h.after / max(seen, 1e-9)
 		slower := 0.0
 		switch {
 		case calls(h.kind) || m.throughDatabase(h.through):

@@ -85,7 +85,7 @@ func (m *model) forEach(whole both) float64 {
 }
 
 // work are the kinds of claims that more work makes larger.
-var work = []string{claimCPU, claimCollector, claimCall, claimReady, stacks.Pool, stacks.Lock, stacks.File}
+var work = []string{claimCPU, claimCollector, claimCall, claimReady, stacks.Pool, stacks.Lock, stacks.File, stacks.Client}
 
 // moreWork is the part of the requests' time that is due to what one value
 // brings: so many times as much of an event for each request.
