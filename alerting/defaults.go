@@ -112,7 +112,7 @@ func (b builder) ask(key string, stat domain.Stat, window time.Duration) questio
 
 // presets are all the rules that a domain may get.
 func (b builder) presets() []preset {
-	return slices.Concat(b.servicePresets(), b.clientPresets(), []preset{b.poolPreset()}, b.limitPresets(), b.reportingPresets())
+	return slices.Concat(b.servicePresets(), []preset{b.stuckPreset()}, b.clientPresets(), []preset{b.poolPreset()}, b.limitPresets(), b.reportingPresets())
 }
 
 // servicePresets are about what the service does and what it does it with.

@@ -153,7 +153,7 @@ func TestDefaultRules(t *testing.T) {
 	t.Parallel()
 	all := []string{
 		"HighErrorRatio", "SlowResponses", "HostCPUHigh", "MemoryNearLimit", "DiskAlmostFull", "GoroutineLeak",
-		"ClientsGiveUp", "RequestsRefused", "ConnectionPoolWaits",
+		"RequestsStuck", "ClientsGiveUp", "RequestsRefused", "ConnectionPoolWaits",
 		"ContainerCPUThrottled", "ContainerMemoryNearLimit", "FileDescriptorsNearLimit", "ServiceDown", "ScrapeFailing",
 		"TelemetryRefused", "TelemetryCollectErrors", "TelemetryExportsFail", "TelemetryProfilesDropped", "TelemetryProfilesGaps", "TelemetrySpansLost", "TelemetryStoreFaults", "AlertDeliveriesFail",
 	}

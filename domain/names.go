@@ -101,7 +101,7 @@ var contract = []Metric{
 	{Name: "response.duration", Kind: KindHistogram, Unit: "s", Attributes: []string{"method", "endpoint"}, Buckets: DurationBuckets,
 		Description: "Time from the request's arrival at its handler to the handler's return, or to the first flush of an answer that is flushed (a stream)."},
 	{Name: "active_connections", Kind: KindUpDown, Unit: "{connection}", Description: "TCP connections open to the service."},
-	{Name: "active_requests", Kind: KindUpDown, Unit: "{request}", Description: "Requests being handled."},
+	{Name: "active_requests", Kind: KindUpDown, Unit: "{request}", Description: "Requests being handled: until the handler returns, the first flush of an answer that is flushed (a stream), or a connection is taken over."},
 	{Name: "cpu.usage", Kind: KindGauge, Unit: "%", Description: "CPU time in use on the host, of all its cores, since the sample before."},
 	{Name: "memory.usage", Kind: KindGauge, Unit: "By", Description: "Memory in use on the host."},
 	{Name: "disk.usage", Kind: KindGauge, Unit: "%", Description: "Space in use on the file system of the configured path."},

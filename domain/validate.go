@@ -18,7 +18,7 @@ var Languages = []string{"en", "es"}
 
 // DefaultRuleNames are the rules that every domain gets, as DefaultRules.Disable
 // names them, and "all", which stands for every one of them.
-var DefaultRuleNames = []string{"error_ratio", "response_p95", "clients", "refused", "pools", "cpu", "memory", "disk", "goroutines", "container_cpu", "container_memory", "files", "scrape", "telemetry", "all"}
+var DefaultRuleNames = []string{"error_ratio", "response_p95", "stuck", "clients", "refused", "pools", "cpu", "memory", "disk", "goroutines", "container_cpu", "container_memory", "files", "scrape", "telemetry", "all"}
 
 // Severities lists the severities, loudest first.
 var Severities = []Severity{SeverityPage, SeverityTicket, SeverityInfo}

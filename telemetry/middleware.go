@@ -168,6 +168,7 @@ type exchange struct {
 	lost     bool  // a write failed, as when a client left
 	late     bool  // a write was refused by http.TimeoutHandler
 	hijacked bool
+	inactive bool // it is no longer in the active requests
 	notified bool // the handler listens for the client's leaving by itself
 	returned bool // the handler did, rather than panic
 	labelled bool // the goroutine carries the request's labels
@@ -294,7 +295,7 @@ func (x *exchange) end() {
 	took := monotonic() - x.start
 	panicked := recover()
 	t := x.t
-	t.activeRequests.Add(-1)
+	x.leave()
 	switch { // the next request of this connection has labels of its own
 	case x.ctx.labels != nil: // the caller was seen to have none
 		pprof.SetGoroutineLabels(context.Background())

@@ -233,6 +233,56 @@ func TestActiveRequests(t *testing.T) {
 	})
 }
 
+// TestStreamsAreNotActive: what stays open after its answer began, a stream or a
+// connection that was taken over, is no request in flight, neither while it
+// lasts nor after it.
+func TestStreamsAreNotActive(t *testing.T) {
+	t.Parallel()
+	for name, begin := range map[string]func(http.ResponseWriter) error{
+		"flushed twice": func(w http.ResponseWriter) error {
+			c := http.NewResponseController(w)
+			return errors.Join(c.Flush(), c.Flush())
+		},
+		"taken over": func(w http.ResponseWriter) error {
+			c := http.NewResponseController(w)
+			conn, _, err := c.Hijack()
+			if errors.Is(err, http.ErrNotSupported) { // HTTP/2 has streams only
+				return c.Flush()
+			}
+			if err == nil {
+				_, err = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+				err = errors.Join(err, conn.Close())
+			}
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			began, leave := make(chan error), make(chan bool)
+			eachFront(t, func(w http.ResponseWriter, _ *http.Request) { began <- begin(w); <-leave }, func(t *testing.T, tel *Telemetry, s *served) {
+				got := make(chan error, 1)
+				go func() {
+					answer, err := s.Client().Get(s.URL + "/orders/7")
+					if err == nil {
+						err = answer.Body.Close()
+					}
+					got <- err
+				}()
+				if err := <-began; err != nil {
+					t.Error(err)
+				}
+				scrape(t, tel).want(t, series{"tienda_active_requests": 0})
+				leave <- true
+				s.wait(t)
+				if err := <-got; err != nil {
+					t.Error(err)
+				}
+				scrape(t, tel).want(t, series{"tienda_active_requests": 0})
+			})
+		})
+	}
+}
+
 // TestHijack: a connection that is taken over is a 101, and how long it lasts
 // is no latency, however its handler ends.
 func TestHijack(t *testing.T) {

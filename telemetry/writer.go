@@ -229,7 +229,7 @@ func (x *exchange) hooks() httpsnoop.Hooks {
 		Hijack: func(next httpsnoop.HijackFunc) httpsnoop.HijackFunc {
 			return func() (net.Conn, *bufio.ReadWriter, error) {
 				conn, buf, err := next()
-				x.hijacked = x.hijacked || err == nil
+				x.tookOver(err)
 				return conn, buf, err
 			}
 		},
@@ -285,6 +285,25 @@ func (x *exchange) flushed() {
 	x.wrote(http.StatusOK)
 	if x.first == 0 {
 		x.first = max(1, monotonic()-x.start)
+		x.leave()
+	}
+}
+
+// tookOver notes that the handler took the connection over, unless that failed.
+func (x *exchange) tookOver(err error) {
+	if err == nil {
+		x.hijacked = true
+		x.leave()
+	}
+}
+
+// leave takes the request out of the active ones, once. A stream is in them
+// until its first flush, as its duration is: requests in flight over requests a
+// second are then how long one takes, however long streams stay open.
+func (x *exchange) leave() {
+	if !x.inactive {
+		x.inactive = true
+		x.t.activeRequests.Add(-1)
 	}
 }
 
@@ -324,7 +343,7 @@ func (w *http1Writer) ReadFrom(src io.Reader) (int64, error) {
 
 func (w *http1Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, buf, err := w.rw.(http.Hijacker).Hijack()
-	w.hijacked = w.hijacked || err == nil
+	(*exchange)(w).tookOver(err)
 	return conn, buf, err
 }
 
