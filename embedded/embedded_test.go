@@ -83,9 +83,10 @@ func TestAlert(t *testing.T) {
 	var kept struct {
 		Incidents []struct{ ID, Name string }
 	}
-	if err := json.Unmarshal([]byte(ask(t, tel.AdminURL()+"/api/incidents")), &kept); err != nil || len(kept.Incidents) != 1 || kept.Incidents[0].Name != "TooHigh" {
-		t.Errorf("incidents: %v, %v", kept, err)
-	}
+	eventually(t, "the incident is kept", func() bool { // which is not waited for
+		err := json.Unmarshal([]byte(ask(t, tel.AdminURL()+"/api/incidents")), &kept)
+		return err == nil && len(kept.Incidents) == 1 && kept.Incidents[0].Name == "TooHigh"
+	})
 
 	tel.UpDown("level").With().Add(-10)
 	if a := receive(t, told); a.Name() != "TooHigh" || !a.Resolved() {
