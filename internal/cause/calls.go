@@ -53,12 +53,7 @@ func (m *model) measured(peer string) float64 {
 	if !known || m.looks.before == 0 || c.calls.after*m.f.span(m.t.After) < fewRequests {
 		return 1
 	}
-	seen := both{}
-	for _, s := range m.seen {
-		if s.peer == peer && s.endpoint != "" {
-			seen = seen.plus(s.both)
-		}
-	}
+	seen := m.waitFor(peer)
 	time, more := c.time(), ratio(m.requests.after, m.requests.before)
 	looked := seen.after - seen.before*more
 	if looked <= 0 || seen.after > 2*time.after+1 {

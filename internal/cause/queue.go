@@ -22,6 +22,9 @@ func (m *model) redistributed(all []claim) []claim {
 			list = append(list, c) // too little to ask for
 		case c.kind == claimReady:
 			list = append(list, m.whoHasTheCPU(c)...)
+		case c.kind == claimCall && c.wait != dialing && c.wait != stacks.DNS && m.allStarve():
+			c.kind, c.peer = claimReady, ""
+			list = append(list, m.whoHasTheCPU(c)...)
 		case c.kind == stacks.Sleep:
 			list = append(list, m.pauseAfterFailure(c))
 		case queues(c.kind):

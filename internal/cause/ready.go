@@ -1,5 +1,56 @@
 package cause
 
+import "slices"
+
+// allStarve tells whether what takes longer does so for lack of CPU, calls too: a
+// goroutine whose answer has come still waits for its turn. Then requests that
+// call nobody take longer as well.
+func (m *model) allStarve() bool {
+	if !m.saturated() || m.moreCPU() <= 0 {
+		return false
+	}
+	calling := map[string]bool{}
+	for name, rows := range m.rows {
+		calling[name] = slices.ContainsFunc(rows, func(r row) bool { return r.peer != "" })
+	}
+	slower, all := 0, 0
+	for name, e := range m.endpoints {
+		if calling[name] || e.requests.before*m.f.span(m.t.Before) < fewRequests || e.requests.after*m.f.span(m.t.After) < fewRequests {
+			continue
+		}
+		all++
+		if e.duration.after > 2*e.duration.before && e.duration.growth() > leastLonger {
+			slower++
+		}
+	}
+	return 2*slower > all || m.allPeersSlow()
+}
+
+// allPeersSlow tells whether every host that is called answers later than before:
+// several do not fail at one time, but who asks them may have no CPU.
+func (m *model) allPeersSlow() bool {
+	n := 0
+	for name, p := range m.peers() {
+		if p.calls.before*m.f.span(m.t.Before) < fewRequests {
+			continue
+		}
+		if n++; p.calls.after > 0 && p.seconds.ratio() < 2 || p.calls.after == 0 && m.waitFor(name).growth() <= 0 {
+			return false
+		}
+	}
+	return n > 1
+}
+
+// waitFor is how many goroutines of requests wait for a host at a time.
+func (m *model) waitFor(peer string) (seen both) {
+	for _, s := range m.seen {
+		if s.peer == peer && s.endpoint != "" {
+			seen = seen.plus(s.both)
+		}
+	}
+	return seen
+}
+
 // whoHasTheCPU gives the time in which requests could have run to what runs
 // instead: the collector, own code that takes more of it, more requests, another
 // process, or nobody, where a limit holds them back.

@@ -21,7 +21,7 @@ const (
 )
 
 // Select returns the samples of up, and of the series whose names begin with
-// prefix and an underscore, in ranges of time that do not overlap, the oldest
+// prefix and an underscore, without the buckets of histograms, in ranges of time that do not overlap, the oldest
 // first. Samples are those that were stored; where they would be more than half
 // a million, only every so many of each series, and those around the reset of a
 // counter. What is no number, markers included, is left out, and so is every
@@ -35,9 +35,13 @@ func (s *Server) Select(ctx context.Context, prefix string, ranges ...cause.Rang
 	if err != nil {
 		return nil, err
 	}
+	buckets, err := labels.NewMatcher(labels.MatchNotRegexp, model.MetricNameLabel, ".+_bucket") // most of all series, which nobody asks for
+	if err != nil {
+		return nil, err
+	}
 	c := collected{thin: s.thin(ranges), at: map[uint64]int{}}
 	for _, r := range ranges {
-		if err := s.collect(ctx, &c, names, r); err != nil {
+		if err := s.collect(ctx, &c, r, names, buckets); err != nil {
 			return nil, err
 		}
 	}
@@ -66,14 +70,14 @@ type collected struct {
 	at     map[uint64]int // by the labels' hash
 }
 
-func (s *Server) collect(ctx context.Context, c *collected, names *labels.Matcher, r cause.Range) error {
+func (s *Server) collect(ctx context.Context, c *collected, r cause.Range, these ...*labels.Matcher) error {
 	from, to := r.From.UnixMilli(), r.To.UnixMilli()
 	q, err := s.store.Querier(from, to)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = q.Close() }() // it was only read
-	set := q.Select(ctx, true, &storage.SelectHints{Start: from, End: to, Limit: maxSelected}, names)
+	set := q.Select(ctx, true, &storage.SelectHints{Start: from, End: to, Limit: maxSelected}, these...)
 	var it chunkenc.Iterator
 	for set.Next() {
 		if err := ctx.Err(); err != nil {
