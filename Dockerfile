@@ -1,4 +1,4 @@
-# Written by "latido generate stack" from the domain file of tienda.
+# Written by "latido generate stack" from the domain file of tienda, examples/echo-api/domain.yaml.
 # Change that file, not this one, and write this one again.
 # A static binary that runs as nobody, and needs no disk that it may write to
 # but /tmp. MAIN is the folder of the main package. What go.mod replaces by a

@@ -48,7 +48,7 @@ generate: ## Write again every file that is generated.
 	cd domain && GOWORK=off go generate ./...
 	cd examples/echo-api && go generate ./...
 	@for what in rules rule-tests alertmanager runbook dashboards stack; do \
-		GOWORK= go run ./cmd/latido generate $$what -domain examples/echo-api/domain.yaml -main ./examples/echo-api || exit 1; \
+		GOWORK= go run ./cmd/latido generate $$what -domain examples/echo-api/domain.yaml -dir . -main ./examples/echo-api || exit 1; \
 	done
 
 golden: ## Write the golden files again; read the diff.

@@ -17,6 +17,7 @@ import (
 // checkConfig is what the flags of check say.
 type checkConfig struct {
 	file         string
+	dir          string // the folder that the files are looked for in
 	rules        string // glob
 	alertmanager string
 	dashboards   string // folder
@@ -90,10 +91,11 @@ func check(c *call) error {
 	cfg := checkConfig{file: "domain.yaml", given: map[string]bool{}}
 	base := c.flags.String("url", "", "look at this running service's admin listener, or Prometheus, too")
 	format := c.flags.String("format", "text", "text, json, or junit for CI systems")
-	c.flags.StringVar(&cfg.rules, "rules", "deploy/prometheus/rules/*.rules.yaml", "the rule files, a `glob`; without one the rules that would be generated")
-	c.flags.StringVar(&cfg.alertmanager, "alertmanager", "deploy/alertmanager/alertmanager.yaml", "the Alertmanager's `file`")
-	c.flags.StringVar(&cfg.dashboards, "dashboards", "deploy/grafana/dashboards", "the `folder` of Grafana dashboards")
-	c.flags.StringVar(&cfg.runbook, "runbook", "docs/runbook.md", "the runbook's `file`")
+	c.flags.StringVar(&cfg.dir, "dir", "", "the `folder` with what was generated; empty means the domain file's")
+	c.flags.StringVar(&cfg.rules, "rules", "", "the rule files, a `glob`; empty means deploy/prometheus/rules/*.rules.yaml in -dir, and if there is none the rules that would be generated")
+	c.flags.StringVar(&cfg.alertmanager, "alertmanager", "", "the Alertmanager's `file`; empty means deploy/alertmanager/alertmanager.yaml in -dir")
+	c.flags.StringVar(&cfg.dashboards, "dashboards", "", "the `folder` of Grafana dashboards; empty means deploy/grafana/dashboards in -dir")
+	c.flags.StringVar(&cfg.runbook, "runbook", "", "the runbook's `file`; empty means docs/runbook.md in -dir")
 	c.flags.IntVar(&cfg.maxSeries, "max-series", 10_000, "the budget of series of one process")
 	c.flags.BoolVar(&cfg.fast, "fast", false, "what runs has the rules that generate -fast writes")
 	c.flags.StringVar(&cfg.job, "job", "", "the service's job in Prometheus; empty means the domain's app")
@@ -119,6 +121,7 @@ func check(c *call) error {
 		}
 	}
 	c.flags.Visit(func(f *flag.Flag) { cfg.given[f.Name] = true })
+	cfg.look()
 
 	in := &inspection{cfg: cfg}
 	if in.data, err = domainText(c, cfg.file); err != nil {
@@ -130,6 +133,21 @@ func check(c *call) error {
 		return errProblems
 	}
 	return nil
+}
+
+// look says where the files are for which no flag does.
+func (cfg *checkConfig) look() {
+	if !cfg.given["dir"] {
+		cfg.dir = filepath.Dir(cfg.file)
+	}
+	for flag, usual := range map[*string]string{
+		&cfg.rules: filepath.Join("deploy", "prometheus", "rules", "*"+rulesSuffix), &cfg.alertmanager: alertmanagerOut(generation{}),
+		&cfg.dashboards: dashboardsOut(generation{}), &cfg.runbook: runbookOut(generation{}),
+	} {
+		if *flag == "" {
+			*flag = filepath.Join(cfg.dir, usual)
+		}
+	}
 }
 
 // runChecks runs every check that has what it needs.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"go/parser"
+	"go/token"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -89,25 +91,50 @@ type source struct {
 	text  func(alerting.Options) ([]byte, error)
 }
 
-// generatedBy stands in the first lines of a file that comes from the domain
-// file: one that was written by hand is left alone.
-const generatedBy = "latido generate"
-
 // generatedFiles are the files that would be written from the domain, where
 // they are looked for.
 func generatedFiles(in *inspection) []source {
-	rules := filepath.Join(filepath.Dir(in.cfg.rules), in.d.Prefix+".rules.yaml")
-	return slices.Concat([]source{
-		{rules, "latido generate rules", func(o alerting.Options) ([]byte, error) { return alerting.RuleFile(in.d, o) }},
-		{strings.TrimSuffix(rules, ".yaml") + ".test.yaml", "latido generate rule-tests", func(o alerting.Options) ([]byte, error) {
+	rules := filepath.Join(filepath.Dir(in.cfg.rules), in.d.Prefix+rulesSuffix)
+	events := filepath.Join(in.cfg.dir, eventsOut(generation{}))
+	var all []source
+	if len(in.d.Events) > 0 {
+		all = append(all, source{events, in.again("events"), func(alerting.Options) ([]byte, error) {
+			return eventsFile(in.d, filepath.Base(in.cfg.file), packageOf(events))
+		}})
+	}
+	return slices.Concat(all, []source{
+		{rules, in.again("rules"), func(o alerting.Options) ([]byte, error) { return alerting.RuleFile(in.d, o) }},
+		{strings.TrimSuffix(rules, ".yaml") + ".test.yaml", in.again("rule-tests"), func(o alerting.Options) ([]byte, error) {
 			return alerting.RuleTests(in.d, o, filepath.Base(rules))
 		}},
-		{in.cfg.alertmanager, "latido generate alertmanager", func(o alerting.Options) ([]byte, error) { return alerting.AlertmanagerFile(in.d, o) }},
-		{filepath.Join(filepath.Dir(in.cfg.alertmanager), "latido.tmpl"), "latido generate alertmanager", func(o alerting.Options) ([]byte, error) {
+		{in.cfg.alertmanager, in.again("alertmanager"), func(o alerting.Options) ([]byte, error) { return alerting.AlertmanagerFile(in.d, o) }},
+		{filepath.Join(filepath.Dir(in.cfg.alertmanager), alerting.TemplatesName), in.again("alertmanager"), func(o alerting.Options) ([]byte, error) {
 			return alerting.Templates(in.d, o), nil
 		}},
-		{in.cfg.runbook, "latido generate runbook", func(o alerting.Options) ([]byte, error) { return alerting.Runbook(in.d, o), nil }},
+		{in.cfg.runbook, in.again("runbook"), func(o alerting.Options) ([]byte, error) { return alerting.Runbook(in.d, o), nil }},
 	}, generatedDashboards(in), generatedStack(in))
+}
+
+// again is the command that writes a kind of files.
+func (in *inspection) again(what string) string {
+	text := "latido generate " + what
+	if in.cfg.file != domainName {
+		text += " -domain " + in.cfg.file
+	}
+	if in.cfg.given["dir"] {
+		text += " -dir " + in.cfg.dir
+	}
+	return text
+}
+
+// packageOf is the package of the helpers that are there, which is no matter
+// of the domain.
+func packageOf(path string) string {
+	f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.PackageClauseOnly)
+	if err != nil {
+		return "events"
+	}
+	return f.Name.Name
 }
 
 // generatedDashboards are those in the folder of dashboards.
@@ -127,7 +154,7 @@ func generatedDashboards(in *inspection) []source {
 	}
 	sources := make([]source, len(files))
 	for i, file := range files {
-		sources[i] = source{filepath.Join(in.cfg.dashboards, file.Name), "latido generate dashboards", func(o alerting.Options) ([]byte, error) {
+		sources[i] = source{filepath.Join(in.cfg.dashboards, file.Name), in.again("dashboards"), func(o alerting.Options) ([]byte, error) {
 			files, err := all(dashboards.Options{RunbookURL: o.RunbookURL})
 			if err != nil {
 				return nil, err
@@ -142,7 +169,9 @@ func generatedDashboards(in *inspection) []source {
 func checkGenerated(in *inspection) finding {
 	var f finding
 	fresh := 0
-	for _, s := range generatedFiles(in) {
+	g := generation{d: in.d, file: in.cfg.file}
+	all := generatedFiles(in)
+	for _, s := range all {
 		got, err := os.ReadFile(s.path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -151,13 +180,17 @@ func checkGenerated(in *inspection) finding {
 			f.fail("%v", err)
 			continue
 		}
-		if !bytes.Contains(got[:min(len(got), 500)], []byte(generatedBy)) {
+		h, _, ok := headOf(got)
+		if !ok {
 			f.Notes = append(f.Notes, s.path+" was not generated: left alone")
 			continue
 		}
-		// A checkout on Windows may have turned line ends into CRLF.
-		got = bytes.ReplaceAll(got, []byte("\r\n"), []byte("\n"))
-		same, err := asGenerated(in, s, got)
+		if !g.ours(s.path, h) {
+			f.Notes = append(f.Notes, s.path+" is written from the domain file of "+h.prefix+": left alone")
+			continue
+		}
+		// From where the domain file is seen is no matter of its content.
+		same, err := asGenerated(in, s, withSource(unix(got), ""))
 		switch {
 		case err != nil:
 			f.fail("%s cannot be made: %v", s.path, err)
@@ -168,11 +201,31 @@ func checkGenerated(in *inspection) finding {
 			fresh++
 		}
 	}
+	for _, path := range in.leftBehind(g, all) {
+		f.Problems = append(f.Problems, problem{File: path, Message: "was written from " + in.cfg.file + ", which no longer makes it",
+			Fix: "remove it with: " + in.again("all") + " -prune"})
+	}
 	f.Detail = count(fresh, "file") + " as " + in.cfg.file + " says"
 	if fresh == 0 && len(f.Problems) == 0 {
 		f.Status, f.Detail = statusSkip, "no generated file is there: write them with latido generate"
 	}
 	return f
+}
+
+// leftBehind are the files, beside those that the domain makes, that it made
+// once: a server that reads their folder still has them.
+func (in *inspection) leftBehind(g generation, all []source) []string {
+	kinds := make([]string, len(generators))
+	for i, each := range generators {
+		kinds[i] = each.name
+	}
+	made := make([]string, len(all))
+	folders := []string{in.cfg.dir, filepath.Join(in.cfg.dir, filepath.Dir(eventsOut(g)))}
+	for i, s := range all {
+		made[i] = s.path
+		folders = append(folders, filepath.Dir(s.path))
+	}
+	return g.extras(append(folders, foldersIn(filepath.Join(in.cfg.dir, "deploy"))...), kinds, made)
 }
 
 // asGenerated reports whether a file is what is generated with the options

@@ -146,7 +146,7 @@ func TestCheckFaults(t *testing.T) {
 			w.edit("runbook.md", "slow", "quick")
 		}},
 		"stale dashboard": {"generated", "write it again with: latido generate dashboards", func(w *world) {
-			w.edit("dashboards/tienda-http.json", "latido generate dashboards", "latido generate dashboards, and by hand")
+			w.edit("dashboards/tienda-http.json", `"refresh": "30s"`, `"refresh": "5s"`)
 		}},
 		"alert without a runbook": {"runbook", "Pedidos has no section #pedidos in", func(w *world) {
 			w.write("rules/more.yaml", ruleText("Pedidos", "up == 0"))

@@ -1,12 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,10 +16,16 @@ import (
 type generation struct {
 	d        domain.Domain
 	file     string // the domain file
+	dir      string // the folder in which others look for what is written; "" is the present one
 	out      string // of the one thing that was asked for
 	pkg      string
 	main     string // the main package's folder
 	alerting alerting.Options
+
+	stale bool // say what is not as it would be written, and write nothing
+	diff  bool // show what would change, and write nothing
+	force bool // write over what somebody else wrote
+	prune bool // remove what the domain no longer makes
 }
 
 // generator is one thing that comes from a domain file.
@@ -36,7 +39,7 @@ type generator struct {
 
 // generators are all of them, in the order in which "all" writes them.
 var generators = []generator{
-	{name: "events", out: func(generation) string { return filepath.Join("events", "events_gen.go") }, write: writeEvents},
+	{name: "events", out: eventsOut, write: writeEvents},
 	{name: "rules", out: rulesOut, write: func(g generation, _ string) ([]byte, error) { return alerting.RuleFile(g.d, g.alerting) }},
 	{
 		name: "rule-tests", out: func(g generation) string { return strings.TrimSuffix(rulesOut(g), ".yaml") + ".test.yaml" },
@@ -46,10 +49,10 @@ var generators = []generator{
 	},
 	{name: "alertmanager", out: alertmanagerOut, write: func(g generation, _ string) ([]byte, error) { return alerting.AlertmanagerFile(g.d, g.alerting) }},
 	{
-		name: "runbook", out: func(generation) string { return filepath.Join("docs", "runbook.md") },
+		name: "runbook", out: runbookOut,
 		write: func(g generation, _ string) ([]byte, error) { return alerting.Runbook(g.d, g.alerting), nil },
 	},
-	{name: "dashboards", out: func(generation) string { return filepath.Join("deploy", "grafana", "dashboards") }, folder: dashboardTargets},
+	{name: "dashboards", out: dashboardsOut, folder: dashboardTargets},
 	{name: "stack", out: func(generation) string { return "." }, folder: stackTargets},
 }
 
@@ -61,6 +64,12 @@ func rulesOut(g generation) string {
 	return filepath.Join("deploy", "prometheus", "rules", g.d.Prefix+rulesSuffix)
 }
 
+func eventsOut(generation) string { return filepath.Join("events", "events_gen.go") }
+
+func runbookOut(generation) string { return filepath.Join("docs", "runbook.md") }
+
+func dashboardsOut(generation) string { return filepath.Join("deploy", "grafana", "dashboards") }
+
 func alertmanagerOut(generation) string {
 	return filepath.Join("deploy", "alertmanager", "alertmanager.yaml")
 }
@@ -70,36 +79,41 @@ type target struct {
 	path, again string
 	content     []byte
 	about       string
-	extra       bool // it is there and does not come from the domain: a person removes it
 }
 
 // generate writes what comes from the domain file.
 func generate(c *call) error {
 	var g generation
 	c.flags.StringVar(&g.file, "domain", "domain.yaml", "the domain `file`")
-	c.flags.StringVar(&g.out, "out", "", "the `file` to write, of dashboards and stack the folder; empty means where others look for it")
+	c.flags.StringVar(&g.dir, "dir", "", "the `folder` that the files are for, as deploy/ and docs/ in it; empty means the domain file's")
+	c.flags.StringVar(&g.out, "out", "", "the `file` to write, - for standard output, of dashboards and stack the folder; empty means where others look for it")
 	c.flags.StringVar(&g.pkg, "package", "", "events: the package's `name`; empty means the folder's")
 	c.flags.StringVar(&g.main, "main", "", "stack: the `folder` of the service's main package, from where the files are; empty means that one")
 	c.flags.BoolVar(&g.alerting.Fast, "fast", false, "rules, alertmanager: a minute passes in a second, for demonstrations")
 	c.flags.StringVar(&g.alerting.RunbookURL, "runbook-url", "", "rules, dashboards: where the runbook is published; empty means docs/runbook.md, and no links in dashboards")
 	c.flags.StringVar(&g.alerting.EvidenceURL, "evidence-url", "", "rules, alertmanager: the service's admin listener as Alertmanager reaches it, which then keeps evidence of alerts")
-	stale := c.flags.Bool("check", false, "write nothing: exit with 1 if a file is not as it would be written")
+	c.flags.BoolVar(&g.stale, "check", false, "write nothing: exit with 1 if a file is not as it would be written")
+	c.flags.BoolVar(&g.diff, "diff", false, "write nothing: show what would change; with -check exit with 1 if anything would")
+	c.flags.BoolVar(&g.force, "force", false, "write over files that latido generate did not write, or wrote from another domain file")
+	c.flags.BoolVar(&g.prune, "prune", false, "remove the files that were written from the domain file and that it no longer makes")
 	rest, err := c.parse()
 	if err != nil {
 		return err
 	}
+	dir := g.dir
 	g.main = mainFolder(g.main)
-	chosen, err := choose(rest, g.out)
+	chosen, err := g.choose(rest)
 	if err != nil {
 		return err
 	}
 	if g.d, err = domain.Load(g.file); err != nil {
 		return err
 	}
+	g.dir = cmp.Or(dir, filepath.Dir(g.file))
 	var targets []target
 	for _, each := range chosen {
-		more, err := each.targets(g)
-		if errors.Is(err, errNothing) && len(chosen) > 1 {
+		more, err := each.targets(g, dir)
+		if errors.Is(err, errNothing) && (len(chosen) > 1 || g.prune) {
 			continue
 		}
 		if err != nil {
@@ -107,19 +121,28 @@ func generate(c *call) error {
 		}
 		targets = append(targets, more...)
 	}
+	if g.streams() {
+		return g.stream(c.stdout, targets[0].content)
+	}
 	var failed error
 	for _, t := range targets {
-		if err := t.put(c, g.file, *stale); errors.Is(err, errProblems) {
+		if err := g.put(c.stdout, t); errors.Is(err, errProblems) {
 			failed = err
 		} else if err != nil {
 			return err
 		}
 	}
+	if g.out != "" && chosen[0].folder == nil {
+		return failed // only the usual places have nothing else of the same kind
+	}
+	if err := g.tidy(c.stdout, leftBehind(g, chosen, targets), "latido generate "+rest[0]+" -domain "+g.file+g.place(dir)+" -prune"); err != nil {
+		failed = err
+	}
 	return failed
 }
 
-// choose finds what is to be generated.
-func choose(rest []string, out string) ([]generator, error) {
+// choose finds what is to be generated, and whether the flags go together.
+func (g generation) choose(rest []string) ([]generator, error) {
 	names := make([]string, len(generators))
 	for i, each := range generators {
 		names[i] = each.name
@@ -128,8 +151,14 @@ func choose(rest []string, out string) ([]generator, error) {
 	if len(rest) != 1 {
 		return nil, usageError{say}
 	}
+	switch {
+	case g.out != "" && g.dir != "":
+		return nil, usageError{"-out and -dir both say where: give one of them"}
+	case g.prune && g.stale:
+		return nil, usageError{"-prune removes files, and -check changes none: give one of them"}
+	}
 	if rest[0] == "all" {
-		if out != "" {
+		if g.out != "" {
 			return nil, usageError{"-out is of one thing: generate one thing at a time, or leave it out"}
 		}
 		return generators, nil
@@ -138,20 +167,43 @@ func choose(rest []string, out string) ([]generator, error) {
 	if i < 0 {
 		return nil, usageError{fmt.Sprintf("%q is nothing that is generated%s: %s", rest[0], didYouMean(rest[0], append(names, "all")), say)}
 	}
+	folder := generators[i].folder != nil
+	switch {
+	case folder && g.streams():
+		return nil, usageError{fmt.Sprintf("%s are many files: give -out a folder, or leave it out", rest[0])}
+	case !folder && g.out != "" && g.prune:
+		return nil, usageError{"-prune looks where the files are by default: leave -out out"}
+	case g.streams() && (g.stale || g.diff):
+		return nil, usageError{"-check and -diff compare with a file, and -out is none"}
+	}
 	return generators[i : i+1], nil
 }
 
-// targets are the files of one generator.
-func (each generator) targets(g generation) ([]target, error) {
-	usual := each.out(g)
-	out := cmp.Or(g.out, usual)
-	again := fmt.Sprintf("latido generate %s -domain %s", each.name, g.file)
-	if out != usual || each.name == "events" {
-		again += " -out " + out
+// usual is where a generator's output is looked for.
+func (g generation) usual(each generator) string { return filepath.Join(g.dir, each.out(g)) }
+
+// place is how the folder was said, in the command that says it again.
+func (g generation) place(dir string) string {
+	switch {
+	case g.out != "":
+		return " -out " + g.out
+	case dir != "":
+		return " -dir " + dir
 	}
-	again += g.flags(each.name)
+	return ""
+}
+
+// targets are the files of one generator. dir is the folder if it was said.
+func (each generator) targets(g generation, dir string) ([]target, error) {
+	usual := g.usual(each)
+	out := cmp.Or(g.out, usual)
+	if g.streams() {
+		out = usual // as it is when somebody puts it there
+	}
+	again := fmt.Sprintf("latido generate %s -domain %s%s", each.name, g.file, g.place(dir)) + g.flags(each.name)
 	if each.folder != nil {
-		return each.folder(g, out, again)
+		targets, err := each.folder(g, out, again)
+		return g.signed(targets), err
 	}
 	content, err := each.write(g, out)
 	if err != nil {
@@ -167,7 +219,7 @@ func (each generator) targets(g generation) ([]target, error) {
 			path: filepath.Join(filepath.Dir(out), alerting.TemplatesName), again: again, content: alerting.Templates(g.d, g.alerting), about: "the messages",
 		})
 	}
-	return targets, nil
+	return g.signed(targets), nil
 }
 
 // flags are those that a generator's content depends on, as they were given.
@@ -201,33 +253,4 @@ func writeEvents(g generation, out string) ([]byte, error) {
 		return nil, err
 	}
 	return eventsFile(g.d, filepath.Base(g.file), cmp.Or(g.pkg, filepath.Base(folder)))
-}
-
-// put writes the file, or only says with stale whether it is up to date.
-func (t target) put(c *call, from string, stale bool) error {
-	if t.extra {
-		fmt.Fprintf(c.stdout, "%s  FAIL  does not come from %s: remove it, or give it a name of its own\n", t.path, from)
-		return errProblems
-	}
-	got, err := os.ReadFile(t.path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	// A checkout on Windows may have turned line ends into CRLF.
-	if err == nil && bytes.Equal(bytes.ReplaceAll(got, []byte("\r\n"), []byte("\n")), t.content) {
-		fmt.Fprintf(c.stdout, "%s  ok    as %s says\n", t.path, from)
-		return nil
-	}
-	if stale {
-		fmt.Fprintf(c.stdout, "%s  FAIL  not as %s says; write it again with: %s\n", t.path, from, t.again)
-		return errProblems
-	}
-	if err := os.MkdirAll(filepath.Dir(t.path), 0o755); err != nil {
-		return err
-	}
-	if err := os.WriteFile(t.path, t.content, 0o644); err != nil {
-		return err
-	}
-	fmt.Fprintln(c.stdout, strings.TrimSuffix(fmt.Sprintf("%s  written from %s: %s", t.path, from, t.about), ": "))
-	return nil
 }

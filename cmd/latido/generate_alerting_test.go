@@ -26,11 +26,11 @@ func TestGenerateAll(t *testing.T) {
 		"deploy/prometheus/prometheus.yaml", "deploy/prometheus/longterm.yaml", "deploy/prometheus/targets/tienda.yaml",
 		"deploy/kustomization.yaml", "deploy/kubernetes/collector.yaml", "deploy/kubernetes/rules.yaml", "deploy/kubernetes/service.yaml",
 	}
-	if code, stdout, stderr := latido("generate", "all", "-domain", source, "-check"); code != 1 || strings.Count(stdout, "FAIL") != len(files) {
+	if code, stdout, stderr := latido("generate", "all", "-domain", source, "-dir", ".", "-check"); code != 1 || strings.Count(stdout, "FAIL") != len(files) {
 		t.Errorf("-check of nothing: exit %d\n%s%s", code, stdout, stderr)
 	}
 	for _, verdict := range []string{"  written from ", "  ok    "} { // the second time nothing has changed
-		code, stdout, stderr := latido("generate", "all", "-domain", source)
+		code, stdout, stderr := latido("generate", "all", "-domain", source, "-dir", ".")
 		if code != 0 || strings.Count(stdout, verdict) != len(files) {
 			t.Errorf("exit %d, want %d files %s:\n%s%s", code, len(files), verdict, stdout, stderr)
 		}
@@ -53,7 +53,7 @@ func TestGenerateAll(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		code, stdout, _ := latido("generate", "all", "-domain", source, "-check")
+		code, stdout, _ := latido("generate", "all", "-domain", source, "-dir", ".", "-check")
 		if code != 1 || strings.Count(stdout, "FAIL") != len(before) {
 			t.Errorf("%d files were changed: exit %d\n%s", len(before), code, stdout)
 		}
@@ -125,7 +125,7 @@ func TestGenerateFlags(t *testing.T) {
 func TestExampleIsGenerated(t *testing.T) {
 	t.Chdir("../..")
 	for _, what := range []string{"rules", "rule-tests", "alertmanager", "runbook", "dashboards", "stack"} {
-		if code, stdout, stderr := latido("generate", what, "-domain", "examples/echo-api/domain.yaml", "-main", "examples/echo-api", "-check"); code != 0 {
+		if code, stdout, stderr := latido("generate", what, "-domain", "examples/echo-api/domain.yaml", "-dir", ".", "-main", "examples/echo-api", "-check"); code != 0 {
 			t.Errorf("%s%s", stdout, stderr)
 		}
 	}

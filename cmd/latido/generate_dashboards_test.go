@@ -25,20 +25,30 @@ func TestGenerateDashboards(t *testing.T) {
 	generate(0, 5, "  written from ")
 	generate(0, 5, "  ok  ", "-check", "-fast", "-evidence-url", "http://tienda:9464") // what no dashboard depends on
 	generate(1, 2, again, "-check", "-runbook-url", "https://wiki/runbook")            // the two that link to it
-	for _, name := range []string{"tienda_norte-http.json", "nodes.json", "tienda-notes.txt", "tienda-old.json"} {
-		if err := os.WriteFile(filepath.Join(out, name), []byte("{}"), 0o600); err != nil {
+	board, err := os.ReadFile(filepath.Join(out, "tienda-http.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := filepath.Join(out, "tienda-old.json")
+	for name, text := range map[string]string{
+		"tienda_norte-http.json": strings.ReplaceAll(string(board), `"tienda"`, `"tienda_norte"`), "nodes.json": "{}", "tienda-notes.txt": "mine",
+		"tienda-mine.json": "{}", "tienda-old.json": string(board),
+	} {
+		if err := os.WriteFile(filepath.Join(out, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	old := filepath.Join(out, "tienda-old.json")
-	for _, flags := range [][]string{{"-check"}, {}} { // it may be a person's: nothing is removed
+	for _, flags := range [][]string{{"-check"}, {}} { // nothing is removed unasked
 		stdout := generate(1, 5, "  ok  ", flags...)
-		if strings.Count(stdout, "FAIL") != 1 || !strings.Contains(stdout, old+"  FAIL  does not come from testdata/tienda.yaml: remove it") {
+		if strings.Count(stdout, "FAIL") != 1 || !strings.Contains(stdout, old+"  FAIL  was written from testdata/tienda.yaml, which no longer makes it") {
 			t.Errorf("%q: a file too many is not found:\n%s", flags, stdout)
 		}
 		if _, err := os.Stat(old); err != nil {
 			t.Error(err)
 		}
+	}
+	if stdout := generate(0, 5, "  ok  ", "-prune"); exists(old) || strings.Count(stdout, "removed") != 1 {
+		t.Errorf("one is left behind:\n%s", stdout)
 	}
 	if err := os.Remove(filepath.Join(out, "tienda-http.json")); err != nil {
 		t.Fatal(err)
@@ -55,7 +65,7 @@ func TestGenerateDashboardsNowhere(t *testing.T) {
 	if err := os.WriteFile(out, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if code, _, stderr := latido("generate", "dashboards", "-domain", "testdata/tienda.yaml", "-out", out); code != 1 || !strings.Contains(stderr, "dashboards: ") {
+	if code, _, stderr := latido("generate", "dashboards", "-domain", "testdata/tienda.yaml", "-out", out); code != 1 || !strings.Contains(stderr, out) {
 		t.Errorf("exit %d %s", code, stderr)
 	}
 }

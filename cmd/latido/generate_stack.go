@@ -52,12 +52,12 @@ func mainFolder(text string) string {
 // composeMain is where a Compose file says which main package is built.
 var composeMain = regexp.MustCompile(`(?m)^ +MAIN: (\S+)$`)
 
-// generatedStack are the files of the stack in the present folder. Which main
+// generatedStack are the files of the stack in the folder of generated files. Which main
 // package they build is no matter of the domain: it stays as they have it.
 func generatedStack(in *inspection) []source {
 	g := generation{d: in.d}
-	again := "latido generate stack"
-	compose, _ := os.ReadFile("docker-compose.yml") // one that cannot be read is told by its own check
+	again := in.again("stack")
+	compose, _ := os.ReadFile(filepath.Join(in.cfg.dir, "docker-compose.yml")) // one that cannot be read is told by its own check
 	if m := composeMain.FindSubmatch(compose); m != nil && string(m[1]) != "." {
 		g.main = string(m[1])
 		again += " -main " + g.main
@@ -81,7 +81,7 @@ func generatedStack(in *inspection) []source {
 	}
 	sources := make([]source, len(files))
 	for i, file := range files {
-		sources[i] = source{filepath.FromSlash(file.Path), again, func(o alerting.Options) ([]byte, error) {
+		sources[i] = source{filepath.Join(in.cfg.dir, filepath.FromSlash(file.Path)), again, func(o alerting.Options) ([]byte, error) {
 			files, err := all(o)
 			if err != nil {
 				return nil, err

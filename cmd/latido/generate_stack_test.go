@@ -58,7 +58,7 @@ func TestGenerateStack(t *testing.T) {
 			return err
 		}
 		text, err := os.ReadFile(path)
-		if err == nil && !strings.HasPrefix(string(text), `# Written by "latido generate stack" from the domain file of la_clinica.`) {
+		if err == nil && !strings.HasPrefix(string(text), `# Written by "latido generate stack" from the domain file of la_clinica, ../`) {
 			t.Errorf("%s does not say how it was made", path)
 		}
 		if strings.Contains(string(text), "[[") {

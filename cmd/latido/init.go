@@ -59,7 +59,7 @@ func (s *starter) run() error {
 	}
 	g := generation{d: d, file: domainName}
 	for _, each := range generators {
-		targets, err := each.targets(g)
+		targets, err := each.targets(g, "")
 		if errors.Is(err, errNothing) {
 			continue
 		}
@@ -67,9 +67,6 @@ func (s *starter) run() error {
 			return fmt.Errorf("%s: %w", each.name, err)
 		}
 		for _, t := range targets {
-			if t.extra { // of another folder, or for latido check to find
-				continue
-			}
 			if err := p.add(t.path, t.content, t.about); err != nil {
 				return err
 			}

@@ -107,7 +107,7 @@ func newServiceModel(d domain.Domain, events string) serviceModel {
 	if d.Language == "es" {
 		b.m.Report = "/reportes/pronostico"
 	}
-	model := newEventsModel(d, "", "events")
+	model := newEventsModel(d, "events")
 	b.m.Types = model.Types
 	entity := b.resource("/" + strings.ReplaceAll(plural(d.Entity, d.Language), "_", "-"))
 	entity.Entity = d.Entity

@@ -1,0 +1,283 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/latido-dev/latido/internal/testkit"
+)
+
+// flower is a domain file with something of every kind that is written.
+const flower = "prefix: floreria\nentity: ramo\nevents: [{name: ventas}]\nnotify: [{log: {}}]\n"
+
+// shop makes the present folder one with this domain file, and writes all.
+func shop(t *testing.T, text string) {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	put(t, ".", domainName, text)
+	say(t, 0, "generate", "all")
+}
+
+// say runs the command, which exits with a code.
+func say(t *testing.T, code int, args ...string) string {
+	t.Helper()
+	got, stdout, stderr := latido(args...)
+	if got != code {
+		t.Errorf("%q: exit %d, want %d\n%s%s", args, got, code, stdout, stderr)
+	}
+	return stdout + stderr
+}
+
+// Files of somebody else's stay, of every kind that is generated; they are
+// named, with what to do; and only -force writes over them.
+func TestFilesOfOthersStay(t *testing.T) {
+	shop(t, flower)
+	written := contents(t, ".")
+	delete(written, domainName)
+	const mine = "# Mine, after what \"latido generate stack\" wrote.\nx: 1\n"
+	for name := range written {
+		put(t, ".", name, mine)
+	}
+	for _, args := range [][]string{{"generate", "all"}, {"generate", "all", "-prune"}, {"generate", "all", "-check"}, {"generate", "all", "-diff"}} {
+		out := say(t, 1, args...)
+		for name := range written {
+			if !strings.Contains(out, filepath.FromSlash(name)+"  FAIL  is there, and latido generate did not write it") {
+				t.Errorf("%q: %s is not named\n%s", args, name, out)
+			}
+		}
+		for name, text := range contents(t, ".") {
+			if name != domainName && text != mine {
+				t.Errorf("%q: %s is replaced", args, name)
+			}
+		}
+	}
+	say(t, 0, "generate", "all", "-force")
+	if after := contents(t, "."); !maps.Equal(written, without(after, domainName)) {
+		t.Error("-force does not write all")
+	}
+}
+
+func without(files map[string]string, name string) map[string]string {
+	files = maps.Clone(files)
+	delete(files, name)
+	return files
+}
+
+// What was written under another prefix, of events that are gone, or by
+// another version is named by generate and by check, and -prune removes it and
+// nothing else.
+func TestFilesLeftBehind(t *testing.T) {
+	golden, err := filepath.Abs("testdata/left.golden.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shop(t, flower)
+	notOurs := map[string]string{
+		"deploy/prometheus/rules/nodes.rules.yaml": "groups: []\n", "deploy/grafana/dashboards/floreria-mine.json": "{}\n", "docs/notes.md": "# latido generate runbook\n",
+		"deploy/prometheus/rules/pan.rules.yaml": strings.ReplaceAll(contents(t, ".")["deploy/prometheus/rules/floreria.rules.yaml"], "../../../domain.yaml", "../../../../pan/domain.yaml"),
+	}
+	notOurs["deploy/prometheus/rules/pan.rules.yaml"] = strings.Replace(notOurs["deploy/prometheus/rules/pan.rules.yaml"], "of floreria", "of pan", 1)
+	for name, text := range notOurs {
+		put(t, ".", name, text)
+	}
+	put(t, ".", "deploy/loki/loki.yaml", contents(t, ".")["deploy/tempo/tempo.yaml"]) // what another version wrote
+	before := contents(t, ".")
+	put(t, ".", domainName, "prefix: flores\nentity: ramo\nnotify: [{log: {}}]\n")
+	left := []string{"events/events_gen.go", "deploy/loki/loki.yaml"}
+	for name := range before {
+		if strings.Contains(name, "/floreria") && notOurs[name] == "" {
+			left = append(left, name)
+		}
+	}
+	if len(left) != 2+5+2+1 { // dashboards, rules with their tests, targets
+		t.Fatalf("left behind: %q", left)
+	}
+	testkit.Golden(t, golden, []byte(filepath.ToSlash(say(t, 1, "generate", "all"))))
+	found := say(t, 1, "check")
+	diff := say(t, 0, "generate", "all", "-prune", "-diff")
+	for _, name := range left {
+		name = filepath.FromSlash(name)
+		if !strings.Contains(found, name+": was written from domain.yaml, which no longer makes it") || !strings.Contains(diff, "--- "+name+"\n+++ "+os.DevNull) {
+			t.Errorf("%s is not named\n%s%s", name, found, diff)
+		}
+		if !exists(name) {
+			t.Errorf("%s is removed unasked", name)
+		}
+	}
+	if out := say(t, 0, "generate", "all", "-prune"); strings.Count(out, "  removed: ") != len(left) {
+		t.Errorf("removed:\n%s", out)
+	}
+	after := contents(t, ".")
+	for _, name := range left {
+		if after[name] != "" {
+			t.Errorf("%s is still there", name)
+		}
+	}
+	for name, text := range notOurs {
+		if after[name] != text {
+			t.Errorf("%s is not as it was", name)
+		}
+	}
+	say(t, 0, "check")
+}
+
+// Each domain of a repository has its files in its own folder, from wherever
+// the command runs, and takes no file of another's for its own.
+func TestDomainsSideBySide(t *testing.T) {
+	t.Chdir(t.TempDir())
+	const bread = "prefix: panaderia\nentity: pan\nevents: [{name: hornadas}]\nnotify: [{log: {}}]\n"
+	put(t, ".", "svc/a/domain.yaml", flower)
+	put(t, ".", "svc/b/domain.yaml", bread)
+	for _, name := range []string{"a", "b"} {
+		say(t, 0, "generate", "all", "-domain", "svc/"+name+"/domain.yaml")
+	}
+	before := contents(t, ".")
+	for name := range before {
+		if !strings.HasPrefix(name, "svc/a/") && !strings.HasPrefix(name, "svc/b/") {
+			t.Errorf("%s is in nobody's folder", name)
+		}
+	}
+	say(t, 0, "generate", "all", "-domain", "svc/a/domain.yaml", "-check")
+	// What is stale is found from the root as from its folder.
+	for name, text := range before {
+		if !strings.HasPrefix(name, "svc/a/") || name == "svc/a/domain.yaml" {
+			continue
+		}
+		put(t, ".", name, text+" ")
+		if out := say(t, 1, "check", "svc/a/domain.yaml"); !strings.Contains(out, filepath.FromSlash(name)+": is not as ") ||
+			!strings.Contains(out, "-domain svc/a/domain.yaml") {
+			t.Errorf("%s is stale\n%s", name, out)
+		}
+		put(t, ".", name, text)
+	}
+
+	// Another domain's file in the same folder, of any name and even the same
+	// prefix, leaves all of the first one's.
+	for name, text := range map[string]string{"other.yaml": bread, "same.yaml": flower} {
+		put(t, ".", "svc/a/"+name, text)
+		out := say(t, 1, "generate", "all", "-prune", "-domain", "svc/a/"+name)
+		if !strings.Contains(out, filepath.FromSlash("svc/a/Dockerfile")+"  FAIL  is written from "+filepath.FromSlash("svc/a/domain.yaml")+", the domain file of floreria") ||
+			!strings.Contains(out, "-dir") {
+			t.Errorf("whose it is, is not said:\n%s", out)
+		}
+		if err := os.Remove("svc/a/" + name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	after := contents(t, ".")
+	for name, text := range before {
+		if after[name] != text {
+			t.Errorf("%s is replaced", name)
+		}
+	}
+}
+
+// -out may be a stream: it is written to, never read or compared, and has
+// nothing but the file in it.
+func TestOutIsAStream(t *testing.T) {
+	shop(t, flower)
+	before := contents(t, ".")
+	for _, what := range []string{"events", "rules", "rule-tests", "alertmanager", "runbook"} {
+		var file string
+		for name, text := range before {
+			if h, _, ok := headOf([]byte(text)); ok && h.what == what && !strings.HasSuffix(name, ".tmpl") {
+				file = name
+			}
+		}
+		if got := say(t, 0, "generate", what, "-out", "-"); got != before[file] || got == "" {
+			t.Errorf("%s: not the file's text\n%s", what, got)
+		}
+	}
+	if runtime.GOOS != "windows" {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		read := make(chan []byte)
+		go func() {
+			text, _ := io.ReadAll(r)
+			read <- text
+		}()
+		if out := say(t, 0, "generate", "rules", "-out", fmt.Sprintf("/dev/fd/%d", w.Fd())); out != "" {
+			t.Errorf("says %q", out)
+		}
+		_ = w.Close()
+		if got := <-read; string(got) != before["deploy/prometheus/rules/floreria.rules.yaml"] {
+			t.Errorf("through a pipe:\n%s", got)
+		}
+	}
+	if after := contents(t, "."); !maps.Equal(before, after) {
+		t.Errorf("files: %q", slices.Sorted(maps.Keys(after)))
+	}
+	for args, want := range map[string]string{
+		"generate stack -out -":                "many files",
+		"generate rules -out - -check":         "compare with a file",
+		"generate rules -out x -prune":         "leave -out out",
+		"generate rules -out x -dir y":         "give one of them",
+		"generate all -prune -check":           "give one of them",
+		"generate dashboards -out - -diff":     "many files",
+		"generate alertmanager -out - -diff":   "compare with a file",
+		"generate runbook -out /dev/null -dir": "flag needs an argument",
+	} {
+		if out := say(t, 2, strings.Fields(args)...); !strings.Contains(out, want) {
+			t.Errorf("%s: %s", args, out)
+		}
+	}
+}
+
+// -diff shows what would change, and changes nothing.
+func TestDiffShowsChanges(t *testing.T) {
+	shop(t, flower)
+	if out := say(t, 0, "generate", "all", "-diff", "-check"); out != "" {
+		t.Errorf("nothing changed:\n%s", out)
+	}
+	put(t, ".", domainName, strings.Replace(flower, "entity: ramo", "entity: planta\ndefault_rules: {disable: [cpu]}", 1))
+	if err := os.Remove("docs/runbook.md"); err != nil {
+		t.Fatal(err)
+	}
+	before := contents(t, ".")
+	out := say(t, 0, "generate", "all", "-diff")
+	for _, want := range []string{
+		"--- " + os.DevNull + "\n+++ " + filepath.FromSlash("docs/runbook.md") + "\n@@ -0,0 +1,", "\n+# Runbook",
+		"--- " + filepath.FromSlash("deploy/prometheus/rules/floreria.rules.yaml") + "\n+++ " + filepath.FromSlash("deploy/prometheus/rules/floreria.rules.yaml") + "\n@@ -",
+		"\n-      - alert: HostCPUHigh",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	say(t, 1, "generate", "all", "-diff", "-check")
+	if !maps.Equal(before, contents(t, ".")) {
+		t.Error("-diff writes")
+	}
+}
+
+// FuzzHead reads files of anybody's: a head that is read can be written again,
+// and is taken out whole.
+func FuzzHead(f *testing.F) {
+	f.Add([]byte("# Written by \"latido generate rules\" from the domain file of tienda, ../domain.yaml.\n"), "../domain.yaml")
+	f.Add([]byte("// Code generated by \"latido generate events\" from the domain file of tienda; DO NOT EDIT.\n"), "a b/c.yaml")
+	f.Add([]byte("{\n  \"uid\": \"a\",\n  \"title\": \"b\",\n  \"description\": \"Written by latido generate dashboards.\",\n  \"tags\": [\n    \"latido\",\n    \"tienda\""), "x.yaml")
+	f.Fuzz(func(t *testing.T, content []byte, from string) {
+		h, _, ok := headOf(content)
+		if !ok || !writable.MatchString(from) || len(content)+len(from)+2 > headSize {
+			return
+		}
+		signed := withSource(content, ", "+from)
+		again, _, ok := headOf(signed)
+		if !ok || again != (head{h.what, h.prefix, from}) {
+			t.Errorf("%+v from %q is %+v", h, from, again)
+		}
+		if !bytes.Equal(withSource(signed, ""), withSource(content, "")) {
+			t.Errorf("%q is not taken out of %q", from, signed)
+		}
+	})
+}
