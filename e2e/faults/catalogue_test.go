@@ -23,8 +23,9 @@ type scenario struct {
 	able func() bool
 	// cheap ones are run with the other tests.
 	cheap bool
-	// busy ones take all CPUs, and are run alone.
-	busy bool
+	// busy ones take all CPUs, and are run alone; those of the host are about
+	// other processes.
+	busy, host bool
 }
 
 // service breaks the service itself.
@@ -146,7 +147,7 @@ func ofDatabase() []scenario {
 	}, {
 		name: "rows_open", what: "the load of a depot leaves its rows open: after four requests the pool of four is empty",
 		elsewhere: "lists and trackings wait for a connection for ever",
-		inject:    service("rows_open"), cheap: true,
+		inject:    service("rows_open"),
 		truth: truth{thing: []string{`pool|connections`, `in use|exhausted|free|given back|returned|wait`}, place: []string{`depot\.go`, `/depots/\{depot\}/load`}},
 	}, {
 		name: "tx_held", what: "a booking holds its transaction, and the one connection that writes, while it asks rates.internal",
@@ -190,7 +191,7 @@ func ofCode() []scenario {
 		truth:  truth{thing: []string{`memory|heap|held|holds|kept|keeps`}, place: []string{`audit\.go`}},
 	}, {
 		name: "lock_io", what: "the refresher of tariffs holds its lock while it fetches them from rates.internal, for 800 ms",
-		elsewhere: "quotes and bookings wait for the lock", cheap: true,
+		elsewhere: "quotes and bookings wait for the lock",
 		inject: service("lock_io"),
 		truth:  truth{thing: []string{`lock|mutex|held|holds`}, place: []string{`tariffs\.go:[3-6]\d`, `Tariffs\)?\.Refresh`}},
 	}, {
@@ -209,7 +210,7 @@ func ofCode() []scenario {
 		truth:  truth{thing: []string{`lock|mutex|CPU|comput`}, place: []string{`usage\.go`}},
 	}, {
 		name: "limiter", what: "the limiter of the printers lets one label a second through, instead of 100",
-		inject: service("limiter"),
+		inject: service("limiter"), cheap: true,
 		truth:  truth{thing: []string{`limit|wait|rate`}, place: []string{`label\.go`}},
 	}, {
 		name: "limiter_flag", what: "the same, while the footer of receipts is changed", distractor: aFlag,
@@ -250,11 +251,11 @@ func ofCode() []scenario {
 // ofAround are those of the machine, and of the clients.
 func ofAround() []scenario {
 	return []scenario{{
-		name: "burner", what: "another process with 16 threads uses all CPUs", busy: true,
+		name: "burner", what: "four other processes with 32 threads use all CPUs", busy: true, host: true,
 		elsewhere: "every endpoint",
 		inject: func(w *world) {
 			base, _ := built()
-			for range 2 {
+			for range 4 {
 				cmd := exec.Command(filepath.Join(base, "parcels"), "burn", "-threads", "8")
 				if err := cmd.Start(); err != nil {
 					w.Fatal(err)

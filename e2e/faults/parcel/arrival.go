@@ -11,7 +11,7 @@ func arrival(stops []stop) time.Time {
 		return time.Time{}
 	}
 	best, hours := math.Inf(1), 0.0
-	for candidate := range 4000 {
+	for candidate := range 2500 {
 		loss := 0.0
 		for step := range 300 {
 			for i := range stops {
