@@ -148,7 +148,7 @@ func ofDatabase() []scenario {
 		name: "rows_open", what: "the load of a depot leaves its rows open: after four requests the pool of four is empty",
 		elsewhere: "lists and trackings wait for a connection for ever",
 		inject:    service("rows_open"),
-		truth: truth{thing: []string{`pool|connections`, `in use|exhausted|free|given back|returned|wait`}, place: []string{`depot\.go`, `/depots/\{depot\}/load`}},
+		truth:     truth{thing: []string{`pool|connections`, `in use|exhausted|free|given back|returned|wait`}, place: []string{`depot\.go`, `/depots/\{depot\}/load`}},
 	}, {
 		name: "tx_held", what: "a booking holds its transaction, and the one connection that writes, while it asks rates.internal",
 		elsewhere: "scans wait for the connection",
@@ -192,8 +192,8 @@ func ofCode() []scenario {
 	}, {
 		name: "lock_io", what: "the refresher of tariffs holds its lock while it fetches them from rates.internal, for 800 ms",
 		elsewhere: "quotes and bookings wait for the lock",
-		inject: service("lock_io"),
-		truth:  truth{thing: []string{`lock|mutex|held|holds`}, place: []string{`tariffs\.go:[3-6]\d`, `Tariffs\)?\.Refresh`}},
+		inject:    service("lock_io"),
+		truth:     truth{thing: []string{`lock|mutex|held|holds`}, place: []string{`tariffs\.go:[3-6]\d`, `Tariffs\)?\.Refresh`}},
 	}, {
 		name: "lock_io_release", what: "the same, begun by nothing in the release that is rolled out a moment before", distractor: aRelease,
 		elsewhere: "quotes and bookings wait for the lock",
@@ -211,7 +211,7 @@ func ofCode() []scenario {
 	}, {
 		name: "limiter", what: "the limiter of the printers lets one label a second through, instead of 100",
 		inject: service("limiter"), cheap: true,
-		truth:  truth{thing: []string{`limit|wait|rate`}, place: []string{`label\.go`}},
+		truth: truth{thing: []string{`limit|wait|rate`}, place: []string{`label\.go`}},
 	}, {
 		name: "limiter_flag", what: "the same, while the footer of receipts is changed", distractor: aFlag,
 		inject: both(flagged, service("limiter")),
