@@ -13,7 +13,7 @@ import (
 )
 
 // capacity is how many requests a peer works on at a time; the others queue.
-const capacity = 8
+const capacity = 64
 
 // Handler is the peer of a name: "rates" or "geo".
 func Handler(name string) http.Handler {
