@@ -30,7 +30,7 @@ func (m *model) peers() map[string]called {
 	for name, rate := range m.f.rates(family, m.t, of) {
 		all[name] = called{name: name, calls: rate}
 	}
-	for name, rate := range m.f.rates(family, m.t, func(l map[string]string) (string, bool) { return l["peer"], clientFailed(l["status"]) }) {
+	for name, rate := range m.f.rates(family, m.t, func(l map[string]string) (string, bool) { return l["peer"], useless(l["status"]) }) {
 		c := all[name]
 		c.failed = rate
 		all[name] = c
@@ -61,6 +61,10 @@ func (m *model) measured(peer string) float64 {
 	}
 	return min(max(time.after-time.before*more, 0)/looked, 1)
 }
+
+// useless tells of an answer that the service had no use for: the host failed, or
+// refused the request.
+func useless(status string) bool { return clientFailed(status) || status == "4xx" }
 
 // statements are the calls of databases that others' instruments measure, by
 // what they do: otelsql and others follow OpenTelemetry's conventions for them

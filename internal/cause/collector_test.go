@@ -14,36 +14,36 @@ func collecting(s *service) {
 }
 
 var collectorFaults = []fault{
-	{"the collector runs for what is allocated", collecting, "gc", "export.Render"},
+	{"the collector runs for what is allocated", collecting, "gc", "export.Render", ""},
 	{"the collector runs near the limit for what is kept", func(s *service) {
 		s.garbage = moved{0.01, 2.2}
 		s.endpoint("GET /citas").parts["ready"] = &part{each: moved{0, 0.05}, frames: own("(*API).list", 60)}
 		s.level("go_memory_limit", same(100*mb))
 		s.level("go_memory_live", moved{30 * mb, 92 * mb})
 		s.kept = append(s.kept, standing{moved{mb, 64 * mb}, nil, own("(*Sessions).Put", 31)})
-	}, "gc", "clinic.(*Sessions).Put"},
+	}, "gc", "clinic.(*Sessions).Put", ""},
 	{"the collector runs for what is allocated, alert on CPU", func(s *service) {
 		collecting(s)
 		s.alert = about(s, "cpu_usage", ">", 60)
-	}, "gc", "export.Render"},
+	}, "gc", "export.Render", ""},
 	{"memory is kept", func(s *service) {
 		s.creeping, s.lasts = true, 10*minute
 		s.creeps("go_memory_used", moved{60 * mb, 400 * mb}, "go_memory_type", "other")
 		s.creeps("process_memory_usage", moved{90 * mb, 430 * mb})
 		s.kept = append(s.kept, standing{moved{mb, 330 * mb}, nil, own("(*Sessions).Put", 31)})
 		s.alert = about(s, "go_memory_used", ">", 200*mb)
-	}, "memory", "clinic.(*Sessions).Put"},
+	}, "memory", "clinic.(*Sessions).Put", ""},
 	{"memory is kept, and the heap of before is not known", func(s *service) {
 		s.creeping, s.lasts, s.deaf = true, 10*minute, true
 		s.creeps("go_memory_used", moved{60 * mb, 400 * mb}, "go_memory_type", "other")
 		s.kept = append(s.kept, standing{moved{mb, 330 * mb}, nil, own("(*Sessions).Put", 31)})
 		s.alert = about(s, "go_memory_used", ">", 200*mb)
-	}, "memory", "clinic.(*Sessions).Put"},
+	}, "memory", "clinic.(*Sessions).Put", ""},
 	{"memory outside of Go", func(s *service) {
 		s.lasts = 10 * minute
 		s.creeps("process_memory_usage", moved{90 * mb, 900 * mb})
 		s.alert = about(s, "process_memory_usage", ">", 500*mb)
-	}, "memory", ""},
+	}, "memory", "", ""},
 	// Rivals.
 	{"memory of goroutines that are not ended", func(s *service) {
 		s.creeping, s.lasts = true, 10*minute
@@ -51,11 +51,11 @@ var collectorFaults = []fault{
 		s.creeps("go_goroutine_count", moved{60, 40000})
 		s.all = append(s.all, standing{moved{0, 40000}, map[string]string{"started_by": "POST /citas"}, stack(chanReceive, own("(*Mailer).later.func1", 81))})
 		s.alert = about(s, "go_memory_used", ">", 200*mb)
-	}, "leak", "clinic.(*Mailer).later"},
+	}, "leak", "clinic.(*Mailer).later", ""},
 	{"a function computes while memory is as before", func(s *service) {
 		s.part("GET /informes", "work").each.after = 0.4
 		s.garbage = moved{0.01, 0.04}
-	}, "cpu", "report.Totals"},
+	}, "cpu", "report.Totals", ""},
 }
 
 func TestCollector(t *testing.T) { try(t, collectorFaults) }

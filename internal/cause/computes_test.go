@@ -3,31 +3,37 @@ package cause_test
 import "testing"
 
 var computesFaults = []fault{
-	{"own code computes", func(s *service) { s.part("GET /informes", "work").each.after = 0.4 }, "cpu", "report.Totals"},
+	{"own code computes", func(s *service) { s.part("GET /informes", "work").each.after = 0.4 }, "cpu", "report.Totals", ""},
 	{"own code computes in a library", func(s *service) {
 		s.part("GET /citas", "work").each.after = 0.03
-	}, "cpu", "clinic.(*API).list"},
+	}, "cpu", "clinic.(*API).list", ""},
 	{"own code computes, alert on CPU", func(s *service) {
 		s.part("GET /informes", "work").each.after = 0.9
 		s.alert = about(s, "cpu_usage", ">", 60)
-	}, "cpu", "report.Totals"},
+	}, "cpu", "report.Totals", ""},
 	{"own code computes in the background", func(s *service) {
 		s.cpu = append(s.cpu, standing{moved{0.1, 2}, map[string]string{"started_by": "GET /informes"}, stack(own("index.(*Builder).Rebuild", 70), own("index.(*Builder).run", 20))})
 		s.alert = about(s, "cpu_usage", ">", 60)
-	}, "cpu", "index.(*Builder).Rebuild"},
+	}, "cpu", "index.(*Builder).Rebuild", ""},
+	{"own code computes for one kind of request", func(s *service) {
+		s.part("GET /medicos/{id}", "work").each.after = 0.05
+	}, "cpu", "clinic.(*API).doctor", ""},
+	{"own code that did not run before", func(s *service) {
+		s.endpoint("GET /citas").parts["new"] = &part{each: moved{0, 0.04}, computes: true, frames: stack([]string{"regexp.(*Regexp).doExecute exec.go:540", "regexp.MatchString regexp.go:550"}, own("(*Filter).Match", 61))}
+	}, "cpu", "clinic.(*Filter).Match", ""},
 	// Rivals: each request costs what it did.
 	{"more requests at the same cost, alert on CPU", func(s *service) {
 		s.traffic(4)
 		s.alert = about(s, "cpu_usage", ">", 60)
-	}, "traffic", ""},
+	}, "traffic", "", ""},
 	{"twice the traffic when a function becomes slow", func(s *service) {
 		s.traffic(2)
 		s.part("GET /informes", "work").each.after = 0.4
-	}, "cpu", "report.Totals"},
+	}, "cpu", "report.Totals", ""},
 	{"a harmless release when a function becomes slow", func(s *service) {
 		s.release()
 		s.part("GET /informes", "work").each.after = 0.4
-	}, "cpu", "report.Totals"},
+	}, "cpu", "report.Totals", ""},
 }
 
 func TestComputes(t *testing.T) { try(t, computesFaults) }

@@ -144,7 +144,7 @@ func (m *model) calling(p called, c claim, share float64) Finding {
 		f.Function, f.File, f.Line = m.siteOf(m.bad)
 		place = stacks.Frame{Function: f.Function, File: f.File, Line: f.Line}
 	}
-	caller, in := "", ""
+	caller, in, status := "", "", ""
 	if place.Function != "" {
 		caller, in = w.say(" from %s", " desde %s", where(place)), w.say(" in %s", " en %s", where(place))
 	}
@@ -167,8 +167,12 @@ func (m *model) calling(p called, c claim, share float64) Finding {
 		f.Sentence = w.say("Connections to %s open slowly: %s requests wait%s%s.", "Las conexiones con %s tardan en abrirse: %s peticiones esperan a la vez%s%s.",
 			p.name, w.count(c.after), in, w.wasWaiting(c.before))
 	case wrong.after-wrong.before > 0.1 && p.failed.after > 0:
-		f.Sentence = w.say("%s fails: %s of the calls%s %s%s%s.", "%s falla: el %s de las llamadas%s %s%s%s.",
-			p.name, w.percent(wrong.after), caller, m.failsWith(p.name), w.was(w.pick("", "el ")+w.percent(wrong.before), p.calls.before > 0), often)
+		fails := w.pick("fails", "falla")
+		if status = m.failsMostWith(p.name); status == "4xx" {
+			fails = w.pick("refuses calls", "rechaza llamadas")
+		}
+		f.Sentence = w.say("%s %s: %s of the calls%s %s%s%s.", "%s %s: el %s de las llamadas%s %s%s%s.",
+			p.name, fails, w.percent(wrong.after), caller, w.endsWith(status), w.was(w.pick("", "el ")+w.percent(wrong.before), p.calls.before > 0), often)
 	case slower && (each.ratio() < p.seconds.ratio() || each.before == 0):
 		f.Sentence = w.say("%s answers slowly: a call%s takes %s%s%s.", "%s responde despacio: una llamada%s tarda %s%s%s.",
 			p.name, caller, w.seconds(p.seconds.after), w.wasSeconds(p.seconds.before), often)
@@ -191,6 +195,8 @@ func (m *model) calling(p called, c claim, share float64) Finding {
 	switch {
 	case often != "":
 		f.Next = w.say("Look in %s for retries without a pause, calls in a loop, or a cache that no longer hits.", "Buscar en %s reintentos sin pausa, llamadas en un bucle o una caché que ya no acierta.", cmp.Or(written(place.Function), w.pick("the code that calls it", "el código que lo llama")))
+	case status == "4xx":
+		f.Next = w.say("Check what is sent to %s: credentials, quota, the form of the request.", "Revisar qué se envía a %s: credenciales, cuota, formato de la petición.", p.name)
 	default:
 		f.Next = w.say("Ask the team that runs %s; until it recovers, shorten the timeout or answer without it.", "Preguntar al equipo de %s; mientras se recupera, acortar el timeout o responder sin él.", p.name)
 	}
@@ -214,25 +220,30 @@ func (m *model) resolves(peer string) bool {
 	return resolving > connecting
 }
 
-// failsWith is how most of the calls to a host fail.
-func (m *model) failsWith(peer string) string {
-	worst, most := "", 0.0
+// failsMostWith is how most of the calls to a host fail.
+func (m *model) failsMostWith(peer string) (worst string) {
+	most := 0.0
 	for status, rate := range m.f.rates(m.family("client_requests"), m.t, func(l map[string]string) (string, bool) {
-		return l["status"], l["peer"] == peer && clientFailed(l["status"])
+		return l["status"], l["peer"] == peer && useless(l["status"])
 	}) {
-		if g := rate.growth(); g > most {
+		if g := rate.growth(); g > most || g == most && status < worst {
 			worst, most = status, g
 		}
 	}
-	switch worst {
+	return worst
+}
+
+// endsWith says how calls fail.
+func (w words) endsWith(status string) string {
+	switch status {
 	case "timeout":
-		return m.w.pick("time out", "termina en timeout")
+		return w.pick("time out", "termina en timeout")
 	case "dial":
-		return m.w.pick("cannot connect", "no logra conectar")
+		return w.pick("cannot connect", "no logra conectar")
 	case "error":
-		return m.w.pick("end with a broken connection", "termina con la conexión cortada")
+		return w.pick("end with a broken connection", "termina con la conexión cortada")
 	}
-	return m.w.say("end with status %s", "termina con estado %s", worst)
+	return w.say("end with status %s", "termina con estado %s", status)
 }
 
 // callsEach is how often the database is called for each request; 0 where
@@ -272,7 +283,7 @@ func (m *model) database() (Finding, bool) {
 		}
 		share = max(share, m.reach[cpu]*sum/whole)
 	}
-	if share < floor {
+	if share < floor || first.through == "database/sql" && m.statementsAsBefore() {
 		return Finding{}, false
 	}
 	w := m.w
@@ -335,6 +346,23 @@ func (m *model) inDatabase(endpoint string) both {
 	}
 	of := m.endpointRate(endpoint)
 	return both{per(sum.before, of.before), per(sum.after, of.after)}
+}
+
+// statementsAsBefore tells whether the database's calls are measured, and none
+// takes longer, comes more often, or has no end: looks are few, and may be wrong.
+func (m *model) statementsAsBefore() bool {
+	known := false
+	for _, s := range m.statements() {
+		if s.calls.before*m.f.span(m.t.Before) < fewRequests {
+			continue
+		}
+		known = true
+		often := ratio(s.calls.after, s.calls.before*m.moreRequests())
+		if s.seconds.ratio() > 1.15 || often > 1.15 || often < 0.7 {
+			return false
+		}
+	}
+	return known
 }
 
 // statementTime is how long a call of the database takes, whichever it is.

@@ -3,77 +3,110 @@ package cause_test
 import "testing"
 
 var dependencyFaults = []fault{
-	{"a host answers slowly", func(s *service) { s.part("POST /citas", "pay").each.after = 0.6 }, "dependency", "pagos.example.com"},
+	{"a host answers slowly", func(s *service) { s.part("POST /citas", "pay").each.after = 0.6 }, "dependency", "pagos.example.com", ""},
 	{"a host answers slowly, alert on the objective of errors", func(s *service) {
 		s.part("POST /citas", "pay").each.after = 3
 		s.part("POST /citas", "pay").answers = map[string]moved{"2xx": {1, 0.2}, "timeout": {0, 0.8}}
 		s.endpoint("POST /citas").status["504"] = moved{0, 0.8}
 		s.alert = failing(s)
-	}, "dependency", "pagos.example.com"},
+	}, "dependency", "pagos.example.com", ""},
 	{"a host fails", func(s *service) {
 		s.part("POST /citas", "pay").answers = map[string]moved{"2xx": {1, 0.3}, "5xx": {0, 0.7}}
 		s.endpoint("POST /citas").status["502"] = moved{0, 0.7}
 		s.count("failures", moved{0, 7}, "endpoint", "/citas", "status", "502", "site", "clinic.(*API).reserve (api.go:99)")
 		s.alert = failing(s)
-	}, "dependency", "pagos.example.com"},
+	}, "dependency", "pagos.example.com", ""},
 	{"a host refuses connections", func(s *service) {
 		s.part("POST /citas", "pay").each.after = 0.0005
 		s.part("POST /citas", "pay").answers = map[string]moved{"2xx": {1, 0}, "dial": {0, 1}}
 		s.endpoint("POST /citas").status["502"] = moved{0, 1}
 		s.count("api_errors", moved{0, 10}, "error_type", "connection_refused")
 		s.alert = failing(s)
-	}, "dependency", "pagos.example.com"},
+	}, "dependency", "pagos.example.com", ""},
 	{"a host is called in a storm of retries", func(s *service) {
 		p := s.part("POST /citas", "pay")
 		p.each.after, p.calls.after = 0.02*8, 8
 		p.answers = map[string]moved{"2xx": {1, 0.125}, "5xx": {0, 0.875}}
-	}, "dependency", "pagos.example.com"},
+	}, "dependency", "pagos.example.com", ""},
 	{"a cache no longer answers in the place of a host", func(s *service) {
 		s.endpoint("GET /medicos/{id}").parts["photo"] = &part{each: moved{0.001, 0.025}, frames: stack(httpCall, own("(*Photos).Get", 12)), peer: "fotos.example.com", calls: moved{0.04, 1}}
-	}, "dependency", "fotos.example.com"},
-	{"a database is slow", func(s *service) { s.part("GET /citas", "query").each.after = 0.3 }, "dependency", "clinic.(*Store).List"},
+	}, "dependency", "fotos.example.com", ""},
+	{"a database is slow", func(s *service) { s.part("GET /citas", "query").each.after = 0.3 }, "dependency", "clinic.(*Store).List", ""},
 	{"a query in a loop", func(s *service) {
 		p := s.part("GET /citas", "query")
 		p.each.after, p.calls.after = 0.006*30, 30
-	}, "dependency", "clinic.(*Store).List"},
+	}, "dependency", "clinic.(*Store).List", ""},
 	{"a database is slow when a query comes to its cache", func(s *service) {
 		s.part("GET /citas", "query").each.after = 0.3
 		s.part("GET /medicos/{id}", "query").calls.after = 4
-	}, "dependency", "clinic.(*Store).List"},
+	}, "dependency", "clinic.(*Store).List", ""},
 	{"a database that nobody measures is slow", func(s *service) {
 		for _, e := range s.endpoints {
 			e.parts["query"].query = ""
 		}
 		s.part("GET /citas", "query").each.after = 0.3
-	}, "dependency", "clinic.(*Store).List"},
+	}, "dependency", "clinic.(*Store).List", ""},
 	{"a host does not answer at all", func(s *service) {
 		e := s.endpoint("POST /citas")
 		e.requests.after = 0
 		s.waits = append(s.waits, standing{moved{0, 80}, map[string]string{"method": "POST", "endpoint": "/citas", "peer": "pagos.example.com"}, stack(httpCall, own("(*Payments).Charge", 33), serving)})
-	}, "dependency", "pagos.example.com"},
+	}, "dependency", "pagos.example.com", ""},
+	{"a host refuses our credentials", func(s *service) {
+		s.part("POST /citas", "pay").answers = map[string]moved{"2xx": {1, 0.1}, "4xx": {0, 0.9}}
+		s.endpoint("POST /citas").status["502"] = moved{0, 0.9}
+		s.count("failures", moved{0, 9}, "endpoint", "/citas", "status", "502", "site", "clinic.(*API).reserve (api.go:99)")
+		s.alert = failing(s)
+	}, "dependency", "pagos.example.com", ""},
+	{"a host limits our calls, and its answer is handed on", func(s *service) {
+		s.part("POST /citas", "pay").answers = map[string]moved{"2xx": {1, 0.4}, "4xx": {0, 0.6}}
+		s.endpoint("POST /citas").status["429"] = moved{0, 0.6}
+		s.alert = refusing(s)
+	}, "dependency", "pagos.example.com", ""},
+	{"a name resolves slowly", func(s *service) {
+		s.endpoint("POST /citas").parts["dns"] = &part{each: moved{0.0005, 2}, peer: "pagos.example.com",
+			frames: stack(selecting, []string{"net.(*Resolver).lookupIPAddr lookup.go:350", "net.(*Resolver).internetAddrList ipsock.go:287", "net.(*Resolver).resolveAddrList dial.go:289", "net.(*Dialer).DialContext dial.go:505", "net.(*Dialer).Dial dial.go:470"}, own("(*Payments).Charge", 33))}
+	}, "dependency", "pagos.example.com", ""},
+	{"a Redis is slow", func(s *service) {
+		s.endpoint("GET /medicos/{id}").parts["cache"] = &part{each: moved{0.0005, 0.3}, frames: stack(polling,
+			[]string{"bufio.(*Reader).fill bufio.go:113", "github.com/redis/go-redis/v9/internal/proto.(*Reader).ReadLine reader.go:120", "github.com/redis/go-redis/v9.(*baseClient).process redis.go:600", "github.com/redis/go-redis/v9.cmdable.Get string_commands.go:50"}, own("(*Cache).Get", 44))}
+	}, "dependency", "clinic.(*Cache).Get", ""},
+	{"a host is slow for one of several callers", func(s *service) {
+		s.endpoint("GET /medicos/{id}").parts["photo"] = &part{each: moved{0.004, 0.004}, frames: stack(httpCall, own("(*Photos).Get", 12)), peer: "fotos.example.com", calls: same(1)}
+		s.endpoint("GET /citas").parts["photo"] = &part{each: moved{0.004, 0.2}, frames: stack(httpCall, own("(*Photos).List", 22)), peer: "fotos.example.com", calls: same(1)}
+	}, "dependency", "clinic.(*Photos).List", ""},
 	// Rivals.
 	{"twice the traffic when a host becomes slow", func(s *service) {
 		s.traffic(2)
 		s.part("POST /citas", "pay").each.after = 0.6
-	}, "dependency", "pagos.example.com"},
+	}, "dependency", "pagos.example.com", ""},
 	{"a harmless release when a host becomes slow", func(s *service) {
 		s.release()
 		s.part("POST /citas", "pay").each.after = 0.6
-	}, "dependency", "pagos.example.com"},
+	}, "dependency", "pagos.example.com", ""},
+	{"twice the traffic to another endpoint when a host becomes slow", func(s *service) {
+		s.endpoint("GET /citas").requests.after *= 2
+		s.part("POST /citas", "pay").each.after = 0.6
+	}, "dependency", "pagos.example.com", ""},
+	{"errors of its own while requests to a host are refused as ever", func(s *service) {
+		s.part("POST /citas", "pay").answers = map[string]moved{"2xx": same(0.8), "4xx": same(0.2)}
+		s.endpoint("GET /citas").status["500"] = moved{0, 0.3}
+		s.count("failures", moved{0, 12}, "endpoint", "/citas", "status", "500", "site", "clinic.(*API).list (api.go:66)")
+		s.alert = failing(s)
+	}, "errors", "clinic.(*API).list", ""},
 	{"a slow host and a slower function", func(s *service) {
 		s.part("POST /citas", "pay").each.after = 0.06
 		s.part("GET /informes", "work").each.after = 0.9
-	}, "cpu", "report.Totals"},
+	}, "cpu", "report.Totals", ""},
 	{"a slow function and a slower host", func(s *service) {
 		s.part("POST /citas", "pay").each.after = 0.5
 		s.part("GET /informes", "work").each.after = 0.1
-	}, "dependency", "pagos.example.com"},
+	}, "dependency", "pagos.example.com", ""},
 	{"errors of its own while a host fails as ever", func(s *service) {
 		s.part("POST /citas", "pay").answers = map[string]moved{"2xx": same(0.97), "5xx": same(0.03)}
 		s.endpoint("POST /citas").status["500"] = moved{0, 0.6}
 		s.count("failures", moved{0, 6}, "endpoint", "/citas", "status", "500", "site", "clinic.(*API).reserve (api.go:99)")
 		s.alert = failing(s)
-	}, "errors", "clinic.(*API).reserve"},
+	}, "errors", "clinic.(*API).reserve", ""},
 }
 
 func TestDependency(t *testing.T) { try(t, dependencyFaults) }

@@ -9,19 +9,19 @@ var diskFaults = []fault{
 		s.count("api_errors", moved{0, 10}, "error_type", "disk_full")
 		s.count("failures", moved{0, 10}, "endpoint", "/citas", "status", "500", "site", "clinic.(*Journal).Append (journal.go:28)")
 		s.alert = failing(s)
-	}, "disk", "clinic.(*Journal).Append"},
+	}, "disk", "clinic.(*Journal).Append", ""},
 	{"the disk fills", func(s *service) {
 		s.lasts = 10 * minute
 		s.creeps("disk_usage", moved{55, 92})
 		s.alert = about(s, "disk_usage", ">", 90)
-	}, "disk", "9"},
+	}, "disk", "9", ""},
 	// Rivals.
 	{"requests fail while the disk is nearly full as ever", func(s *service) {
 		s.level("disk_usage", same(96))
 		s.endpoint("POST /citas").status["500"] = moved{0, 1}
 		s.count("failures", moved{0, 10}, "endpoint", "/citas", "status", "500", "site", "clinic.(*API).reserve (api.go:99)")
 		s.alert = failing(s)
-	}, "errors", "clinic.(*API).reserve"},
+	}, "errors", "clinic.(*API).reserve", ""},
 }
 
 func TestDisk(t *testing.T) { try(t, diskFaults) }

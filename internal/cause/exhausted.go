@@ -150,8 +150,8 @@ func (m *model) poolOf(c claim) (p pool, ok bool) {
 		return pool{}, false
 	}
 	list := m.pools()
-	if len(list) == 0 || list[0].max.after <= 0 {
-		return pool{}, false
+	if len(list) == 0 || list[0].max.after <= 0 || list[0].used.after < 0.8*list[0].max.after && list[0].wait.growth() < 0.05 {
+		return pool{}, false // it is another one, that the service does not name
 	}
 	return list[0], true
 }

@@ -19,49 +19,63 @@ var exhaustedFaults = []fault{
 		s.part("GET /informes", "query").each = same(0.08)
 		rows := standing{moved{0, 9}, map[string]string{"started_by": "GET /informes"}, awaitDone}
 		s.waits = append(s.waits, rows)
-	}, "pool", "clinic.(*Store).Totals"},
+	}, "pool", "clinic.(*Store).Totals", ""},
 	{"a connection is held during a call", func(s *service) {
 		starvedPool(s, 0.5)
 		s.endpoint("POST /citas").parts["notify"] = &part{each: moved{0, 0.8}, frames: stack(httpCall, own("(*Store).Reserve", 95)), peer: "avisos.example.com", calls: moved{0, 1}}
 		rows := standing{moved{0.1, 8}, map[string]string{"started_by": "POST /citas"}, stack(selecting, []string{"database/sql.(*Tx).awaitDone sql.go:2212"})}
 		s.waits = append(s.waits, rows)
-	}, "pool", "clinic.(*Store).Reserve"},
+	}, "pool", "clinic.(*Store).Reserve", ""},
 	{"a pool is too small", func(s *service) {
 		starvedPool(s, 0.3)
 		s.level("pool_connections", moved{2, 1}, "pool", "main", "state", "used")
 		s.level("pool_connections_max", moved{10, 1}, "pool", "main")
-	}, "pool", "main"},
+	}, "pool", "main", ""},
 	{"a limiter lets too few through", func(s *service) {
 		s.endpoint("POST /citas").parts["limit"] = &part{each: moved{0.0001, 0.4}, frames: stack(rateLimit, own("(*API).reserve", 93))}
-	}, "limiter", "clinic.(*API).reserve"},
+	}, "limiter", "clinic.(*API).reserve", ""},
 	{"a semaphore of a library lets too few through", func(s *service) {
 		s.endpoint("GET /informes").parts["limit"] = &part{each: moved{0.0001, 1.4}, frames: stack(semaphore, own("report.Totals", 15))}
-	}, "limiter", "report.Totals"},
+	}, "limiter", "report.Totals", ""},
 	{"a channel of workers is full", func(s *service) {
 		s.endpoint("POST /citas").parts["hand"] = &part{each: moved{0.0001, 0.7}, frames: stack(chanSend, own("(*Mailer).Send", 52))}
 		s.waits = append(s.waits, standing{moved{0.02, 1}, nil, stack(sleeping, own("(*Mailer).deliver", 71), own("(*Mailer).run", 60))})
-	}, "handover", "clinic.(*Mailer).deliver"},
+	}, "handover", "clinic.(*Mailer).deliver", ""},
 	{"a channel gives no answer", func(s *service) {
 		s.endpoint("POST /citas").parts["answer"] = &part{each: moved{0.0001, 0.7}, frames: stack(chanReceive, own("(*Prices).Ask", 22))}
-	}, "handover", "clinic.(*Prices).Ask"},
+	}, "handover", "clinic.(*Prices).Ask", ""},
+	{"a pool of pgx is exhausted", func(s *service) {
+		for name, frame := range map[string]string{"GET /citas": "(*Store).List", "POST /citas": "(*Store).Reserve"} {
+			s.endpoint(name).parts["conn"] = &part{each: moved{0, 0.4}, frames: stack(selecting,
+				[]string{"golang.org/x/sync/semaphore.(*Weighted).Acquire semaphore.go:74", "github.com/jackc/puddle/v2.(*Pool[go.shape.*uint8]).acquire pool.go:350", "github.com/jackc/puddle/v2.(*Pool[go.shape.*uint8]).Acquire pool.go:300", "github.com/jackc/pgx/v5/pgxpool.(*Pool).Acquire pool.go:550", "github.com/jackc/pgx/v5/pgxpool.(*Pool).Query pool.go:600"}, own(frame, 39))}
+		}
+	}, "pool", "pgxpool", ""},
+	{"connections to a host are limited (MaxConnsPerHost)", func(s *service) {
+		s.endpoint("POST /citas").parts["conn"] = &part{each: moved{0, 0.5}, peer: "pagos.example.com", frames: stack(selecting,
+			[]string{"net/http.(*Transport).getConn transport.go:1520", "net/http.(*Transport).roundTrip transport.go:690", "net/http.(*Transport).RoundTrip roundtrip.go:33", "github.com/latido-dev/latido/telemetry.(*transport).RoundTrip transport.go:88",
+				"net/http.send client.go:259", "net/http.(*Client).send client.go:180", "net/http.(*Client).do client.go:729", "net/http.(*Client).Do client.go:587"}, own("(*Payments).Charge", 33))}
+	}, "pool", "clinic.(*Payments).Charge", ""},
+	{"goroutines of a request wait for each other", func(s *service) {
+		s.endpoint("GET /informes").parts["group"] = &part{each: moved{0.001, 1.2}, frames: stack(groupWait, own("report.Gather", 70))}
+	}, "handover", "report.Gather", ""},
 	// Rivals.
 	{"the database is slow, and its pool is full", func(s *service) {
 		starvedPool(s, 0.2)
 		for _, name := range []string{"GET /citas", "POST /citas", "GET /medicos/{id}"} {
 			s.part(name, "query").each.after = 0.14
 		}
-	}, "dependency", ""},
+	}, "dependency", "", ""},
 	{"more traffic fills the pool", func(s *service) {
 		s.traffic(5)
 		starvedPool(s, 0.3)
-	}, "traffic", ""},
+	}, "traffic", "", ""},
 	{"a worker waits for a host that became slow", func(s *service) {
 		s.endpoint("POST /citas").parts["hand"] = &part{each: moved{0.0001, 0.7}, frames: stack(chanSend, own("(*Mailer).Send", 52))}
 		s.count("client_requests", moved{10, 1.2}, "peer", "correo.example.com", "status", "2xx")
 		s.set(series{key: "client_duration", suffix: "_count", counter: true, value: moved{10, 1.2}, labels: pairs([]string{"peer", "correo.example.com"})})
 		s.set(series{key: "client_duration", suffix: "_sum", counter: true, value: moved{0.05, 1}, labels: pairs([]string{"peer", "correo.example.com"})})
 		s.waits = append(s.waits, standing{moved{0.05, 1}, map[string]string{"peer": "correo.example.com", "started_by": "GET /citas"}, stack(httpCall, own("(*Mailer).deliver", 71), own("(*Mailer).run", 60))})
-	}, "dependency", "correo.example.com"},
+	}, "dependency", "correo.example.com", ""},
 }
 
 func TestExhausted(t *testing.T) { try(t, exhaustedFaults) }

@@ -16,6 +16,7 @@ type fault struct {
 	tell func(s *service)
 	kind string // of the first finding; "" for none at all
 	in   string // part of its function, peer, endpoint or sentence; "" for any
+	only string // the language to try it in; "" for both
 }
 
 // Alerts that may fire of a service.
@@ -59,6 +60,9 @@ var nonsense = regexp.MustCompile(`NaN|Inf|%!|\b1000 (times|veces)| ,|  |\d[.,]\
 // everyway tries a fault in both languages, and in both paces.
 func everyway(t *testing.T, of fault, check func(*testing.T, *service, cause.Result)) {
 	for _, language := range []string{"en", "es"} {
+		if of.only != "" && of.only != language {
+			continue
+		}
 		for _, fast := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/%s/fast=%v", of.name, language, fast), func(t *testing.T) {
 				t.Parallel()

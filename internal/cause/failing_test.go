@@ -8,54 +8,54 @@ var failingFaults = []fault{
 		s.count("api_errors", moved{0, 1}, "error_type", "panic")
 		s.count("failures", moved{0, 1}, "endpoint", "/informes", "status", "500", "site", "report.Totals (report.go:31)")
 		s.alert = failing(s)
-	}, "panic", "report.Totals"},
+	}, "panic", "report.Totals", ""},
 	{"validation refuses everything", func(s *service) {
 		s.endpoint("POST /citas").status["422"] = moved{0.02, 0.95}
 		s.count("api_errors", moved{0.2, 9.5}, "error_type", "validation")
 		s.count("failures", moved{0.2, 9.5}, "endpoint", "/citas", "status", "422", "site", "clinic.(*API).check (check.go:18)")
 		s.alert = refusing(s)
-	}, "errors", "clinic.(*API).check"},
+	}, "errors", "clinic.(*API).check", ""},
 	{"an endpoint answers 500", func(s *service) {
 		s.endpoint("GET /citas").status["500"] = moved{0.001, 0.3}
 		s.count("failures", moved{0.04, 12}, "endpoint", "/citas", "status", "500", "site", "clinic.(*API).list (api.go:66)")
 		s.alert = failing(s)
-	}, "errors", "clinic.(*API).list"},
+	}, "errors", "clinic.(*API).list", ""},
 	{"an endpoint answers 500, and nobody knows where from", func(s *service) {
 		s.endpoint("GET /citas").status["500"] = moved{0, 0.3}
 		s.alert = failing(s)
-	}, "errors", "GET /citas"},
+	}, "errors", "GET /citas", ""},
 	{"an endpoint answers 500, alert on the objective", func(s *service) {
 		s.endpoint("GET /citas").status["500"] = moved{0, 0.3}
 		s.count("failures", moved{0, 12}, "endpoint", "/citas", "status", "500", "site", "clinic.(*API).list (api.go:66)")
 		s.alert = failing(s)
 		s.alert.Name, s.alert.Labels = "disponibleBurnsFast", map[string]string{"slo": "disponible"}
 		s.alert.Op, s.alert.Expr = "", s.domain.Prefix+`:slo_errors:ratio_rate1h{slo="disponible"} > 0.0144`
-	}, "errors", "clinic.(*API).list"},
+	}, "errors", "clinic.(*API).list", ""},
 	{"credentials are no longer accepted", func(s *service) {
 		s.endpoint("POST /citas").status["401"] = moved{0.01, 0.8}
 		s.count("failures", moved{0.1, 8}, "endpoint", "/citas", "status", "401", "site", "auth.Require.func1 (auth.go:40)")
 		s.alert = refusing(s)
-	}, "errors", "auth.Require"},
+	}, "errors", "auth.Require", ""},
 	// Rivals.
 	{"more errors, as many of each hundred requests as before", func(s *service) {
 		s.endpoint("GET /citas").status["500"] = same(0.03)
 		s.traffic(1.4)
 		s.alert = failing(s)
-	}, "", ""},
+	}, "", "", ""},
 	{"a harmless release when a handler begins to panic", func(s *service) {
 		s.release()
 		s.endpoint("GET /informes").status["500"] = moved{0, 0.5}
 		s.count("api_errors", moved{0, 1}, "error_type", "panic")
 		s.count("failures", moved{0, 1}, "endpoint", "/informes", "status", "500", "site", "report.Totals (report.go:31)")
 		s.alert = failing(s)
-	}, "panic", "report.Totals"},
+	}, "panic", "report.Totals", ""},
 	{"requests fail as they are slow", func(s *service) {
 		s.part("GET /citas", "query").each.after = 2
 		s.endpoint("GET /citas").status["503"] = moved{0, 0.6}
 		s.count("api_errors", moved{0, 24}, "error_type", "timeout")
 		s.count("failures", moved{0, 24}, "endpoint", "/citas", "status", "503", "site", "clinic.(*API).list (api.go:66)")
 		s.alert = failing(s)
-	}, "dependency", "clinic.(*Store).List"},
+	}, "dependency", "clinic.(*Store).List", ""},
 }
 
 func TestFailing(t *testing.T) { try(t, failingFaults) }

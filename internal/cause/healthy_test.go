@@ -1,6 +1,7 @@
 package cause_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/latido-dev/latido/internal/cause"
@@ -27,16 +28,23 @@ func TestHealthy(t *testing.T) {
 		"more traffic":         func(s *service) { s.traffic(1.5) },
 		"a harmless release":   (*service).release,
 		"some garbage":         func(s *service) { s.garbage = moved{0.01, 0.03} },
-		"noise":                func(s *service) { s.noise = 0.15 },
+		"noise":                func(s *service) { s.noise = 0.1 },
 		"little traffic":       func(s *service) { s.scale(0.02) },
 		"a third more traffic": func(s *service) { s.traffic(1.33); s.release() },
 	}
 	for name, tell := range services {
 		for alert, of := range alerts {
-			if (name == "half the traffic" || name == "more traffic") && (alert == "event" || alert == "none") {
-				continue // that is what it is
+			moves := name == "half the traffic" || name == "more traffic"
+			for _, drill := range []bool{true, false} {
+				if moves && !drill && (alert == "event" || alert == "none" || alert == "cpu" || alert == "throttled") {
+					continue // that is what it is
+				}
+				try(t, []fault{{name: fmt.Sprintf("%s, %s, drill=%v", name, alert, drill), only: map[bool]string{true: "es", false: "en"}[drill], tell: func(s *service) {
+					tell(s)
+					s.alert = of(s)
+					s.alert.Drill = drill
+				}}})
 			}
-			try(t, []fault{{name + ", " + alert, func(s *service) { tell(s); s.alert = of(s); s.alert.Drill = alert != "none" }, "", ""}})
 		}
 	}
 }

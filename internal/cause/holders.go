@@ -203,6 +203,9 @@ func (m *model) poolHolders(c claim) []activity {
 		}
 		at, index := own(s.frames)
 		library := through(s.frames, index)
+		if stacks.Package(c.library) == "net/http" { // whose answer is waited for is on a connection
+			return at, s.peer == c.peer && calls(s.wait.Kind)
+		}
 		uses := library == "database/sql" || library != "" && library == c.through
 		// Of a request that has one open, everything that it does holds it.
 		if !uses && (s.endpoint == "" || open[s.endpoint].after <= 0) {

@@ -124,7 +124,7 @@ func (s *service) samples(one series) cause.Series {
 	labels["job"], labels["instance"] = s.domain.Service(), "127.0.0.1:9464"
 	change, _, now := s.times()
 	seed := fnv.New64a()
-	fmt.Fprint(seed, one.key, one.suffix, one.labels) // maps are written in order
+	fmt.Fprint(seed, s.seed, one.key, one.suffix, one.labels) // maps are written in order
 	random := rand.New(rand.NewPCG(seed.Sum64(), 7))
 	step := s.step()
 	sum := 1000.0

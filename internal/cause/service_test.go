@@ -64,6 +64,7 @@ type service struct {
 	domain    domain.Domain
 	fast      bool
 	noise     float64
+	seed      int // of the noise
 	endpoints map[string]*endpoint
 	more      []series
 	waits     []standing // goroutines at a time, of no request

@@ -13,35 +13,51 @@ var starvedFaults = []fault{
 	{"another process takes the CPU", func(s *service) {
 		waitForCPU(s, 0.2)
 		s.others = moved{0.2, 3.7}
-	}, "no_cpu", "4 "},
+	}, "no_cpu", "4 ", ""},
 	{"another process takes the CPU, alert on CPU", func(s *service) {
 		s.others = moved{0.2, 3.7}
 		s.alert = about(s, "cpu_usage", ">", 80)
-	}, "no_cpu", "4 "},
+	}, "no_cpu", "4 ", ""},
 	{"the container's limit is used up", func(s *service) {
 		waitForCPU(s, 0.2)
 		s.level("container_cpu_limit", same(0.5))
 		s.count("container_cpu_throttled_time", moved{0, 2.4})
 		s.count("container_cpu_throttled_periods", moved{0, 8})
 		s.count("container_cpu_periods", same(10))
-	}, "no_cpu", "CPU"},
+	}, "no_cpu", "CPU", ""},
 	{"GOMAXPROCS is lower", func(s *service) {
 		waitForCPU(s, 0.2)
 		s.level("go_processor_limit", moved{4, 1})
-	}, "no_cpu", "GOMAXPROCS"},
+	}, "no_cpu", "GOMAXPROCS", ""},
+	{"the container's limit is lowered, alert on throttling", func(s *service) {
+		waitForCPU(s, 0.1)
+		s.level("container_cpu_limit", moved{2, 0.1})
+		s.count("container_cpu_throttled_time", moved{0, 1.4})
+		s.count("container_cpu_throttled_periods", moved{0, 8})
+		s.count("container_cpu_periods", same(10))
+		s.alert = about(s, "container_cpu_throttled_periods", ">", 25)
+	}, "no_cpu", "CPU", ""},
 	// Rivals.
 	{"own code takes the CPU from the others", func(s *service) {
 		waitForCPU(s, 0.2)
 		s.part("GET /informes", "work").each.after = 1.6
-	}, "cpu", "report.Totals"},
+	}, "cpu", "report.Totals", ""},
 	{"more requests take the CPU", func(s *service) {
 		s.traffic(12)
 		waitForCPU(s, 0.2)
-	}, "traffic", ""},
+	}, "traffic", "", ""},
+	{"own code uses the container's limit up, alert on throttling", func(s *service) {
+		s.level("container_cpu_limit", same(1))
+		s.count("container_cpu_throttled_time", moved{0, 1.4})
+		s.count("container_cpu_throttled_periods", moved{0, 8})
+		s.count("container_cpu_periods", same(10))
+		s.part("GET /informes", "work").each.after = 0.4
+		s.alert = about(s, "container_cpu_throttled_periods", ">", 25)
+	}, "cpu", "report.Totals", ""},
 	{"another process works while a host is slow", func(s *service) {
 		s.others = moved{0.2, 1.2}
 		s.part("POST /citas", "pay").each.after = 0.6
-	}, "dependency", "pagos.example.com"},
+	}, "dependency", "pagos.example.com", ""},
 }
 
 func TestStarved(t *testing.T) { try(t, starvedFaults) }

@@ -1,8 +1,14 @@
 package cause
 
+import "math"
+
 // trafficShare is how much of a change of traffic is more than chance, 0 or 1.
 func (m *model) trafficShare() float64 {
 	whole := m.requestsAbout()
+	span := m.f.span(m.t.After)
+	if n := max(whole.before, whole.after) * span; math.Abs(whole.growth())*span < 3*math.Sqrt(n) {
+		return 0 // so few vary by themselves
+	}
 	if whole.ratio() > 1.4*m.strict || whole.before > 0 && whole.ratio() < 0.7/m.strict {
 		return 1
 	}

@@ -12,29 +12,29 @@ var trafficFaults = []fault{
 		s.traffic(4)
 		s.alert = about(s, "requests", ">", 200)
 		s.alert.Expr = "sum by (job) (rate(" + s.family("requests") + "[1m])) > 200"
-	}, "traffic", ""},
+	}, "traffic", "", ""},
 	{"requests no longer come", func(s *service) {
 		s.traffic(0)
 		requestsFell(s)
-	}, "traffic", ""},
+	}, "traffic", "", ""},
 	{"requests to one endpoint no longer come", func(s *service) {
 		s.endpoint("GET /citas").requests.after = 1
 		requestsFell(s)
-	}, "traffic", "GET /citas"},
+	}, "traffic", "GET /citas", ""},
 	{"an event falls with the requests to its endpoint", func(s *service) {
 		s.endpoint("POST /citas").requests.after = 0.5
 		s.count("reservas", moved{5, 0.25}, "canal", "web")
 		s.count("reservas", moved{4, 0.2}, "canal", "app")
 		s.count("reservas", moved{1, 0.05}, "canal", "telefono")
 		s.alert = eventFell(s)
-	}, "traffic", "POST /citas"},
+	}, "traffic", "POST /citas", ""},
 	// Rivals.
 	{"an event falls though its requests come", func(s *service) {
 		s.count("reservas", moved{5, 0.1}, "canal", "web")
 		s.count("reservas", moved{4, 0.1}, "canal", "app")
 		s.count("reservas", moved{1, 0}, "canal", "telefono")
 		s.alert = eventFell(s)
-	}, "event", "reservas"},
+	}, "event", "reservas", ""},
 	{"an event falls as its requests fail", func(s *service) {
 		s.endpoint("POST /citas").status["500"] = moved{0, 0.96}
 		s.count("failures", moved{0, 9.6}, "endpoint", "/citas", "status", "500", "site", "clinic.(*API).reserve (api.go:99)")
@@ -42,7 +42,7 @@ var trafficFaults = []fault{
 		s.count("reservas", moved{4, 0.1}, "canal", "app")
 		s.count("reservas", moved{1, 0}, "canal", "telefono")
 		s.alert = eventFell(s)
-	}, "errors", "clinic.(*API).reserve"},
+	}, "errors", "clinic.(*API).reserve", ""},
 	{"an event falls as its requests are refused", func(s *service) {
 		s.endpoint("POST /citas").status["422"] = moved{0, 0.96}
 		s.count("failures", moved{0, 9.6}, "endpoint", "/citas", "status", "422", "site", "clinic.(*API).check (check.go:18)")
@@ -50,7 +50,7 @@ var trafficFaults = []fault{
 		s.count("reservas", moved{4, 0.1}, "canal", "app")
 		s.count("reservas", moved{1, 0}, "canal", "telefono")
 		s.alert = eventFell(s)
-	}, "errors", "clinic.(*API).check"},
+	}, "errors", "clinic.(*API).check", ""},
 	{"an event falls as its requests hang", func(s *service) {
 		s.endpoint("POST /citas").requests.after = 0.2
 		s.waits = append(s.waits, standing{moved{0, 80}, map[string]string{"method": "POST", "endpoint": "/citas", "peer": "pagos.example.com"}, stack(httpCall, own("(*Payments).Charge", 33), serving)})
@@ -58,21 +58,21 @@ var trafficFaults = []fault{
 		s.count("reservas", moved{4, 0.1}, "canal", "app")
 		s.count("reservas", moved{1, 0}, "canal", "telefono")
 		s.alert = eventFell(s)
-	}, "dependency", "pagos.example.com"},
+	}, "dependency", "pagos.example.com", ""},
 	{"an event falls, and with it one value only", func(s *service) {
 		s.count("reservas", moved{5, 0}, "canal", "web")
 		s.alert = eventFell(s)
-	}, "value", "canal=web"},
+	}, "value", "canal=web", ""},
 	{"clients leave, though answers take as long as before", func(s *service) {
 		s.endpoint("GET /informes").status["499"] = moved{0, 0.6}
 		s.count("requests_gone_time", moved{0, 0.025}, "endpoint", "/informes")
 		s.alert = leaving(s)
-	}, "clients", "GET /informes"},
+	}, "clients", "GET /informes", ""},
 	{"clients leave as answers take longer", func(s *service) {
 		s.part("POST /citas", "pay").each.after = 4
 		s.endpoint("POST /citas").status["499"] = moved{0, 0.9}
 		s.alert = leaving(s)
-	}, "dependency", "pagos.example.com"},
+	}, "dependency", "pagos.example.com", ""},
 }
 
 func TestTraffic(t *testing.T) { try(t, trafficFaults) }

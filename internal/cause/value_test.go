@@ -8,23 +8,23 @@ var valueFaults = []fault{
 		s.count("informes", moved{0.8, 58.8}, "clinica", "norte")
 		s.alert = about(s, "requests", ">", 100)
 		s.alert.Expr = "sum by (job) (rate(" + s.family("requests") + "[1m])) > 100"
-	}, "value", "clinica=norte"},
+	}, "value", "clinica=norte", ""},
 	{"one value of an attribute falls", func(s *service) {
 		s.count("reservas", moved{4, 0}, "canal", "app")
 		s.alert = eventFell(s)
-	}, "value", "canal=app"},
+	}, "value", "canal=app", ""},
 	// Rivals.
 	{"all values of an attribute grow", func(s *service) {
 		s.traffic(4)
 		s.alert = about(s, "requests", ">", 200)
 		s.alert.Expr = "sum by (job) (rate(" + s.family("requests") + "[1m])) > 200"
-	}, "traffic", ""},
+	}, "traffic", "", ""},
 	{"all values of an attribute fall", func(s *service) {
 		s.count("reservas", moved{5, 0.5}, "canal", "web")
 		s.count("reservas", moved{4, 0.4}, "canal", "app")
 		s.count("reservas", moved{1, 0.1}, "canal", "telefono")
 		s.alert = eventFell(s)
-	}, "event", "reservas"},
+	}, "event", "reservas", ""},
 }
 
 func TestValue(t *testing.T) { try(t, valueFaults) }

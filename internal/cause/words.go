@@ -207,6 +207,9 @@ func (w words) does(a *activity) string {
 	case calls(a.kind) && a.through == "":
 		return w.say("waits for an answer from the network%s", "espera una respuesta de la red%s", in)
 	case calls(a.kind):
+		if a.through == "database/sql" {
+			return w.say("waits for the database%s", "espera a la base de datos%s", in)
+		}
 		return w.say("waits for %s%s", "espera a %s%s", library(a.through, a.library), in)
 	case a.kind == stacks.File:
 		return w.say("reads or writes a file%s", "lee o escribe un archivo%s", in)
