@@ -20,7 +20,7 @@ func AlertmanagerFile(d domain.Domain, o Options) ([]byte, error) {
 		return nil, err
 	}
 	content := fields{
-		{key: "global", value: fields{{key: "http_config", value: fields{{key: "follow_redirects", value: false}},
+		{key: "global", value: fields{{key: "http_config", value: httpGuards,
 			comment: "A receiver that redirects would have alerts posted to where nobody said."}}},
 		{key: "templates", value: []string{TemplatesName}},
 		{key: "route", value: rootRoute(d, o)},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/mail"
 	"slices"
 	"strings"
 	"time"
@@ -164,7 +165,7 @@ func email(e domain.EmailReceiver) fields {
 		{key: "smarthost", value: e.SMTP},
 	}
 	if e.PasswordEnv != "" || e.PasswordFile != "" {
-		f = append(f, field{key: "auth_username", value: cmp.Or(e.Username, from)},
+		f = append(f, field{key: "auth_username", value: cmp.Or(e.Username, addressOf(from))},
 			secretFile("auth_password_file", e.PasswordFile, e.PasswordEnv))
 	}
 	return append(f,
@@ -173,6 +174,15 @@ func email(e domain.EmailReceiver) fields {
 		field{key: "text", value: show("latido.text")},
 		field{key: "html", value: show("latido.html")},
 	)
+}
+
+// addressOf is the address of a sender who may have a name: servers know the
+// account by it.
+func addressOf(sender string) string {
+	if a, err := mail.ParseAddress(sender); err == nil {
+		return a.Address
+	}
+	return sender
 }
 
 // texts are the options of Alertmanager's integrations that hold what a person
@@ -204,10 +214,28 @@ func other(kind string, options map[string]any) fields {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(options)) {
-		f = append(f, field{key: name, value: options[name]})
+		value := options[name]
+		if client, ok := value.(map[string]any); ok && name == "http_config" {
+			value = guarded(client)
+		}
+		f = append(f, field{key: name, value: value})
 	}
 	return f
 }
+
+// guarded is a receiver's own http_config with the guards of the global one,
+// which Alertmanager does not read where a receiver has its own.
+func guarded(client map[string]any) map[string]any {
+	all := map[string]any{}
+	for _, guard := range httpGuards {
+		all[guard.key] = guard.value
+	}
+	maps.Copy(all, client)
+	return all
+}
+
+// httpGuards are what every receiver's HTTP client has, unless it says otherwise.
+var httpGuards = fields{{key: "follow_redirects", value: false}}
 
 // timing is how long alerts are gathered before one message tells of them all.
 type timing struct{ wait, interval, repeat time.Duration }

@@ -1,10 +1,12 @@
 package domain
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/mail"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -70,30 +72,104 @@ func (v *validator) receiver(r Receiver, path string) {
 		if options := r.Other[name]; len(options) == 0 && !v.unread(at) {
 			v.add(at, "has no options: write those that Alertmanager has under %s_configs", name)
 		} else {
-			v.secrets(at, options)
+			v.secrets(at, options, false)
 		}
 	}
 }
 
-// secretOptions are options of Alertmanager's integrations that hold a
-// secret, and that it also takes from a file.
-var secretOptions = []string{
-	"routing_key", "service_key", "api_key", "user_key", "token", "token_id", "bot_token", "alert_source_token",
-	"webhook_url", "password", "credentials", "bearer_token",
-}
+// secretOptions are the options of Alertmanager's integrations that hold a
+// secret, by its own types Secret and SecretURL, with the way to give each
+// without writing it into the file.
+var secretOptions = func() map[string]string {
+	ways := map[string]string{
+		"key":                  "give it by key_file",
+		"secret_key":           "leave it and access_key out, and give Alertmanager the environment's AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile",
+		"secrets":              "give them by files",
+		"proxy_connect_header": "leave it out, and use a proxy that needs no login",
+	}
+	for _, name := range []string{
+		"routing_key", "service_key", "api_key", "api_secret", "user_key", "token", "token_id", "bot_token", "app_token", "alert_source_token",
+		"webhook_url", "password", "auth_password", "auth_secret", "credentials", "bearer_token", "client_secret", "client_certificate_key",
+	} {
+		ways[name] = "give it by " + name + "_file"
+	}
+	return ways
+}()
+
+// freeOptions are maps whose keys are the user's own: names of no option.
+var freeOptions = []string{"details", "custom_fields", "fields", "metadata", "attributes", "http_headers"}
 
 // secrets refuses secrets in the options of an integration: the domain file,
-// and alertmanager.yaml after it, are in everyone's repository.
-func (v *validator) secrets(path string, options map[string]any) {
+// and alertmanager.yaml after it, are in everyone's repository. free tells that
+// the keys are the user's.
+func (v *validator) secrets(path string, options map[string]any, free bool) {
 	for _, name := range sortedNames(options) {
-		at := key(path, name)
-		if text, isText := options[name].(string); isText && text != "" && slices.Contains(secretOptions, name) {
-			v.add(at, "is a secret, which does not belong in a file that everyone reads: give it by %s_file", name)
+		at, value := key(path, name), options[name]
+		way, secret := secretOptions[name]
+		if name == "key" && !strings.HasSuffix(path, ".tls_config") { // elsewhere it is a name
+			secret = false
 		}
-		if inner, isMap := options[name].(map[string]any); isMap {
-			v.secrets(at, inner)
+		if header, ok := value.(map[string]any); ok && free && secretHeader.MatchString(name) && given(header["values"]) {
+			v.add(key(at, "values"), "is a secret, which does not belong in a file that everyone reads: give it by files")
+			continue
+		}
+		if secret && !free && given(value) {
+			v.add(at, "is a secret, which does not belong in a file that everyone reads: %s", way)
+			continue
+		}
+		v.secretsIn(at, value, !free && slices.Contains(freeOptions, name))
+	}
+}
+
+// secretsIn looks for secrets in a value of any shape.
+func (v *validator) secretsIn(path string, value any, free bool) {
+	switch value := value.(type) {
+	case map[string]any:
+		v.secrets(path, value, free)
+	case []any:
+		for i, item := range value {
+			v.secretsIn(index(path, i), item, free)
+		}
+	case string:
+		if u, err := url.Parse(value); err == nil && strings.Contains(value, "://") {
+			v.check(path, checkNoLogin(u))
 		}
 	}
+}
+
+// given tells whether there is a value, of whatever shape.
+func given(value any) bool {
+	switch value := value.(type) {
+	case nil:
+		return false
+	case string:
+		return value != ""
+	case []any:
+		return slices.ContainsFunc(value, given)
+	case map[string]any:
+		return len(value) > 0
+	}
+	return true
+}
+
+// secretHeader are the names of headers that log in, and secretQuery those of
+// parameters in a URL.
+var (
+	secretHeader = regexp.MustCompile(`(?i)authorization|cookie|token|secret|password|key$`)
+	secretQuery  = regexp.MustCompile(`(?i)^(.*(token|secret|password)|(.*[_-])?(api)?key|sig|signature)$`)
+)
+
+// checkNoLogin refuses what logs in within a URL. Errors do not repeat it.
+func checkNoLogin(u *url.URL) error {
+	if u.User != nil {
+		return errors.New("has a user or password in it, which does not belong in a file that everyone reads: leave it out")
+	}
+	for name := range u.Query() {
+		if secretQuery.MatchString(name) {
+			return fmt.Errorf("has the secret %s in it, which does not belong in a file that everyone reads: give the URL by a file or the environment, or leave it out", name)
+		}
+	}
+	return nil
 }
 
 func (v *validator) email(e EmailReceiver, path string) {
@@ -174,8 +250,8 @@ func checkURL(text string) error {
 		return fmt.Errorf("has no http:// or https:// in front, which says how to reach it")
 	case u.Hostname() == "":
 		return fmt.Errorf("has no host: write one such as https://example.com/alerts")
-	case u.User != nil:
-		return fmt.Errorf("has a user or password in it, which does not belong in a file that everyone reads: leave it out")
+	case checkNoLogin(u) != nil:
+		return checkNoLogin(u)
 	}
 	if port := u.Port(); port != "" {
 		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {

@@ -287,6 +287,8 @@ func (l *loader) open(n *yaml.Node, v reflect.Value, path string, depth int) {
 		value = s
 	case n.Tag == "!!null":
 		return
+	case n.Kind == yaml.ScalarNode && altered(n):
+		value = &yaml.Node{Kind: yaml.ScalarNode, Value: n.Value}
 	case n.Tag == "!!bool":
 		value, _ = truth(n)
 	case n.Tag == "!!int" || n.Tag == "!!float":
@@ -304,6 +306,30 @@ func (l *loader) open(n *yaml.Node, v reflect.Value, path string, depth int) {
 		value = text
 	}
 	v.Set(reflect.ValueOf(value))
+}
+
+// altered tells whether a value without quotes would be another one if it were
+// read and written again, as +34600123456 would be a number without its sign,
+// and no a text. Alertmanager alone knows of which type the option is, so that
+// such a value goes there as it stands.
+func altered(n *yaml.Node) bool {
+	if n.Style != 0 || strings.ContainsAny(n.Value, "\n") {
+		return false
+	}
+	if !slices.Contains([]string{"!!str", "!!int", "!!float", "!!bool", "!!timestamp"}, n.Tag) {
+		return false
+	}
+	var value any = n.Value
+	if n.Tag != "!!str" && n.Tag != "!!timestamp" {
+		if n.Decode(&value) != nil {
+			return false
+		}
+		if f, ok := value.(float64); ok && (math.IsInf(f, 0) || math.IsNaN(f)) {
+			return false
+		}
+	}
+	text, err := yaml.Marshal(value)
+	return err == nil && strings.TrimSuffix(string(text), "\n") != n.Value
 }
 
 // noun says what a node is, in the words of someone who never heard of nodes.

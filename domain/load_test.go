@@ -182,6 +182,7 @@ func FuzzLoad(f *testing.F) {
 	for _, file := range files {
 		f.Add(read(f, file))
 	}
+	f.Add([]byte("prefix: tienda\nentity: pedido\nnotify:\n  - sns: {topic_arn: a, phone_number: +34600123456, send_resolved: no, attributes: {x: [0755, 1e3]}}\n"))
 	f.Fuzz(roundTrip)
 }
 

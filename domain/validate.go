@@ -11,6 +11,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // Languages are those in which texts can be generated.
@@ -204,6 +206,10 @@ func (v *validator) texts(value reflect.Value, path string) {
 			v.add(path, "is too long, %d of at most %d bytes", len(s), maxText)
 		}
 	case reflect.Struct:
+		if node, ok := value.Interface().(yaml.Node); ok { // an option that goes to Alertmanager as it stands
+			v.texts(reflect.ValueOf(node.Value), path)
+			return
+		}
 		fields, open := fieldsOf(value.Type())
 		for _, f := range fields {
 			v.texts(value.Field(f.index), join(path, f.key))

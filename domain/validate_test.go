@@ -215,6 +215,14 @@ func TestSecretsStayOut(t *testing.T) {
 		"token in URL": {Webhook: &WebhookReceiver{URL: "ftp://example.com/hunter2"}},
 		"broken URL":   {Webhook: &WebhookReceiver{URL: "http://example.com:hunter2/"}},
 		"env":          {Email: &EmailReceiver{To: []string{"a@b.c"}, SMTP: "h:25", PasswordEnv: "hunter2!"}},
+		"URL's query":  {Webhook: &WebhookReceiver{URL: "https://example.com/?access_token=hunter2"}},
+		"list":         {Other: map[string]map[string]any{"pagerduty": {"http_config": map[string]any{"http_headers": map[string]any{"X-Api": map[string]any{"secrets": []any{"hunter2"}}}}}}},
+		"header":       {Other: map[string]map[string]any{"pagerduty": {"http_config": map[string]any{"http_headers": map[string]any{"Authorization": map[string]any{"values": []any{"hunter2"}}}}}}},
+		"proxy":        {Other: map[string]map[string]any{"telegram": {"http_config": map[string]any{"proxy_url": "http://u:hunter2@proxy:3128"}}}},
+		"proxy header": {Other: map[string]map[string]any{"telegram": {"http_config": map[string]any{"proxy_connect_header": map[string]any{"Proxy-Authorization": []any{"hunter2"}}}}}},
+		"link":         {Other: map[string]map[string]any{"pagerduty": {"links": []any{map[string]any{"href": "https://x/?sig=hunter2"}}}}},
+		"signature":    {Other: map[string]map[string]any{"sns": {"sigv4": map[string]any{"secret_key": "hunter2"}}}},
+		"key":          {Other: map[string]map[string]any{"webex": {"http_config": map[string]any{"tls_config": map[string]any{"key": "hunter2"}}}}},
 		"option":       {Other: map[string]map[string]any{"pagerduty": {"routing_key": "hunter2"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
