@@ -14,24 +14,72 @@ var hypotheses = []func(*model) []Finding{
 	computes, collector, keepsMemory, holdsLock, dependency, exhausted, leaks, starved, failing, oneValue, busier, eventFalls, clientsLeave, diskFills, changed, blocked,
 }
 
+// standing are those that need no time before to compare with.
+var standing = []func(*model) []Finding{
+	computes, collector, keepsMemory, holdsLock, dependency, exhausted, leaks, starved, failing, clientsLeave, diskFills, blocked,
+}
+
+// standingWorth is what an explanation is worth that compares with nothing.
+const standingWorth = 0.8
+
 // Explain returns the causes that explain the most of what an alert is about,
-// the best one first, or why there is none. It is a pure function.
+// the best one first, or why there is none. Where nothing grew, but it is as bad
+// as the alert says, all of it is explained, and not what was added. It is a pure
+// function.
 func Explain(in Input) Result {
 	m := newModel(in)
-	r := Result{Times: in.Times}
-	for _, h := range hypotheses {
-		for _, f := range h(m) {
-			f.Score = min(f.Score, 1)
-			if f.Score >= floor {
-				r.Findings = append(r.Findings, f)
-			}
-		}
+	r := Result{Times: in.Times, Findings: m.compete(hypotheses)}
+	if len(r.Findings) == 0 && in.Alert.Name != "" && !in.Alert.Drill {
+		r.Findings = withoutBefore(in).steady()
 	}
-	slices.SortStableFunc(r.Findings, func(a, b Finding) int { return cmp.Compare(b.Score, a.Score) })
 	if len(r.Findings) == 0 {
 		r.None = m.nothing()
 	}
 	return r
+}
+
+// compete returns what hypotheses have found that is worth a word, the best first.
+func (m *model) compete(all []func(*model) []Finding) (list []Finding) {
+	for _, h := range all {
+		for _, f := range h(m) {
+			if f.Score = min(f.Score, 1); f.Score >= floor {
+				list = append(list, f)
+			}
+		}
+	}
+	slices.SortStableFunc(list, func(a, b Finding) int { return cmp.Compare(b.Score, a.Score) })
+	return list
+}
+
+// withoutBefore is the model of the bad time alone.
+func withoutBefore(in Input) *model {
+	in.Times.Before = Range{}
+	for _, p := range []*Pair{&in.Profiles.CPU, &in.Profiles.Heap, &in.Profiles.Waits, &in.Profiles.Mutex, &in.Profiles.Goroutines} {
+		p.Before, p.BeforeFor = nil, 0
+	}
+	return newModel(in)
+}
+
+// steady explains what has been so for as long as is known, if it is so.
+func (m *model) steady() []Finding {
+	const manyFail = 0.05 // of the requests
+	a := m.in.Alert
+	bad := a.Value > 0 && (a.Op == ">" && a.Value > a.Bound || a.Op == "<" && a.Value < a.Bound)
+	switch m.kind { // what the figures say themselves, they are asked for
+	case failures:
+		bad = m.manyFail() && m.added() > manyFail*m.requests.after
+	case cpu:
+		bad = m.saturated()
+	}
+	if !bad {
+		return nil
+	}
+	list := m.compete(standing)
+	for i := range list {
+		list[i].Score *= standingWorth
+		list[i].Rests = append(list[i].Rests, m.w.pick("it has been so for as long as is known", "es así desde que hay datos"))
+	}
+	return slices.DeleteFunc(list, func(f Finding) bool { return f.Score < floor })
 }
 
 // nothing says what was looked at.

@@ -11,14 +11,14 @@ import (
 
 var allFaults = map[string][]fault{
 	"computes": computesFaults, "collector": collectorFaults, "lock": lockFaults, "dependency": dependencyFaults, "exhausted": exhaustedFaults,
-	"leaks": leaksFaults, "starved": starvedFaults, "failing": failingFaults, "value": valueFaults, "traffic": trafficFaults, "disk": diskFaults, "blocked": blockedFaults,
+	"leaks": leaksFaults, "starved": starvedFaults, "failing": failingFaults, "value": valueFaults, "traffic": trafficFaults, "disk": diskFaults, "blocked": blockedFaults, "steady": steadyFaults,
 }
 
 // TestSentences: what is told first of every fault, in both languages, to be read.
 func TestSentences(t *testing.T) {
 	for _, language := range []string{"en", "es"} {
 		var text strings.Builder
-		for _, name := range []string{"computes", "collector", "lock", "dependency", "exhausted", "leaks", "starved", "failing", "value", "traffic", "disk", "blocked"} {
+		for _, name := range []string{"computes", "collector", "lock", "dependency", "exhausted", "leaks", "starved", "failing", "value", "traffic", "disk", "blocked", "steady"} {
 			for _, f := range allFaults[name] {
 				s := newService(t, language, false)
 				f.tell(s)
