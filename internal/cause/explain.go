@@ -64,12 +64,16 @@ func withoutBefore(in Input) *model {
 func (m *model) steady() []Finding {
 	const manyFail = 0.05 // of the requests
 	a := m.in.Alert
-	bad := a.Value > 0 && (a.Op == ">" && a.Value > a.Bound || a.Op == "<" && a.Value < a.Bound)
-	switch m.kind { // what the figures say themselves, they are asked for
+	bad := false
+	switch m.kind {
 	case failures:
 		bad = m.manyFail() && m.added() > manyFail*m.requests.after
 	case cpu:
 		bad = m.saturated()
+	case latency: // the bound is of a quantile, mostly, and this is the mean
+		for _, e := range m.endpoints {
+			bad = bad || e.about && a.Op == ">" && a.Bound > 0 && e.duration.after > a.Bound/2
+		}
 	}
 	if !bad {
 		return nil

@@ -8,24 +8,24 @@ var steadyFaults = []fault{
 		s.endpoint("GET /citas").status["500"] = same(0.3)
 		s.count("failures", same(12), "endpoint", "/citas", "status", "500", "site", "clinic.(*API).list (api.go:66)")
 		s.alert = failing(s)
-	}, "errors", "clinic.(*API).list"},
+	}, "errors", "clinic.(*API).list", ""},
 	{"another process has always taken the CPU", func(s *service) {
 		s.others = same(3.7)
 		s.alert = about(s, "cpu_usage", ">", 80)
-	}, "no_cpu", "4 "},
+	}, "no_cpu", "4 ", ""},
 	{"a host has always been slow", func(s *service) {
 		s.part("POST /citas", "pay").each = same(0.9)
-	}, "dependency", "pagos.example.com"},
+	}, "dependency", "pagos.example.com", ""},
 	// Rivals.
 	{"a drill while an endpoint fails as ever", func(s *service) {
 		s.endpoint("GET /citas").status["500"] = same(0.3)
 		s.alert = failing(s)
 		s.alert.Drill = true
-	}, "", ""},
+	}, "", "", ""},
 	{"few fail, as ever", func(s *service) {
 		s.endpoint("GET /citas").status["500"] = same(0.03)
 		s.alert = failing(s)
-	}, "", ""},
+	}, "", "", ""},
 }
 
 func TestSteady(t *testing.T) { try(t, steadyFaults) }
