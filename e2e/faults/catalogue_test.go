@@ -132,7 +132,7 @@ func ofDatabase() []scenario {
 	return []scenario{{
 		name: "n_plus_one", what: "a list of 200 shipments asks the database 1,001 times instead of once",
 		inject: service("n_plus_one"),
-		truth: truth{thing: []string{`more often|statements|queries|calls|per request|times as|×`},
+		truth: truth{thing: []string{`more often|calls for each|(queries|statements|calls) (per|a) request|times for each`},
 			place: []string{`list\.go`, `SELECT count\(\*\) FROM scans`, `/customers/\{customer\}/shipments`}},
 	}, {
 		name: "missing_index", what: "the index of the scans by shipment is dropped: each tracking reads the whole table", busy: true,
