@@ -1,7 +1,6 @@
 package alerting
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/latido-dev/latido/domain"
@@ -20,7 +19,7 @@ func (b builder) clientPresets() []preset {
 	refusals := b.ask("requests", domain.StatRatio, 5*time.Minute)
 	refusals.where = map[string]string{"status": refused}
 	return []preset{{
-		of: "clients", ask: gone, least: leastRequests,
+		of: "clients", ask: gone,
 		rule: Rule{
 			Alert: "ClientsGiveUp", For: 5 * time.Minute, Op: ">", Bound: 5, Evidence: EvidenceLatency,
 			Summary: say("Clients leave before their answer", "Los clientes se van antes de recibir respuesta"),
@@ -31,7 +30,7 @@ func (b builder) clientPresets() []preset {
 			},
 		},
 	}, {
-		of: "refused", ask: refusals, least: leastRequests,
+		of: "refused", ask: refusals,
 		rule: Rule{
 			Alert: "RequestsRefused", For: 5 * time.Minute, Op: ">", Bound: 50, Evidence: EvidenceErrors,
 			condition: say("share of requests answered 4xx, other than 401, 404, 429 and 499, above 50 % over ", "parte de las peticiones con respuesta 4xx, salvo 401, 404, 429 y 499, por encima de 50 % en ") + length(refusals.window),
@@ -43,30 +42,4 @@ func (b builder) clientPresets() []preset {
 			},
 		},
 	}}
-}
-
-// leastRequests are so few in the window of a rule that they say nothing of the
-// service.
-const leastRequests = 20
-
-// busy holds where the service as a whole had enough requests.
-func busy(q question, least float64) string {
-	q.where, q.stat = nil, domain.StatIncrease
-	return "and " + compare(q.expr(), ">=", least)
-}
-
-// busyTrial has just enough requests, and just not.
-func (b builder) busyTrial(q question, r Rule, least float64) []trial {
-	fires, _, exact := q.values(r)
-	match, other, found := q.examples(b.d)
-	if !exact || !found {
-		return nil
-	}
-	s := b.scene(r, fmt.Sprintf("%s requests", number(least)))
-	after := q.window + r.For
-	each := func(requests float64) float64 { return requests * float64(s.interval) / float64(q.window) }
-	q.measureOf(s, match, other, fires[0], each(least+1), after)
-	s.as(number(least-1) + " requests")
-	q.measureOf(s, match, other, fires[0], each(least-1), after)
-	return []trial{s.fires(after, b.target("job"), fires[0])}
 }

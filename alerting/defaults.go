@@ -16,8 +16,6 @@ type preset struct {
 	of   string
 	rule Rule
 	ask  question // what the rule compares, for one that is a plain comparison
-	// least is how many requests there must be in the window; 0 is any number.
-	least float64
 	// trials are those of a rule that is no plain comparison of a question.
 	trials func(Rule) []trial
 }
@@ -38,17 +36,13 @@ func (b builder) defaults() []Rule {
 			if p.ask.stat != domain.StatValue {
 				r.Window = p.ask.window
 			}
-			r.Expr = compare(r.Value, r.Op, r.Bound)
+			r.Expr, r.least = p.ask.holds(r), p.ask.enough()
 			r.condition = cmp.Or(r.condition, b.words.condition(p.ask, r))
 			if r.Description == "" {
 				r.Description = b.words.description(p.ask, r)
 			}
 		}
 		trials := b.trials(p.ask, r)
-		if p.least > 0 {
-			r.Expr += "\n" + busy(p.ask, p.least)
-			trials = append(trials, b.busyTrial(p.ask, r, p.least)...)
-		}
 		if p.trials != nil {
 			trials = p.trials(r)
 		}
@@ -65,7 +59,7 @@ func (b builder) without(p preset) bool {
 		return true
 	}
 	for _, t := range b.d.Thresholds {
-		if t.Name == p.rule.Alert {
+		if strings.EqualFold(t.Name, p.rule.Alert) {
 			return true
 		}
 		if t.Metric == "" || p.ask.metric.Key != t.Metric {
@@ -107,7 +101,7 @@ func whole(where map[string]string) bool {
 // ask is a question on a metric of the contract over some minutes.
 func (b builder) ask(key string, stat domain.Stat, window time.Duration) question {
 	m := b.metric(key)
-	return question{metric: m, stat: stat, window: b.pace.window(window)}
+	return question{metric: m, stat: stat, window: b.pace.window(window), least: b.pace.least(domain.DefaultMinCount, window)}
 }
 
 // presets are all the rules that a domain may get.
@@ -122,7 +116,7 @@ func (b builder) servicePresets() []preset {
 	errors.where = map[string]string{"status": "=~5.."}
 	slow := b.ask("response_duration", domain.StatP95, 5*time.Minute)
 	return []preset{{
-		of: "error_ratio", ask: errors, least: leastRequests,
+		of: "error_ratio", ask: errors,
 		rule: Rule{
 			Alert: "HighErrorRatio", For: 5 * time.Minute, Op: ">", Bound: 5, Severity: domain.SeverityPage, Evidence: EvidenceErrors,
 			Summary: say("Many requests fail", "Fallan muchas peticiones"),
@@ -133,7 +127,7 @@ func (b builder) servicePresets() []preset {
 			},
 		},
 	}, {
-		of: "response_p95", ask: slow, least: leastRequests,
+		of: "response_p95", ask: slow,
 		rule: Rule{
 			Alert: "SlowResponses", For: 5 * time.Minute, Op: ">", Bound: domain.SlowResponse, Evidence: EvidenceLatency,
 			Summary: say("Responses are slow", "Las respuestas son lentas"),

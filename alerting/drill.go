@@ -1,6 +1,7 @@
 package alerting
 
 import (
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -64,10 +65,24 @@ func (b builder) trials(q question, r Rule) []trial {
 	}
 	all.checks = append(all.checks, now)
 	trials := []trial{drill.trial, all.trial}
+	if q.enough() > 0 {
+		trials = append(trials, b.fewTrial(q, r, match, other, kept, fires[0]))
+	}
 	if q.absent != "" {
 		trials = append(trials, b.scene(r, "no series at all").fires(r.For, b.target("job"), 0))
 	}
 	return trials
+}
+
+// fewTrial has just enough for the answer to say something, and just not.
+func (b builder) fewTrial(q question, r Rule, match, other, kept map[string]string, v float64) trial {
+	s := b.scene(r, fmt.Sprintf("at least %d", q.least))
+	after := q.window + r.For
+	each := func(n int) float64 { return float64(n) * float64(s.interval) / float64(q.window) }
+	q.measureOf(s, match, other, v, each(q.least+1), after)
+	s.as("too few")
+	q.measureOf(s, match, other, v, each(q.least-1), after)
+	return s.firesBy(after, kept, v)
 }
 
 // values are those with which the condition of a rule just holds, the first
@@ -153,7 +168,7 @@ func (q question) begins(v float64, r Rule, interval time.Duration) time.Duratio
 
 // measure adds series of which the answer to the question is v.
 func (q question) measure(s *scene, match, other map[string]string, v float64, until time.Duration) {
-	q.measureOf(s, match, other, v, perInterval, until)
+	q.measureOf(s, match, other, v, max(perInterval, 2*float64(q.least)), until)
 }
 
 // measureOf is measure with so many requests from one sample to the next.

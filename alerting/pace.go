@@ -1,6 +1,7 @@
 package alerting
 
 import (
+	"math"
 	"time"
 
 	"github.com/latido-dev/latido/domain"
@@ -12,6 +13,7 @@ const (
 	speed       = 60
 	leastWindow = 10 * time.Second
 	leastTime   = time.Second
+	leastCount  = 5 // requests in a window
 )
 
 // pace turns the times of the domain file into those of the rules.
@@ -19,6 +21,15 @@ type pace struct{ fast bool }
 
 // window is the length of a range in PromQL.
 func (p pace) window(d time.Duration) time.Duration { return p.time(d, leastWindow) }
+
+// least is how many there must be in a window that was so long. Traffic does not
+// get faster: in a shorter window there are fewer, but fewest of all say nothing.
+func (p pace) least(n int, window time.Duration) int {
+	if !p.fast {
+		return n
+	}
+	return max(min(n, leastCount), int(math.Ceil(float64(n)*float64(p.window(window))/float64(window))))
+}
 
 // pending is a time that a condition holds, or an alert lasts; 0 stays 0.
 func (p pace) pending(d time.Duration) time.Duration {

@@ -28,6 +28,9 @@ type question struct {
 	// absent is the job for which no series at all count as 0; "" for none, and
 	// then there is no answer without series.
 	absent string
+	// least is how many there must be in the window for a statistic of so many to
+	// say anything; 0 is any number.
+	least int
 }
 
 // expr writes the question in PromQL. The answer has no NaN: where nothing
@@ -60,6 +63,33 @@ func (q question) expr() string {
 	default:
 		return q.level("", "")
 	}
+}
+
+// holds is the condition of a rule: that its value is beyond its bound, and is
+// one of enough.
+func (q question) holds(r Rule) string {
+	condition := compare(r.Value, r.Op, r.Bound)
+	if least := q.enough(); least > 0 {
+		condition += "\nand " + compare(q.population(), ">=", float64(least))
+	}
+	return condition
+}
+
+// enough is how many requests, calls or events the answer must be of to say
+// anything; 0 for an answer that is not of so many, and for any number.
+func (q question) enough() int {
+	if q.stat.Quantile() > 0 || q.stat == domain.StatRatio || q.stat == domain.StatMean && q.metric.Kind == domain.KindHistogram {
+		return q.least
+	}
+	return 0
+}
+
+// population is how many the answer is of.
+func (q question) population() string {
+	if q.stat == domain.StatRatio {
+		return q.sum("increase", q.countSuffix(), q.subject())
+	}
+	return q.counted("increase")
 }
 
 // counted is how much a counter, or the number of values of a histogram, grew.

@@ -82,6 +82,7 @@ type Rule struct {
 	// made up: for an expression in PromQL.
 	Drill Drill
 
+	least     int     // how many there must be in Window, 0 for any number
 	condition string  // when the alert fires, in words; "" where only the expression says
 	trials    []trial // for the rule tests; the first one is the drill
 }

@@ -53,16 +53,19 @@ func TestThreshold(t *testing.T) {
 	const rates = "sum by (job, endpoint) (rate(tienda_response_duration_seconds_count[5m]))"
 	for threshold, want := range map[string]string{
 		// A quantile of no traffic would be NaN, which no comparison is true for.
-		"{name: a, metric: response_duration, by: endpoint, above: 2s}":             "(histogram_quantile(0.95, sum by (job, endpoint, le) (rate(tienda_response_duration_seconds_bucket[5m]))) and " + rates + " > 0) > 2",
-		"{name: a, metric: response_duration, stat: mean, by: endpoint, above: 2s}": "sum by (job, endpoint) (rate(tienda_response_duration_seconds_sum[5m])) / (" + rates + " > 0) > 2",
-		"{name: a, event: valor, stat: p50, window: 1h, below: 50}":                 "(histogram_quantile(0.5, sum by (job, le) (rate(tienda_valor_COP_bucket[1h]))) and sum by (job) (rate(tienda_valor_COP_count[1h])) > 0) < 50",
+		"{name: a, metric: response_duration, by: endpoint, above: 2s}":             "(histogram_quantile(0.95, sum by (job, endpoint, le) (rate(tienda_response_duration_seconds_bucket[5m]))) and " + rates + " > 0) > 2\nand sum by (job, endpoint) (increase(tienda_response_duration_seconds_count[5m])) >= 20",
+		"{name: a, metric: response_duration, stat: mean, by: endpoint, above: 2s}": "sum by (job, endpoint) (rate(tienda_response_duration_seconds_sum[5m])) / (" + rates + " > 0) > 2\nand sum by (job, endpoint) (increase(tienda_response_duration_seconds_count[5m])) >= 20",
+		"{name: a, event: valor, stat: p50, window: 1h, below: 50}":                 "(histogram_quantile(0.5, sum by (job, le) (rate(tienda_valor_COP_bucket[1h]))) and sum by (job) (rate(tienda_valor_COP_count[1h])) > 0) < 50\nand sum by (job) (increase(tienda_valor_COP_count[1h])) >= 20",
 		// No series at all is too few of them, and so is none of the service.
 		"{name: a, event: pedidos, stat: increase, below: 1}":                           `(sum by (job) (increase(tienda_pedidos_total[5m])) or on () label_replace(vector(0), "job", "tienda-api", "", "")) < 1`,
 		"{name: a, event: pedidos, stat: rate, equals: 0}":                              `(sum by (job) (rate(tienda_pedidos_total[5m])) or on () label_replace(vector(0), "job", "tienda-api", "", "")) == 0`,
 		"{name: a, event: pedidos, stat: rate, per: 1h, where: {canal: web}, above: 9}": `sum by (job) (rate(tienda_pedidos_total{canal="web"}[5m])) * 3600 > 9`,
 		// No failure is 0 %, where a missing series would be no answer.
-		`{name: a, metric: requests, stat: ratio, where: {status: "=~5.."}, above: 5%}`:                 `100 * (sum by (job) (rate(tienda_requests_total{status=~"5.."}[5m])) or 0 * sum by (job) (rate(tienda_requests_total[5m]))) / (sum by (job) (rate(tienda_requests_total[5m])) > 0) > 5`,
-		`{name: a, metric: requests, stat: ratio, where: {status: "=~5..", endpoint: /pay}, above: 5%}`: `100 * (sum by (job) (rate(tienda_requests_total{endpoint="/pay",status=~"5.."}[5m])) or 0 * sum by (job) (rate(tienda_requests_total{endpoint="/pay"}[5m]))) / (sum by (job) (rate(tienda_requests_total{endpoint="/pay"}[5m])) > 0) > 5`,
+		`{name: a, metric: requests, stat: ratio, where: {status: "=~5.."}, above: 5%}`:                 `100 * (sum by (job) (rate(tienda_requests_total{status=~"5.."}[5m])) or 0 * sum by (job) (rate(tienda_requests_total[5m]))) / (sum by (job) (rate(tienda_requests_total[5m])) > 0) > 5` + "\nand sum by (job) (increase(tienda_requests_total[5m])) >= 20",
+		`{name: a, metric: requests, stat: ratio, where: {status: "=~5..", endpoint: /pay}, above: 5%}`: `100 * (sum by (job) (rate(tienda_requests_total{endpoint="/pay",status=~"5.."}[5m])) or 0 * sum by (job) (rate(tienda_requests_total{endpoint="/pay"}[5m]))) / (sum by (job) (rate(tienda_requests_total{endpoint="/pay"}[5m])) > 0) > 5` + "\nand sum by (job) (increase(tienda_requests_total{endpoint=\"/pay\"}[5m])) >= 20",
+		// How many are enough is the domain's to say, and 0 is any number.
+		"{name: a, metric: response_duration, stat: mean, above: 2s, min_count: 3}": "sum by (job) (rate(tienda_response_duration_seconds_sum[5m])) / (sum by (job) (rate(tienda_response_duration_seconds_count[5m])) > 0) > 2\nand sum by (job) (increase(tienda_response_duration_seconds_count[5m])) >= 3",
+		"{name: a, metric: response_duration, stat: mean, above: 2s, min_count: 0}": "sum by (job) (rate(tienda_response_duration_seconds_sum[5m])) / (sum by (job) (rate(tienda_response_duration_seconds_count[5m])) > 0) > 2",
 		// What a host says of itself is not added up with what another says.
 		"{name: a, metric: cpu_usage, above: 80%}":                         "max by (job, instance) (tienda_cpu_usage_percent) > 80",
 		"{name: a, metric: cpu_usage, stat: mean, window: 1m, above: 80%}": "max by (job, instance) (avg_over_time(tienda_cpu_usage_percent[1m])) > 80",
@@ -89,15 +92,13 @@ func TestThreshold(t *testing.T) {
 func TestTrialsOfAnyLimit(t *testing.T) {
 	t.Parallel()
 	for threshold, want := range map[string]int{
-		"{name: a, metric: response_duration, above: 12s}":              2,
-		"{name: a, metric: response_duration, above: 1h}":               2,
-		"{name: a, metric: response_duration, above: 0.2ms}":            2,
-		"{name: a, metric: function_duration, stat: p50, below: 1.5ms}": 2,
-		"{name: a, event: valor, above: 100000}":                        2,
-		"{name: a, event: valor, stat: p99, equals: 1}":                 0,
+		"{name: a, metric: response_duration, above: 12s}":              3,
+		"{name: a, metric: response_duration, above: 1h}":               3,
+		"{name: a, metric: response_duration, above: 0.2ms}":            3,
+		"{name: a, metric: function_duration, stat: p50, below: 1.5ms}": 3,
+		"{name: a, event: valor, above: 100000}":                        3,
 		"{name: a, event: nivel, below: 5}":                             2,
-		"{name: a, metric: go_schedule_duration, above: 50ms}":          2,
-		"{name: a, metric: go_schedule_duration, stat: p50, equals: 1}": 0,
+		"{name: a, metric: go_schedule_duration, above: 50ms}":          3,
 	} {
 		if r := rule(t, Options{}, threshold); len(r.trials) != want {
 			t.Errorf("%s: %d trials, want %d", threshold, len(r.trials), want)

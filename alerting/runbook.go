@@ -144,6 +144,9 @@ func (p *page) meaning(r Rule) string {
 	if r.KeepFiring > 0 {
 		text += p.w.of(", and goes on for ", ", y sigue ") + length(r.KeepFiring) + p.w.of(" after that", " después")
 	}
+	if r.least > 0 {
+		text += fmt.Sprintf(p.w.of(", with at least %d in that time", ", con al menos %d en ese tiempo"), r.least)
+	}
 	if r.condition != "" {
 		return text + "."
 	}

@@ -12,9 +12,6 @@ import (
 	"github.com/latido-dev/latido/domain"
 )
 
-// defaultMinRequests is what SLO.MinRequests 0 means.
-const defaultMinRequests = 10
-
 // objective is an SLO on its way to rules.
 type objective struct {
 	domain.SLO
@@ -184,7 +181,12 @@ func (o objective) left() string {
 var alertSuffix = map[domain.Severity]string{domain.SeverityPage: "BurnsFast", domain.SeverityTicket: "BurnsSlowly"}
 
 // least is the traffic in the long window below which there is no alert.
-func (o objective) least() int { return cmp.Or(o.MinRequests, defaultMinRequests) }
+func (o objective) least() int {
+	if o.MinCount == nil {
+		return domain.DefaultMinCount
+	}
+	return *o.MinCount
+}
 
 // guarded tells whether one bad request among the fewest would be beyond the
 // limit of a pair of windows: then the alert asks for a second one. One that
@@ -205,7 +207,9 @@ func (o objective) alert(severity domain.Severity, pairs []burn) Rule {
 		all := []string{
 			o.series("slo_errors", "ratio_rate"+long) + " > " + limit,
 			o.series("slo_errors", "ratio_rate"+short) + " > " + limit,
-			fmt.Sprintf("%s >= %d", o.series("slo_requests", "increase"+long), o.least()),
+		}
+		if o.least() > 0 {
+			all = append(all, fmt.Sprintf("%s >= %d", o.series("slo_requests", "increase"+long), o.least()))
 		}
 		if o.guarded(p) {
 			all = append(all, o.series("slo_errors", "increase"+long)+" >= 2")

@@ -47,19 +47,22 @@ func (o objective) trials(severity domain.Severity, pairs []burn, r Rule) []tria
 // cases are those in which a pair of windows alone decides.
 func (o objective) cases(p burn) []burnCase {
 	limit, _ := o.limit(p).Float64()
-	least := float64(o.least())
+	least, enough := float64(o.least()), max(many, 10/limit)
 	beyond, before := shown(min(limit*1.05, (1+limit)/2)), shown(limit*0.95)
 	cases := []burnCase{
-		{"beyond", many, beyond, beyond, true},
-		{"before in the long", many, before, 1, false},
-		{"before in the short", many, 1, before, false},
-		{"just enough requests", least, 1, 1, true},
-		{"too few requests", 0.9 * least, 1, 1, false},
+		{"beyond", enough, beyond, beyond, true},
+		{"before in the long", enough, before, 1, false},
+		{"before in the short", enough, 1, before, false},
 	}
+	if least > 0 {
+		cases = append(cases, burnCase{"too few requests", 0.9 * least, 1, 1, false})
+	}
+	least = max(least, 1)
 	if o.guarded(p) {
+		least = max(least, 2)
 		cases = append(cases, burnCase{"two are bad", least, 2 / least, 1, true}, burnCase{"one is bad", least, 1.9 / least, 1, false})
 	}
-	return cases
+	return append(cases, burnCase{"just enough requests", least, 1, 1, true})
 }
 
 // shown rounds to the digits that templates show.

@@ -41,8 +41,8 @@ func (b builder) threshold(t domain.Threshold) Rule {
 		r.Window = q.window
 	}
 	r.Op, r.Bound = condition(t)
-	r.Expr = compare(r.Value, r.Op, r.Bound)
-	r.Evidence = evidenceOf(q)
+	r.Expr = q.holds(r)
+	r.Evidence, r.least = evidenceOf(q), q.enough()
 	r.condition = b.words.condition(q, r)
 	r.Summary = cmp.Or(r.Summary, literal(cased(r.condition)))
 	r.Description = cmp.Or(r.Description, b.words.description(q, r))
@@ -52,9 +52,13 @@ func (b builder) threshold(t domain.Threshold) Rule {
 // question is what a threshold asks.
 func (b builder) question(t domain.Threshold) question {
 	m := b.metric(cmp.Or(t.Metric, t.Event))
+	window, least := cmp.Or(time.Duration(t.Window), defaultWindow), domain.DefaultMinCount
+	if t.MinCount != nil {
+		least = *t.MinCount
+	}
 	q := question{
 		metric: m, stat: cmp.Or(t.Stat, m.Kind.Stats()[0]), where: t.Where, by: t.By, per: time.Duration(t.Per),
-		window: b.pace.window(cmp.Or(time.Duration(t.Window), defaultWindow)),
+		window: b.pace.window(window), least: b.pace.least(least, window),
 	}
 	op, bound := condition(t)
 	q.low = op == "<"

@@ -13,14 +13,13 @@ func (v *validator) slos() {
 		v.add("slos", "%d objectives, at most %d", len(v.d.SLOs), maxRules)
 		return
 	}
-	names := make(map[string]bool)
 	for i, s := range v.d.SLOs {
-		v.slo(s, index("slos", i), names)
+		v.slo(s, index("slos", i))
 	}
 }
 
-func (v *validator) slo(s SLO, path string, names map[string]bool) {
-	v.alertName(path+".name", s.Name, names)
+func (v *validator) slo(s SLO, path string) {
+	v.alertName(path+".name", s.Name, "BurnsFast", "BurnsSlowly") // as alerting/ calls them
 	switch o := s.Objective; {
 	case o == 0:
 		v.add(path+".objective", "missing: write the percentage that must be good, such as 99.9")
@@ -30,9 +29,7 @@ func (v *validator) slo(s SLO, path string, names map[string]bool) {
 		v.add(path+".objective", "%g is a percentage, so nearly all may fail (did you mean %g?)", o, o*100)
 	}
 	v.within(path+".window", s.Window, 24*time.Hour, 90*24*time.Hour)
-	if s.MinRequests < 0 {
-		v.add(path+".min_requests", "%d is less than 0", s.MinRequests)
-	}
+	v.minCount(path, s.MinCount)
 	v.steps(path+".runbook", s.Runbook)
 
 	good := path + ".good"

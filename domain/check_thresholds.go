@@ -14,6 +14,7 @@ const (
 	leastWindow = time.Second
 	maxWindow   = 30 * 24 * time.Hour
 	maxFor      = 7 * 24 * time.Hour
+	maxMinCount = 1_000_000_000
 )
 
 // Stats lists the statistics that suit metrics of a kind; the first is the
@@ -42,26 +43,50 @@ func (v *validator) thresholds() {
 		v.add("thresholds", "%d thresholds, at most %d", len(v.d.Thresholds), maxRules)
 		return
 	}
-	names := make(map[string]bool)
 	for i, t := range v.d.Thresholds {
-		v.threshold(t, index("thresholds", i), names)
+		v.threshold(t, index("thresholds", i))
 	}
 }
 
-// alertName checks a name that must be the only one of its kind.
-func (v *validator) alertName(path, name string, names map[string]bool) {
+// section is an alert, and the threshold or objective that makes it.
+type section struct{ alert, name string }
+
+// alertName checks the name of a threshold or objective, and that the alerts
+// which are called after it are the only ones of their names, also in small
+// letters: so the runbook calls their sections.
+func (v *validator) alertName(path, name string, suffixes ...string) {
 	if err := checkName(name, alertName, alertLetters); err != nil {
 		v.check(path, err)
 		return
 	}
-	if names[name] {
-		v.add(path, "the name %q is there twice", name)
+	for _, suffix := range suffixes {
+		alert := name + suffix
+		first, taken := v.sections[strings.ToLower(alert)]
+		switch {
+		case !taken:
+			v.sections[strings.ToLower(alert)] = section{alert, name}
+			continue
+		case first == section{alert, name}:
+			v.add(path, "the name %q is there twice", name)
+		case first.alert == alert:
+			v.add(path, "the alert %s is there twice, of %q and of %q: write another name", alert, first.name, name)
+		default:
+			v.add(path, "%q differs from %q in capitals only, and both would have the section #%s of the runbook: write another name",
+				alert, first.alert, strings.ToLower(alert))
+		}
+		return
 	}
-	names[name] = true
 }
 
-func (v *validator) threshold(t Threshold, path string, names map[string]bool) {
-	v.alertName(path+".name", t.Name, names)
+// minCount checks a least number.
+func (v *validator) minCount(path string, n *int) {
+	if n != nil && (*n < 0 || *n > maxMinCount) {
+		v.add(path+".min_count", "%d is not between 0 and %d", *n, maxMinCount)
+	}
+}
+
+func (v *validator) threshold(t Threshold, path string) {
+	v.alertName(path+".name", t.Name, "")
 	subject := v.exactlyOne(path, map[string]bool{
 		"metric": t.Metric != "", "event": t.Event != "", "expr": t.Expr != "", "heartbeat": t.Heartbeat,
 	}, "metric", "event", "expr", "heartbeat")
@@ -78,6 +103,8 @@ func (v *validator) threshold(t Threshold, path string, names map[string]bool) {
 		v.withoutMetric(t, path, "expr")
 		if set := t.conditions(); len(set) > 1 {
 			v.add(join(path, set[1]), "cannot stand beside %s", set[0])
+		} else if len(set) == 1 {
+			v.plain(join(path, set[0]), *t.quantities()[set[0]])
 		}
 	case "heartbeat":
 		v.withoutMetric(t, path, "heartbeat")
@@ -93,6 +120,7 @@ func (v *validator) threshold(t Threshold, path string, names map[string]bool) {
 	}
 	v.within(path+".window", t.Window, leastWindow, maxWindow)
 	v.within(path+".per", t.Per, time.Second, 24*time.Hour)
+	v.minCount(path, t.MinCount)
 	v.within(path+".for", t.For, leastWindow, maxFor)
 	v.within(path+".keep_firing", t.KeepFiring, leastWindow, maxFor)
 	oneOf(v, path+".severity", t.Severity, Severities...)
@@ -166,7 +194,7 @@ func (v *validator) withoutMetric(t Threshold, path, subject string) {
 	for _, f := range []struct {
 		name string
 		set  bool
-	}{{"stat", t.Stat != ""}, {"window", t.Window != 0}, {"per", t.Per != 0}, {"where", len(t.Where) > 0}, {"by", t.By != ""}} {
+	}{{"stat", t.Stat != ""}, {"window", t.Window != 0}, {"per", t.Per != 0}, {"where", len(t.Where) > 0}, {"by", t.By != ""}, {"min_count", t.MinCount != nil}} {
 		if f.set {
 			v.add(join(path, f.name), "has no meaning with %s: leave it out", subject)
 		}
@@ -201,6 +229,9 @@ func (v *validator) onMetric(t Threshold, path string, m Metric) {
 	if t.Window != 0 && stat == StatValue {
 		v.add(path+".window", "a value has no window: write stat: mean, max or min for that over one, or leave it out")
 	}
+	if t.MinCount != nil && stat != StatRatio && stat.Quantile() == 0 && (stat != StatMean || m.Kind != KindHistogram) {
+		v.add(path+".min_count", "only a quantile, a ratio and the mean of a histogram are of so many: leave it out")
+	}
 	if stat == StatRatio && len(t.Where) == 0 && !v.unread(path+".where") {
 		v.add(path+".stat", "a ratio needs where, which says what is divided by all")
 	}
@@ -211,6 +242,7 @@ func (v *validator) onMetric(t Threshold, path string, m Metric) {
 	field := v.exactlyOne(path, map[string]bool{"above": t.Above != nil, "below": t.Below != nil, "equals": t.Equals != nil}, "above", "below", "equals")
 	if field != "" {
 		v.bound(path, field, float64(*t.quantities()[field]), stat, m)
+		v.lasting(t, path, stat, m)
 	}
 }
 
@@ -220,83 +252,4 @@ func listStats(stats []Stat) string {
 		words[i] = string(s)
 	}
 	return strings.Join(words, ", ")
-}
-
-// bound checks that a condition can be true, and can be false: any other
-// alert is silent, or loud, for ever.
-func (v *validator) bound(path, field string, q float64, stat Stat, m Metric) {
-	at := join(path, field)
-	unit := m.Unit
-	switch stat {
-	case StatRatio:
-		unit = "%"
-		if v.unit != nil && v.unit(at) == "" && q > 0 && q <= 1 {
-			v.add(at, "a ratio is in percent: write %g%% or %g%%", q*100, q)
-			return
-		}
-	case StatRate, StatIncrease:
-		if m.Kind == KindHistogram {
-			unit = "" // of how often, not of how much
-		}
-	}
-	if v.unit != nil {
-		if got := v.unit(at); got != "" && got != unit {
-			v.add(at, "has the unit %s, but %s of %s is %s", unitWord(got), stat, m.Key, unitNoun(unit))
-			return
-		}
-	}
-	lowest, highest := lowest(m, stat), math.Inf(1)
-	switch {
-	case unit == "%" && (stat == StatRatio || m.Event == nil):
-		highest = 100
-	case stat.Quantile() > 0 && len(m.Buckets) > 0: // beyond it there is no bound
-		highest = highestBound(m)
-	}
-	switch {
-	case q < lowest:
-		v.add(at, "%s of %s is never below %g", stat, m.Key, lowest)
-	case q > highest && stat.Quantile() > 0:
-		v.add(at, "%s of %s is never above %s: a bound of this histogram is at most that", stat, m.Key, Quantity(highest))
-	case q > highest:
-		v.add(at, "%s of %s is never above %g", stat, m.Key, highest)
-	case field == "above" && q == highest:
-		v.add(at, "nothing is above %g here, so this would never fire", q)
-	case field == "below" && q == lowest:
-		v.add(at, "nothing is below %g here, so this would never fire: write equals: %g, or a higher number", q, q)
-	}
-}
-
-// lowest is the lowest value that a statistic can have. Only what an event
-// measures goes below 0: a balance, or a refund.
-func lowest(m Metric, stat Stat) float64 {
-	switch {
-	case m.Event == nil || m.Kind == KindCounter || stat == StatRate || stat == StatIncrease || stat == StatRatio:
-		return 0
-	case m.Kind == KindHistogram && !m.Signed(): // a value below 0 is refused
-		return 0
-	default:
-		return math.Inf(-1)
-	}
-}
-
-// unitWord is how the file writes a unit, unitNoun how one talks of it.
-func unitWord(unit string) string {
-	if unit == "By" {
-		return "B"
-	}
-	return unit
-}
-
-func unitNoun(unit string) string {
-	switch unit {
-	case "":
-		return "a plain number"
-	case "s":
-		return "in seconds"
-	case "By":
-		return "in bytes"
-	case "%":
-		return "in percent"
-	}
-	return "a plain number, of " + unit
 }

@@ -161,6 +161,10 @@ type Threshold struct {
 	Below *Quantity `yaml:"below,omitempty"`
 	// Equals fires the alert when the statistic is just that.
 	Equals *Quantity `yaml:"equals,omitempty"`
+	// MinCount is how many requests, calls or events there must be in Window for
+	// a quantile, a ratio or the mean of a histogram to say anything: with fewer
+	// there is no alert. Nil means DefaultMinCount, 0 any number.
+	MinCount *int `yaml:"min_count,omitempty"`
 	// For is how long the condition holds before the alert fires.
 	For Duration `yaml:"for,omitempty"`
 	// KeepFiring is how long the alert goes on once the condition is over.
@@ -178,6 +182,10 @@ type Threshold struct {
 	// Runbook lists what to do, step by step.
 	Runbook []string `yaml:"runbook,omitempty"`
 }
+
+// DefaultMinCount is what a MinCount that is nil means, and what the rules that
+// every domain gets ask for: one request at night says nothing of a service.
+const DefaultMinCount = 20
 
 // EvidenceProfile is the value of Threshold.Evidence.
 const EvidenceProfile = "profile"
@@ -198,9 +206,9 @@ type SLO struct {
 	Total string `yaml:"total,omitempty"`
 	// Where narrows what the objective is about, as in Threshold.
 	Where map[string]string `yaml:"where,omitempty"`
-	// MinRequests is the traffic in a burn window below which nobody is
-	// paged. 0 means 10.
-	MinRequests int `yaml:"min_requests,omitempty"`
+	// MinCount is how many requests or events there must be in a burn window:
+	// with fewer there is no alert. Nil means DefaultMinCount, 0 any number.
+	MinCount *int `yaml:"min_count,omitempty"`
 	// Runbook lists what to do when the budget burns.
 	Runbook []string `yaml:"runbook,omitempty"`
 }

@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strconv"
@@ -50,6 +51,11 @@ func parseQuantity(s string) (q Quantity, unit string, err error) {
 	if f, err := strconv.ParseFloat(number, 64); err == nil && !math.IsInf(f*factor, 0) && !math.IsNaN(f) {
 		return Quantity(f * factor), unit, nil
 	}
+	if n, ok := strings.CutSuffix(text, "s"); ok { // a Duration has no more than nanoseconds
+		if f, err := strconv.ParseFloat(n, 64); err == nil && !math.IsInf(f, 0) && !math.IsNaN(f) {
+			return Quantity(f), "s", nil
+		}
+	}
 	if d, err := time.ParseDuration(text); err == nil {
 		return Quantity(d.Seconds()), "s", nil
 	}
@@ -87,18 +93,35 @@ func (d *Duration) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// MarshalYAML writes the threshold as the file has it. A ratio is written
-// with its percent sign, without which 0.5 could be meant as one half.
-func (t Threshold) MarshalYAML() (any, error) {
-	type plain Threshold // without this method
+// MarshalYAML writes the domain as the file has it. A limit has its unit where
+// the number alone could be meant in another one: 0.5% rather than 0.5.
+func (d Domain) MarshalYAML() (any, error) {
+	type plain Domain // without this method
 	var n yaml.Node
-	if err := n.Encode(plain(t)); err != nil || t.Stat != StatRatio {
+	if err := n.Encode(plain(d)); err != nil {
 		return &n, err
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		if _, compares := t.quantities()[n.Content[i].Value]; compares {
-			n.Content[i+1].SetString(n.Content[i+1].Value + "%")
+		if n.Content[i].Value == "thresholds" {
+			for j, t := range n.Content[i+1].Content {
+				d.writeUnits(d.Thresholds[j], t)
+			}
 		}
 	}
 	return &n, nil
+}
+
+// writeUnits adds to the limits of a threshold the units that they need.
+func (d Domain) writeUnits(t Threshold, n *yaml.Node) {
+	m, ok := d.Metric(cmp.Or(t.Metric, t.Event))
+	if !ok {
+		return
+	}
+	stat := cmp.Or(t.Stat, m.Kind.Stats()[0])
+	unit := m.unitOf(stat)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if q := t.quantities()[n.Content[i].Value]; q != nil && meantUnit(float64(*q), unit, stat, m) != "" {
+			n.Content[i+1].SetString(n.Content[i+1].Value + unitWord(unit))
+		}
+	}
 }

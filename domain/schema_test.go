@@ -67,11 +67,12 @@ func TestSchema(t *testing.T) {
 			"Threshold.Name":     named(alertName),
 			"Threshold.Metric":   {{Key: "enum", Value: contractKeys()}},
 			"Threshold.Event":    named(eventName),
+			"Threshold.MinCount": {{Key: "minimum", Value: 0}},
 			"Threshold.Evidence": {{Key: "enum", Value: []string{EvidenceProfile}}},
 
 			"SLO.Name":             named(alertName),
 			"SLO.Objective":        {{Key: "exclusiveMinimum", Value: 1}, {Key: "exclusiveMaximum", Value: 100}},
-			"SLO.MinRequests":      {{Key: "minimum", Value: 0}},
+			"SLO.MinCount":         {{Key: "minimum", Value: 0}},
 			"Good":                 oneOf("status", "faster_than", "event"),
 			"DefaultRules.Disable": items(enum(DefaultRuleNames)),
 

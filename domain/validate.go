@@ -56,6 +56,8 @@ type validator struct {
 	unread func(path string) bool
 	unit   func(path string) string
 
+	sections map[string]section // of the runbook: alerts by their names in small letters
+
 	named   Domain            // d with a prefix that can be one
 	metrics map[string]Metric // by their short names
 	keys    []string          // of metrics, without the events'
@@ -78,6 +80,7 @@ func (v *validator) run() {
 	if v.unread("prefix") || CheckPrefix(v.d.Prefix) != nil {
 		v.named.Prefix = "prefix" // the true one has an error of its own
 	}
+	v.sections = make(map[string]section)
 	v.metrics = make(map[string]Metric)
 	for _, m := range v.named.Metrics() {
 		if _, taken := v.metrics[m.Key]; !taken {

@@ -156,8 +156,8 @@ func TestValidate(t *testing.T) {
 
 		"objective NaN": {func(d *Domain) { d.SLOs = []SLO{{Name: "a", Objective: math.NaN(), Good: Good{Status: "200"}}} }, "is not between 0 and 100"},
 		"min requests": {func(d *Domain) {
-			d.SLOs = []SLO{{Name: "a", Objective: 99, Good: Good{Status: "200"}, MinRequests: -1}}
-		}, "min_requests: -1 is less than 0"},
+			d.SLOs = []SLO{{Name: "a", Objective: 99, Good: Good{Status: "200"}, MinCount: new(-1)}}
+		}, "min_count: -1 is not between 0 and 1000000000"},
 		"fast as bucket": {func(d *Domain) {
 			d.SLOs = []SLO{{Name: "a", Objective: 99, Good: Good{FasterThan: Duration(7500 * time.Millisecond)}}}
 		}, ""},
