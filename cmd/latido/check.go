@@ -65,7 +65,8 @@ type inspect struct {
 // checks are all checks, in the order in which they run and are printed.
 var checks = []inspect{
 	{"domain", "the domain file has no mistakes", needNothing, checkDomain},
-	{"expressions", "the domain's own PromQL parses, and the metrics in it exist", needDomain, checkExpressions},
+	{"expressions", "the domain's own PromQL parses, the metrics in it exist, and it can be true", needDomain, checkExpressions},
+	{"windows", "every window has at least four scrapes", needDomain, checkWindows},
 	{"cardinality", "the events cannot make more series than the budget", needDomain, checkCardinality},
 	{"names", "what Prometheus' linter says of the events' names and units", needDomain, checkNames},
 	{"rules", "rule files load, the metrics in them exist, and no alert is there twice", needDomain, checkRules},

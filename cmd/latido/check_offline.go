@@ -30,7 +30,7 @@ func checkExpressions(in *inspection) finding {
 		}
 		n++
 		path := fmt.Sprintf("thresholds[%d].expr", i)
-		for _, m := range in.exprMistakes(t.Expr) {
+		for _, m := range in.exprMistakes(t.Expr, conditionOf(t)) {
 			line, column := domain.Position(in.data, path, m.offset)
 			f.Problems = append(f.Problems, problem{File: in.cfg.file, Line: line, Column: column, Path: path, Message: m.message})
 		}

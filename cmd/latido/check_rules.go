@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/rulefmt"
@@ -159,14 +160,12 @@ func ruleError(file string, err error) problem {
 // checkRule looks for the metrics that a rule asks for. What does not parse
 // was found when the file was loaded.
 func checkRule(in *inspection, f *finding, r fileRule) {
-	if _, wrong := parseExpr(r.Expr); wrong != nil {
+	if _, wrong := parseExpr(r.Expr); wrong != nil || r.file == "" { // or checkExpressions looks at it
 		return
 	}
-	for _, m := range in.exprMistakes(r.Expr) {
+	for _, m := range in.exprMistakes(r.Expr, condition{wait: time.Duration(r.For)}) {
 		p := f.at(r, "%s: %s", r.name(), m.message)
-		if r.line > 0 {
-			p.Line, p.Column = domain.Position(r.data, r.path+".expr", m.offset)
-		}
+		p.Line, p.Column = domain.Position(r.data, r.path+".expr", m.offset)
 	}
 }
 

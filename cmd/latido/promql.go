@@ -55,8 +55,8 @@ func parseExpr(text string) ([]selected, *mistake) {
 }
 
 // exprMistakes are what is wrong with an expression of this domain: it does
-// not parse, or it asks for a metric that does not exist.
-func (in *inspection) exprMistakes(text string) []mistake {
+// not parse, it asks for a metric that does not exist, or it can never be true.
+func (in *inspection) exprMistakes(text string, c condition) []mistake {
 	names, wrong := parseExpr(text)
 	if wrong != nil {
 		return []mistake{{wrong.offset, "not PromQL: " + wrong.message}}
@@ -67,7 +67,11 @@ func (in *inspection) exprMistakes(text string) []mistake {
 			mistakes = append(mistakes, mistake{n.offset, in.missing(n.name)})
 		}
 	}
-	return mistakes
+	expr, err := promql.ParseExpr(text)
+	if err != nil || len(mistakes) > 0 { // of a metric that is not there nothing is known
+		return mistakes
+	}
+	return in.exprCheck().run(expr, c)
 }
 
 // exists tells whether there is a series of this name, of the domain's or of a
