@@ -59,7 +59,10 @@ func TestEvidenceBesideDashboards(t *testing.T) {
 	tel, e := started(t, levelDomain(), Config{Actions: map[string]Action{
 		"tell": func(_ context.Context, a Alert) error { told <- a; return nil },
 	}})
-	eventually(t, "samples", func() bool { found, err := e.query(t.Context(), "levels_level", e.now()); return err == nil && len(found) > 0 })
+	eventually(t, "samples", func() bool {
+		found, err := e.query(t.Context(), "levels_level", e.now())
+		return err == nil && len(found) > 0
+	})
 	ctx, cancel := context.WithCancel(t.Context())
 	var dashboards sync.WaitGroup
 	defer dashboards.Wait()

@@ -98,7 +98,7 @@ func exhausted(m *model) (list []Finding) {
 				name = w.say("The connection pool %q", "El pool de conexiones %q", p.name)
 				use = w.say(" (%s of %s in use%s)", " (%s de %s en uso%s)", w.count(math.Round(p.used.after)), w.count(p.max.after), w.within(w.count(math.Round(p.used.before)), w.figures))
 			}
-			who := ""
+			var who string
 			if by, _, open := m.notGivenBack(); open.growth() >= 1 && open.after > 1.5*open.before && open.after >= 0.5*m.heldConnections() {
 				who = w.say(": requests to %s keep %s rows or transactions open", ": las peticiones a %s dejan abiertas %s consultas o transacciones", by, w.count(open.after))
 				f.Endpoint = by

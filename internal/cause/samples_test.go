@@ -111,7 +111,7 @@ func (s *service) series() (list []cause.Series) {
 
 // samples are the points of a series: with noise, and whole where things are counted.
 func (s *service) samples(one series) cause.Series {
-	name := ""
+	var name string
 	if own, ok := strings.CutPrefix(one.key, ":"); ok {
 		name = s.domain.Prefix + "_" + own + one.suffix
 	} else {

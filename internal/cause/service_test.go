@@ -24,7 +24,6 @@ func (m moved) plus(o moved) moved  { return moved{m.before + o.before, m.after 
 type part struct {
 	each     moved // seconds for each request
 	computes bool
-	ready    bool     // it could run, and has no CPU
 	frames   []string // innermost first, up to own code
 	peer     string
 	calls    moved            // of the peer or the database, for each request

@@ -204,9 +204,9 @@ func (s *service) profiles(t cause.Times) (p cause.Profiles) {
 		}
 		return b.p
 	})
-	p.Goroutines = one(func(late float64, r cause.Range) *profile.Profile {
+	p.Goroutines = one(func(_ float64, r cause.Range) *profile.Profile {
 		b := newProfile("goroutines/count")
-		late = s.reached(r.To) // at one moment, the last
+		late := s.reached(r.To) // at one moment, the last
 		for _, k := range s.all {
 			b.add(k.frames, k.labels, mix(k.seen, late))
 		}

@@ -98,7 +98,7 @@ func text(frames []Frame) string {
 func TestWaitForGoroutines(t *testing.T) {
 	locked := func(held, wanted sync.Locker) waiting {
 		held.Lock()
-		return waiting{func() { wanted.Lock(); wanted.Unlock() }, held.Unlock}
+		return waiting{func() { wanted.Lock(); wanted.Unlock() }, held.Unlock} //nolint:staticcheck // who waits for the lock is looked at
 	}
 	channel := func(wait func(empty, full, quit chan int)) waiting {
 		empty, full, quit := make(chan int), make(chan int, 1), make(chan int)
@@ -114,7 +114,7 @@ func TestWaitForGoroutines(t *testing.T) {
 		"reader": {func(*testing.T) waiting {
 			var m sync.RWMutex
 			m.Lock()
-			return waiting{func() { m.RLock(); m.RUnlock() }, m.Unlock}
+			return waiting{func() { m.RLock(); m.RUnlock() }, m.Unlock} //nolint:staticcheck // who waits for the lock is looked at
 		},
 			told{Lock, "sync.(*RWMutex).RLock", "lock", true}},
 		"writer": {func(*testing.T) waiting { var m sync.RWMutex; return locked(m.RLocker(), &m) },

@@ -182,9 +182,10 @@ func TestIncrease(t *testing.T) {
 		"after that time":       {100, points(1, 1, 1, 1, 100), 0},
 	} {
 		r := cause.Range{From: at(100), To: at(130)}
-		if name == "new in that time" {
+		switch name {
+		case "new in that time":
 			r.From = at(95)
-		} else if name == "as old as the service" {
+		case "as old as the service":
 			r.From = at(110)
 		}
 		if got := increase(c.points, r, at(c.began)); got != c.want {
