@@ -2,6 +2,7 @@ package faults
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -127,7 +128,7 @@ func makePipe(t testing.TB, path string) {
 			for stalled.Load() {
 				time.Sleep(10 * time.Millisecond)
 			}
-			if _, err := lines.ReadSlice('\n'); err != nil && err != bufio.ErrBufferFull {
+			if _, err := lines.ReadSlice('\n'); err != nil && !errors.Is(err, bufio.ErrBufferFull) {
 				return
 			}
 		}

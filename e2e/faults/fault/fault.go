@@ -87,8 +87,9 @@ func Tell(path, line string) error {
 	if _, err := fmt.Fprintln(conn, line); err != nil {
 		return err
 	}
-	if answer, err := io.ReadAll(conn); err != nil || string(answer) != "ok\n" {
-		return fmt.Errorf("fault: %s answers %q, %w", path, answer, err)
+	answer, err := io.ReadAll(conn)
+	if err == nil && string(answer) != "ok\n" {
+		err = fmt.Errorf("fault: %s answers %q", path, answer)
 	}
-	return nil
+	return err
 }

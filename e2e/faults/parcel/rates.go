@@ -50,7 +50,7 @@ func (s *Rates) rateHeader(ctx context.Context, path string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	response, err := (&http.Client{Transport: s.client.Transport}).Do(r)
+	response, err := (&http.Client{Transport: s.client.Transport}).Do(r) //nolint:bodyclose // that it stays open is the fault
 	if err != nil {
 		return 0, &problem{http.StatusBadGateway, "rates_unavailable", err}
 	}
