@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -116,7 +117,7 @@ func document(r results) string {
 	line("    make causes FAULT=lock_io         one of them")
 	line("    make causes HEALTHY=30m           a healthy time, in which nothing may be blamed")
 	line("")
-	line("Measured on %s, %s.", r.Machine, r.Date)
+	line("Measured on %s, %s%s.", r.Machine, r.Date, loads(r))
 	line("")
 	for _, sum := range sums(r) {
 		line("- %s", sum)
@@ -166,6 +167,23 @@ func document(r results) string {
 		}
 	}
 	return b.String()
+}
+
+// loads are the machine's load averages, the least and the most, while the
+// alerts came: what it does beside the test delays them.
+func loads(r results) string {
+	var all []float64
+	for _, runs := range r.Paces {
+		for _, u := range runs {
+			if n, err := strconv.ParseFloat(u.Load, 64); err == nil {
+				all = append(all, n)
+			}
+		}
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", at a load average of %.0f to %.0f", slices.Min(all), slices.Max(all))
 }
 
 // sums are the figures of each pace.
