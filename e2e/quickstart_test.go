@@ -304,7 +304,17 @@ func TestInitServices(t *testing.T) {
 			if output, err := exec.Command(latido, "init", "-kind", kind, "-dir", dir).CombinedOutput(); err != nil {
 				t.Fatalf("latido init: %v\n%s", err, output)
 			}
-			for _, command := range []string{latido + " check", "go vet ./...", "go build -o service ."} {
+			// Alerts of the template go to the log, which only a process with alerts has.
+			file := filepath.Join(dir, "domain.yaml")
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text = []byte(strings.Replace(string(text), "- log: {}", "- webhook: {url_env: ALERTS}", 1))
+			if err := os.WriteFile(file, text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			for _, command := range []string{latido + " generate all", latido + " check", "go vet ./...", "go build -o service ."} {
 				words := strings.Fields(command)
 				if output, err := here(words[0], words[1:]...); err != nil {
 					t.Fatalf("%s: %v\n%s", command, err, output)

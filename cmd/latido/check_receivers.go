@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,6 +17,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/latido-dev/latido/alerting"
+	"github.com/latido-dev/latido/domain"
 )
 
 // amFile is what routes an alert in an Alertmanager's file. The rest of the
@@ -42,7 +45,15 @@ func checkReceivers(in *inspection) finding {
 		return finding{Problems: []problem{*wrong}}
 	}
 	alerts := in.rules.alerts()
-	var f finding
+	f := finding{Problems: receiverMistakes(in.cfg.file, in.data, in.d)}
+	if _, _, generated := headOf(text); !generated { // by hand: its mistakes are its own
+		for _, m := range amMistakes(text) {
+			f.Problems = append(f.Problems, problem{File: from, Line: m.line, Message: m.explain("", nil)})
+		}
+	}
+	if len(f.Problems) > 0 {
+		return f
+	}
 	var file amFile
 	if err := yaml.Unmarshal(text, &file); err != nil {
 		f.fail("%s: %s", from, strings.TrimPrefix(err.Error(), "yaml: "))
@@ -52,39 +63,90 @@ func checkReceivers(in *inspection) finding {
 		f.fail("%s has no route, so nobody hears of anything", from).Fix = "write it with: latido generate alertmanager"
 		return f
 	}
-	receivers := file.receivers()
+	inProcess := in.evaluates()
+	receivers := file.receivers(inProcess)
 	if err := file.Route.prepare(receivers, "", 0); err != nil {
 		f.fail("%s: %v", from, err)
 		return f
 	}
 	heard := map[string]bool{}
+	var lost []fileRule // for which there are receivers of the process only
 	for _, r := range alerts {
 		set := model.LabelSet{model.AlertNameLabel: model.LabelValue(r.Alert)}
 		for name, value := range r.Labels {
 			set[model.LabelName(name)] = model.LabelValue(value)
 		}
-		silent := true
+		silent, own := true, false
 		for _, name := range file.Route.match(set) {
 			if receivers[name] {
 				heard[name], silent = true, false
 			}
+			own = own || ofProcess(name)
 		}
-		if silent {
+		switch {
+		case silent && own:
+			lost = append(lost, r)
+		case silent:
 			f.at(r, "nobody hears of %s, severity %s: %s routes it to no receiver", r.Alert, r.Labels["severity"], from).
 				Fix = fmt.Sprintf("add one to notify in %s, or %s to the severities of one", in.cfg.file, r.Labels["severity"])
 		}
+	}
+	if len(lost) > 0 {
+		i := slices.IndexFunc(in.d.Notify, func(r domain.Receiver) bool { return r.Log != nil || r.Action != nil })
+		path := fmt.Sprintf("notify[%d]", max(0, i))
+		p := f.fail("nobody hears of %s, %s first: log and action are receivers of a process that starts embedded, and %s does not require %s",
+			count(len(lost), "alert"), lost[0].Alert, in.module(), embeddedModule)
+		p.File, p.Path = in.cfg.file, path
+		p.Line, p.Column = domain.Position(in.data, path, 0)
+		p.Fix = "add to notify who hears of alerts from a server, such as email, webhook or slack, or call embedded.Start in main"
 	}
 	f.Detail = fmt.Sprintf("%s heard by %s, in %s", count(len(alerts), "alert"), strings.Join(slices.Sorted(maps.Keys(heard)), ", "), from)
 	return f
 }
 
+// embeddedModule evaluates rules and tells receivers in the process.
+const embeddedModule = latidoModule + "/embedded"
+
+// module is the go.mod of the service: the nearest one above its domain file.
+// "" is none.
+func (in *inspection) module() string {
+	dir, err := filepath.Abs(filepath.Dir(in.cfg.file))
+	for ; err == nil; dir = filepath.Dir(dir) {
+		if file := filepath.Join(dir, "go.mod"); exists(file) {
+			return file
+		}
+		if filepath.Dir(dir) == dir {
+			break
+		}
+	}
+	return ""
+}
+
+// evaluates tells whether the service can have alerts in its process. Without a
+// go.mod nobody knows, and it is believed.
+func (in *inspection) evaluates() bool {
+	file := in.module()
+	if file == "" {
+		return true
+	}
+	text, err := os.ReadFile(file)
+	return err != nil || embeddedRequired.Match(text)
+}
+
+var embeddedRequired = regexp.MustCompile(`(?m)^(?:require)?\s*"?` + regexp.QuoteMeta(embeddedModule) + `"?\s+v`)
+
+// ofProcess tells whether a receiver is one that only the process itself has.
+func ofProcess(name string) bool {
+	return unnumbered(name) == "log" || strings.HasPrefix(name, "action/")
+}
+
 // receivers are all that the file has, and whether one of them tells anybody:
-// it has an integration, or is the process's own.
-func (file amFile) receivers() map[string]bool {
+// it has an integration, or is the process's own and that has alerts.
+func (file amFile) receivers(inProcess bool) map[string]bool {
 	receivers := map[string]bool{}
 	for _, r := range file.Receivers {
 		name, _ := r["name"].(string)
-		tells := name == "log" || strings.HasPrefix(name, "action/")
+		tells := inProcess && ofProcess(name)
 		for key, value := range r {
 			configs, _ := value.([]any)
 			if strings.HasSuffix(key, "_configs") && slices.ContainsFunc(configs, tellsSomebody) {

@@ -161,7 +161,7 @@ func TestCheckFaults(t *testing.T) {
 			w.edit("domain.yaml", `"https://example.com/alerts"}`, `"https://example.com/alerts"}`+"\n    severities: [page, info]")
 			w.regenerate()
 		}},
-		"route to nobody": {"receivers", `a route names the receiver "team", which is not in receivers`, func(w *world) {
+		"route to nobody": {"receivers", `undefined receiver "team" used in route`, func(w *world) {
 			w.write("alertmanager.yaml", "route: {receiver: team}\nreceivers: [{name: others}]\n")
 		}},
 		"dashboard with a stale query": {"dashboards", "p95: there is no metric tienda_response_time_seconds_bucket", func(w *world) {

@@ -47,7 +47,7 @@ var generators = []generator{
 			return alerting.RuleTests(g.d, g.alerting, g.d.Prefix+rulesSuffix)
 		},
 	},
-	{name: "alertmanager", out: alertmanagerOut, write: func(g generation, _ string) ([]byte, error) { return alerting.AlertmanagerFile(g.d, g.alerting) }},
+	{name: "alertmanager", out: alertmanagerOut, write: func(g generation, _ string) ([]byte, error) { return alertmanagerFile(g) }},
 	{
 		name: "runbook", out: runbookOut,
 		write: func(g generation, _ string) ([]byte, error) { return alerting.Runbook(g.d, g.alerting), nil },

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -75,6 +76,7 @@ func without(files map[string]string, name string) map[string]string {
 // another version is named by generate and by check, and -prune removes it and
 // nothing else.
 func TestFilesLeftBehind(t *testing.T) {
+	rules := regexp.MustCompile(`\d+ rules`) // every domain's own are more with time
 	golden, err := filepath.Abs("testdata/left.golden.txt")
 	if err != nil {
 		t.Fatal(err)
@@ -100,7 +102,7 @@ func TestFilesLeftBehind(t *testing.T) {
 	if len(left) != 2+5+2+1 { // dashboards, rules with their tests, targets
 		t.Fatalf("left behind: %q", left)
 	}
-	testkit.Golden(t, golden, []byte(filepath.ToSlash(say(t, 1, "generate", "all"))))
+	testkit.Golden(t, golden, rules.ReplaceAll([]byte(filepath.ToSlash(say(t, 1, "generate", "all"))), []byte("N rules")))
 	found := say(t, 1, "check")
 	diff := say(t, 0, "generate", "all", "-prune", "-diff")
 	for _, name := range left {

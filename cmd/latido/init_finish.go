@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"github.com/latido-dev/latido/alerting"
 	"github.com/latido-dev/latido/domain"
 )
 
@@ -40,6 +42,11 @@ http.NewServeMux():
 		fmt.Fprintf(out, "\nLeft as they are, with other content than would be written: %s.\n"+
 			"Overwrite them with latido init -force and the same flags, or, if they are only older than %s,\n"+
 			"write what comes from it again with latido generate all.\n", strings.Join(p.left, ", "), domainName)
+	}
+	text, _ := os.ReadFile(filepath.Join(s.dir, "go.mod"))
+	if !embeddedRequired.Match(text) && !slices.ContainsFunc(alerting.Receivers(d), func(r alerting.ReceiverSpec) bool { return !ofProcess(r.Name) }) {
+		fmt.Fprintf(out, "\nNobody hears of alerts yet: log and action are receivers of a process that calls embedded.Start.\n"+
+			"Do so in main, or add to notify in %s who hears of alerts from a server, such as email, webhook or slack.\n", domainName)
 	}
 	fmt.Fprintf(out, "\nEverything comes from %s: change it, then run latido generate all.\nNext:\n\n", domainName)
 	for _, step := range s.steps(mod, main, failed != nil && mod.made) {

@@ -87,9 +87,22 @@ func TestInitTemplates(t *testing.T) {
 				}
 				wellMade(t, d, language)
 				t.Chdir(dir)
+				// Nobody hears of alerts until somebody is named, or the process has them.
+				if code, stdout, stderr := latido("check"); code != 1 || strings.Contains(stdout, "skip") || strings.Count(stdout, "FAIL") != 1 || !strings.Contains(stdout, "nobody hears of") {
+					t.Errorf("check: exit %d\n%s%s", code, stdout, stderr)
+				}
+				if !strings.Contains(out, "Nobody hears of alerts yet") {
+					t.Errorf("that nobody hears is not said:\n%s", out)
+				}
+				put(t, dir, domainName, strings.Replace(contents(t, dir)[domainName], "- log: {}", "- webhook: {url_env: ALERTAS}", 1))
+				if code, stdout, stderr := latido("generate", "all"); code != 0 {
+					t.Errorf("generate: exit %d\n%s%s", code, stdout, stderr)
+				}
 				if code, stdout, stderr := latido("check"); code != 0 || strings.Contains(stdout, "skip") {
 					t.Errorf("check: exit %d\n%s%s", code, stdout, stderr)
 				}
+				put(t, dir, domainName, strings.Replace(contents(t, dir)[domainName], "- webhook: {url_env: ALERTAS}", "- log: {}", 1))
+				say(t, 0, "generate", "all")
 				before := contents(t, dir)
 				for _, name := range []string{"main.go", "routes.go", "go.mod", "events/events_gen.go", "docs/runbook.md"} {
 					if before[name] == "" {
