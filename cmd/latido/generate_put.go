@@ -124,6 +124,10 @@ func foldersIn(dir string) []string {
 	return all
 }
 
+// ends are those of the names that are written: under another one, a copy that
+// somebody keeps is read by nobody.
+var ends = []string{".go", ".yaml", ".yml", ".json", ".md", ".tmpl", ""}
+
 // extras are the files in folders whose head says that they come from the
 // domain file, and that are none of those that it makes.
 func (g generation) extras(folders, kinds, made []string) []string {
@@ -139,7 +143,7 @@ func (g generation) extras(folders, kinds, made []string) []string {
 		entries, _ := os.ReadDir(folder)
 		for _, e := range entries {
 			path := filepath.Join(folder, e.Name())
-			if !e.Type().IsRegular() {
+			if !e.Type().IsRegular() || !slices.Contains(ends, filepath.Ext(path)) {
 				continue
 			}
 			h, _, ok := headOf(beginning(path))
