@@ -80,10 +80,10 @@ func TestOwnAlertmanagerFileIsRead(t *testing.T) {
 	put(t, ".", domainName, "prefix: floreria\nentity: ramo\nnotify: [{webhook: {url: 'https://example.com/'}}]\n")
 	const file = "deploy/alertmanager/alertmanager.yaml"
 	for text, want := range map[string]string{
-		"route:\n  receiver: a\n  group_byy: [job]\nreceivers:\n  - name: a\n    webhook_configs: [{url: 'http://x'}]\n": file + `:3:1: Alertmanager has no option "group_byy" here`,
+		"route:\n  receiver: a\n  group_byy: [job]\nreceivers:\n  - name: a\n    webhook_configs: [{url: 'http://x'}]\n":           file + `:3:1: Alertmanager has no option "group_byy" here`,
 		"route: {receiver: a}\nreceivers:\n  - name: a\n    webhook_configs:\n      - url: 'http://x'\n        max_alerts: many\n": file + ":6:1: is `many`, and Alertmanager wants a whole number",
-		"route: {receiver: a}\nreceivers:\n  - name: a\n  - name: a\n":                                                          `Alertmanager refuses it: notification config name "a" is not unique`,
-		"route: {receiver: a}\nreceivers:\n  - name: a\n    telegram_configs: [{chat_id: 1}]\n":                                "Alertmanager refuses it: missing bot_token or bot_token_file on telegram_config",
+		"route: {receiver: a}\nreceivers:\n  - name: a\n  - name: a\n":                                                             `Alertmanager refuses it: notification config name "a" is not unique`,
+		"route: {receiver: a}\nreceivers:\n  - name: a\n    telegram_configs: [{chat_id: 1}]\n":                                    "Alertmanager refuses it: missing bot_token or bot_token_file on telegram_config",
 	} {
 		put(t, ".", file, text)
 		if out := say(t, 1, "check"); !strings.Contains(filepath.ToSlash(out), want) {

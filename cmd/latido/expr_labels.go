@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -171,7 +172,8 @@ func (x *exprCheck) filter(e *parser.VectorSelector, m domain.Metric, match *lab
 	if m.Event != nil {
 		one.Thresholds[0].Metric, one.Thresholds[0].Event = "", m.Key
 	}
-	if wrong, ok := one.Validate().(domain.Errors); ok {
+	var wrong domain.Errors
+	if errors.As(one.Validate(), &wrong) {
 		for _, w := range wrong {
 			if strings.HasPrefix(w.Path, "thresholds[0].where") {
 				x.add(e, "%s, so this would never be true", w.Message)
