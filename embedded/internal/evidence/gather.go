@@ -131,17 +131,20 @@ func (r *Recorder) find(ctx context.Context, in cause.Input) *found {
 	look := r.lookNow(ctx)
 	var ok bool
 	if r.cfg.Series != nil {
-		if in.Series, ok = inTime(ctx, 0.4, r, func(ctx context.Context) []cause.Series { return r.series(ctx, in) }); !ok || in.Series == nil {
+		asked := in // whoever comes too late still reads it, so that each part has a copy that stays
+		if in.Series, ok = inTime(ctx, 0.4, r, func(ctx context.Context) []cause.Series { return r.series(ctx, asked) }); !ok || in.Series == nil {
 			f.notes = append(f.notes, r.words.storeSilent())
 		}
 	}
-	if in.Times, ok = inTime(ctx, 0.5, r, func(context.Context) cause.Times { return r.cfg.compared(in) }); !ok || in.Times.After.Length() == 0 {
+	read := in
+	if in.Times, ok = inTime(ctx, 0.5, r, func(context.Context) cause.Times { return r.cfg.compared(read) }); !ok || in.Times.After.Length() == 0 {
 		in.Times = halves(in)
 	}
 	var notes []string
 	in.Profiles, notes = r.profiles(ctx, in.Times, f.skew, look)
 	f.notes = append(f.notes, notes...)
-	if f.result, ok = inTime(ctx, 0.8, r, func(context.Context) cause.Result { return r.cfg.explain(in) }); !ok {
+	whole := in
+	if f.result, ok = inTime(ctx, 0.8, r, func(context.Context) cause.Result { return r.cfg.explain(whole) }); !ok {
 		f.result = cause.Result{None: r.words.tooLong(r.cfg.Timeout)}
 	}
 	if len(f.result.Findings) == 0 && f.result.None == "" {
