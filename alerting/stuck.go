@@ -57,7 +57,7 @@ func (b builder) stuckTrials(r Rule, active, answered domain.Metric) []trial {
 	first := none.fires(r.For, kept, maxInFlight+1)
 
 	slow := b.scene(r, "few are answered")
-	measure(slow, 2*maxInFlight, 1)
+	measure(slow, 2*maxInFlight, 1.3)
 	measure(slow.as("less than 30 s each"), 2*maxInFlight, 1.5)
 	slow.as("no answer was ever counted").steady(active.Family, nil, 2*maxInFlight, 0, until)
 	also := firing{with(kept, "job", "no answer was ever counted"), 2 * maxInFlight}

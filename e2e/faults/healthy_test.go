@@ -128,6 +128,10 @@ func (w *world) drills() func() string {
 			return ""
 		}
 		defer response.Body.Close()
+		if response.StatusCode == http.StatusNotFound { // it is being restarted, and the page comes a moment later
+			w.Logf("drill of %s: the service is being restarted", rule)
+			return ""
+		}
 		var answer struct {
 			Alerts []struct{ Annotations map[string]string }
 		}

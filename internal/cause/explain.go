@@ -78,7 +78,11 @@ func (m *model) steady() []Finding {
 	if !bad {
 		return nil
 	}
-	list := m.compete(standing)
+	all := standing
+	if m.kind == failures { // what fails beside it may always have
+		all = []func(*model) []Finding{failing, diskFills}
+	}
+	list := m.compete(all)
 	for i := range list {
 		list[i].Score *= standingWorth
 		list[i].Rests = append(list[i].Rests, m.w.pick("it has been so for as long as is known", "es así desde que hay datos"))
