@@ -10,7 +10,7 @@ LINT      := $(CACHE)/tools/golangci-lint-v2.15.0
 TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help test e2e causes lint bench generate golden fuzz
+.PHONY: help test e2e causes pictures lint bench generate golden fuzz
 
 help: ## Say what can be made.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ e2e: ## Build the real servers once, and test against them.
 causes: ## Break a service, judge what its alerts say, write docs/causes.md. FAULT=name,name PACE=normal HEALTHY=30m
 	cd e2e && CAUSES=$(or $(PACE),fast) FAULT=$(FAULT) HEALTHY=$(HEALTHY) GOWORK=off \
 		go test -count=1 -v -timeout 24h -parallel 6 -run '$(if $(HEALTHY),TestHealthy,TestFaults)' ./faults
+
+pictures: ## Take the screenshots of the documents from the running example, and write their date.
+	cd e2e && PICTURES=$(CURDIR)/docs GOWORK=off go test -count=1 -run TestPictures .
 
 lint: $(LINT) ## Check formatting, imports between packages, and common mistakes.
 	@for m in $(MODULES) e2e; do \

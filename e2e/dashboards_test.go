@@ -107,7 +107,6 @@ func TestDashboards(t *testing.T) {
 			} {
 				t.Run(name, func(t *testing.T) { ask.all(t, questions, variables) })
 			}
-			t.Run("drawn", func(t *testing.T) { ask.testDrawings(t, files) })
 		})
 	}
 	for name := range maybeEmpty {

@@ -205,7 +205,7 @@ func (e *Embedded) serve() {
 	}
 	page("/api/v1/", "", e.store.Load().Handler())
 	incidents := e.evidence.Handler()
-	page("GET /incidents/", "what happened, with its evidence", incidents)
+	page("GET /incidents/", "", incidents)
 	page("/api/incidents", "", incidents)
 	page("/api/incidents/", "", incidents)
 	page("GET /api/findings", "", incidents)

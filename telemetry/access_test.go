@@ -36,6 +36,8 @@ func TestAdminStrangers(t *testing.T) {
 		"ipv6":                {"GET", "/metrics-dashboard", "[::1]:9464", "", 200},
 		"a container":         {"GET", "/metrics", "host.docker.internal:9464", "", 200},
 		"rebinding":           {"GET", "/metrics-dashboard", "evil.example", "", 421},
+		"rebinding, a view":   {"GET", "/alerts", "evil.example", "", 421},
+		"rebinding, a part":   {"GET", "/page/profile", "evil.example", "", 421},
 		"rebinding, metrics":  {"GET", "/metrics", "evil.example:9464", "", 421},
 		"rebinding, post":     {"POST", "/silences", "evil.example", "same-origin", 421},
 		"rebinding, a suffix": {"GET", "/metrics-dashboard", "evil-localhost", "", 421},
@@ -61,7 +63,8 @@ func TestAdminStrangers(t *testing.T) {
 }
 
 // privatePages show the inside, publicPages do not.
-var privatePages = []string{"/", "/metrics-dashboard", "/debug/pprof/", "/debug/pprof/heap", "/debug/report", "/added"}
+var privatePages = []string{"/", "/endpoint", "/flame", "/graph", "/alerts", "/domain", "/findings", "/page/live.js", "/page/profile", "/page/vendor/speedscope.html",
+	"/metrics-dashboard", "/debug/pprof/", "/debug/pprof/heap", "/debug/report", "/added"}
 var publicPages = []string{"/metrics", "/healthz", "/readyz"}
 
 // TestAdminOutside is a listener that others reach.

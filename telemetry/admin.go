@@ -177,7 +177,8 @@ func (t *Telemetry) AdminURL() string {
 // user's, also with Admin.Disabled. It is safe for concurrent use. Where there
 // is nothing to serve, after a failed Init, it answers 503.
 //
-//	/                   what there is
+//	/                   the page: how the service is, for people; its other views are
+//	                    /endpoint, /flame, /graph, /alerts, /domain and /findings
 //	/metrics            Prometheus' text, OpenMetrics with exemplars, or protobuf
 //	/healthz            200 while the process runs
 //	/readyz             the checks of AddReadyCheck: 200, or 503 with what failed

@@ -100,7 +100,7 @@ func TestAdminPages(t *testing.T) {
 		status int
 		body   string
 	}{
-		"/":                    {200, `<a href="./metrics-dashboard">`},
+		"/":                    {200, `<a href="metrics-dashboard">`},
 		"/metrics":             {200, "tienda_build_info{"},
 		"/healthz":             {200, "ok"},
 		"/readyz":              {200, `"ready": true`},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/domain"
@@ -33,6 +34,14 @@ type (
 		Errors        []eventPart    `json:"errors"`    // of APIError, those that happened
 		Advice        []string       `json:"advice"`    // of the profile, what to look at first
 		Problems      []string       `json:"problems"`  // what telemetry itself could not do
+		History       *historyPart   `json:"history,omitempty"`
+	}
+	// historyPart is there on request, by ?history=1: the last minutes, as far
+	// back as somebody asked for metrics or the dashboard.
+	historyPart struct {
+		At     []float64             `json:"at"` // seconds since 1970, the oldest first
+		All    *linesPart            `json:"all"`
+		Events map[string][]*float64 `json:"events"` // a minute, or the level of what has one
 	}
 	systemPart struct {
 		CPUPercent        *float64 `json:"cpu_percent"`
@@ -51,7 +60,24 @@ type (
 		PerSecond      float64 `json:"requests_per_second"`
 		PerSecondStart float64 `json:"requests_per_second_since_start"`
 		ratePart
-		Profile *topPart `json:"profile"` // of the endpoint, all its methods
+		Profile  *topPart         `json:"profile"`  // of the endpoint, all its methods
+		Statuses map[string]int64 `json:"statuses"` // since the start
+		Failures []failurePart    `json:"failures"` // of the endpoint, all its methods, since the start; the most frequent first
+		Slowest  *tracedPart      `json:"slowest"`  // the slowest request that left a trace
+		History  *linesPart       `json:"history,omitempty"`
+
+		duration *histogram
+	}
+	// failurePart is a function that answered with a status of 400 or more.
+	failurePart struct {
+		Site   string `json:"site"`
+		Status string `json:"status"`
+		Count  int64  `json:"count"`
+	}
+	tracedPart struct {
+		TraceID string    `json:"trace_id"`
+		Seconds float64   `json:"seconds"`
+		At      time.Time `json:"at"`
 	}
 	// functionPart is one monitored function.
 	functionPart struct {
@@ -92,7 +118,12 @@ type (
 )
 
 func (t *Telemetry) serveDashboard(w http.ResponseWriter, r *http.Request) {
-	writeJSON(w, http.StatusOK, t.dashboard(r.Context()))
+	t.remember()
+	d := t.dashboard(r.Context())
+	if r.FormValue("history") != "" {
+		t.lines(&d)
+	}
+	writeJSON(w, http.StatusOK, d)
 }
 
 func (t *Telemetry) dashboard(ctx context.Context) dashboard {
@@ -117,6 +148,7 @@ func (t *Telemetry) dashboard(ctx context.Context) dashboard {
 		d.Endpoints = append(d.Endpoints, endpointPart{
 			Endpoint: m.endpoint, Method: m.method, Requests: state.count, Errors: state.errors,
 			PerSecond: perSecond(rates.recent, window), PerSecondStart: perSecond(state.count, uptime), ratePart: rates,
+			Statuses: m.byStatus(), Failures: m.of.mostFailures(), Slowest: m.duration.slowest(), duration: m.duration,
 		})
 	}
 	slices.SortFunc(d.Endpoints, func(a, b endpointPart) int {
@@ -145,6 +177,48 @@ func (t *Telemetry) dashboard(ctx context.Context) dashboard {
 	d.profile(t.reports.read(ctx, t.profiler))
 	d.judge(t.checkReady(ctx))
 	return d
+}
+
+// maxFailureParts is how many functions that failed an endpoint has.
+const maxFailureParts = 10
+
+func (m *routeMethod) byStatus() map[string]int64 {
+	counts := map[string]int64{}
+	for _, s := range m.statuses.all() {
+		counts[statusText(s.key)] = s.n.Load()
+	}
+	return counts
+}
+
+func (r *route) mostFailures() []failurePart {
+	list := []failurePart{}
+	r.eachFailure(func(p point) bool {
+		f := failurePart{Count: p.n}
+		for _, l := range p.labels.pairs {
+			switch l.GetName() {
+			case "site":
+				f.Site = l.GetValue()
+			case "status":
+				f.Status = l.GetValue()
+			}
+		}
+		list = append(list, f)
+		return true
+	})
+	slices.SortFunc(list, func(a, b failurePart) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Site, b.Site), cmp.Compare(a.Status, b.Status))
+	})
+	return list[:min(len(list), maxFailureParts)]
+}
+
+// slowest is the exemplar of the highest bucket that has one.
+func (h *histogram) slowest() *tracedPart {
+	for i := range slices.Backward(h.exemplars) {
+		if e := h.exemplars[i].Load(); e != nil {
+			return &tracedPart{e.span.TraceID().String(), e.value, e.at}
+		}
+	}
+	return nil
 }
 
 // rates compares two readings of one series.

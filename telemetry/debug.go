@@ -1,9 +1,10 @@
 package telemetry
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
-	"html/template"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -11,7 +12,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
+
+	"github.com/latido-dev/latido/internal/page"
 )
 
 // adminPages are the pages of the admin listener and of AdminHandler.
@@ -20,12 +22,7 @@ type adminPages struct {
 	self *self
 
 	mu     sync.Mutex
-	listed []adminPage // on the index
-}
-
-// adminPage is one line of the index.
-type adminPage struct {
-	Pattern, Path, Description string
+	listed []page.Link // those that were added, with a description
 }
 
 // maxAdminBody is how much, in bytes, a page may be sent.
@@ -33,20 +30,13 @@ const maxAdminBody = 1 << 20
 
 func (t *Telemetry) newAdminPages() *adminPages {
 	p := &adminPages{mux: http.NewServeMux(), self: t.self}
-	p.mux.Handle("GET /{$}", private(t.index(p)))
 	p.mux.Handle("GET /metrics", t.metricsHandler())
 	p.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	p.mux.HandleFunc("GET /readyz", t.serveReady)
 	p.mux.Handle("GET /metrics-dashboard", private(http.HandlerFunc(t.serveDashboard)))
 	p.mux.Handle("GET /debug/", private(t.profiler.Handler()))
-	p.listed = []adminPage{
-		{"", "/metrics", "the metrics, for Prometheus"},
-		{"", "/metrics-dashboard", "how the service is, in JSON"},
-		{"", "/debug/report", "where its time and memory go, by endpoint"},
-		{"", "/debug/pprof/", "profiles for go tool pprof"},
-		{"", "/healthz", "whether the process runs, for whoever restarts it"},
-		{"", "/readyz", "whether it can work, for whoever sends it traffic"},
-	}
+	page.New(page.Config{Domain: t.cfg.Domain, Profiler: t.profiler, Get: p.get, Links: p.links}).
+		Register(func(pattern string, h http.Handler) { p.mux.Handle(pattern, private(h)) })
 	return p
 }
 
@@ -54,7 +44,7 @@ func (t *Telemetry) newAdminPages() *adminPages {
 // those that are there, with the guards of the debug pages: no stranger sees
 // it, no other site posts to it, and a request's body ends after a mebibyte.
 // Its pattern is one of http.ServeMux's without a host, "GET /console/".
-// description is its line on the index; with "" it is not listed there.
+// description is what the first page says of it; with "" it is not listed there.
 //
 // A pattern that cannot be added, as it is wrong or there already, is logged
 // and left out. HandleAdmin is safe for concurrent use, as h must be. A page
@@ -94,7 +84,7 @@ func (p *adminPages) add(pattern, description string, h http.Handler) (err error
 	if description != "" {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.listed = append(p.listed, adminPage{pattern, path, description})
+		p.listed = append(p.listed, page.Link{Path: path, Description: description})
 	}
 	return nil
 }
@@ -121,29 +111,33 @@ func (p *adminPages) behind(accessOf func(*http.Request) access) http.Handler {
 	return guarded(accessOf, http.MaxBytesHandler(recovered, maxAdminBody))
 }
 
-var indexPage = template.Must(template.New("").Parse(`<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{{.Service}}</title>
-<h1>{{.Service}}</h1>
-<p>Version {{.Version}}, revision {{.Revision}}, up for {{.Up}}. Metrics begin with <code>{{.Prefix}}_</code>.
-<ul>
-{{range .Pages}}<li><a href=".{{.Path}}">{{.Path}}</a>: {{.Description}}
-{{end}}</ul>
-`))
-
-// index lists the pages. Its links are relative: the pages may be mounted
-// under a path.
-func (t *Telemetry) index(p *adminPages) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		p.mu.Lock()
-		pages := slices.Clone(p.listed)
-		p.mu.Unlock()
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_ = indexPage.Execute(w, map[string]any{
-			"Service": t.cfg.Domain.Service(), "Version": t.build.version, "Revision": t.build.revision,
-			"Prefix": t.cfg.Domain.Prefix, "Up": time.Since(t.started).Round(time.Second), "Pages": pages,
-		})
-	})
+// links are the pages that were added, for the page.
+func (p *adminPages) links() []page.Link {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.listed)
 }
+
+// get asks one of the pages in the process, as somebody who sees all of them.
+func (p *adminPages) get(ctx context.Context, path string) (status int, body []byte) {
+	r, err := http.NewRequestWithContext(context.WithValue(ctx, accessKey{}, accessInside), http.MethodGet, path, nil)
+	if err != nil {
+		return http.StatusBadRequest, nil
+	}
+	w := inMemory{header: http.Header{}, status: http.StatusOK}
+	p.mux.ServeHTTP(&w, r)
+	return w.status, w.Bytes()
+}
+
+// inMemory is an answer that stays in the process.
+type inMemory struct {
+	bytes.Buffer
+	header http.Header
+	status int
+}
+
+func (w *inMemory) Header() http.Header    { return w.header }
+func (w *inMemory) WriteHeader(status int) { w.status = status }
 
 func writeJSON(w http.ResponseWriter, status int, value any) {
 	data, err := json.MarshalIndent(value, "", "  ")

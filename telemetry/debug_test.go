@@ -33,12 +33,12 @@ func TestHandleAdmin(t *testing.T) {
 	}
 	index := askHandler(tel, "GET", "/", nil)
 	body := index.Body.String()
-	for _, want := range []string{`<a href="./console/">/console/</a>: what happens &lt;now&gt;`, `<a href="./metrics">`, "Version &lt;script&gt;", "<code>tienda_</code>"} {
+	for _, want := range []string{`<a href="./console/" title="what happens &lt;now&gt;">/console/</a>`, `<a href="metrics">`, "Version <b>&lt;script&gt;", "tienda-api is well"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %q in the index:\n%s", want, body)
 		}
 	}
-	for _, no := range []string{"<script", "<now>", "hidden"} {
+	for _, no := range []string{"<script>", "<now>", "/hidden"} {
 		if strings.Contains(body, no) {
 			t.Errorf("%q in the index:\n%s", no, body)
 		}

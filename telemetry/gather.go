@@ -27,6 +27,7 @@ type gatherer struct {
 	users    []*usersGatherer
 	own      names
 	self     *self
+	asked    func() // at each scrape
 }
 
 // scrapeTimeout is how long /metrics may take before it answers 503, and
@@ -39,7 +40,7 @@ const (
 // metricsHandler serves /metrics: text, OpenMetrics with exemplars, or
 // protobuf, as asked for, compressed if the client can.
 func (t *Telemetry) metricsHandler() http.Handler {
-	return promhttp.HandlerFor(&gatherer{t.families, t.registry, newUsersGatherers(t.cfg.Gatherers, t.self), t.foreign.own, t.self}, promhttp.HandlerOpts{
+	return promhttp.HandlerFor(&gatherer{t.families, t.registry, newUsersGatherers(t.cfg.Gatherers, t.self), t.foreign.own, t.self, t.remember}, promhttp.HandlerOpts{
 		ErrorHandling:       promhttp.ContinueOnError,
 		EnableOpenMetrics:   true,
 		MaxRequestsInFlight: scrapesInFlight,
@@ -50,6 +51,7 @@ func (t *Telemetry) metricsHandler() http.Handler {
 // Gather returns all families, sorted by name. What is wrong with one is
 // logged once and counted, and the others are returned.
 func (g *gatherer) Gather() ([]*dto.MetricFamily, error) {
+	g.asked()
 	observe(context.Background(), g.families)
 	foreign, err := g.foreign.Gather()
 	report(g.self, err)

@@ -53,6 +53,7 @@ type Telemetry struct {
 	ready             readyChecks
 	readings          readings
 	reports           reports
+	history           history
 
 	// How they leave.
 	families  []family

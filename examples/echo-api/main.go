@@ -54,6 +54,7 @@ type options struct {
 	mix      load.Mix
 	duration time.Duration
 	fast     bool
+	open     bool
 
 	started func(apiURL, adminURL string) // for tests; nil for none
 }
@@ -68,6 +69,7 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	flags.Float64Var(&o.rate, "rate", 40, "`requests` a second, on average")
 	flags.DurationVar(&o.duration, "duration", 0, "stop by itself after this `time`; 0 runs until Ctrl-C")
 	flags.BoolVar(&o.fast, "fast", false, "let a minute of the alert rules pass in a second: what you break is told within one minute")
+	flags.BoolVar(&o.open, "open", false, "open the page in your browser")
 	flags.Func("mix", "how often each `action` is chosen (default "+o.mix.String()+")", func(text string) (err error) {
 		o.mix, err = load.ParseMix(text)
 		return err

@@ -9,6 +9,8 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"os/exec"
+	"runtime"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -30,12 +32,9 @@ func where(out io.Writer, o options, d domain.Domain, apiURL, adminURL string) {
 		line("metrics", "NOT SERVED: the log above says why. If the port is taken, choose another one,")
 		line("", "as in OTEL_EXPORTER_PROMETHEUS_PORT=9465, or another address by OTEL_EXPORTER_PROMETHEUS_HOST")
 	} else {
+		line("look at it", adminURL+"   (-open opens it in your browser)")
 		line("metrics", adminURL+"/metrics")
-		line("dashboard", adminURL+"/metrics-dashboard")
 		line("report", adminURL+"/debug/report")
-		line("profiles", adminURL+"/debug/pprof/")
-		line("incidents", adminURL+"/incidents/")
-		line("alerts", adminURL+"/api/v2/alerts")
 		line("break it", breaks.Curl(http.MethodPost, adminURL, "slow"))
 		line("", "or cpu, errors, leak, silence: "+adminURL+breaks.Path)
 	}
@@ -50,6 +49,20 @@ func where(out io.Writer, o options, d domain.Domain, apiURL, adminURL string) {
 		line("traffic", "none of its own (-load=false)")
 	}
 	w.Flush()
+}
+
+// openPage opens the page in the person's browser.
+func openPage(ctx context.Context, url string) error {
+	command := map[string][]string{"darwin": {"open"}, "windows": {"rundll32", "url.dll,FileProtocolHandler"}}[runtime.GOOS]
+	if command == nil {
+		command = []string{"xdg-open"}
+	}
+	browser := exec.CommandContext(ctx, command[0], append(command[1:], url)...)
+	if err := browser.Start(); err != nil {
+		return err
+	}
+	go func() { _ = browser.Wait() }()
+	return nil
 }
 
 // row is one line of the summary.

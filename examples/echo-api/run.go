@@ -117,6 +117,11 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	// Alerts begin after the orders that SinPedidos waits for, and end before.
 	stopAlerts := startAlerts(ctx, tel, o, out)
 	where(out, o, d, apiURL, tel.AdminURL())
+	if o.open && tel.AdminURL() != "" {
+		if err := openPage(ctx, tel.AdminURL()); err != nil {
+			slog.Warn("no browser can be opened from here", "error", err)
+		}
+	}
 	if o.started != nil {
 		o.started(apiURL, tel.AdminURL())
 	}

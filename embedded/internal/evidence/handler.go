@@ -1,7 +1,6 @@
 package evidence
 
 import (
-	"bytes"
 	"encoding/json"
 	"net/http"
 	"time"
@@ -27,7 +26,7 @@ type Summary struct {
 //	GET  /api/incidents                         the list, the newest first; ?alert=NAME
 //	GET  /api/incidents/{id}                    one, in JSON
 //	GET  /api/findings                          what stands out now, without an alert: Findings in JSON
-//	GET  /incidents/                            the list, for people; ?alert=NAME shows the newest of that alert
+//	GET  /incidents/                            leads to the list on the page; ?alert=NAME to the newest of that alert
 //	GET  /incidents/{id}                        one, for people
 //	GET  /incidents/{id}/before.pb.gz           its profiles, also after.pb.gz; trace.out if there is one
 //	POST /api/evidence                          an Alertmanager's webhook: see serveWebhook
@@ -41,7 +40,7 @@ func (r *Recorder) Handler() http.Handler {
 	mux.HandleFunc("GET /api/incidents", r.serveSummaries)
 	mux.HandleFunc("GET /api/incidents/{id}", r.serveFile("", fileJSON, "application/json"))
 	mux.HandleFunc("GET /api/findings", r.serveFindings)
-	mux.HandleFunc("GET /incidents/{$}", r.serveList)
+	mux.HandleFunc("GET /incidents/{$}", r.serveLatest)
 	mux.HandleFunc("GET /incidents/{id}", r.serveFile("", fileHTML, "text/html; charset=utf-8"))
 	mux.HandleFunc("GET /incidents/{id}/"+fileBefore, r.serveFile("before", fileBefore, "application/octet-stream"))
 	mux.HandleFunc("GET /incidents/{id}/"+fileAfter, r.serveFile("after", fileAfter, "application/octet-stream"))
@@ -74,32 +73,18 @@ func (r *Recorder) named(alert string) []*Incident {
 	return some
 }
 
-// serveList shows all incidents, or leads to the newest of one alert: the link
-// that an alert of a server has, which does not know the incident's id.
-func (r *Recorder) serveList(w http.ResponseWriter, req *http.Request) {
-	some := r.named(req.FormValue("alert"))
-	if req.FormValue("alert") != "" && len(some) > 0 {
-		w.Header().Set("Cache-Control", "no-store")
-		w.Header().Set("Location", some[0].ID) // relative: the pages may be mounted under a path
-		w.WriteHeader(http.StatusFound)
-		return
+// serveLatest leads to the newest incident of one alert: the link that an alert
+// of a server has, which does not know the incident's id. Without one it leads
+// to the list, which the page has. The links are relative: the pages may be
+// mounted under a path.
+func (r *Recorder) serveLatest(w http.ResponseWriter, req *http.Request) {
+	to := "../alerts#incidents"
+	if some := r.named(req.FormValue("alert")); req.FormValue("alert") != "" && len(some) > 0 {
+		to = some[0].ID
 	}
-	v := listView{view: view{Incident: &Incident{Service: r.cfg.Domain.Service()}, words: r.words}}
-	for _, in := range some {
-		v.List = append(v.List, view{Incident: in, words: r.words})
-	}
-	var buf bytes.Buffer
-	if err := pages.ExecuteTemplate(&buf, "list", v); err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	secured(w, "text/html; charset=utf-8")
-	_, _ = w.Write(buf.Bytes())
-}
-
-type listView struct {
-	view
-	List []view
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Location", to)
+	w.WriteHeader(http.StatusFound)
 }
 
 // serveFile serves one file of an incident, under a name if it is to be saved.

@@ -24,9 +24,6 @@ var style string
 //go:embed incident.html.tmpl
 var incidentTemplate string
 
-//go:embed list.html.tmpl
-var listTemplate string
-
 // contentPolicy lets a page have its own style, and nothing else: what is in a
 // label value is never run or fetched.
 var contentPolicy = func() string {
@@ -34,7 +31,7 @@ var contentPolicy = func() string {
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }()
 
-var pages = template.Must(template.Must(template.New("incident").Parse(incidentTemplate)).New("list").Parse(listTemplate))
+var pages = template.Must(template.New("incident").Parse(incidentTemplate))
 
 // page is the incident's page: one file that needs no other.
 func page(in *Incident, after *profile.Profile) ([]byte, error) {

@@ -1,0 +1,125 @@
+package page
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"time"
+)
+
+type alertsView struct {
+	head
+	Rules     []rule
+	Silences  []silence
+	Incidents []incident
+	Rule      string // that the forms begin with
+}
+
+const mostListed = 100
+
+func (p *Page) alerts(r *http.Request) view {
+	ctx := r.Context()
+	v := alertsView{head: p.head(ctx, "alerts", p.T("Alerts", "Alertas")), Rule: r.FormValue("rule")}
+	if !v.Embedded {
+		return view{name: "alerts", data: v}
+	}
+	p.read(ctx, "/api/v2/silences", &v.Silences)
+	v.Silences = slices.DeleteFunc(v.Silences, func(s silence) bool { return s.Status.State == "expired" })
+	v.Rules = p.rules(ctx)
+	for i := range v.Rules {
+		p.measure(ctx, &v.Rules[i])
+		v.Rules[i].Silenced = silencedBy(v.Rules[i], v.Silences)
+	}
+	v.Incidents = p.incidents(ctx)
+	v.Incidents = v.Incidents[:min(len(v.Incidents), mostListed)]
+	return view{name: "alerts", data: v}
+}
+
+// measure asks what a rule that does not fire would compare.
+func (p *Page) measure(ctx context.Context, r *rule) {
+	if r.Value != nil || r.Left == "" {
+		return
+	}
+	for _, s := range p.query(ctx, r.Left) {
+		if r.Value == nil || r.worse(s.Value) {
+			r.Value = &s.Value
+		}
+	}
+}
+
+// silencedBy is the comment of a silence of all alerts of a rule.
+func silencedBy(r rule, silences []silence) string {
+	for _, s := range silences {
+		if s.Status.State == "active" && len(s.Matchers) == 1 && s.Matchers[0].Name == "alertname" && s.Matchers[0].Value == r.Name {
+			return s.Comment
+		}
+	}
+	return ""
+}
+
+// Matches says what a silence is about.
+func (s silence) Matches() string {
+	text := ""
+	for _, m := range s.Matchers {
+		if m.Name != "alertname" {
+			text += m.Name + "="
+		}
+		text += m.Value + " "
+	}
+	return text
+}
+
+type graphView struct {
+	head
+	Expr, Left string
+	Rule       *rule // whose expression it is
+	Limit      *float64
+	Data       string // for graph.js
+}
+
+// graph is at the address that every alert carries: /graph?g0.expr=...
+func (p *Page) graph(r *http.Request) view {
+	ctx := r.Context()
+	v := graphView{head: p.head(ctx, "graph", p.T("Graph", "Gráfica")), Expr: r.FormValue("g0.expr")}
+	if v.Embedded {
+		for _, one := range p.rules(ctx) {
+			if one.Query == v.Expr {
+				v.Rule = &one
+			}
+		}
+	}
+	v.Left = v.Expr
+	name := ""
+	if v.Rule != nil {
+		name = v.Rule.Name
+		if v.Rule.Left != "" {
+			v.Left, v.Limit = v.Rule.Left, v.Rule.Limit
+		}
+	} else if m := comparison.FindStringSubmatch(v.Expr); m != nil {
+		if limit, ok := number(m[3]); ok {
+			v.Left, v.Limit = m[1], &limit
+		}
+	}
+	v.Data = jsonText(map[string]any{"expr": v.Left, "limit": v.Limit, "alert": name, "lang": p.Lang(), "prefix": p.Domain.Prefix,
+		"empty": p.T("No series answers that in this time.", "Ninguna serie responde a eso en este tiempo."),
+		"many":  p.T("more series are not drawn", "series más no se dibujan"), "copied": p.T("Copied", "Copiado"), "fires": p.T("fires", "activa")})
+	return view{name: "graph", data: v}
+}
+
+type findingsView struct {
+	head
+	At       time.Time
+	Findings []struct {
+		Sentence, Next string
+		Rests          []string
+	}
+	None  string
+	Notes []string
+}
+
+// findings are what stands out now, though no alert need fire.
+func (p *Page) findings(r *http.Request) view {
+	v := findingsView{head: p.head(r.Context(), "findings", p.T("What stands out", "Qué destaca"))}
+	p.read(r.Context(), "/api/findings", &v)
+	return view{name: "findings", data: v}
+}

@@ -1,0 +1,114 @@
+package page
+
+import (
+	"bytes"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/latido-dev/latido/domain"
+)
+
+type domainView struct {
+	head
+	Domain  domain.Domain
+	Metrics []metricRow
+	Silent  []string // events that were never counted
+	Broken  []rule   // rules that cannot be evaluated
+}
+
+// metricRow is one metric of the contract or of the domain.
+type metricRow struct {
+	domain.Metric
+	Series int
+	Rules  []string // that ask for it
+	Go     string   // how it is recorded
+	PromQL string
+}
+
+func (p *Page) domain(r *http.Request) view {
+	ctx := r.Context()
+	v := domainView{head: p.head(ctx, "domain", p.T("Domain", "Dominio")), Domain: p.Domain}
+	_, text := p.Get(ctx, "/metrics")
+	series := seriesOf(text)
+	var rules []rule
+	if v.Embedded {
+		rules = p.rules(ctx)
+	}
+	for _, r := range rules {
+		if r.Health == "err" {
+			v.Broken = append(v.Broken, r)
+		}
+	}
+	d := p.dashboard(ctx)
+	for _, m := range p.Domain.Metrics() {
+		row := metricRow{Metric: m, Series: series[m.Family]}
+		for _, r := range rules {
+			if strings.Contains(r.Query, m.Family) {
+				row.Rules = append(row.Rules, r.Name)
+			}
+		}
+		if m.Event != nil {
+			row.Go, row.PromQL = snippet(m)
+			if e := p.event(m.Event, d); value(e.Value) == 0 && row.Kind == domain.KindCounter {
+				v.Silent = append(v.Silent, m.Event.Name)
+			}
+		} else {
+			row.PromQL = ask(m)
+		}
+		v.Metrics = append(v.Metrics, row)
+	}
+	return view{name: "domain", data: v}
+}
+
+// seriesOf counts the series of each family in Prometheus' text. Those of a
+// histogram are counted by its sums.
+func seriesOf(text []byte) map[string]int {
+	count := map[string]int{}
+	for line := range bytes.Lines(text) {
+		if len(line) == 0 || line[0] == '#' {
+			continue
+		}
+		name := string(line[:max(bytes.IndexAny(line, "{ "), 0)])
+		count[strings.TrimSuffix(name, "_sum")]++
+	}
+	return count
+}
+
+// snippet is how an event is recorded in Go, and asked for in PromQL.
+func snippet(m domain.Metric) (code, promql string) {
+	with := ""
+	for i, name := range m.Attributes {
+		if i > 0 {
+			with += ", "
+		}
+		with += strconv.Quote(name) + ", " + strconv.Quote(first(m.Event.Attributes[name]))
+	}
+	name := `("` + m.Event.Name + `").With(` + with + ")"
+	switch m.Kind {
+	case domain.KindHistogram:
+		return "tel.Histogram" + name + ".Record(ctx, v)", ask(m)
+	case domain.KindUpDown:
+		return "tel.UpDown" + name + ".Add(1)", ask(m)
+	case domain.KindGauge:
+		return "tel.Gauge" + name + ".Set(v)", ask(m)
+	}
+	return "tel.Counter" + name + ".Add(1)", ask(m)
+}
+
+func first(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	return values[0]
+}
+
+func ask(m domain.Metric) string {
+	switch m.Kind {
+	case domain.KindHistogram:
+		return "histogram_quantile(0.95, sum by (le) (rate(" + m.Family + "_bucket[5m])))"
+	case domain.KindCounter:
+		return "sum(rate(" + m.Family + "[5m]))"
+	}
+	return m.Family
+}

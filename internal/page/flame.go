@@ -1,0 +1,226 @@
+package page
+
+import (
+	"cmp"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/pprof/profile"
+
+	"github.com/latido-dev/latido/continuous"
+)
+
+// profileKind is what a flame graph may be of.
+type profileKind struct {
+	Key, Kind, Sample string // in the address, continuous' kind, pprof's sample type
+	English, Spanish  string
+	Level             bool // a stand, not a sum: it is not divided by the time
+}
+
+var profileKinds = []profileKind{
+	{"cpu", continuous.ProfileCPU, "cpu", "CPU time", "Tiempo de CPU", false},
+	{"allocations", continuous.ProfileHeap, "alloc_space", "Allocations", "Memoria asignada", false},
+	{"memory", continuous.ProfileHeap, "inuse_space", "Memory in use", "Memoria en uso", true},
+	{"goroutines", continuous.ProfileWaits, "goroutine", "Goroutines", "Gorrutinas", false},
+	{"locks", continuous.ProfileMutex, "delay", "Waiting for locks", "Espera por bloqueos", false},
+}
+
+// selection is the profile that an address asks for.
+type selection struct {
+	Kind                   profileKind
+	Endpoint, Region       string
+	Last, Before           time.Duration // Before is 0 where nothing is compared
+	LastText, BeforeText   string
+	from, to, then, thenTo time.Time
+}
+
+func selected(r *http.Request) selection {
+	s := selection{Kind: profileKinds[0], Endpoint: r.FormValue("endpoint"), Region: r.FormValue("region"),
+		LastText: cmp.Or(r.FormValue("last"), "5m"), BeforeText: r.FormValue("before")}
+	for _, k := range profileKinds {
+		if k.Key == r.FormValue("type") {
+			s.Kind = k
+		}
+	}
+	var err error
+	if s.Last, err = time.ParseDuration(s.LastText); err != nil || s.Last <= 0 {
+		s.Last, s.LastText = 5*time.Minute, "5m"
+	}
+	if s.Before, err = time.ParseDuration(s.BeforeText); err != nil || s.Before <= 0 {
+		s.Before, s.BeforeText = 0, ""
+	}
+	s.to = time.Now()
+	s.from = s.to.Add(-s.Last)
+	s.thenTo = s.to.Add(-max(s.Before, s.Last)) // the two ranges share nothing
+	s.then = s.thenTo.Add(-s.Last)
+	return s
+}
+
+// profile is what is kept of a selection, then for the range before.
+func (p *Page) profile(s selection, then bool) (*profile.Profile, time.Duration, error) {
+	from, to := s.from, s.to
+	if then {
+		from, to = s.then, s.thenTo
+	}
+	all, profiled, err := p.Profiler.Profile(s.Kind.Kind, from, to)
+	if err != nil {
+		return nil, 0, err
+	}
+	if s.Endpoint != "" {
+		all = p.Profiler.OfEndpoint(all, s.Endpoint)
+	}
+	if s.Region != "" {
+		all.Sample = slices.DeleteFunc(all.Sample, func(one *profile.Sample) bool { return !slices.Contains(one.Label[continuous.LabelRegion], s.Region) })
+	}
+	return all, profiled, nil
+}
+
+type flameView struct {
+	head
+	selection
+	Kinds              []profileKind
+	Endpoints, Regions []string
+	Rows               []flameRow
+	Total, TotalBefore float64 // a second, or as it stands
+	Compared, Unknown  bool    // Unknown: nothing is kept of the time before
+	Empty              string
+	Now, Then          string // where speedscope finds the profiles
+	Lasts, Befores     []string
+}
+
+// flameRow is what one function costs, and cost before.
+type flameRow struct {
+	Function, Place, Owner string
+	Value, Before, Share   float64
+}
+
+const mostFunctions = 15
+
+func (p *Page) flame(r *http.Request) view {
+	s := selected(r)
+	v := flameView{head: p.head(r.Context(), "flame", p.T("Flame graph", "Gráfico de llamas")), selection: s, Kinds: profileKinds, Compared: s.Before > 0,
+		Lasts: []string{"30s", "1m", "2m", "5m", "15m", "1h"}, Befores: []string{"1m", "5m", "10m", "30m", "1h"}}
+	unfiltered := s
+	unfiltered.Endpoint, unfiltered.Region = "", ""
+	if all, _, err := p.profile(unfiltered, false); err == nil {
+		v.Endpoints, v.Regions = p.named(s.Kind.Sample, all)
+	}
+	now, seconds, err := p.profile(s, false)
+	if err != nil || len(now.Sample) == 0 {
+		v.Empty = p.T("No profile of that is kept for this time. The first one is there some seconds after the start.", "No hay perfil de eso para este tiempo. El primero llega unos segundos después de arrancar.")
+		return view{name: "flame", data: v}
+	}
+	then, before, err := p.profile(s, true)
+	if v.Unknown = err != nil; v.Unknown {
+		then, before = nil, 0
+	}
+	length, lengthBefore := seconds.Seconds(), before.Seconds()
+	if s.Kind.Level {
+		length, lengthBefore = 1, 1
+	}
+	v.Total = continuous.Total(s.Kind.Sample, now) / max(length, 1)
+	v.TotalBefore = continuous.Total(s.Kind.Sample, then) / max(lengthBefore, 1)
+	v.Now = s.address(false)
+	if v.Compared {
+		if !v.Unknown {
+			v.Then = s.address(true)
+		}
+		for _, c := range continuous.Diff(s.Kind.Sample, then, lengthBefore, now, length) {
+			if len(v.Rows) < mostFunctions && c.Growth != 0 {
+				v.Rows = append(v.Rows, flameRow{c.Function, place(c.File, c.Line), c.Owner, c.After, c.Before, c.Growth / max(v.Total, v.TotalBefore, 1e-12)})
+			}
+		}
+		return view{name: "flame", data: v}
+	}
+	for _, f := range continuous.HotOf(s.Kind.Sample, now, mostFunctions).Own {
+		v.Rows = append(v.Rows, flameRow{f.Function, place(f.File, f.Line), f.Owner, f.Self / max(length, 1), 0, f.Share})
+	}
+	return view{name: "flame", data: v}
+}
+
+// named are the endpoints and regions of a profile, those that cost the most
+// first.
+func (p *Page) named(sample string, all *profile.Profile) (endpoints, regions []string) {
+	by := p.Profiler.ByEndpoint(sample, all)
+	for name := range by {
+		if name != "" {
+			endpoints = append(endpoints, name)
+		}
+	}
+	slices.SortFunc(endpoints, func(a, b string) int { return cmp.Or(cmp.Compare(by[b], by[a]), cmp.Compare(a, b)) })
+	for _, s := range all.Sample {
+		for _, name := range s.Label[continuous.LabelRegion] {
+			if !slices.Contains(regions, name) && len(regions) < mostListed {
+				regions = append(regions, name)
+			}
+		}
+	}
+	return endpoints[:min(len(endpoints), mostListed)], regions
+}
+
+func (s selection) address(then bool) string {
+	q := url.Values{"type": {s.Kind.Key}, "last": {s.LastText}}
+	for name, value := range map[string]string{"endpoint": s.Endpoint, "region": s.Region, "before": s.BeforeText} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	if then {
+		q.Set("then", "1")
+	}
+	return "../profile?" + q.Encode()
+}
+
+// serveProfile serves what a flame graph shows, for speedscope and for go tool
+// pprof: a profile with one sample type.
+func (p *Page) serveProfile(w http.ResponseWriter, r *http.Request) {
+	s := selected(r)
+	found, _, err := p.profile(s, r.FormValue("then") != "")
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusNotFound)
+		return
+	}
+	i := slices.IndexFunc(found.SampleType, func(t *profile.ValueType) bool { return t.Type == s.Kind.Sample })
+	if i < 0 {
+		http.Error(w, "the profile has no "+s.Kind.Sample, http.StatusNotFound)
+		return
+	}
+	found.SampleType, found.DefaultSampleType = found.SampleType[i:i+1], ""
+	for _, one := range found.Sample {
+		one.Value = one.Value[i : i+1]
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Content-Disposition", `attachment; filename="`+s.Kind.Key+`.pb.gz"`)
+	w.Header().Set("Cache-Control", "no-store")
+	_ = found.Write(w)
+}
+
+// Amount writes a figure of the selected kind.
+func (v flameView) Amount(n float64) string {
+	switch v.Kind.Key {
+	case "cpu":
+		return v.Number(n) + v.T(" cores", " núcleos")
+	case "allocations":
+		return v.Bytes(n) + "/s"
+	case "memory":
+		return v.Bytes(n)
+	case "locks":
+		return v.Seconds(n) + v.T(" a second", " por segundo")
+	}
+	return v.Number(n) + v.T(" a second seen", " vistas por segundo")
+}
+
+// Short is a function's name without its package's path.
+func (v flameView) Short(function string) string { return continuous.Short(function) }
+
+// place is a file's name and a line.
+func place(file string, line int64) string {
+	if file == "" {
+		return ""
+	}
+	return file[strings.LastIndexByte(file, '/')+1:] + ":" + strconv.FormatInt(line, 10)
+}

@@ -1,0 +1,212 @@
+package page
+
+import (
+	"cmp"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/latido-dev/latido/domain"
+)
+
+// nowView is how the service is at this moment.
+type nowView struct {
+	head
+	D               dashboard
+	State           string // well, worse or bad
+	Sentence        string
+	All             lines
+	PerSecond       float64
+	ErrorRatio, P95 *float64
+	Firing, Pending []rule
+	Events          []eventRow
+	Endpoints       []endpointRow
+	Idle            int // endpoints that nobody asked lately
+	Budgets         []budget
+	Deaf            []sample // receivers that could not be told
+	Incidents       []incident
+	Pages           []Link
+}
+
+// eventRow is one business event, in the domain's words.
+type eventRow struct {
+	Name, Text, Unit string
+	Kind             domain.Kind
+	Value, PerMinute *float64
+	Mean             *float64 // of a histogram's values
+	Parts            []part   // its largest series
+	Line             []*float64
+}
+
+type part struct {
+	Name  string
+	Value float64
+}
+
+type budget struct {
+	Name, Text string
+	Left       float64
+}
+
+// What a view shows at most: a list that nobody reads to its end only costs.
+const (
+	mostParts     = 4
+	mostEndpoints = 12
+	mostIncidents = 5
+)
+
+func (p *Page) now(r *http.Request) view {
+	ctx := r.Context()
+	v := nowView{head: p.head(ctx, "now", p.T("Now", "Ahora")), D: p.dashboard(ctx), Pages: p.Links()}
+	v.All = v.D.History.All
+	v.PerSecond, v.ErrorRatio, v.P95 = lately(v.D)
+	for _, e := range v.D.Endpoints {
+		switch {
+		case e.Time <= 0 && e.PerSecond <= 0:
+			v.Idle++
+		case len(v.Endpoints) < mostEndpoints:
+			v.Endpoints = append(v.Endpoints, e)
+		}
+	}
+	for i := range p.Domain.Events {
+		v.Events = append(v.Events, p.event(&p.Domain.Events[i], v.D))
+	}
+	if v.Embedded {
+		for _, r := range p.rules(ctx) {
+			switch r.State {
+			case "firing":
+				v.Firing = append(v.Firing, r)
+			case "pending":
+				v.Pending = append(v.Pending, r)
+			}
+		}
+		for _, s := range p.Domain.SLOs {
+			for _, left := range p.query(ctx, p.Domain.Prefix+`:slo_budget_left:ratio{slo="`+s.Name+`"}`) {
+				v.Budgets = append(v.Budgets, budget{spoken(s.Name), s.Description, left.Value})
+			}
+		}
+		deliveries, _ := p.Domain.Metric("telemetry_alert_deliveries")
+		v.Deaf = p.query(ctx, `round(sum by (receiver) (increase(`+deliveries.Family+`{outcome="failed"}[1h]))) > 0`)
+		all := p.incidents(ctx)
+		v.Incidents = all[:min(len(all), mostIncidents)]
+	}
+	v.State, v.Sentence = p.health(v)
+	return view{name: "now", data: v}
+}
+
+// lately adds the endpoints' figures up. The p95 is the last one of all
+// requests.
+func lately(d dashboard) (perSecond float64, ratio, p95 *float64) {
+	failed := 0.0
+	for _, e := range d.Endpoints {
+		perSecond += e.PerSecond
+		if e.ErrorRatio != nil {
+			failed += e.PerSecond * *e.ErrorRatio
+		}
+	}
+	if perSecond > 0 {
+		ratio = new(failed / perSecond)
+	}
+	for _, v := range slices.Backward(d.History.All.P95) {
+		if v != nil {
+			return perSecond, ratio, v
+		}
+	}
+	return perSecond, ratio, nil
+}
+
+// health is one sentence, of what matters most.
+func (p *Page) health(v nowView) (state, sentence string) {
+	loud := slices.DeleteFunc(slices.Clone(v.Firing), func(r rule) bool { return r.Severity() == string(domain.SeverityInfo) })
+	switch {
+	case len(loud) > 1:
+		return "bad", p.Say("%s, and %d more alerts fire.", "%s, y hay %d alertas más activas.", strings.TrimSuffix(loud[0].Summary(), "."), len(loud)-1)
+	case len(loud) == 1:
+		return "bad", strings.TrimSuffix(loud[0].Summary(), ".") + "."
+	case v.D.App == "":
+		return "bad", p.T("The service does not say how it is.", "El servicio no dice cómo está.")
+	}
+	for _, reason := range v.D.Reasons {
+		if what, ok := strings.CutPrefix(reason, "not ready: "); ok {
+			return "bad", p.Say("%s is not ready: %s.", "%s no está listo: %s.", v.Service, what)
+		}
+	}
+	if v.D.Status != "healthy" {
+		for _, e := range v.D.Endpoints {
+			if e.ErrorRatio != nil && *e.ErrorRatio >= 0.05 && e.PerSecond*v.D.Window >= 20 {
+				return "worse", p.Say("%s %s answers %s of its requests with errors.", "%s %s responde con error %s de sus peticiones.", e.Method, e.Endpoint, p.Percent(e.ErrorRatio))
+			}
+		}
+		return "worse", strings.Join(v.D.Reasons, ". ")
+	}
+	if len(v.Pending) > 0 {
+		return "worse", p.Say("%s is well, but %s may fire soon.", "%s está bien, pero %s puede activarse pronto.", v.Service, v.Pending[0].Name)
+	}
+	return "well", p.Say("%s is well.", "%s está bien.", v.Service)
+}
+
+// event adds up what the dashboard says of one event.
+func (p *Page) event(e *domain.Event, d dashboard) eventRow {
+	row := eventRow{Name: e.Name, Text: cmp.Or(e.Description, spoken(e.Name)), Unit: e.Unit, Kind: cmp.Or(e.Kind, domain.KindCounter), Line: d.History.Events[e.Name]}
+	var sum, count float64
+	found := false
+	for _, s := range d.Events {
+		if s.Name != e.Name {
+			continue
+		}
+		found = true
+		if s.Count != nil {
+			count += *s.Count
+		}
+		sum += s.Value
+		if s.Value != 0 && len(s.Labels) > 0 {
+			row.Parts = append(row.Parts, part{strings.Join(slices.Sorted(maps.Values(s.Labels)), " "), cmp.Or(value(s.Count), s.Value)})
+		}
+	}
+	if len(e.Attributes) == 0 {
+		row.Parts = nil
+	}
+	slices.SortStableFunc(row.Parts, func(a, b part) int { return cmp.Or(cmp.Compare(b.Value, a.Value), cmp.Compare(a.Name, b.Name)) })
+	row.Parts = row.Parts[:min(len(row.Parts), mostParts)]
+	switch {
+	case !found:
+	case row.Kind == domain.KindHistogram:
+		row.Value = &count
+		if count > 0 {
+			row.Mean = new(sum / count)
+		}
+	default:
+		row.Value = &sum
+	}
+	if row.Kind != domain.KindUpDown && row.Kind != domain.KindGauge {
+		row.PerMinute = minute(row.Line, d.History.At)
+	}
+	return row
+}
+
+func value(v *float64) float64 {
+	if v == nil {
+		return 0
+	}
+	return *v
+}
+
+// minute is what a line says of its last minute, on average.
+func minute(line []*float64, at []float64) *float64 {
+	sum, seconds := 0.0, 0.0
+	for i := min(len(line), len(at)) - 1; i > 0 && seconds < 60; i-- {
+		step := at[i] - at[i-1]
+		sum, seconds = sum+value(line[i])*step, seconds+step
+	}
+	if seconds == 0 {
+		return nil
+	}
+	return new(sum / seconds)
+}
+
+// spoken is a name as one says it.
+func spoken(name string) string {
+	text := strings.ReplaceAll(name, "_", " ")
+	return strings.ToUpper(text[:1]) + text[1:]
+}

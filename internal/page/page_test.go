@@ -1,0 +1,249 @@
+package page
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/latido-dev/latido/domain"
+)
+
+// answers are what a listener says, by the path without its query.
+type answers map[string]string
+
+func (a answers) page(language string) http.Handler {
+	mux := http.NewServeMux()
+	p := New(Config{
+		Domain: domain.Domain{Prefix: "tienda", App: "tienda-api", Entity: "pedido", Language: language,
+			Events: []domain.Event{
+				{Name: "pedidos", Description: "Pedidos aceptados", Attributes: map[string][]string{"canal": {"web", "movil"}}},
+				{Name: "valor", Kind: domain.KindHistogram, Unit: "COP"},
+				{Name: "carritos", Kind: domain.KindUpDown},
+			},
+			SLOs: []domain.SLO{{Name: "rapidez", Objective: 99}},
+		},
+		Links: func() []Link { return []Link{{"/break/", `breaks <it> "on purpose"`}} },
+		Get: func(_ context.Context, path string) (int, []byte) {
+			path, _, _ = strings.Cut(path, "?")
+			if body, ok := a[path]; ok {
+				return http.StatusOK, []byte(body)
+			}
+			return http.StatusNotFound, nil
+		},
+	})
+	p.Register(mux.Handle)
+	return mux
+}
+
+// ask returns the status, the header and the body.
+func get(t *testing.T, h http.Handler, path string) (*http.Response, string) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	body, err := io.ReadAll(w.Result().Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w.Result(), string(body)
+}
+
+const healthy = `{"app": "tienda-api", "system_status": "healthy", "window_seconds": 60, "uptime_seconds": 4000, "system": {"cpu_percent": 12.34},
+	"endpoints": [{"endpoint": "/pedidos/{id}", "method": "GET", "requests": 10, "requests_per_second": 2, "error_ratio": 0, "p95_seconds": 0.0123, "time_seconds": 3},
+		{"endpoint": "/pagos", "method": "POST", "requests": 10, "requests_per_second": 1, "error_ratio": 0.3, "p95_seconds": 1.5, "time_seconds": 1}],
+	"events": [{"name": "pedidos", "labels": {"canal": "web"}, "value": 1200}, {"name": "pedidos", "labels": {"canal": "movil"}, "value": 34},
+		{"name": "valor", "labels": {}, "value": 1000000, "count": 8}, {"name": "carritos", "labels": {}, "value": 7}],
+	"history": {"at": [100, 105, 110], "all": {"p95_seconds": [0.1, null, 0.2]}, "events": {"pedidos": [0, 30, 60]}}}`
+
+// TestNow has each figure in the language's way.
+func TestNow(t *testing.T) {
+	for language, want := range map[string][]string{
+		"es": {"tienda-api está bien.", "<b>3</b> peticiones/s", "<b>10 %</b> fallan", "p95 <b>200 ms</b>", "CPU <b>12,3 %</b>", "Pedidos aceptados", ">1234<", "web <b>1200</b>",
+			"125.000", "de media, de 8", ">7<", "45 <small>por minuto", "75 %", "12,3 ms", "M0.0 23.0", "embedded.Start", "breaks &lt;it&gt; &#34;on purpose&#34;"},
+		"en": {"tienda-api is well.", "<b>3</b> requests/s", ">1,234<", "web <b>1,200</b>", "125,000", "on average, of 8", "12.3 ms", "up for 67 min"},
+	} {
+		response, body := get(t, answers{"/metrics-dashboard": healthy}.page(language), "/")
+		if response.StatusCode != http.StatusOK {
+			t.Fatalf("%s\n%s", response.Status, body)
+		}
+		for _, text := range want {
+			if !strings.Contains(body, text) {
+				t.Errorf("%s: no %q in\n%s", language, text, body)
+			}
+		}
+	}
+}
+
+const firing = `{"status": "success", "data": {"groups": [{"rules": [
+	{"type": "alerting", "name": "CPUAlta", "state": "firing", "health": "ok", "query": "max(tienda_cpu_usage_percent) > 80\nand sum(x) >= 20",
+	 "labels": {"severity": "page"}, "annotations": {"summary": "Se queda sin CPU"}, "alerts": [{"state": "firing", "value": "9.1e+01", "activeAt": "2026-11-28T10:00:00Z"}]},
+	{"type": "alerting", "name": "Rota", "state": "inactive", "health": "err", "lastError": "no such <function>", "query": "sum(tienda_pedidos_total) < 1", "labels": {}, "annotations": {}},
+	{"type": "alerting", "name": "Latido", "state": "firing", "query": "vector(1)", "labels": {"heartbeat": "true"}, "annotations": {}}]}]}}`
+
+var embedded = answers{
+	"/api/v1/status/buildinfo": "{}", "/metrics-dashboard": healthy, "/api/v1/rules": firing,
+	"/api/incidents":   `{"incidents": [{"id": "20261128T100000Z-cpualta-0a1b2c", "kind": "alert", "name": "CPUAlta", "cause": "shop.burn (shop.go:7) creció", "starts_at": "2026-11-28T10:00:00Z"}]}`,
+	"/api/v1/query":    `{"data": {"result": [{"metric": {"slo": "rapidez", "receiver": "correo"}, "value": [1, "0.25"]}]}}`,
+	"/api/v2/silences": `[{"id": "x", "comment": "obras", "createdBy": "ana", "status": {"state": "active"}, "endsAt": "2026-11-28T12:00:00Z", "matchers": [{"name": "alertname", "value": "CPUAlta"}]}]`,
+	"/metrics":         "# HELP x\ntienda_pedidos_total{canal=\"web\"} 3\ntienda_pedidos_total{canal=\"movil\"} 3\n",
+}
+
+// TestFiring is what an alert looks like on each view that knows of it. The
+// heartbeat, which always fires, is none.
+func TestFiring(t *testing.T) {
+	for path, want := range map[string][]string{
+		"/":       {`class="health bad"`, "Se queda sin CPU.", "shop.burn (shop.go:7) creció", "91 &gt; 80", "20261128T100000Z-cpualta-0a1b2c", "25 %", "correo"},
+		"/alerts": {`<tr class="firing page">`, "&gt; 80", "silenciada: obras", "no such &lt;function&gt;", "shop.burn"},
+		"/graph?g0.expr=max(tienda_cpu_usage_percent)+%3E+80%0Aand+sum(x)+%3E%3D+20": {"<h1>CPUAlta</h1>", `value="80"`, ">max(tienda_cpu_usage_percent)</textarea>"},
+		"/graph?g0.expr=up+%3C+1e1": {`value="10"`, ">up</textarea>"},
+		"/domain":                   {"tienda_pedidos_total", "<b>2</b> series", `tel.Counter(&#34;pedidos&#34;).With(&#34;canal&#34;, &#34;web&#34;).Add(1)`, "Rota: no such"},
+	} {
+		_, body := get(t, embedded.page("es"), path)
+		for _, text := range want {
+			if !strings.Contains(body, text) {
+				t.Errorf("%s: no %q in\n%s", path, text, body)
+			}
+		}
+		if strings.Contains(body, "Latido") {
+			t.Errorf("%s: the heartbeat is taken for an alert", path)
+		}
+	}
+}
+
+// TestHostile has labels that want to be markup, are huge, or are no text, and
+// 20,000 series: each view stays small, and runs none of it.
+func TestHostile(t *testing.T) {
+	markup := `<img src=x onerror=alert(1)>"'` + "`</script>"
+	huge := strings.Repeat("á<b>", 25_000)
+	for name, label := range map[string]string{"markup": markup, "huge": huge, "no text": "a\xff\xfeb"} {
+		t.Run(name, func(t *testing.T) {
+			text, err := json.Marshal(label)
+			if err != nil {
+				t.Fatal(err)
+			}
+			l := string(text)
+			var series, metrics strings.Builder
+			for i := range 20_000 {
+				fmt.Fprintf(&series, `,{"name": "pedidos", "labels": {"canal": %q}, "value": %d}`, fmt.Sprint("canal", i), i)
+				fmt.Fprintf(&metrics, "tienda_pedidos_total{canal=\"%d\"} 1\n", i)
+			}
+			h := answers{
+				"/api/v1/status/buildinfo": "{}", "/metrics": metrics.String(),
+				"/metrics-dashboard": `{"app": "x", "system_status": "healthy", "version": ` + l + `, "problems": [` + l + `], "advice": [` + l + `], "endpoints": [{"endpoint": ` + l + `, "method": "GET", "requests": 1,
+					"requests_per_second": 1, "time_seconds": 1, "failures": [{"site": ` + l + `, "status": "500", "count": 1}]}], "events": [{"name": "pedidos", "labels": {"canal": ` + l + `}, "value": 30000}` + series.String() + `]}`,
+				"/api/v1/rules":    `{"data": {"groups": [{"rules": [{"name": ` + l + `, "state": "firing", "query": "up > 1", "labels": {"severity": "page"}, "annotations": {"summary": ` + l + `}}]}]}}`,
+				"/api/incidents":   `{"incidents": [{"id": "x", "name": ` + l + `, "cause": ` + l + `}]}`,
+				"/api/findings":    `{"at": "2026-11-28T10:00:00Z", "findings": [{"sentence": ` + l + `, "next": ` + l + `}], "notes": [` + l + `]}`,
+				"/api/v2/silences": `[{"comment": ` + l + `, "status": {"state": "active"}, "matchers": [{"name": "alertname", "value": ` + l + `}]}]`,
+			}.page("en")
+			for _, path := range []string{"/", "/alerts", "/domain", "/findings", "/graph?g0.expr=" + quoted(label), "/endpoint?method=GET&name=" + quoted(label), "/flame?endpoint=" + quoted(label)} {
+				response, body := get(t, h, path)
+				if response.StatusCode != http.StatusOK {
+					t.Errorf("%.60s: %s: %.200s", path, response.Status, body)
+				}
+				for _, no := range []string{"<img", "<b>á", "</script>\"", "onerror=alert(1)>"} {
+					if strings.Contains(body, no) {
+						t.Errorf("%.60s has %q in it", path, no)
+					}
+				}
+				if name != "huge" && len(body) > 64<<10 || len(body) > 2<<20 {
+					t.Errorf("%.60s is of %d bytes", path, len(body))
+				}
+			}
+		})
+	}
+}
+
+func quoted(text string) string {
+	var b strings.Builder
+	for i := range len(text) {
+		fmt.Fprintf(&b, "%%%02X", text[i])
+	}
+	return b.String()
+}
+
+// TestPolicy holds what a view may load: scripts and styles of its own, and
+// nothing in its own text.
+func TestPolicy(t *testing.T) {
+	h := embedded.page("es")
+	for _, path := range []string{"/", "/alerts", "/graph", "/flame", "/domain", "/endpoint", "/findings", "/page/live.js"} {
+		response, body := get(t, h, path)
+		policy := response.Header.Get("Content-Security-Policy")
+		if !strings.HasPrefix(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") {
+			t.Errorf("%s: the policy is %q", path, policy)
+		}
+		for _, no := range []string{"<style", " style=", "onclick=", "http://", "https://"} {
+			if strings.Contains(body, no) {
+				t.Errorf("%s has %q in it", path, no)
+			}
+		}
+	}
+	response, _ := get(t, h, "/page/vendor/speedscope.html")
+	if policy := response.Header.Get("Content-Security-Policy"); strings.Contains(policy, "script-src 'self' ") || !strings.Contains(policy, "frame-ancestors 'self'") {
+		t.Errorf("speedscope's policy is %q", policy)
+	}
+	for _, path := range []string{"/page/", "/page/../page.go", "/page/vendor/", "/page/static", "/page/vendor/../doc.go", "/page/x.js"} {
+		if response, _ := get(t, h, path); response.StatusCode == http.StatusOK {
+			t.Errorf("%s is served", path)
+		}
+	}
+}
+
+// TestAsset is packed for a browser, and not sent twice.
+func TestAsset(t *testing.T) {
+	h := answers{}.page("")
+	r := httptest.NewRequest(http.MethodGet, "/page/vendor/uPlot.iife.min.js", nil)
+	r.Header.Set("Accept-Encoding", "gzip, br")
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	if w.Header().Get("Content-Encoding") != "gzip" || w.Body.Len() > 30_000 || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/javascript") {
+		t.Errorf("%v, %d bytes", w.Header(), w.Body.Len())
+	}
+	r.Header.Set("If-None-Match", w.Header().Get("ETag"))
+	w = httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	if w.Code != http.StatusNotModified || w.Body.Len() > 0 {
+		t.Errorf("the second time: %d, %d bytes", w.Code, w.Body.Len())
+	}
+}
+
+func TestWords(t *testing.T) {
+	es, en := words{true}, words{}
+	for got, want := range map[string]string{
+		es.Number(1234.0): "1234", es.Number(12345.0): "12.345", en.Number(1234.0): "1,234", es.Number(0.126): "0,13", es.Number(-3.5): "−3,5",
+		es.Number(nil): "–", en.Number(math.NaN()): "–", en.Number(math.Inf(1)): "–", es.Number((*float64)(nil)): "–", es.Number(52_300_000.0): "52,3 M", en.Number(7.2e12): "7,200 bn",
+		en.Seconds(0.0000123): "12.3 µs", en.Seconds(0.01234): "12.3 ms", es.Seconds(1.5): "1,5 s", en.Seconds(300.0): "5 min", en.Seconds(90_000.0): "25 h", es.Seconds(200_000.0): "2 días", en.Seconds(0.0): "0 s",
+		en.Percent(0.1234): "12 %", en.Percent(0.0123): "1.2 %", es.Bytes(1536.0): "1,5 KiB", en.Bytes(3e12): "2,794 GiB", en.Since(time.Time{}): "–",
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+func TestSpark(t *testing.T) {
+	var w words
+	one, two := 1.0, 2.0
+	for want, line := range map[string][]*float64{
+		"":                              {nil, nil},
+		"M0.0 12.0h0.01L120.0 1.0":      {&one, &two},
+		"M0.0 1.0h0.01M120.0 12.0h0.01": {&two, nil, &one},
+	} {
+		if got := w.Spark(line); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	many := make([]*float64, 10_000)
+	for i := range many {
+		many[i] = &one
+	}
+	if n := strings.Count(w.Spark(many), "L"); n > sparkPoints {
+		t.Errorf("%d points", n)
+	}
+}
