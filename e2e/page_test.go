@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -44,6 +45,7 @@ func TestPage(t *testing.T) {
 
 	t.Run("figures", func(t *testing.T) { testPageFigures(t, shop, b) })
 	t.Run("views", func(t *testing.T) { testPageViews(t, shop) })
+	t.Run("weight", func(t *testing.T) { testPageWeight(t, shop) })
 	t.Run("keyboard", func(t *testing.T) { testPageKeyboard(t, b) })
 	t.Run("graph", func(t *testing.T) { testPageGraph(t, shop, b) })
 	t.Run("silence", func(t *testing.T) { testPageSilence(t, shop, b) })
@@ -77,6 +79,48 @@ func testPageViews(t *testing.T, shop shop) {
 			b.clean(t)
 		})
 	}
+}
+
+// testPageWeight has what each view weighs on the wire, when a browser that has
+// none of it shows the first text, and what ten minutes of it cost the service.
+// The figures of docs/performance.md are what it logs.
+func testPageWeight(t *testing.T, shop shop) {
+	for path := range views {
+		b := startBrowser(t, shop.URL(), desktop) // with an empty cache
+		b.open(t, path)
+		b.until(t, time.Minute, "performance.getEntriesByName('first-contentful-paint').length > 0")
+		weight := value[float64](t, b, `[...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")].filter((e) => !e.name.includes("speedscope")).reduce((sum, e) => sum + e.encodedBodySize, 0)`)
+		paint := value[float64](t, b, "performance.getEntriesByName('first-contentful-paint')[0].startTime")
+		t.Logf("%-50.50s %5.1f KB, first text after %.0f ms", path, weight/1000, paint)
+		if weight > 100_000 {
+			t.Errorf("%s weighs %.0f bytes", path, weight)
+		}
+	}
+	cpu := func() float64 {
+		t.Helper()
+		families, err := shop.families()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return families["tienda_process_cpu_time_seconds_total"].GetMetric()[0].GetCounter().GetValue()
+	}
+	const looks = 120 // ten minutes of a page that asks every five seconds
+	before, began := cpu(), time.Now()
+	for range looks {
+		if _, err := shop.get("/"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	busy, length := cpu()-before, time.Since(began)
+	before, began = cpu(), time.Now()
+	servers.WaitFor(t, time.Minute, "as long without the page", func() error {
+		if time.Since(began) < length {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	idle := cpu() - before
+	t.Logf("ten minutes of the first view, %d looks, take %.2f s of CPU time: %.2f %% of a core", looks, busy-idle, (busy-idle)/6)
 }
 
 // testPageFigures holds what the page says against /metrics and the API: a
@@ -160,8 +204,8 @@ func testPageGraph(t *testing.T, shop shop, b *browser) {
 	if got := value[string](t, b, "document.getElementById('limit').value + ' ' + document.querySelector('h1').textContent"); got != "80 CPUAlta" {
 		t.Errorf("the graph of the rule has %q", got)
 	}
-	value[bool](t, b, `(() => { const e = document.getElementById("expr"); e.focus(); e.value = "tienda_pedidos_proc"; e.selectionStart = e.value.length; e.dispatchEvent(new Event("input")); return true; })()`)
-	b.until(t, time.Minute, "document.querySelectorAll('#words li').length > 0")
+	value[bool](t, b, `(() => { const e = document.getElementById("expr"); e.focus(); e.value = "tienda_pedidos_proc"; e.selectionStart = e.value.length; return true; })()`)
+	b.until(t, time.Minute, "document.getElementById('expr').dispatchEvent(new Event('input')) && document.querySelectorAll('#words li').length > 0")
 	b.do(t, chromedp.KeyEvent(kb.ArrowDown), chromedp.KeyEvent(kb.Enter))
 	if got := value[string](t, b, "document.getElementById('expr').value"); got != "tienda_pedidos_procesados_total" {
 		t.Errorf("completed to %q", got)

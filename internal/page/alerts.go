@@ -81,6 +81,9 @@ type graphView struct {
 func (p *Page) graph(r *http.Request) view {
 	ctx := r.Context()
 	v := graphView{head: p.head(ctx, "graph", p.T("Graph", "Gráfica")), Expr: r.FormValue("g0.expr")}
+	if requests, _ := p.Domain.Metric("requests"); v.Expr == "" {
+		v.Expr = "sum by (endpoint) (rate(" + requests.Family + "[1m]))"
+	}
 	if v.Embedded {
 		for _, one := range p.rules(ctx) {
 			if one.Query == v.Expr {
@@ -102,7 +105,7 @@ func (p *Page) graph(r *http.Request) view {
 	}
 	v.Data = jsonText(map[string]any{"expr": v.Left, "limit": v.Limit, "alert": name, "lang": p.Lang(), "prefix": p.Domain.Prefix,
 		"empty": p.T("No series answers that in this time.", "Ninguna serie responde a eso en este tiempo."),
-		"many":  p.T("more series are not drawn", "series más no se dibujan"), "copied": p.T("Copied", "Copiado"), "fires": p.T("fires", "activa")})
+		"many":  p.T("The first 20 series are drawn; there are more.", "Se dibujan las primeras 20 series; hay más."), "copied": p.T("Copied", "Copiado")})
 	return view{name: "graph", data: v}
 }
 

@@ -18,7 +18,7 @@ type (
 		App, Version, Revision, Entity string
 		Uptime                         float64  `json:"uptime_seconds"`
 		Status                         string   `json:"system_status"`
-		Reasons, Advice, Problems      []string // in English
+		Reasons, Problems              []string // in English
 		Window                         float64  `json:"window_seconds"`
 		System                         struct {
 			CPU    *float64 `json:"cpu_percent"`
@@ -62,7 +62,6 @@ type (
 				Line                   int64
 				Share                  float64
 			}
-			Advice []string
 		}
 		History lines
 		Share   float64 `json:"-"` // of all time spent

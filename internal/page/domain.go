@@ -3,6 +3,7 @@ package page
 import (
 	"bytes"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -58,6 +59,15 @@ func (p *Page) domain(r *http.Request) view {
 		}
 		v.Metrics = append(v.Metrics, row)
 	}
+	slices.SortStableFunc(v.Metrics, func(a, b metricRow) int { // what is the domain's own comes first
+		switch {
+		case a.Event != nil && b.Event == nil:
+			return -1
+		case a.Event == nil && b.Event != nil:
+			return 1
+		}
+		return 0
+	})
 	return view{name: "domain", data: v}
 }
 

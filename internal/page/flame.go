@@ -2,6 +2,7 @@ package page
 
 import (
 	"cmp"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -94,11 +95,15 @@ type flameView struct {
 
 // flameRow is what one function costs, and cost before.
 type flameRow struct {
-	Function, Place, Owner string
-	Value, Before, Share   float64
+	Function, Place      string
+	Value, Before, Share float64
 }
 
-const mostFunctions = 15
+// What costs less than leastShare of all is left out.
+const (
+	mostFunctions = 15
+	leastShare    = 0.005
+)
 
 func (p *Page) flame(r *http.Request) view {
 	s := selected(r)
@@ -130,14 +135,16 @@ func (p *Page) flame(r *http.Request) view {
 			v.Then = s.address(true)
 		}
 		for _, c := range continuous.Diff(s.Kind.Sample, then, lengthBefore, now, length) {
-			if len(v.Rows) < mostFunctions && c.Growth != 0 {
-				v.Rows = append(v.Rows, flameRow{c.Function, place(c.File, c.Line), c.Owner, c.After, c.Before, c.Growth / max(v.Total, v.TotalBefore, 1e-12)})
+			if part := c.Growth / max(v.Total, v.TotalBefore, 1e-12); len(v.Rows) < mostFunctions && math.Abs(part) >= leastShare {
+				v.Rows = append(v.Rows, flameRow{c.Function, place(c.File, c.Line), c.After, c.Before, part})
 			}
 		}
 		return view{name: "flame", data: v}
 	}
 	for _, f := range continuous.HotOf(s.Kind.Sample, now, mostFunctions).Own {
-		v.Rows = append(v.Rows, flameRow{f.Function, place(f.File, f.Line), f.Owner, f.Self / max(length, 1), 0, f.Share})
+		if f.Share >= leastShare {
+			v.Rows = append(v.Rows, flameRow{f.Function, place(f.File, f.Line), f.Self / max(length, 1), 0, f.Share})
+		}
 	}
 	return view{name: "flame", data: v}
 }
@@ -203,6 +210,9 @@ func (p *Page) serveProfile(w http.ResponseWriter, r *http.Request) {
 func (v flameView) Amount(n float64) string {
 	switch v.Kind.Key {
 	case "cpu":
+		if math.Abs(n) < 0.1 {
+			return v.Number(math.Round(n*1e4)/10) + " ms/s"
+		}
 		return v.Number(n) + v.T(" cores", " núcleos")
 	case "allocations":
 		return v.Bytes(n) + "/s"

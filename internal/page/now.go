@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/domain"
 )
 
@@ -92,7 +93,35 @@ func (p *Page) now(r *http.Request) view {
 		v.Incidents = all[:min(len(all), mostIncidents)]
 	}
 	v.State, v.Sentence = p.health(v)
+	v.Busiest, v.Running = p.busiest(v.D), running(v.D)
 	return view{name: "now", data: v}
+}
+
+// running is the version and the revision, as far as they are known.
+func running(d dashboard) string {
+	known := ""
+	for _, text := range []string{d.Version, d.Revision[:min(len(d.Revision), 9)]} {
+		if text != "unknown" && text != "(devel)" {
+			known += " " + text
+		}
+	}
+	return strings.TrimSpace(known)
+}
+
+// busiest says which function the CPU time goes to, "" where there is no profile.
+func (p *Page) busiest(d dashboard) string {
+	var most endpointRow
+	for _, e := range d.Endpoints {
+		if e.Profile != nil && len(e.Profile.Functions) > 0 && (most.Profile == nil || e.Profile.CPUShare > most.Profile.CPUShare) {
+			most = e
+		}
+	}
+	if most.Profile == nil || most.Profile.CPUShare <= 0 {
+		return ""
+	}
+	f := most.Profile.Functions[0]
+	return p.Say("Of the CPU time %s goes to %s; there %s takes %s (%s).", "Del tiempo de CPU, %s se va en %s; ahí %s toma el %s (%s).",
+		p.Percent(most.Profile.CPUShare), most.Endpoint, continuous.Short(f.Function), p.Percent(f.Share), place(f.File, f.Line))
 }
 
 // lately adds the endpoints' figures up. The p95 is the last one of all

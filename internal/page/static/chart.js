@@ -17,7 +17,8 @@ export function figure(v, unit, lang) {
 
 /** Draws a chart in an element, in place of the one before. @param {HTMLElement} box @param {Chart} chart */
 export function draw(box, chart) {
-  const time = new Intl.DateTimeFormat(chart.lang, { hour: "2-digit", minute: "2-digit" });
+  const short = chart.at.at(-1) - chart.at[0] < 600;
+  const time = new Intl.DateTimeFormat(chart.lang, { hour: "2-digit", minute: "2-digit", second: short ? "2-digit" : undefined });
   drawn.get(box)?.destroy();
   const axis = { stroke: colour("--soft"), grid: { stroke: colour("--faint"), width: 1 }, ticks: { show: false }, font: "12px system-ui" };
   const most = Math.max(0, chart.limit ?? 0, ...chart.series.flatMap((s) => s.values.filter(Number.isFinite)));

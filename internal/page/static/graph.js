@@ -29,7 +29,7 @@ async function ask(about) {
   const step = Math.max(Math.ceil(seconds / 300), 1);
   const range = { start: String(end - seconds), end: String(end), step: String(step) };
   try {
-    const { result } = await api("query_range", { query: expr.value, ...range });
+    const { result } = await api("query_range", { query: expr.value, limit: String(most + 1), ...range });
     const at = [];
     for (let t = end - seconds; t <= end; t += step) at.push(t);
     const index = (t) => Math.round((t - at[0]) / step);
@@ -42,8 +42,7 @@ async function ask(about) {
     const typed = document.getElementById("limit").value.trim().replace(",", ".");
     const bands = about.alert && expr.value === about.expr ? await fired(about.alert, range, step) : [];
     plot = draw(document.getElementById("chart"), { at, series, limit: typed === "" ? null : Number(typed), bands, lang: about.lang });
-    const rest = result.length - series.length;
-    said.textContent = result.length === 0 ? about.empty : rest > 0 ? `${rest} ${about.many}.` : "";
+    said.textContent = result.length === 0 ? about.empty : result.length > most ? about.many : "";
     legend.replaceChildren(...series.map((s) => row(s, about.lang)));
   } catch (error) {
     said.textContent = error.message;
@@ -120,7 +119,7 @@ function move(by) {
 
 if (form) {
   const about = JSON.parse(form.dataset.graph);
-  fetch("api/v1/label/__name__/values").then((r) => r.json()).then((a) => { names = [...functions, ...a.data]; }).catch(() => {}); // without completion
+  fetch("api/v1/label/__name__/values?limit=5000").then((r) => r.json()).then((a) => { names = [...functions, ...a.data]; }).catch(() => {}); // without completion
   form.addEventListener("submit", (event) => { event.preventDefault(); close(); ask(about); });
   document.getElementById("range").addEventListener("change", () => ask(about));
   expr.addEventListener("input", suggest);
