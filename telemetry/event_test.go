@@ -274,7 +274,7 @@ func TestExemplars(t *testing.T) {
 	tel.Histogram("valor_pedido").With().Record(ctx, 60)
 	span.End()
 	id := span.SpanContext().TraceID().String()
-	text := page(t, tel, "application/openmetrics-text; version=1.0.0")
+	text := metricsText(t, tel, "application/openmetrics-text; version=1.0.0")
 	found := false
 	for line := range strings.Lines(text) {
 		if strings.HasPrefix(line, `tienda_valor_pedido_COP_bucket{le="100.0"} 1 # {`) && strings.Contains(line, `trace_id="`+id+`"`) {
@@ -284,7 +284,7 @@ func TestExemplars(t *testing.T) {
 	if !found {
 		t.Errorf("no exemplar of the trace %s in\n%s", id, text)
 	}
-	if strings.Contains(page(t, tel, ""), id) {
+	if strings.Contains(metricsText(t, tel, ""), id) {
 		t.Error("an exemplar in the classic format, which has none")
 	}
 }

@@ -35,7 +35,7 @@ func TestForeignInstruments(t *testing.T) {
 	must(t, err)
 	already.Add(ctx, 1)
 
-	text := page(t, tel, "")
+	text := metricsText(t, tel, "")
 	for _, want := range []string{
 		"# HELP tienda_hits_total Hits of the cache.",
 		`tienda_hits_total{cache_name="orders"} 2`,

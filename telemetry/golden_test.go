@@ -54,7 +54,7 @@ func TestMetricsGolden(t *testing.T) {
 	tel.Database("pedidos", opened(t, 8))
 	_ = tel.Monitor("cobrar", func(ctx context.Context) error { return ctx.Err() })(t.Context())
 
-	text := page(t, tel, "")
+	text := metricsText(t, tel, "")
 	testkit.Golden(t, "testdata/metrics.golden.txt", []byte(measured.ReplaceAllString(text, "$1 MEASURED")))
 
 	problems, err := promlint.New(strings.NewReader(text)).Lint()

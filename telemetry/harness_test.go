@@ -144,11 +144,11 @@ type series map[string]float64
 // scrape reads what /metrics serves.
 func scrape(t testing.TB, tel *Telemetry) series {
 	t.Helper()
-	return parse(t, page(t, tel, ""))
+	return parse(t, metricsText(t, tel, ""))
 }
 
-// page is /metrics as text, in the format that accept asks for.
-func page(t testing.TB, tel *Telemetry, accept string) string {
+// metricsText is /metrics as text, in the format that accept asks for.
+func metricsText(t testing.TB, tel *Telemetry, accept string) string {
 	t.Helper()
 	w := httptest.NewRecorder()
 	r := httptest.NewRequest(http.MethodGet, "/metrics", nil)

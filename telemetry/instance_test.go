@@ -109,7 +109,7 @@ func TestOneInstanceForAllSignals(t *testing.T) {
 				mux.HandleFunc("GET /orders", func(http.ResponseWriter, *http.Request) {})
 				mux.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/orders", nil))
 				id := instanceOf(tel.resource)
-				if strings.Contains(page(t, tel, ""), id) {
+				if strings.Contains(metricsText(t, tel, ""), id) {
 					t.Error("/metrics has the instance: there it is the scraper's label")
 				}
 				must(t, tel.Shutdown(t.Context()))

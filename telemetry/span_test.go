@@ -196,7 +196,7 @@ func TestSemconvExemplars(t *testing.T) {
 	ofMux(tel, func(http.ResponseWriter, *http.Request) {}).
 		ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/orders/7", nil))
 	want := `trace_id="` + spans.Ended()[0].SpanContext().TraceID().String() + `"`
-	for line := range strings.Lines(page(t, tel, "application/openmetrics-text; version=1.0.0")) {
+	for line := range strings.Lines(metricsText(t, tel, "application/openmetrics-text; version=1.0.0")) {
 		if strings.HasPrefix(line, "tienda_http_server_request_duration_seconds_bucket") && strings.Contains(line, want) {
 			return
 		}

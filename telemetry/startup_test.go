@@ -216,7 +216,7 @@ func TestPushedNames(t *testing.T) {
 		scrape(t, tel)
 	}
 	scraped := map[string]bool{}
-	for line := range strings.Lines(page(t, tel, "")) {
+	for line := range strings.Lines(metricsText(t, tel, "")) {
 		if name, ok := strings.CutPrefix(line, "# TYPE "); ok {
 			scraped[strings.Fields(name)[0]] = true
 		}

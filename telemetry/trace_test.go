@@ -146,7 +146,7 @@ func TestRequestExemplars(t *testing.T) {
 			}).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/orders/7", nil))
 			value.Record(t.Context(), 20)
 
-			text := page(t, tel, "application/openmetrics-text; version=1.0.0")
+			text := metricsText(t, tel, "application/openmetrics-text; version=1.0.0")
 			found := regexp.MustCompile(`(?m)^(\w+)_bucket\{.*\} \d+ # \{(.*)\} (\S+) \S+$`).FindAllStringSubmatch(text, -1)
 			if len(found) != c.want {
 				t.Fatalf("exemplars %q, want %d", found, c.want)
@@ -159,7 +159,7 @@ func TestRequestExemplars(t *testing.T) {
 			if c.want > 0 && (found[1][1] != "tienda_valor_pedido_COP" || found[1][3] != "1e+09") {
 				t.Errorf("exemplar %q, want that of the order's value", found[1])
 			}
-			if strings.Contains(page(t, tel, ""), "trace_id") {
+			if strings.Contains(metricsText(t, tel, ""), "trace_id") {
 				t.Error("the plain text format has exemplars, which Prometheus cannot read")
 			}
 		})

@@ -91,17 +91,12 @@ func (p *Page) graph(r *http.Request) view {
 			}
 		}
 	}
-	v.Left = v.Expr
 	name := ""
 	if v.Rule != nil {
 		name = v.Rule.Name
-		if v.Rule.Left != "" {
-			v.Left, v.Limit = v.Rule.Left, v.Rule.Limit
-		}
-	} else if m := comparison.FindStringSubmatch(v.Expr); m != nil {
-		if limit, ok := number(m[3]); ok {
-			v.Left, v.Limit = m[1], &limit
-		}
+	}
+	if v.Left, _, v.Limit = compared(v.Expr); v.Left == "" {
+		v.Left = v.Expr
 	}
 	v.Data = jsonText(map[string]any{"expr": v.Left, "limit": v.Limit, "alert": name, "lang": p.Lang(), "prefix": p.Domain.Prefix,
 		"empty": p.T("No series answers that in this time.", "Ninguna serie responde a eso en este tiempo."),

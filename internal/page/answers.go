@@ -134,9 +134,46 @@ func (p *Page) dashboard(ctx context.Context) (d dashboard) {
 	return d
 }
 
-// comparison is the end of a generated rule: X > 2, and perhaps a second line
-// that says of how many that must be.
-var comparison = regexp.MustCompile(`(?s)^(.*?)\s*(>=|<=|==|>|<)\s*(-?[0-9.]+(?:e[+-]?[0-9]+)?)\s*(?:\nand .*)?$`)
+// comparison is the end of a plain rule: X > 2.
+var comparison = regexp.MustCompile(`(?s)^(.*?)\s*(>=|<=|==|>|<)\s*(-?[0-9.]+(?:e[+-]?[0-9]+)?)\s*$`)
+
+// compared takes a rule's expression apart: what is compared, how, and with
+// what. Of several conditions that must all hold it is the first one; the others
+// say of how many it must be, or for how long.
+func compared(query string) (left, op string, limit *float64) {
+	depth, quoted := 0, rune(0)
+	for i, c := range query {
+		switch {
+		case quoted != 0:
+			if c == quoted {
+				quoted = 0
+			}
+		case c == '"' || c == '\'' || c == '`':
+			quoted = c
+		case strings.ContainsRune("({[", c):
+			depth++
+		case strings.ContainsRune(")}]", c):
+			depth--
+		case depth == 0 && (c == ' ' || c == '\n'):
+			word, _, _ := strings.Cut(query[i+1:], " ")
+			if word == "or" || word == "unless" {
+				return "", "", nil
+			}
+			if word == "and" {
+				return compared(query[:i])
+			}
+		}
+	}
+	m := comparison.FindStringSubmatch(query)
+	if m == nil {
+		return "", "", nil
+	}
+	v, ok := number(m[3])
+	if !ok {
+		return "", "", nil
+	}
+	return m[1], m[2], &v
+}
 
 // rules are those that alert, the firing ones first.
 func (p *Page) rules(ctx context.Context) []rule {
@@ -160,11 +197,7 @@ func (p *Page) rules(ctx context.Context) []rule {
 	}
 	for i := range all {
 		r := &all[i]
-		if m := comparison.FindStringSubmatch(r.Query); m != nil && !strings.Contains(m[1], "\nand") {
-			if limit, ok := number(m[3]); ok {
-				r.Left, r.Op, r.Limit = m[1], m[2], &limit
-			}
-		}
+		r.Left, r.Op, r.Limit = compared(r.Query)
 		for _, a := range r.Alerts {
 			if value, ok := number(a.Value); ok && (r.Value == nil || r.worse(value)) {
 				r.Value = &value

@@ -28,6 +28,8 @@ type nowView struct {
 	Deaf            []sample // receivers that could not be told
 	Incidents       []incident
 	Pages           []Link
+	Busiest         string // where the CPU time goes, in a sentence
+	Running         string // the version
 }
 
 // eventRow is one business event, in the domain's words.
