@@ -63,7 +63,7 @@ func TestAdminStrangers(t *testing.T) {
 }
 
 // privatePages show the inside, publicPages do not.
-var privatePages = []string{"/", "/endpoint", "/flame", "/graph", "/alerts", "/domain", "/findings", "/page/live.js", "/page/profile", "/page/vendor/speedscope.html",
+var privatePages = []string{"/", "/flame", "/graph", "/alerts", "/domain", "/findings", "/page/live.js", "/page/vendor/speedscope.html",
 	"/metrics-dashboard", "/debug/pprof/", "/debug/pprof/heap", "/debug/report", "/added"}
 var publicPages = []string{"/metrics", "/healthz", "/readyz"}
 
@@ -71,7 +71,7 @@ var publicPages = []string{"/metrics", "/healthz", "/readyz"}
 func TestAdminOutside(t *testing.T) {
 	tel, _ := admin(t, func(c *Config) { c.Admin.Address, c.Admin.Guarded = "0.0.0.0:0", true })
 	tel.HandleAdmin("GET /added", "", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	for _, path := range privatePages {
+	for _, path := range append([]string{"/endpoint", "/page/profile"}, privatePages...) {
 		status, body := ask(t, oneShot(nil), request(t, http.MethodGet, tel.AdminURL()+path, nil))
 		if status != http.StatusForbidden || !strings.Contains(body, "Config.Admin.WebConfigFile") {
 			t.Errorf("%s: status %d: %s; want 403 and what to do", path, status, body)
