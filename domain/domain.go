@@ -37,6 +37,20 @@ type Domain struct {
 	DefaultRules DefaultRules `yaml:"default_rules,omitempty"`
 	// Notify lists who hears of an alert.
 	Notify []Receiver `yaml:"notify,omitempty"`
+	// Links are addresses that generated files have in them.
+	Links Links `yaml:"links,omitempty"`
+}
+
+// Links are addresses that generated files have in them.
+type Links struct {
+	// Runbook is where the runbook is published: alerts and dashboards link to
+	// its sections. Empty means docs/runbook.md, and no links in dashboards.
+	Runbook string `yaml:"runbook,omitempty"`
+	// Evidence is the base URL of the service's admin listener as an
+	// Alertmanager server reaches it. The Alertmanager then calls the service
+	// with every alert, the service keeps an incident, and alerts link to it.
+	// Empty means neither.
+	Evidence string `yaml:"evidence,omitempty"`
 }
 
 // Buckets are the upper bounds of the histograms that every service has. A list

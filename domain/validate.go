@@ -101,6 +101,7 @@ func (v *validator) run() {
 	v.slos()
 	v.defaultRules()
 	v.receivers()
+	v.links()
 	v.texts(reflect.ValueOf(v.d), "")
 }
 
@@ -178,6 +179,15 @@ func (v *validator) peers() {
 			v.add(index("peers", i), "%q is no host name: write it without scheme, port and path, in small letters (did you mean %q?)", host, meant)
 		} else {
 			v.add(index("peers", i), "%q is no host name: write one such as \"payments.internal\"", host)
+		}
+	}
+}
+
+// links checks the addresses of generated files. Everybody reads those.
+func (v *validator) links() {
+	for _, link := range []struct{ path, text string }{{"links.runbook", v.d.Links.Runbook}, {"links.evidence", v.d.Links.Evidence}} {
+		if link.text != "" {
+			v.check(link.path, checkURL(link.text))
 		}
 	}
 }

@@ -230,7 +230,7 @@ func (s shop) breakIt(t testing.TB, method, name string) {
 // startServers starts a Prometheus that scrapes a service, with the files that
 // `latido generate -fast` writes for its domain, and their Alertmanager, which
 // tells a webhook.
-func startServers(t testing.TB, s *servers.Running, file, webhookURL string, flags ...string) (*servers.Prometheus, *servers.Alertmanager) {
+func startServers(t testing.TB, s *servers.Running, file, webhookURL string, more ...string) (*servers.Prometheus, *servers.Alertmanager) {
 	t.Helper()
 	dir := t.TempDir()
 	d := loadDomain(t, file)
@@ -243,10 +243,10 @@ func startServers(t testing.TB, s *servers.Running, file, webhookURL string, fla
 		hook = "notify:\n" + hook
 	}
 	source := filepath.Join(dir, "domain.yaml")
-	write(t, source, append(text, hook...))
+	write(t, source, append(text, hook+strings.Join(more, "")...))
 	out := map[string]string{"rules": filepath.Join(dir, "p.rules.yaml"), "alertmanager": filepath.Join(dir, "alertmanager.yaml")}
 	for what, file := range out {
-		latido(t, append([]string{"generate", what, "-fast", "-domain", source, "-out", file}, flags...)...)
+		latido(t, "generate", what, "-fast", "-domain", source, "-out", file)
 	}
 	alertmanager := servers.StartAlertmanager(t, out["alertmanager"])
 	prom := servers.StartPrometheus(t, servers.PrometheusConfig{

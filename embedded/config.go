@@ -45,7 +45,8 @@ type Config struct {
 	// RuleFile and AlertmanagerFile are read in place of what the domain says,
 	// as Prometheus and Alertmanager read them. Empty means the domain's.
 	RuleFile, AlertmanagerFile string
-	// RunbookURL is where the runbook is published. Empty means docs/runbook.md.
+	// RunbookURL is where the runbook is published. Empty means links.runbook of
+	// the domain file, or docs/runbook.md.
 	RunbookURL string
 	// Actions are the functions that the domain's action receivers name.
 	Actions map[string]Action

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -83,7 +84,7 @@ func Start(ctx context.Context, tel *telemetry.Telemetry, cfg Config) (*Embedded
 // something to.
 func (e *Embedded) start(ctx context.Context) (err error) {
 	d := e.tel.Domain()
-	o := alerting.Options{Fast: e.cfg.Fast, RunbookURL: e.cfg.RunbookURL}
+	o := alerting.Options{Fast: e.cfg.Fast, RunbookURL: cmp.Or(e.cfg.RunbookURL, d.Links.Runbook)}
 	set, err := newRuleSet(d, e.cfg, o)
 	if err != nil {
 		return err

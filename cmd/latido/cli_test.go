@@ -1,26 +1,21 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/latido-dev/latido/cmd/latido/internal/cli"
+	"github.com/latido-dev/latido/cmd/latido/internal/clitest"
+	"github.com/latido-dev/latido/cmd/latido/internal/result"
 )
 
-// latido runs the command, without any input.
-func latido(args ...string) (code int, stdout, stderr string) {
-	return latidoReads("", args...)
-}
+var all = clitest.Verbs(verbs)
 
-// latidoReads runs the command on an input.
-func latidoReads(stdin string, args ...string) (code int, stdout, stderr string) {
-	var out, trouble bytes.Buffer
-	code = run(args, strings.NewReader(stdin), &out, &trouble)
-	return code, out.String(), trouble.String()
-}
+var latido, latidoReads = all.Run, all.Read
 
 func TestCalls(t *testing.T) {
 	t.Parallel()
@@ -51,17 +46,16 @@ func TestCalls(t *testing.T) {
 		{"schema", 0, `"prefix"`, ""},
 		{"schema x", 2, "", "no arguments"},
 		{"version", 0, "latido ", ""},
-		{"check testdata/tienda.yaml", 0, "tienda.yaml  ok    3 events", ""},
+		{"check internal/generate/testdata/tienda.yaml", 0, "tienda.yaml  ok    3 events", ""},
 		{"check -h", 0, "-max-series", ""},
-		{"check testdata/none.yaml", 1, "", "none.yaml"},
+		{"check internal/none.yaml", 1, "", "none.yaml"},
 		{"check a b", 2, "", "one file"},
 		{"check -format xml", 2, "", "text, json or junit"},
 		{"check -max-series 0", 2, "", "positive"},
-		{"check -url 127.0.0.1:9464", 2, "", "http://127.0.0.1:9464"},
-		{"check -url http://user:hunter2@127.0.0.1:1 testdata/tienda.yaml", 1, "nothing answers at http://127.0.0.1:1", ""},
+		{"check -url http://user:hunter2@127.0.0.1:1", 2, "", "latido doctor -url ADDRESS -only url"},
 		{"generate", 2, "", "say what to generate"},
-		{"generate events -domain testdata/none.yaml", 1, "", "none.yaml"},
-		{"generate events -domain testdata/tienda.yaml -package a-b", 2, "", "no package name"},
+		{"generate events -domain internal/none.yaml", 1, "", "none.yaml"},
+		{"generate events -domain internal/generate/testdata/tienda.yaml -package a-b", 2, "", "no package name"},
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			code, stdout, stderr := latido(strings.Fields(c.args)...)
@@ -88,7 +82,7 @@ func TestCheckMistakes(t *testing.T) {
 		}
 	}
 	code, stdout, _ = latido("check", "-format", "json", file)
-	var found checked
+	var found result.Set
 	if err := json.Unmarshal([]byte(stdout), &found); err != nil || code != 1 || found.OK || len(found.Checks) != 1 ||
 		len(found.Checks[0].Problems) != 2 || found.Checks[0].Problems[1].Line != 3 {
 		t.Errorf("exit %d, error %v, %s", code, err, stdout)
@@ -97,7 +91,7 @@ func TestCheckMistakes(t *testing.T) {
 
 func TestCheckInput(t *testing.T) {
 	t.Parallel()
-	yaml, err := os.ReadFile("testdata/tienda.yaml")
+	yaml, err := os.ReadFile("internal/generate/testdata/tienda.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,9 +110,9 @@ func (full) Write([]byte) (int, error) { return 0, errors.New("no space left on 
 
 func TestUnwritten(t *testing.T) {
 	t.Parallel()
-	for _, args := range []string{"help", "schema", "version", "check testdata/tienda.yaml", "check -format json testdata/tienda.yaml"} {
+	for _, args := range []string{"help", "schema", "version", "check internal/generate/testdata/tienda.yaml", "check -format json internal/generate/testdata/tienda.yaml"} {
 		var stderr strings.Builder
-		if code := run(strings.Fields(args), strings.NewReader(""), full{}, &stderr); code != 1 || !strings.Contains(stderr.String(), "no space left") {
+		if code := cli.Run(verbs, strings.Fields(args), strings.NewReader(""), full{}, &stderr); code != 1 || !strings.Contains(stderr.String(), "no space left") {
 			t.Errorf("%s: exit %d, %s", args, code, stderr.String())
 		}
 	}

@@ -1,0 +1,124 @@
+package check
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/latido-dev/latido/cmd/latido/internal/cli"
+	"github.com/latido-dev/latido/cmd/latido/internal/clitest"
+	"github.com/latido-dev/latido/internal/testkit"
+)
+
+// wrongReceivers are what Alertmanager refuses, one of each kind: an option
+// that it does not know, of another type, two that exclude each other, one
+// that is missing, deep inside, and in a list.
+const wrongReceivers = `prefix: floreria
+entity: ramo
+notify:
+  - telegram: {chat_id: "@canal", bot_token_file: /run/token}
+  - discord:
+      webhook: https://discord.example/1
+  - discord:
+      webhook_url_file: /run/hook
+      send_resolved: quizás
+  - webex: {room_id: a, mesage: hola, http_config: {authorization: {credentials_file: /run/token}}}
+  - pagerduty:
+      routing_key_file: /run/key
+      service_key_file: /run/other
+      http_config:
+        basic_auth:
+          usrname: ana
+  - opsgenie:
+      api_key_file: /run/key
+      responders:
+        - {type: equipo, name: guardia}
+  - pagerduty: {routing_key_file: /run/key, images: [{src: a, alt: b, link: c}]}
+  - pushover: {user_key_file: /run/user}
+  - webhook: {url: "https://example.com/"}
+`
+
+// Receivers that Alertmanager refuses are told with the line of the domain file
+// and what to write, by check and by generate, which then writes none.
+func TestReceiversAsAlertmanagerReadsThem(t *testing.T) {
+	golden, err := filepath.Abs("testdata/receivers.golden.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	clitest.Put(t, ".", cli.DomainFile, wrongReceivers)
+	var told strings.Builder
+	for line := range strings.Lines(say(t, 1, "check")) {
+		if strings.Contains(line, "notify[") {
+			told.WriteString(line)
+		}
+	}
+	testkit.Golden(t, golden, []byte(told.String()))
+	out := say(t, 1, "generate", "alertmanager")
+	for line := range strings.Lines(told.String()) {
+		if _, text, _ := strings.Cut(line, "FAIL  "); !strings.Contains(out, text) {
+			t.Errorf("generate does not say %q\n%s", text, out)
+		}
+	}
+	if clitest.Exists("deploy") {
+		t.Error("a file that no Alertmanager loads is written")
+	}
+	clitest.Put(t, ".", cli.DomainFile, "prefix: floreria\nentity: ramo\nnotify:\n"+
+		"  - sns: {phone_number: +34600123456, send_resolved: no, sigv4: {region: eu-west-1}}\n"+
+		"  - telegram: {chat_id: -100200, bot_token_file: /run/token, http_config: {proxy_from_environment: true}}\n")
+	say(t, 0, "check")
+}
+
+// A configuration that somebody wrote is read as its server reads it, and its
+// mistakes are told with its own lines.
+func TestOwnAlertmanagerFileIsRead(t *testing.T) {
+	t.Chdir(t.TempDir())
+	clitest.Put(t, ".", cli.DomainFile, "prefix: floreria\nentity: ramo\nnotify: [{webhook: {url: 'https://example.com/'}}]\n")
+	const file = "deploy/alertmanager/alertmanager.yaml"
+	for text, want := range map[string]string{
+		"route:\n  receiver: a\n  group_byy: [job]\nreceivers:\n  - name: a\n    webhook_configs: [{url: 'http://x'}]\n":           file + `:3:1: Alertmanager has no option "group_byy" here`,
+		"route: {receiver: a}\nreceivers:\n  - name: a\n    webhook_configs:\n      - url: 'http://x'\n        max_alerts: many\n": file + ":6:1: is `many`, and Alertmanager wants a whole number",
+		"route: {receiver: a}\nreceivers:\n  - name: a\n  - name: a\n":                                                             `Alertmanager refuses it: notification config name "a" is not unique`,
+		"route: {receiver: a}\nreceivers:\n  - name: a\n    telegram_configs: [{chat_id: 1}]\n":                                    "Alertmanager refuses it: missing bot_token or bot_token_file on telegram_config",
+	} {
+		clitest.Put(t, ".", file, text)
+		if out := say(t, 1, "check"); !strings.Contains(filepath.ToSlash(out), want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+}
+
+// What only the process hears counts where the process has alerts.
+func TestLogIsHeardInAProcessWithAlerts(t *testing.T) {
+	const require = "module flores\n\ngo 1.26\n\nrequire github.com/latido-dev/latido v1.2.3\n"
+	for name, c := range map[string]struct {
+		mod, notify string
+		heard       bool
+	}{
+		"log":                      {require, "{log: {}}", false},
+		"action":                   {require, "{action: {name: llamar}}", false},
+		"both, twice":              {require, "{log: {}}, {action: {name: llamar}}, {log: {}, severities: [page]}", false},
+		"log for all, mail beside": {require, "{log: {}}, {webhook: {url: 'https://example.com/'}}", true},
+		"mail for tickets only":    {require, "{log: {}}, {webhook: {url: 'https://example.com/'}, severities: [ticket]}", false},
+		"alerts in the process":    {require + "require github.com/latido-dev/latido/embedded v1.2.3\n", "{log: {}}", true},
+		"in a block":               {require + "require (\n\tgithub.com/latido-dev/latido/embedded v1.2.3 // alerts\n)\n", "{log: {}}", true},
+		"a comment":                {require + "// github.com/latido-dev/latido/embedded v1.2.3\n", "{log: {}}", false},
+		"no module":                {"", "{log: {}}", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if c.mod != "" {
+				clitest.Put(t, dir, "go.mod", c.mod)
+			}
+			file := filepath.Join(dir, "svc", cli.DomainFile)
+			clitest.Put(t, dir, "svc/"+cli.DomainFile, "prefix: floreria\nentity: ramo\nnotify: ["+c.notify+"]\n")
+			code, out, _ := latido("check", file)
+			if told := strings.Contains(out, file+":3:10: notify[0]: nobody hears of "); told == c.heard || code == 0 != c.heard {
+				t.Errorf("exit %d, told %v\n%s", code, told, out)
+			}
+			if !c.heard && (!strings.Contains(out, "embedded.Start") || strings.Contains(out, "heard by log")) {
+				t.Errorf("what to do is not said:\n%s", out)
+			}
+		})
+	}
+}

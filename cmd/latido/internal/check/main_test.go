@@ -1,0 +1,10 @@
+package check
+
+import (
+	"github.com/latido-dev/latido/cmd/latido/internal/clitest"
+	"github.com/latido-dev/latido/cmd/latido/internal/generate"
+)
+
+var verbs = clitest.Verbs{Command, generate.Command}
+
+var latido, latidoReads, say = verbs.Run, verbs.Read, verbs.Say

@@ -1,0 +1,67 @@
+package check
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/latido-dev/latido/alerting"
+	"github.com/latido-dev/latido/cmd/latido/internal/cli"
+	"github.com/latido-dev/latido/cmd/latido/internal/gomod"
+	"github.com/latido-dev/latido/cmd/latido/internal/receivers"
+	"github.com/latido-dev/latido/cmd/latido/internal/result"
+	"github.com/latido-dev/latido/domain"
+)
+
+// checkReceivers routes every alert as an Alertmanager does.
+func checkReceivers(in *inspection) result.Check {
+	text, from, wrong := in.read(in.alertmanager, "alertmanager", func() ([]byte, error) { return alerting.AlertmanagerFile(in.d, in.options()) })
+	if wrong != nil {
+		return result.Check{Problems: []result.Problem{*wrong}}
+	}
+	f := result.Check{Problems: receivers.OfDomain(in.file, in.data, in.d)}
+	if len(f.Problems) > 0 { // the file has the same
+		return f
+	}
+	module := gomod.Above(filepath.Dir(in.file))
+	routes, problems := receivers.Load(from, text, inProcess(module))
+	if len(problems) > 0 {
+		return result.Check{Problems: problems}
+	}
+	alerts := in.rules.alerts()
+	var heard []string
+	var lost []fileRule // for which there are receivers of the process only
+	for _, r := range alerts {
+		names, own := routes.Heard(r.Alert, r.Labels)
+		heard = append(heard, names...)
+		switch {
+		case len(names) > 0:
+		case own:
+			lost = append(lost, r)
+		default:
+			r.problem(&f, "nobody hears of %s, severity %s: %s routes it to no receiver", r.Alert, r.Labels["severity"], from).
+				Fix = fmt.Sprintf("add one to notify in %s, or %s to the severities of one", in.file, r.Labels["severity"])
+		}
+	}
+	if len(lost) > 0 {
+		i := slices.IndexFunc(in.d.Notify, func(r domain.Receiver) bool { return r.Log != nil || r.Action != nil })
+		path := fmt.Sprintf("notify[%d]", max(0, i))
+		p := f.Fail("nobody hears of %s, %s first: log and action are receivers of a process that starts embedded, and %s does not require %s",
+			cli.Count(len(lost), "alert"), lost[0].Alert, module, gomod.Embedded)
+		p.File, p.Path = in.file, path
+		p.Line, p.Column = domain.Position(in.data, path, 0)
+		p.Fix = "add to notify who hears of alerts from a server, such as email, webhook or slack, or call embedded.Start in main"
+	}
+	slices.Sort(heard)
+	f.Detail = fmt.Sprintf("%s heard by %s, in %s", cli.Count(len(alerts), "alert"), strings.Join(slices.Compact(heard), ", "), from)
+	return f
+}
+
+// inProcess tells whether a service can have alerts in its process. Without a
+// go.mod nobody knows, and it is believed.
+func inProcess(module string) bool {
+	text, err := os.ReadFile(module)
+	return err != nil || gomod.Requires(text, gomod.Embedded)
+}

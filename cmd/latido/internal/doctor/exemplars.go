@@ -1,0 +1,125 @@
+package doctor
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/latido-dev/latido/cmd/latido/internal/cli"
+	"github.com/latido-dev/latido/cmd/latido/internal/remote"
+	"github.com/latido-dev/latido/cmd/latido/internal/result"
+)
+
+// openMetrics is the only form of /metrics, of those in text, that has
+// exemplars.
+const openMetrics = "application/openmetrics-text;version=1.0.0"
+
+// exemplarTime finds the time of an exemplar with a trace: a sample's line ends
+// in # {trace_id="…",span_id="…"} 0.002 1732598400.5.
+var exemplarTime = regexp.MustCompile(`# \{[^}]*trace_id="[^}]*\} \S+ ([0-9.e+]+)\s*$`)
+
+// settled is how old an exemplar must be for Prometheus to have it for certain:
+// it comes with a scrape, or with what is sent once a minute.
+const settled = 2 * time.Minute
+
+// doctorExemplars follows the exemplars from the service to Prometheus.
+func doctorExemplars(x *examination) result.Check {
+	var f result.Check
+	at, oldest, err := x.exemplarsOfService()
+	if err != nil {
+		return failed(err)
+	}
+	x.traced = at > 0
+	if at == 0 {
+		return x.untraced()
+	}
+	p := x.parts["prometheus"]
+	stored, err := x.exemplarsStored()
+	if err != nil {
+		return failed(err)
+	}
+	if stored > 0 {
+		f.Detail = fmt.Sprintf("%s in Prometheus of the last 10 minutes, each with its trace", cli.Count(stored, "exemplar"))
+		return f
+	}
+	var flags map[string]string
+	known := p.api(x.ctx, "status/flags", nil, &flags) == nil && flags["enable-feature"] != "" || flags["storage.tsdb.path"] != ""
+	switch {
+	case known && !strings.Contains(flags["enable-feature"], "exemplar-storage"):
+		f.Fail("the service shows %s, and Prometheus keeps none: its exemplar storage is off", cli.Count(at, "exemplar")).
+			Fix = "start Prometheus with --enable-feature=exemplar-storage"
+	case x.clockWrong("url", "prometheus"):
+		return result.Skip("not known as long as clock fails")
+	case oldest > settled:
+		f.Fail("the service shows %s, the oldest of %v ago, and Prometheus has none", cli.Count(at, "exemplar"), oldest.Round(time.Second)).
+			Fix = "have it scrape OpenMetrics, which alone has them: scrape_protocols of the job " + x.job + " begins with OpenMetricsText1.0.0; another store than Prometheus has a limit of its own for exemplars"
+	default:
+		return result.Skip("the service's exemplars are younger than %v: ask again then", settled)
+	}
+	return f
+}
+
+// untraced is the finding of a service without exemplars: tracing is an option.
+func (x *examination) untraced() result.Check {
+	m, _ := x.d.Metric("response_duration")
+	requests := uint64(0)
+	for _, s := range x.families[m.Family].GetMetric() {
+		requests += s.GetHistogram().GetSampleCount()
+	}
+	switch {
+	case requests == 0:
+		return result.Skip("the service has answered no request, so there is no trace to lead to")
+	case x.given("collector") && x.parts["collector"].base != nil:
+		var f result.Check
+		f.Fail("there is a Collector, but no request of %d has a trace: the service makes no spans, or samples none", requests).
+			Fix = "set OTEL_EXPORTER_OTLP_ENDPOINT for the service, such as http://otel-collector:4318; OTEL_TRACES_EXPORTER=none and OTEL_TRACES_SAMPLER can keep spans away"
+		return f
+	}
+	return result.Skip("tracing is off, or samples nothing: see OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_TRACES_SAMPLER")
+}
+
+// exemplarsOfService counts those that the service shows, and says how old the
+// oldest is by the service's clock.
+func (x *examination) exemplarsOfService() (n int, oldest time.Duration, err error) {
+	answer, err := x.parts["url"].ask(x.ctx, remote.Request{Path: "metrics", Header: map[string]string{"Accept": openMetrics}})
+	if err != nil {
+		return 0, 0, err
+	}
+	now := float64(time.Now().UnixMilli())/1000 + x.parts["url"].clock.ahead.Seconds()
+	for line := range strings.Lines(string(answer.Body)) {
+		m := exemplarTime.FindStringSubmatch(line)
+		if m == nil {
+			continue
+		}
+		n++
+		if at, err := strconv.ParseFloat(m[1], 64); err == nil {
+			oldest = max(oldest, time.Duration((now-at)*float64(time.Second)))
+		}
+	}
+	return n, oldest, nil
+}
+
+// exemplarsStored counts those of the service's that Prometheus has.
+func (x *examination) exemplarsStored() (int, error) {
+	p := x.parts["prometheus"]
+	now := time.Now().Add(p.clock.ahead)
+	var all []struct {
+		Exemplars []struct{ Labels map[string]string }
+	}
+	err := p.api(x.ctx, "query_exemplars", url.Values{
+		"query": {fmt.Sprintf("{__name__=~%q, job=%q}", x.d.Prefix+"_.+_bucket", x.job)},
+		"start": {strconv.FormatInt(now.Add(-10*time.Minute).Unix(), 10)}, "end": {strconv.FormatInt(now.Add(time.Minute).Unix(), 10)},
+	}, &all)
+	n := 0
+	for _, s := range all {
+		for _, e := range s.Exemplars {
+			if e.Labels["trace_id"] != "" {
+				n++
+			}
+		}
+	}
+	return n, err
+}

@@ -1,0 +1,80 @@
+package evidence
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/latido-dev/latido/cmd/latido/internal/cli"
+	"github.com/latido-dev/latido/cmd/latido/internal/remote"
+)
+
+// reason is a cause that a service found.
+type reason struct {
+	Sentence, Next string
+	Rests          []string
+}
+
+// reasons are what stands out in a service now.
+type reasons struct {
+	At       *time.Time
+	Findings []reason
+	None     string
+	Notes    []string
+}
+
+// askFindings asks a service what stands out now; nil if it is none that tells.
+func askFindings(ctx context.Context, base *url.URL) (*reasons, error) {
+	var found reasons
+	err := remote.AskJSON(ctx, base, remote.Request{Path: "api/findings"}, &found)
+	var refused remote.StatusError
+	if errors.As(err, &refused) && refused.Code == http.StatusNotFound {
+		return nil, nil
+	}
+	if err == nil && found.At == nil {
+		err = fmt.Errorf("%s is no service of Latido's, or of another version: /api/findings answers without a time", remote.Address(base))
+	}
+	return &found, err
+}
+
+func (f *reasons) write(w io.Writer) {
+	fmt.Fprintf(w, "what to look at first, at %s\n", f.At.Local().Format(time.TimeOnly))
+	cause := ""
+	if len(f.Findings) > 0 {
+		cause = f.Findings[0].Sentence
+	}
+	writeFindings(w, cause, f.Findings, f.None, f.Notes)
+	fmt.Fprintln(w)
+}
+
+// writeFindings writes the cause, what to do, what else was found, and what the
+// cause rests on.
+func writeFindings(w io.Writer, cause string, all []reason, none string, notes []string) {
+	fmt.Fprintf(w, "\ncause\n  %s\n", cli.Safe(cmp.Or(cause, "unknown: "+cmp.Or(none, "nothing stands out"))))
+	for _, note := range notes {
+		fmt.Fprintf(w, "  %s\n", cli.Safe(note))
+	}
+	if len(all) == 0 {
+		return
+	}
+	if next := all[0].Next; next != "" {
+		fmt.Fprintf(w, "\nwhat to do\n  %s\n", cli.Safe(next))
+	}
+	for i, f := range all[1:] {
+		if i == 0 {
+			fmt.Fprintln(w, "\nalso")
+		}
+		fmt.Fprintf(w, "  %s\n", cli.Safe(f.Sentence))
+	}
+	for i, line := range all[0].Rests {
+		if i == 0 {
+			fmt.Fprintln(w, "\nit rests on")
+		}
+		fmt.Fprintf(w, "  %s\n", cli.Safe(line))
+	}
+}

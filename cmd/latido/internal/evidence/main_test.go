@@ -1,0 +1,7 @@
+package evidence
+
+import (
+	"github.com/latido-dev/latido/cmd/latido/internal/clitest"
+)
+
+var latido = clitest.Verbs{Incidents, Report}.Run

@@ -1,0 +1,114 @@
+package expr
+
+import (
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/latido-dev/latido/domain"
+)
+
+// valueRange is what a value can be; computed ones are hardly ever a number
+// exactly, except at an end.
+type valueRange struct {
+	low, high float64
+	computed  bool
+}
+
+var (
+	unbounded = valueRange{low: math.Inf(-1), high: math.Inf(1)}
+	positive  = valueRange{high: math.Inf(1)}
+)
+
+func (x *reading) seriesRange(name string) valueRange {
+	m, ours := x.metrics[name]
+	switch {
+	case name == "up":
+		return valueRange{high: 1}
+	case !ours || m.Event != nil && m.Kind != domain.KindCounter && m.Kind != domain.KindHistogram || m.Signed():
+		return unbounded
+	case m.Event == nil && m.Unit == "%" && m.Kind == domain.KindGauge:
+		return valueRange{high: 100}
+	}
+	return positive
+}
+
+// quantileRange knows that a quantile lies between the first bound and the last:
+// below the first one Prometheus takes the values for spread evenly from 0.
+func (x *reading) quantileRange(e *parser.Call) valueRange {
+	r := valueRange{low: math.Inf(-1), high: math.Inf(1), computed: true}
+	q, ok := literal(e.Args[0])
+	if !ok || q < 0 || q > 1 {
+		return r
+	}
+	parser.Inspect(e.Args[1], func(node parser.Node, _ []parser.Node) error {
+		if v, ok := node.(*parser.VectorSelector); ok {
+			if m := x.metrics[v.Name]; len(m.Buckets) > 0 && strings.HasSuffix(v.Name, "_bucket") {
+				r.low, r.high = m.Buckets[0], m.Buckets[len(m.Buckets)-1]
+				if r.low > 0 {
+					r.low *= q
+				}
+			}
+		}
+		return nil
+	})
+	return r
+}
+
+func resultRange(e *parser.BinaryExpr, l, r valueRange) valueRange {
+	switch {
+	case e.ReturnBool:
+		return valueRange{high: 1}
+	case e.Op == parser.LAND || e.Op == parser.LUNLESS || e.Op.IsComparisonOperator() && e.LHS.Type() != parser.ValueTypeScalar:
+		return l
+	case e.Op == parser.LOR:
+		return valueRange{min(l.low, r.low), max(l.high, r.high), l.computed || r.computed}
+	case e.Op == parser.DIV && l.low >= 0 && r.low >= 0:
+		return valueRange{high: math.Inf(1), computed: true}
+	case e.Op == parser.MUL && l.low >= 0 && r.low >= 0:
+		return valueRange{high: math.Inf(1), computed: l.computed || r.computed}
+	case e.Op == parser.ADD:
+		return valueRange{l.low + r.low, l.high + r.high, l.computed || r.computed}
+	}
+	return unbounded
+}
+
+// core is an expression without brackets and aggregations around it.
+func core(e parser.Expr) parser.Expr {
+	for {
+		switch outer := e.(type) {
+		case *parser.ParenExpr:
+			e = outer.Expr
+		case *parser.StepInvariantExpr:
+			e = outer.Expr
+		case *parser.AggregateExpr:
+			if !slices.Contains([]parser.ItemType{parser.SUM, parser.MAX, parser.MIN, parser.AVG}, outer.Op) {
+				return e
+			}
+			e = outer.Expr
+		default:
+			return e
+		}
+	}
+}
+
+// literal is the value of a number, signed or in brackets.
+func literal(e parser.Expr) (float64, bool) {
+	switch e := e.(type) {
+	case *parser.NumberLiteral:
+		return e.Val, true
+	case *parser.ParenExpr:
+		return literal(e.Expr)
+	case *parser.StepInvariantExpr:
+		return literal(e.Expr)
+	case *parser.UnaryExpr:
+		v, ok := literal(e.Expr)
+		if e.Op == parser.SUB {
+			v = -v
+		}
+		return v, ok
+	}
+	return 0, false
+}
