@@ -71,8 +71,6 @@ type patient struct {
 	parts map[string]pages
 	at    map[string]string // the addresses, by flag; one that is given wins over the part's own
 	args  []string
-
-	metrics string // the service's
 }
 
 const doctorFile = "../check/testdata/checked.yaml"
@@ -129,10 +127,10 @@ func newPatient(t *testing.T) *patient {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &patient{t: t, d: d, at: map[string]string{}, parts: map[string]pages{}, metrics: serviceMetrics}
+	w := &patient{t: t, d: d, at: map[string]string{}, parts: map[string]pages{}}
 	w.parts["url"] = pages{
 		"/metrics": func(out http.ResponseWriter, r *http.Request) {
-			text := w.metrics
+			text := serviceMetrics
 			if strings.Contains(r.Header.Get("Accept"), "openmetrics") {
 				text = strings.Replace(text, `le="+Inf"} 7`, fmt.Sprintf(`le="+Inf"} 7 # {trace_id="4bf9",span_id="00f0"} 0.2 %d.5`, time.Now().Add(-time.Hour).Unix()), 1)
 			}
@@ -201,14 +199,13 @@ func newPatient(t *testing.T) *patient {
 	return w
 }
 
-// serves has the service's metrics be other ones: a text in them is replaced, or
-// stands in front.
+// serves has a text in the service's metrics replaced; for "" it is added.
 func (w *patient) serves(from, to string) {
 	if from == "" {
-		w.metrics = to + w.metrics
-		return
+		w.metrics(to + serviceMetrics)
+	} else {
+		w.metrics(strings.ReplaceAll(serviceMetrics, from, to))
 	}
-	w.metrics = strings.ReplaceAll(w.metrics, from, to)
 }
 
 // target is one that Prometheus scrapes as the service's job.
