@@ -284,8 +284,8 @@ func ofAround() []scenario {
 		inject:    both(func(*world) { stalled.Store(true) }, twice),
 		truth:     truth{thing: []string{`log|slog|write`}, place: []string{`log\.go`, `logRequest`}},
 	}, {
-		name: "traffic", what: "ten times the requests, in the same mix", busy: true,
-		inject: clients(func(tr *traffic) { tr.rate *= 14 }),
+		name: "traffic", what: "forty times the requests, in the same mix", busy: true,
+		inject: clients(func(tr *traffic) { tr.rate *= 40 }),
 		truth:  truth{thing: []string{`more requests|traffic|requests (grew|rose|went)`}, place: []string{`traffic|requests`}},
 	}, {
 		name: "traffic_stops", what: "no booking comes any more; all else goes on",

@@ -188,7 +188,7 @@ func (m *model) otherCores() both {
 func (m *model) saturated() bool {
 	const nearly = 0.85
 	used := m.cores.after + m.otherCores().after
-	return m.in.CPUs > 0 && used > nearly*float64(m.in.CPUs) || m.in.Procs > 0 && m.cores.after > nearly*float64(m.in.Procs) || m.throttled().after > 0.02
+	return m.in.CPUs > 0 && used > nearly*float64(m.in.CPUs) || m.in.Procs > 0 && m.cores.after > nearly*float64(m.in.Procs) || m.throttled().after > leastThrottled
 }
 
 // throttled is the time a second in which the container's threads had to wait,

@@ -2,6 +2,7 @@ package cause
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 
@@ -35,10 +36,27 @@ func (m *model) added() (sum float64) {
 	return sum
 }
 
-// manyFail tells whether the added answers are more than chance.
+// manyFail tells whether the added answers are more than chance. Of an alert on
+// them the rule has decided that, be it one of a few.
 func (m *model) manyFail() bool {
 	n := m.added() * m.f.span(m.t.After)
+	if m.kind == failures && m.in.Alert.Name != "" && !m.in.Alert.Drill {
+		return n >= 0.9 && m.added() > 0.3*m.failedBefore()
+	}
 	return n >= 5*m.strict && m.added() > 0.01*m.strict*m.requests.after
+}
+
+// failedBefore are the answers that the alert holds against the service, a
+// second, as they would be of now's requests.
+func (m *model) failedBefore() (sum float64) {
+	for name, e := range m.endpoints {
+		for status, rate := range e.byStatus {
+			if m.about(name) && m.bad(status) {
+				sum += rate.before * e.more()
+			}
+		}
+	}
+	return sum
 }
 
 // dependency: somebody whom the service calls is slow, fails, or is called more
@@ -295,7 +313,10 @@ func (m *model) database() (Finding, bool) {
 		top = calls[0]
 	}
 	inside := m.inDatabase(first.endpoint)
-	more := each.ratio() > 1.5 && each.before > 0 && each.ratio() > m.statementTime().ratio()
+	// Many calls make each of them slower; slow ones do not make more of them.
+	taken := m.statementTime()
+	often := max(each.ratio(), ratio(top.calls.after, top.calls.before*m.moreRequests()))
+	more := each.before > 0 && often > 1.5 && math.Log(often) > 0.35*math.Log(often*max(taken.ratio(), 1))
 	switch {
 	case first.at.Function == "" && more: // no stack was seen
 		f.Sentence = w.say("The database is called more often: %s times for each request%s; %s takes %s%s.",
@@ -309,7 +330,7 @@ func (m *model) database() (Finding, bool) {
 	case more:
 		f.Sentence = w.say("%s calls the database more often: %s calls for each request%s; a call takes %s%s.",
 			"%s llama más a la base de datos: %s llamadas por cada petición%s; cada una tarda %s%s.",
-			where(first.at), w.number(each.after), w.wasNumber(each.before), w.seconds(top.seconds.after), w.wasSeconds(top.seconds.before))
+			where(first.at), w.number(each.after), w.wasNumber(each.before), w.seconds(taken.after), w.wasSeconds(taken.before))
 		f.Next = w.say("Look in %s for a query in a loop: fetch all with one query, or bring back the cache that answered before.", "Buscar en %s una consulta dentro de un bucle: traer todo con una sola, o recuperar la caché que antes respondía.", written(first.at.Function))
 	default:
 		f.Sentence = w.say("The database answers slowly to %s: its calls take %s of each request to %s%s",

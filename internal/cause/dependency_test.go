@@ -36,6 +36,10 @@ var dependencyFaults = []fault{
 		p := s.part("GET /citas", "query")
 		p.each.after, p.calls.after = 0.006*30, 30
 	}, "dependency", "clinic.(*Store).List", ""},
+	{"a query in a loop, which makes the database slow", func(s *service) {
+		p := s.part("GET /citas", "query")
+		p.each.after, p.calls.after = 0.006*4*8, 4
+	}, "dependency", "clinic.(*Store).List", ""},
 	{"a database is slow when a query comes to its cache", func(s *service) {
 		s.part("GET /citas", "query").each.after = 0.3
 		s.part("GET /medicos/{id}", "query").calls.after = 4

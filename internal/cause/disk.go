@@ -16,8 +16,13 @@ func diskFills(m *model) (list []Finding) {
 		if known && used.after > 95 { // else it is another disk
 			level = w.say("; the disk is %s full", "; el disco está al %s", w.percent(used.after/100))
 		}
-		f.Sentence = w.say("No space is left on the disk: writes%s fail, %s%s.", "No queda espacio en el disco: fallan las escrituras%s, %s%s.",
-			from, w.rateWas(full), level)
+		whose := ""
+		if endpoint, status, most := m.mostAdded(); most.growth() > 0 {
+			f.Endpoint = endpoint
+			whose = w.say("; %s of the requests to %s end in %s", "; el %s de las peticiones a %s termina en %s", w.percent(per(most.after, m.endpoints[endpoint].requests.after)), endpoint, status)
+		}
+		f.Sentence = w.say("No space is left on the disk: writes%s fail, %s%s%s.", "No queda espacio en el disco: fallan las escrituras%s, %s%s%s.",
+			from, w.rateWas(full), level, whose)
 		f.Next = w.pick("Find what grows (du -x, df) and delete or move it; then bound it.", "Buscar qué crece (du -x, df) y borrarlo o moverlo; después ponerle un límite.")
 		list = append(list, f)
 	}

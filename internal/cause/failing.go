@@ -57,16 +57,9 @@ func (m *model) siteOf(bad func(string) bool) (function, file string, line int64
 	return parts[1], path.Base(parts[2]), line
 }
 
-// failing: which answers there are more of, from which line, of which type.
-func failing(m *model) (list []Finding) {
-	reach := m.reach[failures]
-	if reach <= 0 || !m.manyFail() {
-		return nil
-	}
-	w := m.w
-	added := m.added()
-	// The endpoint and status with the most of it.
-	endpoint, status, most := "", "", both{}
+// mostAdded is the endpoint and the status of most of the answers that the alert
+// holds against the service, and how many of them a second; "" for none.
+func (m *model) mostAdded() (endpoint, status string, most both) {
 	for name, e := range m.endpoints {
 		if !m.about(name) {
 			continue
@@ -78,6 +71,18 @@ func failing(m *model) (list []Finding) {
 			}
 		}
 	}
+	return endpoint, status, most
+}
+
+// failing: which answers there are more of, from which line, of which type.
+func failing(m *model) (list []Finding) {
+	reach := m.reach[failures]
+	if reach <= 0 || !m.manyFail() {
+		return nil
+	}
+	w := m.w
+	added := m.added()
+	endpoint, status, most := m.mostAdded()
 	if endpoint == "" {
 		return nil
 	}

@@ -1,6 +1,9 @@
 package cause_test
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 var failingFaults = []fault{
 	{"a handler panics", func(s *service) {
@@ -31,6 +34,14 @@ var failingFaults = []fault{
 		s.alert.Name, s.alert.Labels = "disponibleBurnsFast", map[string]string{"slo": "disponible"}
 		s.alert.Op, s.alert.Expr = "", s.domain.Prefix+`:slo_errors:ratio_rate1h{slo="disponible"} > 0.0144`
 	}, "errors", "clinic.(*API).list", ""},
+	{"a handler panicked once, and the objective notices", func(s *service) {
+		s.scale(0.1)
+		s.endpoint("GET /informes").status["500"] = moved{0, 1}
+		s.lasts = 10 * time.Second
+		s.count("api_errors", moved{0, 0.2}, "error_type", "panic")
+		s.count("failures", moved{0, 0.2}, "endpoint", "/informes", "status", "500", "site", "report.Totals (report.go:31)")
+		s.alert = failing(s)
+	}, "panic", "report.Totals", ""},
 	{"credentials are no longer accepted", func(s *service) {
 		s.endpoint("POST /citas").status["401"] = moved{0.01, 0.8}
 		s.count("failures", moved{0.1, 8}, "endpoint", "/citas", "status", "401", "site", "auth.Require.func1 (auth.go:40)")

@@ -103,7 +103,7 @@ func leaks(m *model) (list []Finding) {
 		if !hasFiles || fds.growth() < 10 || fds.ratio() < 1.3 {
 			return nil
 		}
-	} else if grown < 20*m.strict || m.in.Profiles.Goroutines.Before != nil && grown < 0.3*m.strict*total(m.goroutines()).before {
+	} else if whole := total(m.goroutines()); whole.growth() < 20*m.strict || whole.growth() < 0.3*m.strict*whole.before { // some come where others go
 		return nil
 	}
 	if len(groups) == 0 {

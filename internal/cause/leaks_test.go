@@ -47,6 +47,12 @@ var leaksFaults = []fault{
 		s.all[0].seen.after = 34
 		s.alert = about(s, "go_goroutine_count", ">", 70)
 	}, "", "", ""},
+	{"some goroutines go, and others come", func(s *service) {
+		s.all[0].seen = moved{60, 18}
+		s.all = append(s.all, standing{moved{0, 45}, map[string]string{"started_by": "POST /citas"}, persistConn})
+		s.alert = about(s, "go_goroutine_count", ">", 20)
+		s.alert.Drill = true
+	}, "", "", ""},
 }
 
 func TestLeaks(t *testing.T) { try(t, leaksFaults) }

@@ -6,7 +6,7 @@ import "slices"
 // goroutine whose answer has come still waits for its turn. Then requests that
 // call nobody take longer as well.
 func (m *model) allStarve() bool {
-	if !m.saturated() || m.moreCPU() <= 0 {
+	if !m.saturated() || m.moreCPU() <= 0 && m.throttled().growth() <= leastThrottled {
 		return false
 	}
 	calling := map[string]bool{}
@@ -59,7 +59,7 @@ func (m *model) whoHasTheCPU(c claim) []claim {
 	collector := max(m.garbage.growth(), 0)
 	others := max(m.otherCores().growth(), 0)
 	throttled := max(m.throttled().growth(), 0)
-	if throttled > 0.02 && own+collector < 0.3*max(m.cores.before, 0.1) {
+	if throttled > leastThrottled && own+collector < 0.3*max(m.cores.before, 0.1) {
 		others = 0
 	} else {
 		throttled = 0

@@ -1,5 +1,9 @@
 package cause
 
+// leastThrottled is the time a second that threads must wait for a container's
+// limit to be worth a word, in seconds.
+const leastThrottled = 0.02
+
 // starved: requests could run, and the CPU is not to be had.
 func starved(m *model) []Finding {
 	w := m.w
@@ -15,7 +19,7 @@ func starved(m *model) []Finding {
 	if whole := m.moreCPU(); whole > 0 {
 		share = max(share, m.reach[cpu]*max(others.growth(), 0)/whole)
 	}
-	throttling := m.kind == cpu && throttled.after > 0.02
+	throttling := m.kind == cpu && throttled.after > leastThrottled
 	if share < floor && !throttling {
 		return nil
 	}
@@ -29,7 +33,7 @@ func starved(m *model) []Finding {
 		f.Rests = append(f.Rests, m.lasts(endpoint))
 	}
 	switch {
-	case throttled.after > 0.02 && throttled.ratio() > 1.2:
+	case throttled.after > leastThrottled && throttled.ratio() > 1.2:
 		if m.kind == cpu {
 			// Who asks for it is the better cause, where it is own code.
 			f.Score = max(share, 0.5*m.reach[cpu])

@@ -37,6 +37,46 @@ var starvedFaults = []fault{
 		s.count("container_cpu_periods", same(10))
 		s.alert = about(s, "container_cpu_throttled_periods", ">", 25)
 	}, "no_cpu", "CPU", ""},
+	{"the container's limit is lowered, and nothing could be profiled", func(s *service) {
+		waitForCPU(s, 0.4)
+		s.blind = true
+		s.level("container_cpu_limit", moved{2, 0.1})
+		s.count("container_cpu_throttled_time", moved{0, 1.4})
+		s.count("container_cpu_throttled_periods", moved{0, 8})
+		s.count("container_cpu_periods", same(10))
+	}, "no_cpu", "CPU", ""},
+	{"the container's limit is lowered: calls seem slow too, and nothing could be profiled", func(s *service) {
+		waitForCPU(s, 0.4)
+		s.blind = true
+		s.level("container_cpu_limit", moved{2, 0.1})
+		s.count("container_cpu_throttled_time", moved{0, 1.4})
+		s.count("container_cpu_throttled_periods", moved{0, 8})
+		s.count("container_cpu_periods", same(10))
+		for _, e := range s.endpoints {
+			for _, p := range e.parts {
+				if p.calls.after > 0 {
+					p.each.after += 0.3
+				}
+			}
+		}
+	}, "no_cpu", "CPU", ""},
+	{"another process takes the CPU: calls seem slow too, and nothing could be profiled", func(s *service) {
+		waitForCPU(s, 0.4)
+		s.blind = true
+		s.others = moved{0.2, 3.7}
+		for _, e := range s.endpoints {
+			for _, p := range e.parts {
+				if p.calls.after > 0 {
+					p.each.after += 0.3
+				}
+			}
+		}
+	}, "no_cpu", "4 ", ""},
+	{"another process takes the CPU, and nothing could be profiled", func(s *service) {
+		waitForCPU(s, 0.4)
+		s.blind = true
+		s.others = moved{0.2, 3.7}
+	}, "no_cpu", "4 ", ""},
 	// Rivals.
 	{"own code takes the CPU from the others", func(s *service) {
 		waitForCPU(s, 0.2)

@@ -136,3 +136,45 @@ func TestHangingProfiler(t *testing.T) {
 		t.Errorf("%d are asking", n)
 	}
 }
+
+// explainsLate says what the figures tell at once, and with profiles never in
+// time.
+func explainsLate(release <-chan struct{}) func(cause.Input) cause.Result {
+	return func(in cause.Input) cause.Result {
+		if in.Profiles.CPU.After != nil {
+			<-release
+		}
+		return cause.Result{Findings: []cause.Finding{{Kind: "no_cpu", Score: 1, Sentence: "The limit throttles the process."}}}
+	}
+}
+
+// A process that has no time to read its profiles says what its figures tell.
+func TestLateProfiles(t *testing.T) {
+	release := make(chan struct{})
+	p := stacks("900 main.list")
+	r := start(t, Config{profiler: &fakeProfiler{cpu: p, heap: p, waits: p}, Series: oneSeries, Timeout: 500 * time.Millisecond, explain: explainsLate(release)})
+	t.Cleanup(func() { close(release) })
+	out := r.Enrich(t.Context(), firing("Slow"))
+	want(t, out.Annotations["cause"], "The limit throttles the process.")
+	want(t, strings.Join(incidentOf(t, r, out).Notes, " "), "took longer than")
+}
+
+// slowDisplay holds up what is shown beside the findings.
+type slowDisplay struct {
+	fakeProfiler
+	release chan struct{}
+}
+
+func (p *slowDisplay) WriteTrace(ctx context.Context, w io.Writer) error {
+	<-p.release
+	return p.fakeProfiler.WriteTrace(ctx, w)
+}
+
+// An alert leaves with its cause as soon as that is known, or its time is over.
+func TestLateDisplay(t *testing.T) {
+	p := &slowDisplay{release: make(chan struct{})}
+	explain, _ := explains(cause.Finding{Kind: "cpu", Score: 1, Sentence: "list computes."})
+	r := start(t, Config{profiler: p, Series: oneSeries, Timeout: 500 * time.Millisecond, explain: explain})
+	t.Cleanup(func() { close(p.release) })
+	want(t, r.Enrich(t.Context(), firing("Slow")).Annotations["cause"], "list computes.")
+}

@@ -114,13 +114,13 @@ func (r *Recorder) begin(ctx context.Context, a alert.Alert, rule alerting.Rule,
 		e.annotations = r.annotations(g.incident)
 		return e.annotations
 	}
-	done := make(chan *gathered, 1)
+	done, cause := make(chan *gathered, 1), make(chan Incident, 1)
 	started := r.background(func() {
 		defer func() { <-r.slots }()
 		defer close(e.saved)
 		g := without("it panicked")
 		defer func() { done <- g; r.keep(g) }()
-		g = r.gather(ctx, a, rule, e.id)
+		g = r.gather(ctx, a, rule, e.id, func(in Incident) { cause <- in })
 	})
 	if !started {
 		<-r.slots
@@ -132,7 +132,12 @@ func (r *Recorder) begin(ctx context.Context, a alert.Alert, rule alerting.Rule,
 	case g := <-done:
 		e.annotations = r.annotations(g.incident)
 	case <-ctx.Done():
-		e.annotations = r.annotations(without(r.words.tooLong(r.cfg.Timeout)).incident)
+		select {
+		case in := <-cause: // what is shown beside it is late, and no reason to wait
+			e.annotations = r.annotations(&in)
+		default:
+			e.annotations = r.annotations(without(r.words.tooLong(r.cfg.Timeout)).incident)
+		}
 	}
 	return e.annotations
 }

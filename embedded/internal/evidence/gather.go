@@ -34,13 +34,21 @@ type gathered struct {
 	trace         []byte
 }
 
-// gather finds out why an alert fires. It comes back soon after ctx is done,
-// unless a source of the Config hangs against its context.
-func (r *Recorder) gather(ctx context.Context, a alert.Alert, rule alerting.Rule, id string) *gathered {
+// gather finds out why an alert fires, and tells that before it makes what is
+// shown beside it: an alert waits for its cause only. It comes back soon after
+// ctx is done, unless a source of the Config hangs against its context.
+func (r *Recorder) gather(ctx context.Context, a alert.Alert, rule alerting.Rule, id string, tell func(Incident)) *gathered {
 	in := r.incident(a, rule, id)
-	f := r.find(ctx, r.input(a, rule))
+	// A process without CPU is late with everything: what is left is for its words.
+	finding, cancel := ctx, func() {}
+	if deadline, ok := ctx.Deadline(); ok {
+		finding, cancel = context.WithTimeout(ctx, time.Until(deadline)*8/10)
+	}
+	f := r.find(finding, r.input(a, rule))
+	cancel()
 	g := &gathered{incident: in}
 	f.into(in)
+	tell(*in)
 	d, ok := inTime(ctx, 0.8, r, func(ctx context.Context) *display { return r.display(ctx, f, in.Endpoint) })
 	if ok {
 		d.into(g)
@@ -140,12 +148,18 @@ func (r *Recorder) find(ctx context.Context, in cause.Input) *found {
 	if in.Times, ok = inTime(ctx, 0.5, r, func(context.Context) cause.Times { return r.cfg.compared(read) }); !ok || in.Times.After.Length() == 0 {
 		in.Times = halves(in)
 	}
+	// A process without CPU is late with its profiles, and its figures say why.
+	figures := in
+	quick := meanwhile(ctx, 0.8, r, func(context.Context) cause.Result { return r.cfg.explain(figures) })
 	var notes []string
 	in.Profiles, notes = r.profiles(ctx, in.Times, f.skew, look)
 	f.notes = append(f.notes, notes...)
 	whole := in
 	if f.result, ok = inTime(ctx, 0.8, r, func(context.Context) cause.Result { return r.cfg.explain(whole) }); !ok {
-		f.result = cause.Result{None: r.words.tooLong(r.cfg.Timeout)}
+		f.notes = append(f.notes, r.words.tooLong(r.cfg.Timeout))
+		if f.result, ok = quick(); !ok {
+			f.result = cause.Result{None: r.words.tooLong(r.cfg.Timeout)}
+		}
 	}
 	if len(f.result.Findings) == 0 && f.result.None == "" {
 		f.result.None = r.words.nothingSeen()

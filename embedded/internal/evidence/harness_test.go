@@ -157,7 +157,9 @@ func oneSeries(_ context.Context, ranges ...cause.Range) ([]cause.Series, error)
 func explains(findings ...cause.Finding) (func(cause.Input) cause.Result, *atomic.Pointer[cause.Input]) {
 	var given atomic.Pointer[cause.Input]
 	return func(in cause.Input) cause.Result {
-		given.Store(&in)
+		if profiled := in.Profiles.CPU.After != nil || in.Profiles.Waits.After != nil; profiled || given.Load() == nil { // the figures alone are asked first
+			given.Store(&in)
+		}
 		return cause.Result{Times: in.Times, Findings: findings}
 	}, &given
 }
