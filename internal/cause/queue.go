@@ -110,8 +110,13 @@ func (m *model) whoHolds(c claim) []claim {
 	for _, h := range holders {
 		held = held.plus(h.both)
 	}
+	looked := m.looks.before
 	if p, ok := m.poolOf(c); ok && p.used.after > 0 { // measured, and not looked at
 		held = p.used
+		looked = m.f.span(m.t.Before) / max(m.f.step.Seconds(), 1e-9)
+	}
+	if looked > 0 { // what is held for a short time is seldom seen, and not held by nobody
+		held.before = max(held.before, 0.5/looked)
 	}
 	if len(holders) == 0 {
 		return m.lessTraffic(c, held)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"github.com/latido-dev/latido/alerting"
@@ -114,13 +115,20 @@ func (r *Recorder) begin(ctx context.Context, a alert.Alert, rule alerting.Rule,
 		e.annotations = r.annotations(g.incident)
 		return e.annotations
 	}
-	done, cause := make(chan *gathered, 1), make(chan Incident, 1)
+	done := make(chan *gathered, 1)
+	var known atomic.Pointer[Incident]
 	started := r.background(func() {
 		defer func() { <-r.slots }()
 		defer close(e.saved)
 		g := without("it panicked")
 		defer func() { done <- g; r.keep(g) }()
-		g = r.gather(ctx, a, rule, e.id, func(in Incident) { cause <- in })
+		g = r.gather(ctx, a, rule, e.id, func(in Incident, last bool) {
+			if last {
+				known.Store(&in)
+			} else {
+				known.CompareAndSwap(nil, &in)
+			}
+		})
 	})
 	if !started {
 		<-r.slots
@@ -132,12 +140,11 @@ func (r *Recorder) begin(ctx context.Context, a alert.Alert, rule alerting.Rule,
 	case g := <-done:
 		e.annotations = r.annotations(g.incident)
 	case <-ctx.Done():
-		select {
-		case in := <-cause: // what is shown beside it is late, and no reason to wait
-			e.annotations = r.annotations(&in)
-		default:
-			e.annotations = r.annotations(without(r.words.tooLong(r.cfg.Timeout)).incident)
+		in := known.Load() // what is shown beside it is late, and no reason to wait
+		if in == nil {
+			in = without(r.words.tooLong(r.cfg.Timeout)).incident
 		}
+		e.annotations = r.annotations(in)
 	}
 	return e.annotations
 }

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"regexp"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/google/pprof/profile"
@@ -34,21 +35,20 @@ type gathered struct {
 	trace         []byte
 }
 
-// gather finds out why an alert fires, and tells that before it makes what is
-// shown beside it: an alert waits for its cause only. It comes back soon after
-// ctx is done, unless a source of the Config hangs against its context.
-func (r *Recorder) gather(ctx context.Context, a alert.Alert, rule alerting.Rule, id string, tell func(Incident)) *gathered {
+// gather finds out why an alert fires. It tells the causes as soon as it has
+// some, first those that the figures alone name, since an alert waits for no more
+// than that. It comes back soon after ctx is done, unless a source of the Config
+// hangs against its context.
+func (r *Recorder) gather(ctx context.Context, a alert.Alert, rule alerting.Rule, id string, tell func(in Incident, last bool)) *gathered {
 	in := r.incident(a, rule, id)
-	// A process without CPU is late with everything: what is left is for its words.
-	finding, cancel := ctx, func() {}
-	if deadline, ok := ctx.Deadline(); ok {
-		finding, cancel = context.WithTimeout(ctx, time.Until(deadline)*8/10)
-	}
-	f := r.find(finding, r.input(a, rule))
-	cancel()
+	begun := *in // whoever comes too late still reads it
+	f := r.find(ctx, r.input(a, rule), func(f found, last bool) {
+		known := begun
+		f.into(&known)
+		tell(known, last)
+	})
 	g := &gathered{incident: in}
 	f.into(in)
-	tell(*in)
 	d, ok := inTime(ctx, 0.8, r, func(ctx context.Context) *display { return r.display(ctx, f, in.Endpoint) })
 	if ok {
 		d.into(g)
@@ -131,15 +131,17 @@ func (f *found) into(in *Incident) {
 	}
 }
 
-// find fills in what an input lacks, and has it explained. What is not there in
-// its share of the time counts as not known.
-func (r *Recorder) find(ctx context.Context, in cause.Input) *found {
+// find fills in what an input lacks, and has it explained: by its figures first,
+// as a process without CPU is late with its profiles, and its figures say why.
+// What is not there in its share of the time counts as not known. Both
+// explanations are told as soon as they are there.
+func (r *Recorder) find(ctx context.Context, in cause.Input, tell func(f found, last bool)) *found {
 	f := &found{skew: time.Since(in.Now)}
 	// What waits at this moment cannot be looked at later.
 	look := r.lookNow(ctx)
 	var ok bool
 	if r.cfg.Series != nil {
-		asked := in // whoever comes too late still reads it, so that each part has a copy that stays
+		asked := in // each part has a copy that stays
 		if in.Series, ok = inTime(ctx, 0.4, r, func(ctx context.Context) []cause.Series { return r.series(ctx, asked) }); !ok || in.Series == nil {
 			f.notes = append(f.notes, r.words.storeSilent())
 		}
@@ -148,9 +150,14 @@ func (r *Recorder) find(ctx context.Context, in cause.Input) *found {
 	if in.Times, ok = inTime(ctx, 0.5, r, func(context.Context) cause.Times { return r.cfg.compared(read) }); !ok || in.Times.After.Length() == 0 {
 		in.Times = halves(in)
 	}
-	// A process without CPU is late with its profiles, and its figures say why.
-	figures := in
-	quick := meanwhile(ctx, 0.8, r, func(context.Context) cause.Result { return r.cfg.explain(figures) })
+	figures := found{input: in, skew: f.skew, notes: slices.Clone(f.notes)}
+	quick := meanwhile(ctx, 0.8, r, func(context.Context) cause.Result {
+		figures.result = r.cfg.explain(figures.input)
+		if len(figures.result.Findings) > 0 {
+			tell(figures, false)
+		}
+		return figures.result
+	})
 	var notes []string
 	in.Profiles, notes = r.profiles(ctx, in.Times, f.skew, look)
 	f.notes = append(f.notes, notes...)
@@ -165,6 +172,7 @@ func (r *Recorder) find(ctx context.Context, in cause.Input) *found {
 		f.result.None = r.words.nothingSeen()
 	}
 	f.input = in
+	tell(*f, true)
 	return f
 }
 
