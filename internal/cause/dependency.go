@@ -274,6 +274,19 @@ func (m *model) callsEach() both {
 	return both{per(count.before, m.requests.before), per(count.after, m.requests.after)}
 }
 
+// callsOf is how many calls of the database a request to an endpoint makes, if it
+// is this endpoint's requests that make more of them, and before each made as many
+// as all others.
+func (m *model) callsOf(endpoint string) both {
+	e, each := m.endpoints[endpoint], m.callsEach()
+	if e == nil || e.requests.before <= 0 || each.before <= 0 {
+		return both{}
+	}
+	arrive := max(e.requests.before, e.requests.after) // those that have no end yet, too
+	added := max(each.after*m.requests.after-each.before*max(m.requests.before, m.requests.after), 0)
+	return both{each.before, each.before + added/arrive}
+}
+
 // database: its calls take longer, or there are more of them. What a database in
 // the process does is CPU time of its library.
 func (m *model) database() (Finding, bool) {
@@ -315,7 +328,7 @@ func (m *model) database() (Finding, bool) {
 	inside := m.inDatabase(first.endpoint)
 	// Many calls make each of them slower; slow ones do not make more of them.
 	taken := m.statementTime()
-	often := max(each.ratio(), ratio(top.calls.after, top.calls.before*m.moreRequests()))
+	often := max(each.ratio(), ratio(top.calls.after, top.calls.before*m.moreRequests()), m.callsOf(first.endpoint).ratio())
 	more := each.before > 0 && often > 1.5 && math.Log(often) > 0.35*math.Log(often*max(taken.ratio(), 1))
 	switch {
 	case first.at.Function == "" && more: // no stack was seen
@@ -330,7 +343,7 @@ func (m *model) database() (Finding, bool) {
 	case more:
 		f.Sentence = w.say("%s calls the database more often: %s calls for each request%s; a call takes %s%s.",
 			"%s llama más a la base de datos: %s llamadas por cada petición%s; cada una tarda %s%s.",
-			where(first.at), w.number(each.after), w.wasNumber(each.before), w.seconds(taken.after), w.wasSeconds(taken.before))
+			where(first.at), w.number(max(each.after, m.callsOf(first.endpoint).after)), w.wasNumber(each.before), w.seconds(taken.after), w.wasSeconds(taken.before))
 		f.Next = w.say("Look in %s for a query in a loop: fetch all with one query, or bring back the cache that answered before.", "Buscar en %s una consulta dentro de un bucle: traer todo con una sola, o recuperar la caché que antes respondía.", written(first.at.Function))
 	default:
 		f.Sentence = w.say("The database answers slowly to %s: its calls take %s of each request to %s%s",

@@ -40,6 +40,16 @@ var dependencyFaults = []fault{
 		p := s.part("GET /citas", "query")
 		p.each.after, p.calls.after = 0.006*4*8, 4
 	}, "dependency", "clinic.(*Store).List", ""},
+	{"a query in a loop, whose requests have no end yet, of a database that measures all calls as one", func(s *service) {
+		for _, e := range s.endpoints {
+			e.parts["query"].query = "query"
+			e.parts["query"].each.after *= 5
+		}
+		s.endpoint("GET /informes").requests.after = 0.5
+		p := s.part("GET /informes", "query")
+		p.each.after, p.calls.after = 3, 60
+		s.alert.Labels = map[string]string{"endpoint": "/informes"}
+	}, "dependency", "clinic.(*Store).Totals", ""},
 	{"a database is slow when a query comes to its cache", func(s *service) {
 		s.part("GET /citas", "query").each.after = 0.3
 		s.part("GET /medicos/{id}", "query").calls.after = 4

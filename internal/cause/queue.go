@@ -152,7 +152,11 @@ func (m *model) whoHolds(c claim) []claim {
 			kind = claimCall
 		}
 		passed += part * slower
-		list = append(list, claim{kind: kind, share: list[0].share * part * slower, endpoint: c.endpoint, at: h.at, peer: h.peer, through: h.through, library: h.library, both: h.both})
+		whose := c.endpoint
+		if m.endpoints[h.endpoint] != nil {
+			whose = h.endpoint
+		}
+		list = append(list, claim{kind: kind, share: list[0].share * part * slower, endpoint: whose, at: h.at, peer: h.peer, through: h.through, library: h.library, both: h.both})
 	}
 	list[0].share *= 1 - min(passed, 1)
 	return list

@@ -50,10 +50,15 @@ func starved(m *model) []Finding {
 	case known && procs.after < procs.before:
 		f.Sentence = w.say("GOMAXPROCS fell from %s to %s: Go code runs on no more CPUs than that.", "GOMAXPROCS bajó de %s a %s: el código Go no usa más CPU que esas.", w.number(procs.before), w.number(procs.after))
 		f.Next = w.pick("Set GOMAXPROCS to the CPUs that the container has, or leave it to Go.", "Fijar GOMAXPROCS en las CPU que tiene el contenedor, o dejar que Go lo haga.")
-	case others.growth() > leastCores:
+	case others.growth() > leastCores && others.growth() > m.cores.growth():
 		f.Sentence = w.say("Other processes on the machine use the CPU: %s of %d cores%s; this one uses %s.", "Otros procesos de la máquina usan la CPU: %s de %d núcleos%s; este usa %s.",
 			w.number(others.after), m.in.CPUs, w.wasNumber(others.before), w.number(m.cores.after))
 		f.Next = w.pick("Find the process (top, pidstat) and move or limit it.", "Buscar ese proceso (top, pidstat) y moverlo o limitarlo.")
+	case m.cores.growth() > leastCores:
+		f.Kind = "cpu"
+		f.Sentence = w.say("The process itself uses the CPU: %s%s; no profile of that time says where.", "El propio proceso usa la CPU: %s%s; ningún perfil de ese tiempo dice dónde.",
+			w.coresOf(m.cores.after), w.wasCores(m.cores.before))
+		f.Next = w.pick("Open the flame graph of CPU time.", "Abrir el gráfico de llamas del tiempo de CPU.")
 	default:
 		f.Sentence = upper(w.say("%s are ready to run and have no CPU: the process uses %s%s.", "%s están listas y no tienen CPU: el proceso usa %s%s.",
 			w.requestsTo(endpoint), w.coresOf(m.cores.after), w.wasCores(m.cores.before)))

@@ -78,6 +78,12 @@ var starvedFaults = []fault{
 		s.others = moved{0.2, 3.7}
 	}, "no_cpu", "4 ", ""},
 	// Rivals.
+	{"own code takes the CPU, and nothing could be profiled", func(s *service) {
+		waitForCPU(s, 0.4)
+		s.blind = true
+		s.others = moved{0.2, 1}
+		s.part("GET /informes", "work").each.after = 1.3
+	}, "cpu", "", ""},
 	{"own code takes the CPU from the others", func(s *service) {
 		waitForCPU(s, 0.2)
 		s.part("GET /informes", "work").each.after = 1.6

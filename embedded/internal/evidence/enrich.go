@@ -13,9 +13,13 @@ import (
 	"github.com/latido-dev/latido/embedded/alert"
 )
 
+// patience is how many times as long as Config.Timeout an alert waits where the
+// process has no CPU: who has it is in the profiles, which are late.
+const patience = 3
+
 // Enrich returns the alert with annotations that say why it fires, and begins
-// an incident. It takes Config.Timeout at most, and less if ctx ends before;
-// then, as for every other reason, the annotation `evidence` says why there is
+// an incident. It takes Config.Timeout at most, three times that in a process
+// without CPU, and less if ctx ends before; then, as for every other reason, the annotation `evidence` says why there is
 // none. It never panics.
 //
 // Evidence is gathered once for each episode, when it begins: resends carry the
@@ -38,6 +42,8 @@ func (r *Recorder) Enrich(ctx context.Context, a alert.Alert) (out alert.Alert) 
 	if beats(a, rule) {
 		return out
 	}
+	patient, stop := context.WithTimeout(ctx, patience*r.cfg.Timeout)
+	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
 	defer cancel()
 	e, first := r.episodes.of(a)
@@ -45,7 +51,7 @@ func (r *Recorder) Enrich(ctx context.Context, a alert.Alert) (out alert.Alert) 
 	case e == nil: // the end of an episode that nobody saw begin
 		return out
 	case first:
-		annotate(&out, r.begin(ctx, a.Clone(), rule, e))
+		annotate(&out, r.begin(ctx, patient, a.Clone(), rule, e))
 		return out
 	case a.Resolved():
 		r.end(e, a.EndsAt)
@@ -98,7 +104,7 @@ func annotate(a *alert.Alert, annotations map[string]string) {
 // begin gathers the evidence of an episode, and returns the annotations that
 // all its alerts carry. What comes too late for them is still kept as an
 // incident, and so is an alert for which there is nothing to be had.
-func (r *Recorder) begin(ctx context.Context, a alert.Alert, rule alerting.Rule, e *episode) map[string]string {
+func (r *Recorder) begin(ctx, patient context.Context, a alert.Alert, rule alerting.Rule, e *episode) map[string]string {
 	e.annotations = none("it panicked")
 	defer close(e.found)
 	without := func(why string) *gathered {
@@ -122,7 +128,7 @@ func (r *Recorder) begin(ctx context.Context, a alert.Alert, rule alerting.Rule,
 		defer close(e.saved)
 		g := without("it panicked")
 		defer func() { done <- g; r.keep(g) }()
-		g = r.gather(ctx, a, rule, e.id, func(in Incident, last bool) {
+		g = r.gather(ctx, patient, a, rule, e.id, func(in Incident, last bool) {
 			if last {
 				known.Store(&in)
 			} else {
@@ -136,15 +142,21 @@ func (r *Recorder) begin(ctx context.Context, a alert.Alert, rule alerting.Rule,
 		e.annotations = none("the service is stopping")
 		return e.annotations
 	}
-	select {
-	case g := <-done:
-		e.annotations = r.annotations(g.incident)
-	case <-ctx.Done():
+	for _, end := range []context.Context{ctx, patient} {
+		select {
+		case g := <-done:
+			e.annotations = r.annotations(g.incident)
+			return e.annotations
+		case <-end.Done():
+		}
 		in := known.Load() // what is shown beside it is late, and no reason to wait
 		if in == nil {
 			in = without(r.words.tooLong(r.cfg.Timeout)).incident
 		}
 		e.annotations = r.annotations(in)
+		if in.None != "" || !starved(in.Findings) {
+			break
+		}
 	}
 	return e.annotations
 }

@@ -51,7 +51,8 @@ type Config struct {
 	URL func() string
 	// Version and Revision are what is running; "" for what is not known.
 	Version, Revision string
-	// Timeout is how long an alert waits for its evidence. 0 means 2 seconds.
+	// Timeout is how long an alert waits for its evidence, three times that in a
+	// process that has no CPU. 0 means 2 seconds.
 	Timeout time.Duration
 	// ReleaseAfter is how long a release runs before it is compared with the
 	// one before. 0 means 10 minutes, negative never.
