@@ -21,6 +21,11 @@ type Options struct {
 	// every alert, so that the service keeps an incident, and alerts link to
 	// that. Empty means neither.
 	EvidenceURL string
+	// Retention is how long samples are kept where the rules are evaluated. A
+	// window of an objective that is longer is left out, with the alerts and the
+	// budget that need it: they would be computed from a part of it. 0 means long
+	// enough.
+	Retention time.Duration
 }
 
 // Source says what a rule was made from.

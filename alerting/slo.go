@@ -28,13 +28,20 @@ func (b builder) slo(s domain.SLO) []Rule {
 	for _, w := range o.windows() {
 		rules = append(rules, o.records(w)...)
 	}
-	rules = append(rules, o.record("slo_budget_left", "ratio", o.left()))
+	if o.kept(o.window) {
+		rules = append(rules, o.record("slo_budget_left", "ratio", o.left()))
+	}
 	for _, severity := range []domain.Severity{domain.SeverityPage, domain.SeverityTicket} {
 		if pairs := o.pairs(severity); len(pairs) > 0 {
 			rules = append(rules, o.alert(severity, pairs))
 		}
 	}
 	return rules
+}
+
+// kept tells whether samples are kept for as long as a window.
+func (o objective) kept(window time.Duration) bool {
+	return o.b.o.Retention == 0 || o.b.pace.window(window) <= o.b.o.Retention
 }
 
 // budgetOf is what an objective in percent leaves, exactly as it was written:
@@ -62,13 +69,16 @@ func (o objective) factor(p burn) *big.Rat {
 }
 
 // pairs are the pairs of windows of a severity. Those whose limit is beyond
-// everything being bad are left out: they could never fire.
+// everything being bad are left out: they could never fire. So are those that are
+// not kept.
 func (o objective) pairs(severity domain.Severity) []burn {
 	all := burns.page
 	if severity == domain.SeverityTicket {
 		all = burns.ticket
 	}
-	return slices.DeleteFunc(all[:], func(p burn) bool { return o.limit(p).Cmp(big.NewRat(1, 1)) >= 0 })
+	return slices.DeleteFunc(all[:], func(p burn) bool {
+		return o.limit(p).Cmp(big.NewRat(1, 1)) >= 0 || !o.kept(p.scaled(o.window).long)
+	})
 }
 
 // limit is the part of bad ones beyond which the budget burns too fast.
@@ -78,8 +88,9 @@ func (o objective) limit(p burn) *big.Rat { return new(big.Rat).Mul(o.factor(p),
 func (o objective) windows() []time.Duration {
 	var all []time.Duration
 	for _, p := range append(burns.page[:], burns.ticket[:]...) {
-		p = p.scaled(o.window)
-		all = append(all, p.long, p.short)
+		if p = p.scaled(o.window); o.kept(p.long) {
+			all = append(all, p.long, p.short)
+		}
 	}
 	slices.Sort(all)
 	return slices.Compact(all)

@@ -41,9 +41,9 @@ func TestBusyIsNotDown(t *testing.T) {
 	<-time.After(12 * time.Second) // the load itself: six times what ServiceDown waits in this pace
 	stop.Store(true)
 	busy.Wait()
-	eventually(t, "the store answers", func() bool { _, err := e.query(t.Context(), "up", e.now()); return err == nil })
+	eventually(t, "the store answers", func() bool { _, err := e.query(t.Context(), "up", time.Now()); return err == nil })
 	for _, expr := range []string{`max_over_time(ALERTS{alertname=~"ServiceDown|ScrapeFailing"}[1m])`, "min_over_time(up[1m]) == 0"} {
-		if found, err := e.query(t.Context(), expr, e.now()); err != nil || len(found) > 0 {
+		if found, err := e.query(t.Context(), expr, time.Now()); err != nil || len(found) > 0 {
 			t.Errorf("%s: %v, %v", expr, found, err)
 		}
 	}
@@ -60,7 +60,7 @@ func TestEvidenceBesideDashboards(t *testing.T) {
 		"tell": func(_ context.Context, a Alert) error { told <- a; return nil },
 	}})
 	eventually(t, "samples", func() bool {
-		found, err := e.query(t.Context(), "levels_level", e.now())
+		found, err := e.query(t.Context(), "levels_level", time.Now())
 		return err == nil && len(found) > 0
 	})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -71,7 +71,7 @@ func TestEvidenceBesideDashboards(t *testing.T) {
 		dashboards.Go(func() {
 			for ctx.Err() == nil {
 				query := url.Values{"query": {`count_over_time({__name__=~".+"}[30m:100ms])`}, "step": {"1"},
-					"start": {fmt.Sprint(e.now().Add(-time.Hour).Unix())}, "end": {fmt.Sprint(e.now().Unix())}}
+					"start": {fmt.Sprint(time.Now().Add(-time.Hour).Unix())}, "end": {fmt.Sprint(time.Now().Unix())}}
 				r := httptest.NewRequest(http.MethodGet, "/api/v1/query_range?"+query.Encode(), nil).WithContext(ctx)
 				e.store.Load().Handler().ServeHTTP(httptest.NewRecorder(), r)
 			}

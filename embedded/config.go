@@ -29,7 +29,8 @@ type Config struct {
 	Dir string
 	// Memory keeps everything in memory: nothing outlives the process.
 	Memory bool
-	// Retention is how far back samples are kept. 0 means 6 hours.
+	// Retention is how far back samples are kept. 0 means 6 hours. The windows of
+	// an objective that are longer are not evaluated.
 	Retention time.Duration
 	// MaxBytes bounds the samples on disk. 0 means 64 MiB.
 	MaxBytes int64
@@ -84,6 +85,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Memory && c.Dir != "" {
 		errs = append(errs, errors.New("a Dir has no meaning with Memory: leave out one of the two"))
+	}
+	if c.Retention == 0 {
+		c.Retention = 6 * time.Hour
 	}
 	scrape, evaluate := 5*time.Second, 15*time.Second
 	if c.Fast {

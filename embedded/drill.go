@@ -46,8 +46,7 @@ func (e *Embedded) drill(ctx context.Context, name string) (drilled, error) {
 	if i < 0 {
 		return drilled{}, e.unknownRule(name)
 	}
-	store := e.store.Load()
-	fired, err := store.Drill(ctx, e.rules, e.rules[i])
+	fired, err := e.store.Load().Drill(ctx, e.rules, e.rules[i])
 	if err != nil {
 		return drilled{}, err
 	}
@@ -55,7 +54,7 @@ func (e *Embedded) drill(ctx context.Context, name string) (drilled, error) {
 		return drilled{}, fmt.Errorf("%s does not fire on the series that should make it fire: %s", name, e.rules[i].Expr)
 	}
 	answer := drilled{Receivers: []string{}}
-	now := store.Now()
+	now := time.Now()
 	for i, a := range fired {
 		a = a.Clone()
 		a.Labels[alert.DrillLabel] = "true"
@@ -109,7 +108,7 @@ func (e *Embedded) resolveDrill(fired []alert.Alert) {
 	case <-e.stopping.Done():
 	}
 	for i := range fired {
-		fired[i].EndsAt = e.store.Load().Now()
+		fired[i].EndsAt = time.Now()
 		fired[i] = e.evidence.Enrich(e.stopping, fired[i])
 	}
 	e.alerts.Put(fired...)

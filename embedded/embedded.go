@@ -84,17 +84,20 @@ func Start(ctx context.Context, tel *telemetry.Telemetry, cfg Config) (*Embedded
 // something to.
 func (e *Embedded) start(ctx context.Context) (err error) {
 	d := e.tel.Domain()
-	o := alerting.Options{Fast: e.cfg.Fast, RunbookURL: cmp.Or(e.cfg.RunbookURL, d.Links.Runbook)}
+	o := alerting.Options{Fast: e.cfg.Fast, RunbookURL: cmp.Or(e.cfg.RunbookURL, d.Links.Runbook), Retention: e.cfg.Retention}
 	set, err := newRuleSet(d, e.cfg, o)
 	if err != nil {
 		return err
 	}
 	d, e.rules = set.domain, set.rules
 	if e.cfg.EvidenceOnly {
-		set.file, set.leftOut = nil, nil
+		set.file, set.leftOut, set.notKept = nil, nil, nil
 	}
 	for _, l := range set.leftOut {
 		e.log.Error("a rule is wrong and is left out; the others are evaluated: mend it, latido check says where", "rule", l.name, "error", l.err)
+	}
+	for _, name := range set.notKept {
+		e.log.Info("an objective is evaluated without its windows that are longer than samples are kept, and without what is left of its budget: set Config.Retention, or evaluate it on a server", "objective", name, "kept", e.cfg.Retention)
 	}
 	if !e.cfg.Memory {
 		if e.folder, err = openFolder(e.cfg.Dir, d.Service()); err != nil {
@@ -186,7 +189,7 @@ func (e *Embedded) startEvidence(ctx context.Context, d domain.Domain) (*evidenc
 	}
 	return evidence.Start(ctx, evidence.Config{
 		Domain: d, Rules: e.rules, Profiler: e.tel.Profiler(), Version: version, Revision: revision,
-		Series: e.series, Query: e.query, Exemplars: e.exemplars, Now: e.now,
+		Series: e.series, Query: e.query, Exemplars: e.exemplars,
 		Dir: e.folder.sub("incidents"), MaxIncidents: e.cfg.MaxIncidents, MaxBytes: e.cfg.MaxIncidentBytes,
 		URL: e.tel.AdminURL, Timeout: evidenceTimeout, ReleaseAfter: releaseAfter,
 		Meter: e.tel.MeterProvider().Meter(scope), Logger: e.log,

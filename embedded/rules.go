@@ -23,6 +23,7 @@ type ruleSet struct {
 	domain  domain.Domain   // without what no rule can be made of
 	rules   []alerting.Rule // those of the domain: for evidence and drills
 	leftOut []leftOut
+	notKept []string // objectives with windows that are longer than samples are kept
 }
 
 // leftOut is a rule that is not evaluated, and why.
@@ -39,6 +40,7 @@ func newRuleSet(d domain.Domain, cfg Config, o alerting.Options) (ruleSet, error
 	set := makeable(d, o)
 	d = set.domain
 	set.rules = alerting.Rules(d, o)
+	set.notKept = notKept(d, o)
 	var text []byte
 	var err error
 	if cfg.RuleFile != "" {
@@ -58,6 +60,21 @@ func newRuleSet(d domain.Domain, cfg Config, o alerting.Options) (ruleSet, error
 		return slices.ContainsFunc(wrong, func(w leftOut) bool { return w.name == r.Alert+r.Record })
 	})
 	return set, nil
+}
+
+// notKept are the objectives of which something is left out since samples are
+// not kept for long enough.
+func notKept(d domain.Domain, o alerting.Options) (names []string) {
+	forever := o
+	forever.Retention = 0
+	for _, s := range d.SLOs {
+		one := d
+		one.Thresholds, one.SLOs = nil, []domain.SLO{s}
+		if len(alerting.Rules(one, o)) < len(alerting.Rules(one, forever)) {
+			names = append(names, s.Name)
+		}
+	}
+	return names
 }
 
 // makeable has the domain without the thresholds and objectives of which no rule

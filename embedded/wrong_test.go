@@ -158,3 +158,20 @@ func TestUnmadeRules(t *testing.T) {
 		t.Errorf("a panic is the error %v", err)
 	}
 }
+
+// TestObjectiveOfHours has an objective of a month where samples are kept for six
+// hours: what needs more is not evaluated, and that is said.
+func TestObjectiveOfHours(t *testing.T) {
+	t.Parallel()
+	d := levelDomain()
+	d.SLOs = []domain.SLO{{Name: "Available", Objective: 99.9, Good: domain.Good{Status: "!~5.."}}}
+	for kept, want := range map[time.Duration]int{6 * time.Hour: 1, 31 * 24 * time.Hour: 0} {
+		set, err := newRuleSet(d, Config{}, alerting.Options{Retention: kept})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if budget := bytes.Contains(set.file, []byte("slo_budget_left")); len(set.notKept) != want || budget != (want == 0) {
+			t.Errorf("kept for %v: left out of %v, a budget %t", kept, set.notKept, budget)
+		}
+	}
+}

@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"os"
 	"runtime"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/grafana/regexp"
@@ -17,6 +15,7 @@ import (
 	"github.com/prometheus/common/route"
 	"github.com/prometheus/prometheus/config"
 	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/notifier"
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/tsdb"
 	"github.com/prometheus/prometheus/util/features"
@@ -37,13 +36,9 @@ const maxBody = 1 << 20
 // newAPI is the only place that knows the constructor of Prometheus' API. All
 // that writes, deletes or takes samples from outside is off.
 func newAPI(cfg Config, s *store, engine promql.QueryEngine, e *evaluator, x *scraper) http.Handler {
-	started := s.clock.Now()
-	conf := func() config.Config {
-		if x == nil {
-			return config.DefaultConfig
-		}
-		return *x.config
-	}
+	started := time.Now()
+	// Alerts go to the Alertmanager in the process, which has no address.
+	noServers := notifier.NewManager(&notifier.Options{}, model.UTF8Validation, nil)
 	feats := features.NewRegistry()
 	promQL.RegisterFeatures(feats)
 	api := v1.NewAPI(
@@ -51,10 +46,10 @@ func newAPI(cfg Config, s *store, engine promql.QueryEngine, e *evaluator, x *sc
 		s,
 		nil, nil, // nothing is written from outside
 		s,
-		func(context.Context) v1.ScrapePoolsRetriever { return retriever{x} },
-		func(context.Context) v1.TargetRetriever { return retriever{x} },
-		func(context.Context) v1.AlertmanagerRetriever { return retriever{x} },
-		conf,
+		func(context.Context) v1.ScrapePoolsRetriever { return x },
+		func(context.Context) v1.TargetRetriever { return x },
+		func(context.Context) v1.AlertmanagerRetriever { return noServers },
+		func() config.Config { return *x.config },
 		map[string]string{"storage.tsdb.retention.time": model.Duration(cfg.Retention).String()},
 		v1.GlobalURLOptions{},
 		func(f http.HandlerFunc) http.HandlerFunc { return f },
@@ -62,7 +57,7 @@ func newAPI(cfg Config, s *store, engine promql.QueryEngine, e *evaluator, x *sc
 		cfg.Dir,
 		false,       // no admin API
 		false, 1000, // no search API
-		quiet(cfg.Logger),
+		quietly(cfg.Logger),
 		func(context.Context) v1.RulesRetriever { return e },
 		5_000_000, 2, 1<<20, // remote read: samples, at once, bytes in a frame
 		false,
@@ -86,23 +81,13 @@ func newAPI(cfg Config, s *store, engine promql.QueryEngine, e *evaluator, x *sc
 	)
 	router := route.New().WithPrefix(apiPrefix)
 	api.Register(router)
-	return limited(router, s.clock)
+	return limited(router)
 }
 
-// limited bounds a request, and gives an instant query that names no time the
-// store's, which is not the wall clock's after that has jumped.
-func limited(next http.Handler, c *clock) http.Handler {
+// limited bounds a request.
+func limited(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		if strings.HasSuffix(r.URL.Path, "/query") {
-			if err := r.ParseForm(); err != nil {
-				http.Error(w, "the form cannot be read: "+err.Error(), http.StatusBadRequest)
-				return
-			}
-			if r.Form.Get("time") == "" {
-				r.Form.Set("time", strconv.FormatFloat(float64(c.Now().UnixMilli())/1000, 'f', 3, 64))
-			}
-		}
 		next.ServeHTTP(w, r)
 	})
 }
@@ -113,7 +98,7 @@ func runtimeInfo(cfg Config, s *store, started time.Time) v1.RuntimeInfo {
 		host = "localhost"
 	}
 	return v1.RuntimeInfo{
-		StartTime: started, Hostname: host, ServerTime: s.clock.Now(),
+		StartTime: started, Hostname: host, ServerTime: time.Now(),
 		ReloadConfigSuccess: true, LastConfigTime: started, CorruptionCount: int64(s.faults.of(faultCorrupt)),
 		GoroutineCount: runtime.NumGoroutine(), GOMAXPROCS: runtime.GOMAXPROCS(0), GOMEMLIMIT: math.MaxInt64,
 		StorageRetention: model.Duration(cfg.Retention).String(),
@@ -133,17 +118,9 @@ func (admin) Delete(context.Context, int64, int64, ...*labels.Matcher) error {
 func (admin) Snapshot(string, bool) error { return errReadOnly }
 
 func (a admin) Stats(label string, limit int) (*tsdb.Stats, error) {
-	_, generations := a.parts()
-	return generations[len(generations)-1].head.Stats(label, limit), nil
+	return a.taker().Head().Stats(label, limit), nil
 }
 
 func (admin) WALReplayStatus() (tsdb.WALReplayStatus, error) { return tsdb.WALReplayStatus{}, nil }
 
-func (a admin) BlockMetas() ([]tsdb.BlockMeta, error) {
-	blocks, _ := a.parts()
-	metas := make([]tsdb.BlockMeta, 0, len(blocks))
-	for _, b := range blocks {
-		metas = append(metas, b.Meta())
-	}
-	return metas, nil
-}
+func (a admin) BlockMetas() ([]tsdb.BlockMeta, error) { return a.taker().BlockMetas(), nil }

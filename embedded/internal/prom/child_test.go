@@ -49,7 +49,7 @@ type report struct {
 
 type storeReport struct {
 	Now     time.Time
-	Status  Status
+	Status  status
 	Samples float64 // of ticks_total in the last minute
 	Oldest  float64 // its first value there
 }
@@ -175,9 +175,9 @@ func childServe(dir string) error {
 		case <-tick.C:
 			n++
 			svc.set("ticks_total", float64(n))
-			r := storeReport{Now: s.Now(), Status: s.Status()}
+			r := storeReport{Now: time.Now(), Status: s.store.status()}
 			for expr, to := range map[string]*float64{"count_over_time(ticks_total[1m])": &r.Samples, "min_over_time(ticks_total[1m])": &r.Oldest} {
-				if found, err := s.Query(context.Background(), expr, s.Now()); err == nil && len(found) > 0 {
+				if found, err := s.Query(context.Background(), expr, time.Now()); err == nil && len(found) > 0 {
 					*to = found[0].Value
 				}
 			}

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/prometheus/prometheus/rules"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/noop"
 
@@ -62,10 +63,9 @@ type Config struct {
 	Logger *slog.Logger
 
 	// Seams for tests; nil is the real thing.
-	time       timeSource
 	maxLate    time.Duration
 	free       func(dir string) (uint64, error)
-	breakQuery func(queryFunc) queryFunc
+	breakQuery func(rules.QueryFunc) rules.QueryFunc
 }
 
 const (
@@ -121,9 +121,6 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.maxLate == 0 {
 		c.maxLate = maxLate
-	}
-	if c.time == nil {
-		c.time = systemTime{started: time.Now()}
 	}
 	if c.free == nil {
 		c.free = freeBytes

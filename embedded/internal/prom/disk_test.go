@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
+	"github.com/prometheus/prometheus/tsdb"
 	"github.com/prometheus/prometheus/tsdb/fileutil"
 )
 
@@ -22,10 +23,10 @@ func TestSecondProcess(t *testing.T) {
 	svc.set("x", 1)
 	first := start(t, Config{Dir: dir, Metrics: svc})
 	second := start(t, Config{Dir: dir, Metrics: svc})
-	if st := first.Status(); st.Mode != ModeDisk || st.Why != "" {
+	if st := first.store.status(); st.Mode != ModeDisk || st.Why != "" {
 		t.Errorf("first: %+v", st)
 	}
-	if st := second.Status(); st.Mode != ModeMemory || st.Why == "" || second.store.faults.of(faultLocked) != 1 {
+	if st := second.store.status(); st.Mode != ModeMemory || st.Why == "" || second.store.faults.of(faultLocked) != 1 {
 		t.Errorf("second: %+v", st)
 	}
 	for _, s := range []*Server{first, second} {
@@ -42,7 +43,7 @@ func TestUnusableFolder(t *testing.T) {
 	svc := newService()
 	svc.set("x", 1)
 	s := start(t, Config{Dir: filepath.Join(file, "below"), Metrics: svc})
-	if st := s.Status(); st.Mode != ModeMemory || st.Why == "" {
+	if st := s.store.status(); st.Mode != ModeMemory || st.Why == "" {
 		t.Errorf("%+v", st)
 	}
 	eventually(t, "samples", func() bool { _, ok := value(t, s, "x"); return ok })
@@ -51,20 +52,23 @@ func TestUnusableFolder(t *testing.T) {
 // block makes s write a block of what it has, and returns its folder.
 func block(t *testing.T, s *Server) string {
 	t.Helper()
-	s.store.mu.RLock()
-	n, g := len(s.store.blocks), s.store.active
-	s.store.mu.RUnlock()
-	s.store.renew(g)
-	var dir string
-	eventually(t, "a block", func() bool {
-		s.store.mu.RLock()
-		defer s.store.mu.RUnlock()
-		if len(s.store.blocks) > n {
-			dir = s.store.blocks[n].Dir()
-		}
-		return dir != ""
+	d := s.store.onDiskNow()
+	n := len(d.Blocks())
+	if err := cut(d); err != nil {
+		t.Fatal(err)
+	}
+	if len(d.Blocks()) == n {
+		t.Fatal("no block was written")
+	}
+	return d.Blocks()[n].Dir()
+}
+
+// cut makes a block of all but the newest samples of a database.
+func cut(d *database) error {
+	h := d.Head()
+	return recovered(func() error {
+		return d.CompactHead(tsdb.NewRangeHead(h, h.MinTime(), time.Now().Add(-100*time.Millisecond).UnixMilli()))
 	})
-	return dir
 }
 
 func TestCorruptBlocks(t *testing.T) {
@@ -98,28 +102,13 @@ func TestCorruptBlocks(t *testing.T) {
 			if n, _ := value(t, s, "count_over_time(x[1m])"); n < 7 {
 				t.Errorf("%v samples: what is in the other block and in the log is lost", n)
 			}
-			if st := s.Status(); st.Mode != ModeDisk || s.store.faults.of(faultCorrupt) != 1 {
+			if st := s.store.status(); st.Mode != ModeDisk || s.store.faults.of(faultCorrupt) != 1 {
 				t.Errorf("%+v, %d faults", st, s.store.faults.of(faultCorrupt))
 			}
 			if _, err := os.Stat(filepath.Join(dir, corruptPrefix+filepath.Base(broken))); err != nil {
 				t.Error(err)
 			}
 		})
-	}
-}
-
-func TestStateThatCannotBeRead(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "alerts.json"), []byte("{torn"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	svc, box := newService(), &inbox{}
-	svc.set("cpu_percent", 95)
-	s := start(t, Config{Dir: dir, Metrics: svc, Rules: []byte(cpuRules), Notify: box.notify})
-	eventually(t, "it fires", func() bool { return box.firing("CPUHigh") })
-	if s.store.faults.of(faultState) == 0 {
-		t.Error("not counted")
 	}
 }
 
@@ -139,25 +128,23 @@ func TestLeavesAFullDiskAndReturns(t *testing.T) {
 	eventually(t, "samples", func() bool { return count() > 5 })
 	full.Store(true)
 	s.store.poke()
-	eventually(t, "memory", func() bool { st := s.Status(); return st.Mode == ModeMemory && st.Why != "" })
-	n := count()
-	eventually(t, "more samples, and none lost", func() bool { return count() > n+5 })
+	eventually(t, "memory", func() bool { st := s.store.status(); return st.Mode == ModeMemory && st.Why != "" })
+	onDisk := count()
+	eventually(t, "more samples, and none lost", func() bool { return count() > onDisk+5 })
 	full.Store(false)
-	s.store.toDisk()
-	s.store.poke()
-	if st := s.Status(); st.Mode != ModeDisk || st.Why != "" {
+	s.store.giveBack()
+	if st := s.store.status(); st.Mode != ModeDisk || st.Why != "" {
 		t.Errorf("%+v", st)
 	}
-	eventually(t, "what was in memory is a block", func() bool {
-		s.store.mu.RLock()
-		defer s.store.mu.RUnlock()
-		return len(s.store.older) == 0
-	})
-	n = count()
+	n := count()
+	if n <= onDisk+5 {
+		t.Errorf("%v samples, those of the disk were %v: what was in memory is gone", n, onDisk)
+	}
+	eventually(t, "samples on disk", func() bool { return count() > n+5 })
 	stop(t, s)
 	s = start(t, Config{Dir: dir})
-	if got := count(); got < n {
-		t.Errorf("%v samples of %v are left after a restart", got, n)
+	if got := count(); got < onDisk+5 { // what was in memory ended with the process
+		t.Errorf("%v samples are left after a restart of %v before the disk was full and 5 since", got, onDisk)
 	}
 }
 
@@ -177,9 +164,7 @@ func TestBoundOnDisk(t *testing.T) {
 		if n, err := fileutil.DirSize(dir); err == nil {
 			most = max(most, n)
 		}
-		s.store.mu.RLock()
-		blocks = blocks || len(s.store.blocks) > 0
-		s.store.mu.RUnlock()
+		blocks = blocks || len(s.store.onDiskNow().Blocks()) > 0
 		for i := range 50 {
 			svc.set(fmt.Sprintf("x{i=\"%d\"}", i*30), float64(time.Now().UnixNano()))
 		}
@@ -204,7 +189,7 @@ func TestSeriesLimit(t *testing.T) {
 	if n, _ := value(t, s, `count({__name__=~".+"})`); n > 20+10 {
 		t.Errorf("%v series", n)
 	}
-	if up, ok := value(t, s, "up"); !ok || up != 1 || !s.Fresh() {
+	if up, ok := value(t, s, "up"); !ok || up != 1 || !fresh(s) {
 		t.Errorf("up is %v", up)
 	}
 	eventually(t, "rules go on", func() bool { return box.firing("CPUHigh") })
@@ -216,13 +201,7 @@ func TestSampleFromTheFuture(t *testing.T) {
 	svc.set("x", 1)
 	s := start(t, Config{Metrics: svc})
 	eventually(t, "samples", func() bool { _, ok := value(t, s, "x"); return ok })
-	g := s.store.acquire()
-	app := g.head.AppenderV2(t.Context())
-	_, err := app.Append(0, labels.FromStrings("__name__", "wild"), 0, s.Now().Add(30*24*time.Hour).UnixMilli(), 1, nil, nil, storage.AppendV2Options{})
-	if err := errors.Join(err, app.Commit()); err != nil {
-		t.Fatal(err)
-	}
-	g.appending.RUnlock()
+	wild(t, s, 30*24*time.Hour)
 	n, _ := value(t, s, "count_over_time(x[1m])")
 	eventually(t, "samples go on", func() bool { m, _ := value(t, s, "count_over_time(x[1m])"); return m > n+5 })
 	if s.store.faults.of(faultClock) == 0 {
@@ -230,37 +209,58 @@ func TestSampleFromTheFuture(t *testing.T) {
 	}
 }
 
+// wild stores a sample that is so far ahead of the clock.
+func wild(t *testing.T, s *Server, ahead time.Duration) {
+	t.Helper()
+	app := s.store.taker().AppenderV2(t.Context())
+	_, err := app.Append(0, labels.FromStrings("__name__", "wild"), 0, time.Now().Add(ahead).UnixMilli(), 1, nil, nil, storage.AppendV2Options{})
+	if err := errors.Join(err, app.Commit()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestStoredSamplesFromTheFuture(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	svc := newService()
-	svc.set("x", 1)
-	ahead := &steadyTime{systemTime: systemTime{time.Now()}}
-	ahead.set(30 * 24 * time.Hour)
-	s := start(t, Config{Dir: dir, Metrics: svc, time: ahead})
-	eventually(t, "samples", func() bool { _, ok := value(t, s, "x"); return ok })
-	block(t, s)
-	n := svc.asked.Load()
-	eventually(t, "more", func() bool { return svc.asked.Load() > n+3 })
-	stop(t, s)
-	s = start(t, Config{Dir: dir, Metrics: svc})
-	if d := time.Until(s.Now()); d.Abs() > time.Minute {
-		t.Errorf("the clock is %v ahead", d)
-	}
-	eventually(t, "samples", func() bool { _, ok := value(t, s, "x"); return ok })
-	if s.store.faults.of(faultClock) < 2 {
-		t.Errorf("%d faults", s.store.faults.of(faultClock))
+	for name, c := range map[string]struct {
+		ahead  time.Duration
+		block  bool
+		mode   string
+		faults int
+	}{
+		"a log":                {30 * 24 * time.Hour, false, ModeDisk, 1},
+		"a block":              {30 * 24 * time.Hour, true, ModeDisk, 2},
+		"a clock that is late": {time.Hour, false, ModeMemory, 1}, // until it is an hour later
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			s := start(t, Config{Dir: dir})
+			wild(t, s, c.ahead)
+			if c.block {
+				h := s.store.disk.Head()
+				if err := s.store.disk.CompactHead(tsdb.NewRangeHead(h, h.MinTime(), h.MaxTime())); err != nil {
+					t.Fatal(err)
+				}
+				wild(t, s, c.ahead+time.Minute)
+			}
+			stop(t, s)
+			svc := newService()
+			svc.set("x", 1)
+			s = start(t, Config{Dir: dir, Metrics: svc})
+			eventually(t, "samples", func() bool { _, ok := value(t, s, "x"); return ok })
+			if st := s.store.status(); st.Mode != c.mode || s.store.faults.of(faultClock) != c.faults {
+				t.Errorf("%+v, %d faults", st, s.store.faults.of(faultClock))
+			}
+		})
 	}
 }
 
 // fillHead stores n samples up to now, so long apart, of so many series.
 func fillHead(t *testing.T, s *Server, series, n int, apart time.Duration) {
 	t.Helper()
-	g := s.store.acquire()
-	defer g.appending.RUnlock()
-	from := s.Now().Add(-time.Duration(n) * apart)
+	from := time.Now().Add(-time.Duration(n) * apart)
 	for i := range n {
-		app := g.head.AppenderV2(t.Context())
+		app := s.store.taker().AppenderV2(t.Context())
 		for j := range series {
 			l := labels.FromStrings("__name__", "y", "j", fmt.Sprint(j))
 			v := math.Sin(float64(i * j)) // which takes room
@@ -279,8 +279,10 @@ func TestRetentionInMemory(t *testing.T) {
 	t.Parallel()
 	s := start(t, Config{Retention: 2 * time.Hour})
 	fillHead(t, s, 2, 4*60, time.Minute)
-	s.store.expire(s.Now())
-	if age := s.Now().Sub(s.Status().Oldest); age > 2*time.Hour+10*time.Minute {
+	if err := s.store.trim(s.store.memory); err != nil {
+		t.Fatal(err)
+	}
+	if age := time.Now().Sub(s.store.status().Oldest); age > 2*time.Hour+10*time.Minute {
 		t.Errorf("the oldest sample is of %v ago", age)
 	}
 	if n, _ := value(t, s, "count(y)"); n != 2 {
@@ -293,10 +295,12 @@ func TestBoundInMemory(t *testing.T) {
 	s := start(t, Config{MaxBytes: 1 << 20})
 	fillHead(t, s, 1500, 75, 4*time.Minute) // a chunk ends after two hours at the latest
 	for range 20 {
-		s.store.expire(s.Now())
+		if err := s.store.trim(s.store.memory); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if n := s.store.active.memory(); n > 1<<20 {
-		t.Errorf("%d bytes", n)
+	if n := s.store.memory.figure("prometheus_tsdb_head_chunks") * chunkBytes; n > 1<<20 {
+		t.Errorf("%v bytes", n)
 	}
 	if n, _ := value(t, s, "count(y)"); n != 1500 || s.store.faults.of(faultMemory) == 0 {
 		t.Errorf("%v series, %d faults", n, s.store.faults.of(faultMemory))
@@ -306,14 +310,14 @@ func TestBoundInMemory(t *testing.T) {
 func TestRetentionOnDisk(t *testing.T) {
 	t.Parallel()
 	s := start(t, Config{Dir: t.TempDir(), Retention: 2 * time.Hour})
-	fillHead(t, s, 2, 1000, time.Second)
-	dir := block(t, s)
-	s.store.expire(s.Now().Add(90 * time.Minute))
-	if _, err := os.Stat(dir); err != nil {
-		t.Errorf("removed too early: %v", err)
+	fillHead(t, s, 2, 5*60, time.Minute)
+	s.store.poke()
+	// Blocks go as a whole, and the newest of them is up to 45 minutes old.
+	eventually(t, "the oldest samples are gone", func() bool { return time.Since(s.store.status().Oldest) < 4*time.Hour })
+	if age := time.Since(s.store.status().Oldest); age < 2*time.Hour {
+		t.Errorf("the oldest sample is of %v ago", age)
 	}
-	s.store.expire(s.Now().Add(150 * time.Minute))
-	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the block is still there: %v", err)
+	if n, _ := value(t, s, "count_over_time(y{j=\"1\"}[2h])"); n < 115 {
+		t.Errorf("%v samples of 120", n)
 	}
 }

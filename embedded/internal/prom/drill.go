@@ -45,17 +45,22 @@ func (s *Server) drill(ctx context.Context, all []alerting.Rule, rule alerting.R
 		return nil, err
 	}
 	cfg := Config{MaxSeries: s.cfg.MaxSeries, Retention: s.cfg.Retention, MaxBytes: s.cfg.MaxBytes, ExternalURL: s.cfg.ExternalURL,
-		EvaluationInterval: step, ScrapeInterval: step, Logger: s.cfg.Logger, Meter: s.cfg.Meter, time: s.cfg.time}
-	st, err := openStore(cfg, s.store.faults)
+		EvaluationInterval: step, ScrapeInterval: step, Logger: s.cfg.Logger, Meter: s.cfg.Meter}
+	file := &rulefmt.RuleGroups{Groups: []rulefmt.RuleGroup{{Name: "drill", Rules: wanted}}}
+	st, err := openStore(cfg, s.store.faults, recordedNames(file))
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = st.close() }() // it is in memory
-	e, err := drillEvaluator(cfg, st, wanted)
-	if err != nil {
-		return nil, err
+	manager := newManager(file, cfg, st, rules.ManagerOptions{
+		QueryFunc: rules.EngineQueryFunc(newEngine(cfg, 1), st), NotifyFunc: func(context.Context, string, ...*rules.Alert) {},
+	})
+	groups, errs := manager.LoadGroups(step, labels.EmptyLabels(), cfg.ExternalURL, nil, false, rulesName)
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
 	}
-	start := s.Now().Truncate(time.Millisecond).Add(-after)
+	group := groups[rules.GroupKey(rulesName, "drill")]
+	start := time.Now().Truncate(time.Millisecond).Add(-after)
 	for i := 0; ; i++ {
 		at := start.Add(time.Duration(i) * step)
 		if at.After(start.Add(after)) {
@@ -67,40 +72,21 @@ func (s *Server) drill(ctx context.Context, all []alerting.Rule, rule alerting.R
 		if err := appendStep(ctx, st, series, i, at); err != nil {
 			return nil, err
 		}
-		e.groups[0].Eval(ctx, at)
+		group.Eval(ctx, at)
 	}
-	return e.fired()
+	return s.rules.firing(group)
 }
 
-// drillEvaluator evaluates rules that nothing is kept of.
-func drillEvaluator(cfg Config, st *store, wanted []rulefmt.Rule) (*evaluator, error) {
-	e := &evaluator{cfg: cfg, store: st}
-	o := &rules.ManagerOptions{
-		ExternalURL: parseExternalURL(cfg.ExternalURL),
-		QueryFunc:   rules.EngineQueryFunc(newEngine(cfg, 1), st),
-		NotifyFunc:  func(context.Context, string, ...*rules.Alert) {},
-		Context:     context.Background(),
-		Appendable:  st,
-		Queryable:   st,
-		Logger:      quiet(cfg.Logger),
-		Metrics:     rules.NewGroupMetrics(nil),
-	}
-	var err error
-	e.groups, err = loadGroups(&rulefmt.RuleGroups{Groups: []rulefmt.RuleGroup{{Name: "drill", Rules: wanted}}}, cfg.EvaluationInterval, cfg.ExternalURL, o)
-	return e, err
-}
-
-// fired are the alerts that fire now, or why a rule could not be evaluated.
-func (e *evaluator) fired() ([]alert.Alert, error) {
+// firing are the alerts of a group that fire now, or why a rule could not be
+// evaluated.
+func (e *evaluator) firing(g *rules.Group) ([]alert.Alert, error) {
 	var out []alert.Alert
-	for _, r := range e.groups[0].Rules() {
+	for _, r := range g.Rules() {
 		if err := r.LastError(); err != nil {
 			return nil, fmt.Errorf("%s: %w", r.Name(), err)
 		}
-		r, ok := r.(*rules.AlertingRule)
-		if !ok {
-			continue
-		}
+	}
+	for _, r := range g.AlertingRules() {
 		for _, a := range r.ActiveAlerts() {
 			if a.State == rules.StateFiring {
 				out = append(out, e.convert(r.Query().String(), a))
@@ -147,12 +133,8 @@ func readNames(expr string, names map[string]bool) error {
 	if err != nil {
 		return err
 	}
-	for _, selector := range parser.ExtractSelectors(e) {
-		for _, m := range selector {
-			if m.Name == model.MetricNameLabel && m.Type == labels.MatchEqual {
-				names[m.Value] = true
-			}
-		}
+	for _, name := range selected(e) {
+		names[name] = true
 	}
 	return nil
 }

@@ -1,16 +1,19 @@
 package prom
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/model/rulefmt"
+	promvalue "github.com/prometheus/prometheus/model/value"
+	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/rules"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/util/strutil"
@@ -21,151 +24,79 @@ import (
 const (
 	// maxResend is the longest that a firing alert is not passed on again.
 	maxResend = time.Minute
-	// maxAlerts is how many firing alerts of one rule are passed on. More of
-	// them say the same.
+	// maxAlerts is how many firing alerts of one rule are passed on at once. More
+	// of them say the same.
 	maxAlerts = 100
+	// maxOutage is how long a process may be gone for its alerts to go on, as a
+	// server's --rules.alert.for-outage-tolerance.
+	maxOutage = time.Hour
 )
 
-// evaluator evaluates the rules, at the store's time. Prometheus' own manager
-// would do so by the wall clock, and would forget the alerts of rules without
-// `for` at every start.
+// evaluator is Prometheus' manager of rules, and what it does not do: it lets no
+// alert begin or end for lack of data, has alerts go on that fired when the
+// process ended, and survives a rule that panics.
 type evaluator struct {
-	cfg     Config
-	store   *store
-	faults  *faults
-	keeper  *keeper
-	groups  []*rules.Group
-	options *rules.ManagerOptions
-	state   *stateFile // nil for none
-	resend  time.Duration
-	last    map[*rules.Group]time.Time // evaluation; only the loop's
-
-	mu   sync.Mutex
-	sent map[string]map[uint64]bool // alerts that are passed on and not over, by rule
+	*rules.Manager
+	cfg    Config
+	store  *store
+	faults *faults
+	resend time.Duration
+	query  rules.QueryFunc
+	rules  map[string]watched // by ruleKey
+	ctx    context.Context    // done when the rules end
+	cancel context.CancelFunc
 }
 
-func newEvaluator(cfg Config, s *store) (*evaluator, error) {
-	file, err := parseRules(cfg.Rules)
-	if err != nil {
-		return nil, err
-	}
-	e := &evaluator{cfg: cfg, store: s, faults: s.faults, last: map[*rules.Group]time.Time{}, sent: map[string]map[uint64]bool{}}
+func newEvaluator(cfg Config, file *rulefmt.RuleGroups, s *store) (*evaluator, error) {
+	e := &evaluator{cfg: cfg, store: s, faults: s.faults, resend: min(maxResend, 4*cfg.EvaluationInterval)}
 	// An engine of their own: rules do not wait for what people ask.
-	engine := newEngine(cfg, 1)
-	query := rules.EngineQueryFunc(engine, s)
+	e.query = rules.EngineQueryFunc(newEngine(cfg, 1), s)
 	if cfg.breakQuery != nil {
-		query = cfg.breakQuery(query)
+		e.query = cfg.breakQuery(e.query)
 	}
-	e.keeper = &keeper{query: query, fresh: s.fresh, rules: map[string]*rules.AlertingRule{}}
-	e.resend = min(maxResend, 4*cfg.EvaluationInterval)
-	e.options = &rules.ManagerOptions{
-		ExternalURL: parseExternalURL(cfg.ExternalURL),
-		QueryFunc:   e.keeper.Query,
-		NotifyFunc:  e.notify,
-		Context:     context.Background(),
-		Appendable:  s,
-		Queryable:   s,
-		ResendDelay: e.resend,
-		Logger:      quiet(cfg.Logger),
-		Metrics:     rules.NewGroupMetrics(nil),
-	}
-	if e.groups, err = loadGroups(file, cfg.EvaluationInterval, cfg.ExternalURL, e.options); err != nil {
-		return nil, err
-	}
-	e.keeper.windows = windows(e.groups)
-	if cfg.Metrics != nil {
-		e.keeper.scraped = onScraped(e.groups)
-	}
-	for _, r := range e.AlertingRules() {
-		e.keeper.rules[ruleKey(r.Name(), r.Labels())] = r
-	}
-	return e, nil
+	e.ctx, e.cancel = context.WithCancel(context.Background())
+	e.Manager = newManager(file, cfg, s, rules.ManagerOptions{
+		Context: e.ctx, QueryFunc: e.queryWithData, NotifyFunc: e.notify, ResendDelay: e.resend, OutageTolerance: maxOutage,
+	})
+	err := e.Update(cfg.EvaluationInterval, []string{rulesName}, labels.EmptyLabels(), cfg.ExternalURL, e.iterate)
+	e.rules = watch(e.RuleGroups())
+	return e, err
 }
 
-// RuleGroups implements the API's RulesRetriever.
-func (e *evaluator) RuleGroups() []*rules.Group { return e.groups }
-
-// AlertingRules implements the API's RulesRetriever.
-func (e *evaluator) AlertingRules() []*rules.AlertingRule {
-	var all []*rules.AlertingRule
-	for _, g := range e.groups {
-		for _, r := range g.Rules() {
-			if r, ok := r.(*rules.AlertingRule); ok {
-				all = append(all, r)
-			}
-		}
-	}
-	return all
-}
-
-// run evaluates until ctx is done. It begins with the first scrape, so that no
+// run evaluates until stop is called. It begins with the first scrape, so that no
 // rule finds a process without data.
-func (e *evaluator) run(ctx context.Context) {
-	if len(e.groups) == 0 && e.cfg.WrongRules == 0 {
-		return
-	}
+func (e *evaluator) run() {
 	if e.cfg.Metrics != nil {
 		patience := time.NewTimer(3 * e.cfg.ScrapeInterval)
 		defer patience.Stop()
 		select {
-		case <-ctx.Done():
-			return
+		case <-e.ctx.Done():
 		case <-e.store.fresh.first:
 		case <-patience.C:
 		}
 	}
 	e.faults.count(faultRule, e.cfg.WrongRules)
-	for {
-		next := e.evaluate(ctx)
-		timer := time.NewTimer(next)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return
-		case <-timer.C:
-		}
-	}
+	e.Run()
 }
 
-// evaluate evaluates the groups that are due, and returns the time until the
-// next one is.
-func (e *evaluator) evaluate(ctx context.Context) time.Duration {
-	next := time.Hour
-	for _, g := range e.groups {
-		now := e.store.clock.Now().Truncate(time.Millisecond)
-		due := e.last[g].Add(g.Interval())
-		if wait := due.Sub(now); wait > 0 {
-			next = min(next, wait)
-			continue
-		}
-		// On a grid, unless an evaluation was missed: windows and `for` then hold
-		// the same number of evaluations each time.
-		if now.Sub(due) < g.Interval() {
-			e.last[g] = due
-		} else {
-			e.last[g] = now
-		}
-		e.group(ctx, g, now)
-		next = min(next, e.last[g].Add(g.Interval()).Sub(e.store.clock.Now()))
-	}
-	if e.state != nil && ctx.Err() == nil {
-		if err := e.state.save(e); err != nil {
-			e.faults.add(faultState, "the state of the alerts cannot be written", err)
-		} else {
-			e.faults.over(faultState, "the state of the alerts cannot be written")
-		}
-	}
-	return max(next, time.Millisecond)
+// stop ends the evaluations. run has been called, or is.
+func (e *evaluator) stop() {
+	e.cancel()
+	e.Stop()
 }
 
-// group evaluates one group, and looks after its rules that failed.
-func (e *evaluator) group(ctx context.Context, g *rules.Group, now time.Time) {
-	defer func() {
-		if p := recover(); p != nil { // a template function, an operator: not the service's end
-			e.faults.add(faultRule, "the evaluation of "+g.Name()+" panicked", fmt.Errorf("%v", p))
+// iterate implements rules.GroupEvalIterationFunc.
+func (e *evaluator) iterate(ctx context.Context, g *rules.Group, at time.Time) {
+	if err := recovered(func() error {
+		var err error
+		if g.GetLastEvalTimestamp().IsZero() {
+			err = e.restore(ctx, g, at)
 		}
-	}()
-	rules.DefaultEvalIterationFunc(ctx, g, now)
+		rules.DefaultEvalIterationFunc(ctx, g, at)
+		return err
+	}); err != nil { // a template function, an operator: not the service's end
+		e.faults.add(faultRule, "the evaluation of "+g.Name()+" failed", err)
+	}
 	if ctx.Err() != nil {
 		return
 	}
@@ -176,19 +107,120 @@ func (e *evaluator) group(ctx context.Context, g *rules.Group, now time.Time) {
 		case err == nil || r.Health() != rules.HealthBad:
 			e.faults.over(faultRule, failed)
 			continue
-		case errors.Is(err, errNoData), refusedSample(err):
+		case errors.Is(err, errNoData), refusedSample(err), isDiskError(err): // it is said elsewhere
 		default:
 			e.faults.add(faultRule, failed, err)
 		}
 		if a, ok := r.(*rules.AlertingRule); ok {
-			e.sendAgain(ctx, a, now)
+			e.sendAgain(ctx, a, at)
 		}
 	}
 }
 
 // refusedSample tells whether only a result was not stored.
 func refusedSample(err error) bool {
-	return errors.Is(err, storage.ErrOutOfOrderSample) || errors.Is(err, storage.ErrDuplicateSampleForTimestamp) || errors.Is(err, storage.ErrTooOldSample)
+	for _, refused := range []error{storage.ErrOutOfOrderSample, storage.ErrDuplicateSampleForTimestamp, storage.ErrTooOldSample, storage.ErrOutOfBounds, errSeriesLimit} {
+		if errors.Is(err, refused) {
+			return true
+		}
+	}
+	return false
+}
+
+// restore has the alerts of a group go on that were there when the process ended.
+// Prometheus itself restores since when a condition holds, two evaluations later;
+// by then an alert that fired would have begun anew. A rule takes alerts from a
+// result only, so it is evaluated once more at the time of its last evaluation.
+func (e *evaluator) restore(ctx context.Context, g *rules.Group, at time.Time) error {
+	all := g.AlertingRules()
+	were, last := make([]map[string]promql.Sample, len(all)), make([]time.Time, len(all))
+	q, err := e.store.Querier(at.Add(-maxOutage).UnixMilli(), at.UnixMilli())
+	if err != nil {
+		return err
+	}
+	for i, r := range all {
+		were[i], last[i], err = lastAlerts(ctx, r, q)
+		if err != nil {
+			return errors.Join(err, q.Close())
+		}
+	}
+	if err := q.Close(); err != nil { // before other queries: the store may wait for it to let them in
+		return err
+	}
+	for i, r := range all {
+		r.SetRestored(true)
+		if len(were[i]) > 0 {
+			if err := e.restoreRule(ctx, r, were[i], last[i], at); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (e *evaluator) restoreRule(ctx context.Context, r *rules.AlertingRule, were map[string]promql.Sample, last, at time.Time) error {
+	var kept promql.Vector // what fires on although no result has it
+	query := func(ctx context.Context, expr string, ts time.Time) (promql.Vector, error) {
+		result, err := e.query(ctx, expr, ts)
+		if expr == r.Query().String() {
+			result = append(result, kept...)
+		}
+		return result, err
+	}
+	eval := func() error {
+		_, err := r.Eval(ctx, 0, last, query, externalURL(e.cfg), 0)
+		return err
+	}
+	if err := eval(); err != nil {
+		return err
+	}
+	missing := maps.Clone(were)
+	r.ForEachActiveAlert(func(a *rules.Alert) { delete(missing, a.Labels.String()) })
+	for _, a := range missing {
+		kept = append(kept, promql.Sample{Metric: a.Metric})
+	}
+	if len(kept) > 0 {
+		if err := eval(); err != nil {
+			return err
+		}
+	}
+	r.ForEachActiveAlert(func(a *rules.Alert) {
+		was, ok := were[a.Labels.String()]
+		if !ok {
+			return
+		}
+		a.ActiveAt = time.UnixMilli(was.T)
+		if held := last.Sub(a.ActiveAt); held < r.HoldDuration() {
+			a.State, a.ActiveAt = rules.StatePending, at.Add(-held) // while the process was gone nobody looked
+			return
+		}
+		a.State, a.FiredAt = rules.StateFiring, a.ActiveAt.Add(r.HoldDuration())
+	})
+	return nil
+}
+
+// lastAlerts are the alerts of a rule that were there at its last evaluation, by
+// their labels, and the time of that. The time of an alert is since when its
+// condition held.
+func lastAlerts(ctx context.Context, r *rules.AlertingRule, q storage.Querier) (all map[string]promql.Sample, last time.Time, err error) {
+	found, err := r.QueryForStateSeries(ctx, q)
+	if err != nil {
+		return nil, last, err
+	}
+	all = map[string]promql.Sample{}
+	for found.Next() {
+		series := found.At()
+		t, active := lastOf(series.Iterator(nil))
+		if promvalue.IsStaleNaN(active) {
+			continue // it was over
+		}
+		l := series.Labels().DropReserved(func(name string) bool { return name == labels.MetricName })
+		all[l.String()] = promql.Sample{Metric: l, T: int64(active) * 1000}
+		if t := time.UnixMilli(t); t.After(last) {
+			last = t
+		}
+	}
+	return all, last, found.Err()
 }
 
 // sendAgain passes on the firing alerts of a rule that failed. Prometheus leaves
@@ -205,74 +237,28 @@ func (e *evaluator) sendAgain(ctx context.Context, r *rules.AlertingRule, now ti
 	e.notify(ctx, r.Query().String(), due...)
 }
 
-// notify implements rules.NotifyFunc.
+// notify implements rules.NotifyFunc. Of too many alerts the worst are passed on.
 func (e *evaluator) notify(_ context.Context, expr string, alerts ...*rules.Alert) {
 	if len(alerts) == 0 {
 		return
 	}
-	// The worst first: they are the ones that are passed on.
 	slices.SortStableFunc(alerts, func(a, b *rules.Alert) int {
-		switch {
-		case a.Value > b.Value:
-			return -1
-		case a.Value < b.Value:
-			return 1
-		}
-		return labels.Compare(a.Labels, b.Labels)
+		return cmp.Or(cmp.Compare(b.Value, a.Value), labels.Compare(a.Labels, b.Labels))
 	})
 	out := make([]alert.Alert, 0, min(len(alerts), maxAlerts))
-	dropped := 0
-	e.mu.Lock()
+	firing := 0
 	for _, a := range alerts {
-		if !e.admit(a) {
-			dropped++
-			continue
+		if a.ResolvedAt.IsZero() {
+			if firing++; firing > maxAlerts {
+				continue
+			}
 		}
 		out = append(out, e.convert(expr, a))
 	}
-	e.mu.Unlock()
-	if dropped > 0 {
+	if firing > maxAlerts {
 		e.faults.add(faultStorm, fmt.Sprintf("%s has more than %d alerts; the worst are passed on", alerts[0].Labels.Get(labels.AlertName), maxAlerts), nil)
 	}
-	if len(out) > 0 {
-		e.cfg.Notify(out)
-	}
-}
-
-// admit tells whether an alert is passed on. One that was, goes on to be until
-// it is over. The caller holds the lock.
-func (e *evaluator) admit(a *rules.Alert) bool {
-	rule, id := a.Labels.Get(labels.AlertName), a.Labels.Hash()
-	sent := e.sent[rule]
-	if sent == nil {
-		sent = map[uint64]bool{}
-		e.sent[rule] = sent
-	}
-	if firing, known := sent[id]; known {
-		over := !a.ResolvedAt.IsZero()
-		if over && firing {
-			sent[id] = false // it is sent some more times, but leaves its place
-		} else if !over {
-			sent[id] = true
-		}
-		return true
-	}
-	if !a.ResolvedAt.IsZero() { // nobody heard that it fired
-		return false
-	}
-	firing := 0
-	for id, f := range sent {
-		if f {
-			firing++
-		} else if len(sent) > 10*maxAlerts {
-			delete(sent, id)
-		}
-	}
-	if firing >= maxAlerts {
-		return false
-	}
-	sent[id] = true
-	return true
+	e.cfg.Notify(out)
 }
 
 // convert says in our words what Prometheus says in its.

@@ -21,11 +21,10 @@ const (
 	faultSeries  fault = "series_limit"  // samples of series beyond the limit
 	faultRule    fault = "rule"          // a rule that was left out, or an evaluation that failed
 	faultStorm   fault = "storm"         // alerts of one rule beyond those that are passed on
-	faultState   fault = "state"         // the alerts' state could not be read or written
 	faultMemory  fault = "samples_limit" // samples dropped to stay within MaxBytes
 )
 
-var allFaults = []fault{faultDisk, faultLocked, faultCorrupt, faultClock, faultSeries, faultRule, faultStorm, faultState, faultMemory}
+var allFaults = []fault{faultDisk, faultLocked, faultCorrupt, faultClock, faultSeries, faultRule, faultStorm, faultMemory}
 
 // faults counts them always and logs each kind once, and again after it was
 // over. It is safe for concurrent use.

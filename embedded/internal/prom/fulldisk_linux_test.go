@@ -99,31 +99,30 @@ func liveOn(dir, what string, free func(string) (uint64, error), life time.Durat
 	}
 	end := time.Now().Add(life)
 	tick := time.Tick(5 * time.Millisecond)
-	for i := 0; time.Now().Before(end) || s.Status().Mode != ModeMemory; i++ {
+	for i := 0; time.Now().Before(end) || s.store.status().Mode != ModeMemory; i++ {
 		if time.Now().After(end.Add(time.Minute)) {
-			return fail(fmt.Errorf("still on disk: %+v", s.Status()))
+			return fail(fmt.Errorf("still on disk: %+v", s.store.status()))
 		}
 		for n := range 1000 {
 			svc.set(fmt.Sprintf("x{i=\"%d\"}", n), rand.Float64())
 		}
-		if force && i%10 == 9 { // what happens every half hour, and after a minute away
-			s.store.mu.RLock()
-			g := s.store.active
-			s.store.mu.RUnlock()
-			s.store.renew(g)
+		if d := s.store.onDiskNow(); force && i%10 == 9 && d != nil { // what happens every half hour
+			if err := cut(d); err != nil {
+				s.store.leave(d, faultDisk, inMemory, err)
+			}
 			s.store.poke()
 		}
-		if force && i%25 == 24 && s.Status().Mode == ModeMemory {
-			s.store.toDisk()
+		if force && i%25 == 24 && s.store.status().Mode == ModeMemory { // and after a minute away
+			s.store.giveBack()
 			s.store.poke()
 		}
 		<-tick
 	}
-	st := s.Status()
+	st := s.store.status()
 	if st.Why == "" || s.store.faults.of(faultDisk) == 0 {
 		return fail(fmt.Errorf("it does not say why: %+v", st))
 	}
-	found, err := s.Query(context.Background(), "count(last_over_time(cpu_percent[1m]))", s.Now())
+	found, err := s.Query(context.Background(), "count(last_over_time(cpu_percent[1m]))", time.Now())
 	if err != nil || len(found) != 1 {
 		return fail(fmt.Errorf("query: %v, %w", found, err))
 	}

@@ -136,7 +136,7 @@ func stop(t *testing.T, s *Server) {
 // value is what an instant query without labels has.
 func value(t *testing.T, s *Server, expr string) (float64, bool) {
 	t.Helper()
-	all, err := s.Query(t.Context(), expr, s.Now())
+	all, err := s.Query(t.Context(), expr, time.Now())
 	if err != nil {
 		t.Fatalf("%s: %v", expr, err)
 	}
@@ -159,4 +159,10 @@ func get[T any](t *testing.T, s *Server, path string, query url.Values) T {
 		t.Fatalf("%s: %v: %s", path, err, w.Body)
 	}
 	return answer.Data
+}
+
+// fresh tells whether scrapes succeed.
+func fresh(s *Server) bool {
+	yes, _, _ := s.store.fresh.at(time.Now())
+	return yes
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -21,50 +20,30 @@ const maxKept = 10 * time.Minute
 // rule's.
 var errNoData = errors.New("there are no recent data: its alerts are as they were")
 
-// queryFunc is how the rules ask.
-type queryFunc = rules.QueryFunc
-
-// keeper stands between the rules and PromQL and sees to it that no alert
-// begins or is over for lack of data. While there are no recent data, rules on
-// what is scraped stay as they are: the process that evaluates them is up, and
-// only its answer is late or wrong. When there have not been data again for as
-// long as the rule looks back, an alert of before the gap that is missing from
-// the result is put back into it.
-type keeper struct {
-	query   queryFunc
-	fresh   *freshness
-	windows map[string]time.Duration // by ruleKey
-	scraped map[string]bool          // rules on what is scraped, by ruleKey
-
-	mu    sync.Mutex
-	rules map[string]*rules.AlertingRule // by ruleKey
-}
-
-// Query implements rules.QueryFunc.
-func (k *keeper) Query(ctx context.Context, expr string, ts time.Time) (promql.Vector, error) {
+// queryWithData implements rules.QueryFunc. It sees to it that no alert begins or
+// is over for lack of data. While there are no recent data, rules on what is
+// scraped stay as they are: the process that evaluates them is up, and only its
+// answer is late or wrong. When there have not been data again for as long as the
+// rule looks back, an alert of before the gap that is missing from the result is
+// put back into it.
+func (e *evaluator) queryWithData(ctx context.Context, expr string, ts time.Time) (promql.Vector, error) {
 	origin := rules.FromOriginContext(ctx)
-	alerting := origin.Kind == rules.KindAlerting && expr == origin.Query // not a recording rule's, nor a template's
-	key := ruleKey(origin.Name, origin.Labels)
-	result, err := k.query(ctx, expr, ts)
-	if err != nil || !alerting {
+	result, err := e.query(ctx, expr, ts)
+	if err != nil || origin.Kind != rules.KindAlerting || expr != origin.Query { // a recording rule's, or a template's
 		return result, err
 	}
 	// After the query: what a failed scrape stores, it is known of before.
-	fresh, covered, before := k.fresh.at(ts)
-	if !fresh && k.scraped[key] {
+	fresh, covered, before := e.store.fresh.at(ts)
+	w, ok := e.rules[ruleKey(origin.Name, origin.Labels)]
+	switch {
+	case !ok:
+		return result, nil
+	case !fresh && w.scraped && e.cfg.Metrics != nil:
 		return nil, errNoData
-	}
-	k.mu.Lock()
-	rule := k.rules[key]
-	k.mu.Unlock()
-	if rule == nil {
+	case fresh && covered >= min(w.window, maxKept):
 		return result, nil
 	}
-	if fresh && covered >= min(k.windows[key], maxKept) {
-		return result, nil
-	}
-	missing := missing(rule, result)
-	for _, a := range missing {
+	for _, a := range missing(w.rule, result) {
 		if !fresh && a.State == rules.StatePending {
 			return nil, errNoData // it must not go on to fire either
 		}

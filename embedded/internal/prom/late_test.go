@@ -36,9 +36,9 @@ func TestLateIsNotDown(t *testing.T) {
 	eventually(t, "rules are evaluated", func() bool { return box.firing("Heartbeat") })
 
 	svc.hangs.Store(true)
-	last := s.LastScrape()
+	last := s.store.fresh.lastScrape()
 	asked := svc.asked.Load()
-	eventually(t, "many scrapes are late", func() bool { return svc.asked.Load() > asked+10 && s.Now().Sub(last) > 2*time.Second })
+	eventually(t, "many scrapes are late", func() bool { return svc.asked.Load() > asked+10 && time.Now().Sub(last) > 2*time.Second })
 	never(t, box, "late", "Down", "Gone", "Went")
 	if v, ok := value(t, s, "up"); !ok || v != 1 {
 		t.Errorf("up is %v, %v", v, ok)
@@ -60,12 +60,12 @@ func TestFailingIsNotGone(t *testing.T) {
 	t.Parallel()
 	svc, box := newService(), &inbox{}
 	svc.set("cpu_percent", 95)
-	s := start(t, Config{Metrics: svc, Rules: []byte(lateRules), Notify: box.notify})
+	start(t, Config{Metrics: svc, Rules: []byte(lateRules), Notify: box.notify})
 	eventually(t, "rules are evaluated", func() bool { return box.firing("Heartbeat") })
 	svc.broken.Store(true)
 	eventually(t, "the failure is told", func() bool { return box.firing("Down") })
-	at := s.Now()
-	eventually(t, "time passes", func() bool { return s.Now().Sub(at) > time.Second })
+	at := time.Now()
+	eventually(t, "time passes", func() bool { return time.Now().Sub(at) > time.Second })
 	never(t, box, "failing", "Gone", "Went")
 	svc.broken.Store(false)
 	eventually(t, "it is over", func() bool { return box.resolved("Down") })

@@ -8,6 +8,8 @@ import (
 
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/latido-dev/latido/embedded/internal/evidence"
 )
 
 const (
@@ -56,24 +58,10 @@ func (t turns) Delete(int) { <-t }
 
 func (t turns) Close() error { return nil }
 
-// Sample is one value of a query's result.
-type Sample struct {
-	Labels map[string]string
-	Value  float64
-	Time   time.Time
-}
-
-// Exemplar is one exemplar, with the labels of its series and its own.
-type Exemplar struct {
-	Series, Labels map[string]string
-	Value          float64
-	Time           time.Time
-}
-
 // Query evaluates expr at a time, in an engine of its own: what is asked over
 // HTTP is not waited for. A scalar is one sample without labels; histograms are
 // left out. It is safe for concurrent use.
-func (s *Server) Query(ctx context.Context, expr string, at time.Time) ([]Sample, error) {
+func (s *Server) Query(ctx context.Context, expr string, at time.Time) ([]evidence.Sample, error) {
 	q, err := s.own.NewInstantQuery(ctx, s.store, nil, expr, at)
 	if err != nil {
 		return nil, err
@@ -85,22 +73,22 @@ func (s *Server) Query(ctx context.Context, expr string, at time.Time) ([]Sample
 	}
 	switch v := r.Value.(type) {
 	case promql.Vector:
-		out := make([]Sample, 0, len(v))
+		out := make([]evidence.Sample, 0, len(v))
 		for _, x := range v {
 			if x.H == nil {
-				out = append(out, Sample{x.Metric.Map(), x.F, time.UnixMilli(x.T)})
+				out = append(out, evidence.Sample{Labels: x.Metric.Map(), Value: x.F, At: time.UnixMilli(x.T)})
 			}
 		}
 		return out, nil
 	case promql.Scalar:
-		return []Sample{{map[string]string{}, v.V, time.UnixMilli(v.T)}}, nil
+		return []evidence.Sample{{Labels: map[string]string{}, Value: v.V, At: time.UnixMilli(v.T)}}, nil
 	}
 	return nil, fmt.Errorf("query %q is a %s: write one that has a vector", expr, r.Value.Type())
 }
 
 // Exemplars returns those between two times of the series that an expression
 // selects, such as tienda_response_duration_seconds_bucket{endpoint="/orders"}.
-func (s *Server) Exemplars(ctx context.Context, expr string, from, to time.Time) ([]Exemplar, error) {
+func (s *Server) Exemplars(ctx context.Context, expr string, from, to time.Time) ([]evidence.Exemplar, error) {
 	e, err := promQL.ParseExpr(expr)
 	if err != nil {
 		return nil, err
@@ -117,10 +105,10 @@ func (s *Server) Exemplars(ctx context.Context, expr string, from, to time.Time)
 	if err != nil {
 		return nil, err
 	}
-	var out []Exemplar
+	var out []evidence.Exemplar
 	for _, series := range found {
 		for _, x := range series.Exemplars {
-			out = append(out, Exemplar{series.SeriesLabels.Map(), x.Labels.Map(), x.Value, time.UnixMilli(x.Ts)})
+			out = append(out, evidence.Exemplar{Labels: series.SeriesLabels.Map(), TraceID: x.Labels.Get("trace_id"), Value: x.Value, At: time.UnixMilli(x.Ts)})
 		}
 	}
 	return out, nil

@@ -3,10 +3,8 @@ package prom
 import (
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"log/slog"
 	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -34,48 +32,57 @@ func parseRules(text []byte) (*rulefmt.RuleGroups, error) {
 	return groups, nil
 }
 
-// loadGroups makes groups of what was parsed. Their state is restored by us, so
-// they count as restored.
-func loadGroups(file *rulefmt.RuleGroups, interval time.Duration, externalURL string, o *rules.ManagerOptions) ([]*rules.Group, error) {
-	var groups []*rules.Group
-	for _, rg := range file.Groups {
-		var list []rules.Rule
-		for _, r := range rg.Rules {
-			expr, err := promQL.ParseExpr(r.Expr)
-			if err != nil {
-				return nil, fmt.Errorf("rules: %s%s: %w", r.Alert, r.Record, err)
-			}
-			l := rules.FromMaps(rg.Labels, r.Labels)
+// recordedNames are the names of the series that rules write.
+func recordedNames(file *rulefmt.RuleGroups) map[string]bool {
+	names := map[string]bool{"ALERTS": true, "ALERTS_FOR_STATE": true}
+	for _, g := range file.Groups {
+		for _, r := range g.Rules {
 			if r.Record != "" {
-				list = append(list, rules.NewRecordingRule(r.Record, expr, l))
-				continue
+				names[r.Record] = true
 			}
-			list = append(list, rules.NewAlertingRule(r.Alert, expr, time.Duration(r.For), time.Duration(r.KeepFiringFor),
-				l, labels.FromMap(r.Annotations), labels.EmptyLabels(), externalURL, true, o.Logger.With("alert", r.Alert)))
 		}
-		every := time.Duration(rg.Interval)
-		if every == 0 {
-			every = interval
-		}
-		groups = append(groups, rules.NewGroup(rules.GroupOptions{
-			Name: rg.Name, File: rulesName, Interval: every, Limit: rg.Limit, Rules: list,
-			QueryOffset: (*time.Duration)(rg.QueryOffset), Opts: o,
-		}))
 	}
-	return groups, nil
+	return names
 }
 
-// ruleKey tells one rule from the others: its name and labels.
-func ruleKey(name string, l labels.Labels) string {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(l.String()))
-	return name + "/" + strconv.FormatUint(h.Sum64(), 16)
+// newManager makes a rules.Manager of a rule file; it starts nothing.
+func newManager(file *rulefmt.RuleGroups, cfg Config, s *store, o rules.ManagerOptions) *rules.Manager {
+	o.GroupLoader = parsed{file}
+	o.ExternalURL = externalURL(cfg)
+	o.Appendable, o.Queryable = s, s
+	o.Logger = quietly(cfg.Logger)
+	o.Parser = promQL
+	return rules.NewManager(&o)
 }
 
-// windows says how far back each alerting rule looks, what it takes from
-// recording rules included, by ruleKey. It is at least two evaluations: a rule may
-// come before the one whose record it reads.
-func windows(groups []*rules.Group) map[string]time.Duration {
+// parsed implements rules.GroupLoader for a file that was read.
+type parsed struct{ file *rulefmt.RuleGroups }
+
+// Load implements rules.GroupLoader.
+func (p parsed) Load(string, bool, model.ValidationScheme) (*rulefmt.RuleGroups, []error) {
+	return p.file, nil
+}
+
+// Parse implements rules.GroupLoader.
+func (parsed) Parse(expr string) (parser.Expr, error) { return promQL.ParseExpr(expr) }
+
+// watched is an alerting rule, and what it asks for.
+type watched struct {
+	rule *rules.AlertingRule
+	// window is how far back it looks, what it takes from recording rules
+	// included, and at least two evaluations: a rule may come before the one
+	// whose record it reads.
+	window time.Duration
+	// scraped tells whether it asks for what is scraped. A rule that asks how
+	// the scrapes are, by what they report of themselves, does not.
+	scraped bool
+}
+
+// ruleKey tells one rule from the others.
+func ruleKey(name string, l labels.Labels) string { return name + l.String() }
+
+// watch finds the alerting rules, by ruleKey.
+func watch(groups []*rules.Group) map[string]watched {
 	records := map[string]parser.Expr{}
 	var slowest time.Duration
 	for _, g := range groups {
@@ -86,39 +93,29 @@ func windows(groups []*rules.Group) map[string]time.Duration {
 			}
 		}
 	}
-	all := map[string]time.Duration{}
+	all := map[string]watched{}
 	for _, g := range groups {
-		for _, r := range g.Rules() {
-			if r, ok := r.(*rules.AlertingRule); ok {
-				all[ruleKey(r.Name(), r.Labels())] = max(2*slowest, window(r.Query(), records, 0))
+		for _, r := range g.AlertingRules() {
+			series, scrapes := false, false
+			for _, name := range selected(r.Query()) {
+				series, scrapes = true, scrapes || reported[name]
 			}
+			all[ruleKey(r.Name(), r.Labels())] = watched{r, max(2*slowest, window(r.Query(), records, 0)), series && !scrapes}
 		}
 	}
 	return all
 }
 
-// onScraped are the alerting rules that ask for what is scraped, by ruleKey. One
-// that asks how the scrapes are, by what they report of themselves, is not among
-// them, nor is one that asks for nothing.
-func onScraped(groups []*rules.Group) map[string]bool {
-	all := map[string]bool{}
-	for _, g := range groups {
-		for _, r := range g.Rules() {
-			r, ok := r.(*rules.AlertingRule)
-			if !ok {
-				continue
-			}
-			series, scrapes := false, false
-			parser.Inspect(r.Query(), func(n parser.Node, _ []parser.Node) error {
-				if v, ok := n.(*parser.VectorSelector); ok {
-					series, scrapes = true, scrapes || reported[v.Name]
-				}
-				return nil
-			})
-			all[ruleKey(r.Name(), r.Labels())] = series && !scrapes
+// selected are the names of the series that an expression reads, "" for one
+// that it does not name.
+func selected(e parser.Expr) (names []string) {
+	parser.Inspect(e, func(n parser.Node, _ []parser.Node) error {
+		if v, ok := n.(*parser.VectorSelector); ok {
+			names = append(names, v.Name)
 		}
-	}
-	return all
+		return nil
+	})
+	return names
 }
 
 // maxRecordDepth is how many recording rules may build on one another.
@@ -126,7 +123,7 @@ const maxRecordDepth = 5
 
 func window(e parser.Expr, records map[string]parser.Expr, depth int) time.Duration {
 	var longest time.Duration
-	parser.Inspect(e, func(n parser.Node, path []parser.Node) error {
+	parser.Inspect(e, func(n parser.Node, _ []parser.Node) error {
 		switch n := n.(type) {
 		case *parser.MatrixSelector:
 			longest = max(longest, n.Range)
@@ -142,8 +139,9 @@ func window(e parser.Expr, records map[string]parser.Expr, depth int) time.Durat
 	return longest
 }
 
-func parseExternalURL(s string) *url.URL {
-	u, err := url.Parse(s)
+// externalURL is where people reach the process.
+func externalURL(cfg Config) *url.URL {
+	u, err := url.Parse(cfg.ExternalURL)
 	if err != nil { // Config was checked
 		return &url.URL{}
 	}

@@ -5,11 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -19,6 +17,8 @@ import (
 	"github.com/prometheus/prometheus/config"
 	"github.com/prometheus/prometheus/discovery/targetgroup"
 	"github.com/prometheus/prometheus/scrape"
+
+	"github.com/latido-dev/latido/embedded/internal/quiet"
 )
 
 // pipeListener hands out connections that are made of memory.
@@ -67,9 +67,9 @@ func (pipeAddr) Network() string { return "pipe" }
 func (pipeAddr) String() string  { return "in the process" }
 
 // scraper asks the service for its metrics, with Prometheus' own scrape
-// manager.
+// manager. Without Config.Metrics it asks nobody.
 type scraper struct {
-	manager  *scrape.Manager
+	*scrape.Manager
 	config   *config.Config
 	listener *pipeListener
 	server   *http.Server
@@ -87,10 +87,10 @@ func newScraper(cfg Config, s *store) (*scraper, error) {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", oneByOne(cfg.Metrics))
 	x.server = &http.Server{Handler: mux, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
-	x.manager, err = scrape.NewManager(&scrape.Options{
+	x.Manager, err = scrape.NewManager(&scrape.Options{
 		DiscoveryReloadOnStartup: true,
 		HTTPClientOptions:        []commoncfg.HTTPClientOption{commoncfg.WithDialContextFunc(x.listener.dial)},
-	}, quiet(cfg.Logger), nil, nil, s, prometheus.NewRegistry())
+	}, quietly(cfg.Logger), nil, nil, s, prometheus.NewRegistry())
 	return x, err
 }
 
@@ -135,11 +135,14 @@ scrape_configs:
 
 // start begins to scrape.
 func (x *scraper) start(cfg Config) {
+	if cfg.Metrics == nil {
+		return
+	}
 	x.wg.Go(func() { _ = x.server.Serve(x.listener) })
-	x.wg.Go(func() { _ = x.manager.Run(x.targets) })
+	x.wg.Go(func() { _ = x.Manager.Run(x.targets) })
 	x.wg.Go(func() {
 		// It asks the network for the machine's name, which may take its time.
-		if err := x.manager.ApplyConfig(x.config); err != nil {
+		if err := x.Manager.ApplyConfig(x.config); err != nil {
 			cfg.Logger.Warn("embedded store: the service cannot be scraped", "err", err)
 			return
 		}
@@ -157,45 +160,12 @@ func (x *scraper) start(cfg Config) {
 func (x *scraper) stop() error {
 	_ = x.listener.Close() // refuses new connections, and ends a start that waits
 	err := x.server.Close()
-	x.manager.Stop()
+	x.Manager.Stop()
 	x.wg.Wait()
 	return err
 }
 
-// quiet passes on what Prometheus' packages warn of, once each.
-func quiet(to *slog.Logger) *slog.Logger {
-	return slog.New(&onceHandler{to: to.Handler(), said: &sync.Map{}})
+// quietly passes on what Prometheus' packages warn of.
+func quietly(to *slog.Logger) *slog.Logger {
+	return quiet.Logger(to, quiet.Options{Every: 24 * time.Hour, Prefix: "embedded store: "})
 }
-
-// onceHandler drops what is below a warning, and what was said before.
-type onceHandler struct {
-	to   slog.Handler
-	said *sync.Map
-	with string
-}
-
-func (h *onceHandler) Enabled(ctx context.Context, l slog.Level) bool {
-	return l >= slog.LevelWarn && h.to.Enabled(ctx, l)
-}
-
-func (h *onceHandler) Handle(ctx context.Context, r slog.Record) error {
-	if _, said := h.said.LoadOrStore(h.with+r.Message, true); said {
-		return nil
-	}
-	r.Message = "embedded store: " + strings.ToLower(r.Message[:min(1, len(r.Message))]) + r.Message[min(1, len(r.Message)):]
-	return h.to.Handle(ctx, r)
-}
-
-func (h *onceHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	with := h.with
-	for _, a := range attrs {
-		with += a.String() + " "
-	}
-	return &onceHandler{h.to.WithAttrs(attrs), h.said, with}
-}
-
-func (h *onceHandler) WithGroup(name string) slog.Handler {
-	return &onceHandler{h.to.WithGroup(name), h.said, h.with + name + " "}
-}
-
-var _ io.Closer = (*pipeListener)(nil)

@@ -55,7 +55,7 @@ func (s *Server) thin(ranges []cause.Range) time.Duration {
 	for _, r := range ranges {
 		whole += r.Length()
 	}
-	each := maxPoints / max(s.Status().Series, 1)
+	each := maxPoints / max(s.store.status().Series, 1)
 	if each < 2 || whole/time.Duration(each) > s.cfg.ScrapeInterval {
 		return whole / time.Duration(max(each, 2))
 	}

@@ -25,13 +25,13 @@ func filled(t *testing.T, series, samples int, value func(i int) float64) *Serve
 	for n := range series {
 		l := labels.FromStrings("__name__", "shop_orders_total", "n", strconv.Itoa(n))
 		for i := range samples {
-			if _, err := app.Append(0, l, s.Now().Add(time.Duration(i-samples)*time.Second).UnixMilli(), value(i)); err != nil {
+			if _, err := app.Append(0, l, time.Now().Add(time.Duration(i-samples)*time.Second).UnixMilli(), value(i)); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
 	for _, other := range []string{"up", "shopping_total", "scrape_duration_seconds", "ALERTS"} {
-		if _, err := app.Append(0, labels.FromStrings("__name__", other), s.Now().UnixMilli(), 1); err != nil {
+		if _, err := app.Append(0, labels.FromStrings("__name__", other), time.Now().UnixMilli(), 1); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -42,7 +42,7 @@ func filled(t *testing.T, series, samples int, value func(i int) float64) *Serve
 }
 
 func lastMinutes(s *Server, n int) cause.Range {
-	return cause.Range{From: s.Now().Add(-time.Duration(n) * time.Minute), To: s.Now()}
+	return cause.Range{From: time.Now().Add(-time.Duration(n) * time.Minute), To: time.Now()}
 }
 
 // The samples are those that were stored, of the service's series and of up.
@@ -67,7 +67,7 @@ func TestSelect(t *testing.T) {
 		}
 	}
 	// Two ranges of one series are one series, without what lies between them.
-	parts, err := s.Select(t.Context(), "shop", cause.Range{From: s.Now().Add(-time.Hour), To: s.Now().Add(-50 * time.Second)}, cause.Range{From: s.Now().Add(-10 * time.Second), To: s.Now()})
+	parts, err := s.Select(t.Context(), "shop", cause.Range{From: time.Now().Add(-time.Hour), To: time.Now().Add(-50 * time.Second)}, cause.Range{From: time.Now().Add(-10 * time.Second), To: time.Now()})
 	if err != nil || len(parts) != 4 {
 		t.Fatalf("%d series, %v", len(parts), err)
 	}
@@ -118,7 +118,7 @@ func TestSelectBesideQueries(t *testing.T) {
 	for range 20 {
 		dashboards.Go(func() {
 			query := url.Values{"query": {"sum(rate(shop_orders_total[1m])) + count_over_time(vector(1)[1h:100ms])"}, "step": {"1"},
-				"start": {fmt.Sprint(s.Now().Add(-10 * time.Minute).Unix())}, "end": {fmt.Sprint(s.Now().Unix())}}
+				"start": {fmt.Sprint(time.Now().Add(-10 * time.Minute).Unix())}, "end": {fmt.Sprint(time.Now().Unix())}}
 			s.Handler().ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/api/v1/query_range?"+query.Encode(), nil).WithContext(t.Context()))
 		})
 	}

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
-	"time"
 
+	"github.com/prometheus/prometheus/model/rulefmt"
 	"github.com/prometheus/prometheus/promql"
 	"go.opentelemetry.io/otel/metric"
 )
@@ -20,7 +20,7 @@ type Server struct {
 	engine  *promql.Engine // of the API
 	own     *promql.Engine // of the process itself
 	rules   *evaluator
-	scraper *scraper // nil for none
+	scraper *scraper
 	api     http.Handler
 	metrics metric.Registration
 
@@ -37,7 +37,7 @@ type Server struct {
 //
 // Its error is a mistake of who wrote cfg: a rule that does not parse, a number
 // that cannot be. A folder that is full, locked, broken or not there costs a
-// warning, and then samples are kept in memory; Status says so.
+// warning, and then samples are kept in memory.
 func Start(ctx context.Context, cfg Config) (*Server, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -47,51 +47,45 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("prom: %w", err)
 	}
 	s := &Server{cfg: cfg, engine: newEngine(cfg, maxQueries), own: newEngine(cfg, 1), stopped: make(chan struct{})}
-	if _, err := parseRules(cfg.Rules); err != nil { // before anything is opened
+	file, err := parseRules(cfg.Rules) // before anything is opened
+	if err != nil {
 		return nil, fmt.Errorf("prom: %w", err)
 	}
 	f, err := newFaults(cfg.Meter, cfg.Logger)
 	if err != nil {
 		return nil, fmt.Errorf("prom: %w", err)
 	}
-	if s.store, err = openStore(cfg, f); err != nil {
+	if s.store, err = openStore(cfg, f, recordedNames(file)); err != nil {
 		return nil, fmt.Errorf("prom: %w", err)
 	}
-	if err := s.assemble(); err != nil {
+	if err := s.observe(); err != nil {
 		return nil, fmt.Errorf("prom: %w", errors.Join(err, s.store.close()))
 	}
-	s.endSeries(s.store.newest) // those that a kill left
+	if err := s.assemble(file); err != nil {
+		return nil, fmt.Errorf("prom: %w", errors.Join(err, s.metrics.Unregister(), s.store.close()))
+	}
+	if err := s.store.endSeries(); err != nil {
+		f.add(faultDisk, "the series of a process that ended could not be marked so, and are seen for five minutes more", err)
+	}
 	running, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
 	s.wg.Go(func() { s.store.maintain(running) })
-	s.wg.Go(func() { s.rules.run(running) })
-	if s.scraper != nil {
-		s.scraper.start(cfg)
-	}
+	s.wg.Go(s.rules.run)
+	s.scraper.start(cfg)
 	return s, nil
 }
 
-// assemble makes the parts around the store. It starts nothing.
-func (s *Server) assemble() (err error) {
-	if s.rules, err = newEvaluator(s.cfg, s.store); err != nil {
+// assemble makes the parts around the store. It starts nothing but what the rules
+// wait with, so they come last.
+func (s *Server) assemble(file *rulefmt.RuleGroups) (err error) {
+	if s.scraper, err = newScraper(s.cfg, s.store); err != nil {
 		return err
 	}
-	if s.store.unlock != nil { // the folder is ours, full or not
-		s.rules.state = newStateFile(s.cfg.Dir)
-		saved, err := s.rules.state.load()
-		if err != nil {
-			s.store.faults.add(faultState, "the state of the alerts cannot be read", err)
-			s.store.moveAside(s.rules.state.path)
-		}
-		s.rules.restore(saved)
-	}
-	if s.cfg.Metrics != nil {
-		if s.scraper, err = newScraper(s.cfg, s.store); err != nil {
-			return err
-		}
+	if s.rules, err = newEvaluator(s.cfg, file, s.store); err != nil {
+		return err
 	}
 	s.api = newAPI(s.cfg, s.store, s.engine, s.rules, s.scraper)
-	return s.observe()
+	return nil
 }
 
 // observe registers what the store says of itself.
@@ -107,7 +101,7 @@ func (s *Server) observe() error {
 		return err
 	}
 	s.metrics, err = s.cfg.Meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
-		st := s.Status()
+		st := s.store.status()
 		o.ObserveInt64(series, st.Series)
 		o.ObserveInt64(size, st.Bytes)
 		return nil
@@ -124,14 +118,10 @@ func (s *Server) Stop(ctx context.Context) error {
 		s.cancel()
 		go func() {
 			defer close(s.stopped)
-			var errs []error
-			if s.scraper != nil {
-				errs = append(errs, s.scraper.stop())
-			}
+			err := s.scraper.stop()
+			s.rules.stop()
 			s.wg.Wait()
-			s.endSeries(s.store.clock.Now().UnixMilli())
-			errs = append(errs, s.metrics.Unregister(), s.store.close())
-			s.stopErr = errors.Join(errs...)
+			s.stopErr = errors.Join(err, s.metrics.Unregister(), s.store.close())
 		}()
 	})
 	select {
@@ -145,23 +135,3 @@ func (s *Server) Stop(ctx context.Context) error {
 // Handler answers as Prometheus does, below /api/v1/. It only reads: there is no
 // admin API, and nothing is written through it.
 func (s *Server) Handler() http.Handler { return s.api }
-
-// Now is the store's time: that of its samples and of the evaluations. It never
-// goes back.
-func (s *Server) Now() time.Time { return s.store.clock.Now() }
-
-// Fresh tells whether the data are recent: whether scrapes succeed.
-func (s *Server) Fresh() bool {
-	fresh, _, _ := s.store.fresh.at(s.Now())
-	return fresh
-}
-
-// LastScrape is when a scrape last succeeded, zero for never.
-func (s *Server) LastScrape() time.Time { return s.store.fresh.lastScrape() }
-
-// Status says how the store is.
-func (s *Server) Status() Status {
-	st := s.store.status()
-	st.LastScrape = s.LastScrape()
-	return st
-}

@@ -57,8 +57,8 @@ func TestFiresAndResolves(t *testing.T) {
 		get[any](t, s, path, nil)
 	}
 	get[any](t, s, "/api/v1/series", url.Values{"match[]": {"up"}})
-	found, err := s.Exemplars(t.Context(), "orders_total", s.Now().Add(-time.Minute), s.Now())
-	if err != nil || len(found) == 0 || found[0].Labels["trace_id"] != "abc" {
+	found, err := s.Exemplars(t.Context(), "orders_total", time.Now().Add(-time.Minute), time.Now())
+	if err != nil || len(found) == 0 || found[0].TraceID != "abc" {
 		t.Errorf("exemplars: %+v, %v", found, err)
 	}
 }
