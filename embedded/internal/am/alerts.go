@@ -15,6 +15,10 @@ import (
 // alerts: long enough for its group to tell it after a restart.
 const resolvedKept = 5 * time.Minute
 
+// maxOutage is how long a process may be gone for its alerts to go on: as long as
+// the rules have them go on.
+const maxOutage = time.Hour
+
 // savedAlert is an alert in the file of alerts. Alertmanager itself keeps none:
 // its Prometheus sends them again. In one process both end at once, and an alert
 // that is over when the process comes back would never be resolved for those
@@ -25,17 +29,19 @@ type savedAlert struct {
 	GeneratorURL string         `json:"generatorURL,omitempty"`
 	StartsAt     time.Time      `json:"startsAt"`
 	EndsAt       time.Time      `json:"endsAt,omitzero"` // zero while it fires
+	SeenAt       time.Time      `json:"seenAt"`          // when the rules last said so, about
 }
 
 // saveAlerts writes the alerts that fire, and those that were just resolved.
-func (p *parts) saveAlerts(w io.Writer) (int64, error) {
+func (s *Server) saveAlerts(w io.Writer) (int64, error) {
 	now := time.Now()
-	pending := p.alerts.GetPending()
+	pending := s.parts.alerts.GetPending()
 	defer pending.Close()
 	saved := []savedAlert{}
 	for next := range pending.Next() {
 		a := next.Data
-		one := savedAlert{Labels: a.Labels, Annotations: a.Annotations, GeneratorURL: a.GeneratorURL, StartsAt: a.StartsAt.Round(0)}
+		one := savedAlert{Labels: a.Labels, Annotations: a.Annotations, GeneratorURL: a.GeneratorURL, StartsAt: a.StartsAt.Round(0),
+			SeenAt: a.UpdatedAt.Round(0).Truncate(s.resolve / 5)} // not to write the file each time
 		if a.Resolved() {
 			if now.Sub(a.EndsAt) > resolvedKept {
 				continue
@@ -59,8 +65,9 @@ func (p *parts) saveAlerts(w io.Writer) (int64, error) {
 }
 
 // loadAlerts takes in what saveAlerts wrote. An alert that fired does so until
-// the rules have had the time to say otherwise.
-func (p *parts) loadAlerts(s *Server, r reader) error {
+// the rules have had the time to say otherwise. One of a process that has been gone
+// for too long is over: it ended when the process did.
+func (s *Server) loadAlerts(p *parts, r io.Reader) error {
 	var saved []savedAlert
 	if err := json.NewDecoder(r).Decode(&saved); err != nil {
 		return err
@@ -71,7 +78,11 @@ func (p *parts) loadAlerts(s *Server, r reader) error {
 		a := &amalert.Alert{UpdatedAt: now, Timeout: true, Alert: model.Alert{
 			Labels: one.Labels, Annotations: one.Annotations, GeneratorURL: one.GeneratorURL, StartsAt: one.StartsAt, EndsAt: one.EndsAt,
 		}}
-		if a.EndsAt.IsZero() {
+		switch {
+		case !a.EndsAt.IsZero():
+		case now.Sub(one.SeenAt) > maxOutage:
+			a.EndsAt = later(one.SeenAt, a.StartsAt)
+		default:
 			a.EndsAt = now.Add(s.resolve)
 		}
 		if err := a.Validate(); err != nil {
@@ -80,4 +91,11 @@ func (p *parts) loadAlerts(s *Server, r reader) error {
 		alerts = append(alerts, a)
 	}
 	return p.alerts.Put(context.Background(), alerts...)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }

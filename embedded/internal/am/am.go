@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/metric/noop"
 
 	"github.com/latido-dev/latido/embedded/alert"
+	"github.com/latido-dev/latido/embedded/internal/quiet"
 )
 
 // stopBudget is the longest that Stop takes when its context has more, and
@@ -63,7 +64,6 @@ type Config struct {
 type Server struct {
 	parts     *parts
 	handler   http.Handler
-	inbox     *inbox
 	forwards  []*forward
 	store     *store
 	receivers []*guard
@@ -113,33 +113,33 @@ func (s *Server) start(cfg Config, loaded *loaded) error {
 	if err != nil {
 		return err
 	}
-	quiet := slog.New(newQuiet(cfg.Logger.Handler(), loaded.secrets))
+	log := quiet.Logger(cfg.Logger, quiet.Options{Every: time.Minute, Drop: routine, Clean: loaded.secrets.text})
 	s.store = openStore(cfg.Dir, cfg.Logger)
-	if s.parts, err = assemble(s, loaded, cfg, deliveries, quiet); err != nil {
+	if s.parts, err = assemble(s, loaded, cfg, deliveries, log); err != nil {
 		return err
 	}
-	s.inbox = newInbox(s.parts.put, deliveries, quiet)
 	for i, base := range cfg.Forward {
-		f, err := newForward(base, s.resolve, deliveries, cfg.Logger)
+		f, err := newForward(s.base, base, s.resolve, deliveries, cfg.Logger)
 		if err != nil {
 			cfg.Logger.Error("an Alertmanager server is left out; the other receivers are told", "server", i+1, "error", err)
 			continue
 		}
-		f.receiver = loaded.forwardReceiver(i)
+		f.to = loaded.forwardReceiver(i)
+		f.start(s.running.Go)
 		s.forwards = append(s.forwards, f)
 	}
 	s.parts.run()
-	s.running.Go(func() { s.inbox.run(s.base) })
-	s.running.Go(func() { s.store.run(s.base) })
-	for _, f := range s.forwards {
-		s.running.Go(func() { f.run(s.base) })
-	}
 	s.handler = newHandler(s.parts.api)
 	return nil
 }
 
-// Put takes alerts, firing or resolved. It does not wait: of an alert that is
-// put again before it was taken in, the newest state counts.
+// routine are messages of Alertmanager's that record says better.
+var routine = map[string]bool{
+	"Notify for alerts failed":                true,
+	"Notify attempt failed, will retry later": true,
+}
+
+// Put takes alerts, firing or resolved. It waits for no receiver.
 //
 // A firing alert counts as resolved if it is not put again for the time that
 // the file calls resolve_timeout, five minutes by default.
@@ -147,11 +147,10 @@ func (s *Server) Put(alerts ...alert.Alert) {
 	if s == nil {
 		return
 	}
+	s.parts.take(s, alerts)
 	for _, a := range alerts {
-		a = a.Clone()
-		s.inbox.put(a)
 		for _, f := range s.forwards {
-			if f.receiver == "" || slices.Contains(s.ReceiversOf(a), f.receiver) {
+			if f.to == "" || slices.Contains(s.ReceiversOf(a), f.to) {
 				f.put(a)
 			}
 		}
@@ -193,9 +192,6 @@ func (s *Server) Stop(ctx context.Context) error {
 func (s *Server) stop(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, stopBudget)
 	defer cancel()
-	if s.inbox != nil {
-		s.inbox.close() // what was put is taken in, and kept
-	}
 	grace, cancelGrace := context.WithTimeout(ctx, stopGrace)
 	defer cancelGrace()
 	s.parts.stop(grace, s.cancel)
@@ -203,8 +199,13 @@ func (s *Server) stop(ctx context.Context) error {
 	for _, a := range s.actions {
 		errs = append(errs, a.close(ctx))
 	}
+	for _, f := range s.forwards {
+		f.Stop()
+	}
 	s.running.Wait()
-	s.store.close()
+	if s.store != nil {
+		s.store.save()
+	}
 	return errors.Join(errs...)
 }
 

@@ -3,6 +3,7 @@ package am
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"sync"
 	"time"
@@ -33,6 +34,7 @@ import (
 const (
 	retention           = 120 * time.Hour
 	maintenanceInterval = 15 * time.Minute
+	saveInterval        = time.Second // of what has changed
 	gcInterval          = 10 * time.Minute
 	dispatchMaintenance = 30 * time.Second
 )
@@ -57,7 +59,8 @@ type parts struct {
 	inhibitor  *inhibit.Inhibitor
 	dispatcher *dispatch.Dispatcher
 	routes     *dispatch.Route
-	put        func([]alert.Alert)
+	store      *store
+	log        *slog.Logger
 
 	started     bool
 	maintenance chan struct{}  // closed to end it
@@ -76,13 +79,13 @@ func assemble(s *Server, l *loaded, cfg Config, deliveries deliveries, log *slog
 		p        = &parts{maintenance: make(chan struct{}), routes: dispatch.NewRoute(l.conf.Route, nil)}
 		err      error
 	)
-	p.nflog, err = restore(s.store, "nflog", func(r reader) (*nflog.Log, error) {
+	p.nflog, err = restore(s.store, "nflog", func(r io.Reader) (*nflog.Log, error) {
 		return nflog.New(nflog.Options{SnapshotReader: r, Retention: retention, Logger: log, Metrics: prometheus.NewRegistry()})
 	})
 	if err != nil {
 		return p, fmt.Errorf("notification log: %w", err)
 	}
-	p.silences, err = restore(s.store, "silences", func(r reader) (*silence.Silences, error) {
+	p.silences, err = restore(s.store, "silences", func(r io.Reader) (*silence.Silences, error) {
 		return silence.New(silence.Options{
 			SnapshotReader: r, Retention: retention, Logger: log, Metrics: prometheus.NewRegistry(), EventRecorder: events,
 			Limits: silence.Limits{MaxSilences: func() int { return maxSilences }, MaxSilenceSizeBytes: func() int { return maxSilenceBytes }},
@@ -93,14 +96,14 @@ func assemble(s *Server, l *loaded, cfg Config, deliveries deliveries, log *slog
 	}
 	silencer := silence.NewSilencer(p.silences, log, events)
 	p.alerts, err = mem.NewAlerts(context.Background(), gcInterval, noNameLimit,
-		&watch{silencer, s.known, s.store.changed}, log, events, registry, flags)
+		&watch{silencer, s.known, s.store.changed, deliveries}, log, events, registry, flags)
 	if err != nil {
 		return p, fmt.Errorf("alerts: %w", err)
 	}
-	p.put = func(alerts []alert.Alert) { p.take(s, alerts, log) }
-	s.store.keep("nflog", p.nflog.Snapshot, p.nflog.SetBroadcast)
-	s.store.keep("silences", p.silences.Snapshot, p.silences.SetBroadcast)
-	s.store.keep("alerts.json", p.saveAlerts, nil)
+	p.log, p.store = log, s.store
+	s.store.files = []kept{{name: "nflog", save: p.nflog.Snapshot}, {name: "silences", save: p.silences.Snapshot}, {name: "alerts.json", save: s.saveAlerts}}
+	p.nflog.SetBroadcast(func([]byte) { s.store.changed() })
+	p.silences.SetBroadcast(func([]byte) { s.store.changed() })
 
 	receivers, err := integrations(s, l, cfg, deliveries, log)
 	if err != nil {
@@ -113,12 +116,11 @@ func assemble(s *Server, l *loaded, cfg Config, deliveries deliveries, log *slog
 		var fanout notify.FanoutStage
 		for _, integration := range integrations {
 			recv := &nflogpb.Receiver{GroupName: name, Integration: integration.Name(), Idx: uint32(integration.Index())}
-			log := &steadyLog{p.nflog}
 			fanout = append(fanout, &delivery{
-				dedup: notify.NewDedupStage(integration, log, recv),
+				dedup: notify.NewDedupStage(integration, p.nflog, recv),
 				retry: notify.NewRetryStage(*integration, name, metrics, events),
-				set:   notify.NewSetNotifiesStage(log, recv),
-				log:   log, recv: recv, missed: newMissed(), newest: p.newest,
+				set:   notify.NewSetNotifiesStage(p.nflog, recv),
+				log:   p.nflog, recv: recv, missed: newMissed(), newest: p.newest,
 			})
 		}
 		stages[name] = notify.MultiStage{
@@ -139,7 +141,7 @@ func assemble(s *Server, l *loaded, cfg Config, deliveries deliveries, log *slog
 		p.inhibitor.Mutes(ctx, labels)
 		silencer.Mutes(ctx, labels)
 	})
-	return p, s.store.load("alerts.json", func(r reader) error { return p.loadAlerts(s, r) })
+	return p, s.store.load("alerts.json", func(r io.Reader) error { return s.loadAlerts(p, r) })
 }
 
 // integrations builds the receivers that the routes lead to: Alertmanager's
@@ -180,7 +182,7 @@ func integrations(s *Server, l *loaded, cfg Config, d deliveries, log *slog.Logg
 
 // guarded has a guard before an integration.
 func (s *Server) guarded(one notify.Integration, receiver string, d deliveries, l *loaded, cfg Config) *notify.Integration {
-	g := newGuard(s.base, &one, receiver, d, l.secrets, cfg.Logger)
+	g := newGuard(s.base, &one, &record{receiver: receiver, kind: one.Name(), deliveries: d, secrets: l.secrets, log: cfg.Logger})
 	s.receivers = append(s.receivers, g)
 	guarded := notify.NewIntegration(g, &one, one.Name(), one.Index(), receiver)
 	return &guarded
@@ -253,7 +255,13 @@ func (p *parts) counted(stage notify.Stage) notify.Stage {
 
 func (p *parts) run() {
 	p.started = true
-	p.running.Go(func() { p.nflog.Maintenance(maintenanceInterval, "", p.maintenance, nil) })
+	p.running.Go(func() {
+		p.nflog.Maintenance(saveInterval, "", p.maintenance, func() (int64, error) {
+			_, err := p.nflog.GC()
+			p.store.save()
+			return 0, err
+		})
+	})
 	p.running.Go(func() { p.silences.Maintenance(maintenanceInterval, "", p.maintenance, nil) })
 	// The inhibitor has to know the alerts before the dispatcher tells of one
 	// that it would inhibit.
@@ -285,20 +293,20 @@ func (p *parts) stop(ctx context.Context, abort func()) {
 }
 
 // take puts alerts into Alertmanager's store.
-func (p *parts) take(s *Server, alerts []alert.Alert, log *slog.Logger) {
+func (p *parts) take(s *Server, alerts []alert.Alert) {
 	now := time.Now()
 	taken := make([]*amalert.Alert, 0, len(alerts))
 	for _, a := range alerts {
 		converted, err := convert(a, now, s.resolve)
 		if err != nil {
-			log.Warn("an alert was refused", "error", err)
+			p.log.Warn("an alert was refused", "error", err)
 			continue
 		}
 		s.known.learn(converted.Fingerprint(), a)
 		taken = append(taken, converted)
 	}
 	if err := p.alerts.Put(context.Background(), taken...); err != nil {
-		log.Warn("alerts were refused", "error", err)
+		p.log.Warn("alerts were refused", "error", err)
 	}
 }
 

@@ -2,7 +2,6 @@ package am
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,13 +29,12 @@ func TestWrongReceiver(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			log, told := &logs{}, make(chan alert.Alert, 10)
-			s := start(t, Config{
+			told := make(chan alert.Alert, 10)
+			s := observe(t, Config{
 				File:    file([2]string{c.receiver, c.options}, [2]string{"action/tell", ""}),
 				Actions: map[string]Action{"tell": func(_ context.Context, a alert.Alert) error { told <- a; return nil }},
-				Logger:  log.logger(),
 			})
-			if text := log.String(); !strings.Contains(text, "receiver="+c.receiver) || !strings.Contains(text, c.want) {
+			if text := s.lines.String(); !strings.Contains(text, "receiver="+c.receiver) || !strings.Contains(text, c.want) {
 				t.Errorf("the log says %q", text)
 			}
 			s.Put(firing("Slow"))
@@ -46,7 +44,7 @@ func TestWrongReceiver(t *testing.T) {
 				t.Fatal("the other receiver is not told")
 			}
 			wait(t, "the delivery fails", func() bool {
-				return slices.ContainsFunc(s.Status().Receivers, func(r ReceiverStatus) bool { return r.Name == c.receiver && r.Failed > 0 })
+				return s.outcomes(t)[c.receiver+" failed"] > 0
 			})
 		})
 	}

@@ -253,15 +253,11 @@ func TestMailPassword(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			box := (&mailbox{tls: c.tls}).start(t)
-			s := start(t, Config{File: file(mailTo(box.address, c.options)), Templates: []byte(mailTemplates)})
+			s := observe(t, Config{File: file(mailTo(box.address, c.options)), Templates: []byte(mailTemplates)})
 			s.Put(firing("Slow"))
-			var status ReceiverStatus
-			wait(t, "an outcome", func() bool {
-				status = s.Status().Receivers[0]
-				return status.Outcome != ""
-			})
-			if c.want == "" && status.Outcome != outcomeSuccess || c.want != "" && !strings.Contains(status.Error, c.want) {
-				t.Errorf("%s: %q, want %q", status.Outcome, status.Error, c.want)
+			wait(t, "an outcome", func() bool { return len(s.outcomes(t)) > 0 })
+			if c.want == "" && s.outcomes(t)["mail success"] == 0 || !strings.Contains(s.lines.String(), c.want) {
+				t.Errorf("%v, want %q in\n%s", s.outcomes(t), c.want, s.lines)
 			}
 			box.mu.Lock()
 			defer box.mu.Unlock()
@@ -320,11 +316,11 @@ func TestMailSilence(t *testing.T) {
 					_, _ = io.WriteString(c, says)
 				}
 			}()
-			s := start(t, Config{File: file(mailTo(l.Addr().String(), ", require_tls: false")), Templates: []byte(mailTemplates)})
+			s := observe(t, Config{File: file(mailTo(l.Addr().String(), ", require_tls: false")), Templates: []byte(mailTemplates)})
 			s.receivers[0].timeout = 300 * time.Millisecond
 			began := time.Now()
 			s.Put(firing("Slow"))
-			wait(t, "the timeout", func() bool { return s.Status().Receivers[0].Outcome == outcomeTimeout })
+			wait(t, "the timeout", func() bool { return s.outcomes(t)["mail timeout"] > 0 })
 			if took := time.Since(began); took > 3*time.Second {
 				t.Errorf("it took %v", took)
 			}
@@ -340,9 +336,9 @@ func TestMailSilence(t *testing.T) {
 func TestMailRefused(t *testing.T) {
 	t.Parallel()
 	box := (&mailbox{refuse: &smtp.SMTPError{Code: 550, Message: "no such user"}}).start(t)
-	s := start(t, Config{File: file(mailTo(box.address, ", require_tls: false")), Templates: []byte(mailTemplates)})
+	s := observe(t, Config{File: file(mailTo(box.address, ", require_tls: false")), Templates: []byte(mailTemplates)})
 	s.Put(firing("Slow"))
-	wait(t, "the refusal", func() bool { return strings.Contains(s.Status().Receivers[0].Error, "no such user") })
+	wait(t, "the refusal", func() bool { return strings.Contains(s.lines.String(), "no such user") })
 	if got := box.got(); len(got) > 0 {
 		t.Errorf("mails: %v", got)
 	}
@@ -353,10 +349,10 @@ func TestMailTemplateFails(t *testing.T) {
 	t.Parallel()
 	box := (&mailbox{}).start(t)
 	templates := strings.Replace(mailTemplates, `<td>{{`, `<td>{{ if eq .Labels.alertname "Bad" }}{{ template "missing" }}{{ end }}{{`, 1)
-	s := start(t, Config{File: file(mailTo(box.address, ", require_tls: false")), Templates: []byte(strings.Replace(templates,
+	s := observe(t, Config{File: file(mailTo(box.address, ", require_tls: false")), Templates: []byte(strings.Replace(templates,
 		`{{ template "missing" }}`, `{{ slice "ab" 5 }}`, 1))})
 	s.Put(firing("Bad"))
-	wait(t, "the failure", func() bool { return strings.Contains(s.Status().Receivers[0].Error, "html: ") })
+	wait(t, "the failure", func() bool { return strings.Contains(s.lines.String(), "html: ") })
 	box.mu.Lock()
 	defer box.mu.Unlock()
 	if box.transcript.Len() > 0 {

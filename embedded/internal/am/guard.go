@@ -7,8 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	amalert "github.com/prometheus/alertmanager/alert"
@@ -41,9 +41,6 @@ const (
 	outcomeDropped = "dropped" // it was not tried: too much is waiting
 )
 
-// everyReceiver stands for the receiver where an alert did not come so far.
-const everyReceiver = "*"
-
 // deliveries counts attempts.
 type deliveries struct{ counter metric.Int64Counter }
 
@@ -53,33 +50,64 @@ func newDeliveries(meter metric.Meter) (deliveries, error) {
 	return deliveries{counter}, err
 }
 
+// everyReceiver stands for the receiver where an alert did not come so far.
+const everyReceiver = "*"
+
 func (d deliveries) add(receiver, outcome string) {
-	d.counter.Add(context.Background(), 1, metric.WithAttributes(
-		attribute.String("receiver", receiver), attribute.String("outcome", outcome)))
+	d.counter.Add(context.Background(), 1, metric.WithAttributes(attribute.String("receiver", receiver), attribute.String("outcome", outcome)))
+}
+
+// record counts what comes of the attempts of a receiver, and logs when it begins
+// to fail and when it works again, of one that does now this, now that, once a
+// minute.
+type record struct {
+	receiver, kind string
+	deliveries     deliveries
+	secrets        *redactor
+	log            *slog.Logger
+
+	mu     sync.Mutex
+	down   time.Time // since when it fails; zero while it works
+	warned time.Time // when that was logged last
+}
+
+// settle is told of an attempt, and returns its error without secrets.
+func (r *record) settle(outcome string, err error) error {
+	r.deliveries.add(r.receiver, outcome)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	if err == nil {
+		if !r.down.IsZero() && !r.warned.Before(r.down) {
+			r.log.Info("alerts are delivered again", "receiver", r.receiver, "kind", r.kind, "after", now.Sub(r.down).Round(time.Second))
+		}
+		r.down = time.Time{}
+		return nil
+	}
+	err = errors.New(r.secrets.text(err.Error()))
+	if r.down.IsZero() {
+		r.down = now
+	}
+	if r.warned.Before(r.down) && (r.warned.IsZero() || now.Sub(r.warned) > time.Minute) {
+		r.warned = now
+		r.log.Warn("alerts cannot be delivered, and wait", "receiver", r.receiver, "kind", r.kind, "error", err)
+	}
+	return err
 }
 
 // guard stands before an integration, so that what is behind it cannot take
 // more time, memory or turns than its share, nor say a secret.
 type guard struct {
-	inner      *notify.Integration
-	receiver   string
-	base       context.Context // done when the server stops
-	timeout    time.Duration   // of an attempt; 0 for one that ends by itself
-	deliveries deliveries
-	secrets    *redactor
-	log        *slog.Logger
-	turns      chan struct{}
-
-	mu      sync.Mutex
-	status  ReceiverStatus
-	waiting int
-	down    time.Time // since when it fails; zero while it works
-	warned  time.Time // when that was logged last
+	*record
+	inner   *notify.Integration
+	base    context.Context // done when the server stops
+	timeout time.Duration   // of an attempt; 0 for one that ends by itself
+	turns   chan struct{}
+	waiting atomic.Int64
 }
 
-func newGuard(base context.Context, inner *notify.Integration, receiver string, d deliveries, secrets *redactor, log *slog.Logger) *guard {
-	g := &guard{base: base, inner: inner, receiver: receiver, timeout: attemptTimeout, deliveries: d, secrets: secrets, log: log,
-		turns: make(chan struct{}, maxAtOnce), status: ReceiverStatus{Name: receiver, Kind: inner.Name()}}
+func newGuard(base context.Context, inner *notify.Integration, r *record) *guard {
+	g := &guard{record: r, base: base, inner: inner, timeout: attemptTimeout, turns: make(chan struct{}, maxAtOnce)}
 	switch inner.Name() {
 	case "email":
 		g.timeout = mailTimeout
@@ -89,40 +117,35 @@ func newGuard(base context.Context, inner *notify.Integration, receiver string, 
 	return g
 }
 
+var (
+	errWaiting = fmt.Errorf("more than %d deliveries wait for this receiver", maxWaiting)
+	errStopped = errors.New("stopped during the delivery")
+)
+
 // Notify implements notify.Notifier.
 func (g *guard) Notify(ctx context.Context, alerts ...*amalert.Alert) (retry bool, err error) {
-	if !g.wait(1) {
-		g.settle(outcomeDropped, errWaiting)
+	if g.waiting.Add(1) > maxWaiting {
+		g.waiting.Add(-1)
+		_ = g.settle(outcomeDropped, errWaiting)
 		return false, errWaiting // the group tries again at its next interval
 	}
 	select {
 	case g.turns <- struct{}{}:
-		g.wait(-1)
+		g.waiting.Add(-1)
 		defer func() { <-g.turns }()
 	case <-ctx.Done():
-		g.wait(-1)
+		g.waiting.Add(-1)
 		return true, fmt.Errorf("waiting for its turn: %w", context.Cause(ctx))
 	}
 	if stale, ok := ctx.Value(staleKey{}).(func() bool); ok && stale() {
 		return false, errStale
 	}
 	outcome, retry, err := g.attempt(ctx, alerts)
-	if err == nil {
-		g.settle(outcomeSuccess, nil)
-		return false, nil
-	}
-	if g.base.Err() != nil {
+	if err != nil && g.base.Err() != nil {
 		return retry, errStopped
 	}
-	err = errors.New(g.secrets.text(err.Error()))
-	g.settle(outcome, err)
-	return retry, err
+	return retry, g.settle(outcome, err)
 }
-
-var (
-	errWaiting = fmt.Errorf("more than %d deliveries wait for this receiver", maxWaiting)
-	errStopped = errors.New("stopped during the delivery")
-)
 
 func (g *guard) attempt(ctx context.Context, alerts []*amalert.Alert) (outcome string, retry bool, err error) {
 	if g.timeout > 0 {
@@ -157,45 +180,6 @@ func isTimeout(err error) bool {
 	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// wait counts who waits, and says whether one more may.
-func (g *guard) wait(n int) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if n > 0 && g.waiting >= maxWaiting {
-		return false
-	}
-	g.waiting += n
-	return true
-}
-
-// settle counts an attempt, and logs when the receiver begins to fail and when
-// it works again, of one that does now this, now that, once a minute.
-func (g *guard) settle(outcome string, err error) {
-	g.deliveries.add(g.receiver, outcome)
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	now := time.Now()
-	g.status.Outcome = outcome
-	if err == nil {
-		g.status.Delivered++
-		g.status.LastSuccess, g.status.Error = now, ""
-		if !g.down.IsZero() && !g.warned.Before(g.down) {
-			g.log.Info("alerts are delivered again", "receiver", g.receiver, "kind", g.status.Kind, "after", now.Sub(g.down).Round(time.Second))
-		}
-		g.down = time.Time{}
-		return
-	}
-	g.status.Failed++
-	g.status.LastFailure, g.status.Error = now, err.Error()
-	if g.down.IsZero() {
-		g.down = now
-	}
-	if g.warned.Before(g.down) && (g.warned.IsZero() || now.Sub(g.warned) > time.Minute) {
-		g.warned = now
-		g.log.Warn("alerts cannot be delivered, and wait", "receiver", g.receiver, "kind", g.status.Kind, "error", err)
-	}
-}
-
 // httpOptions bound what an HTTP receiver costs: no connection outlives its
 // request, and no answer is read to its end if that is far.
 func httpOptions() []common.HTTPClientOption {
@@ -225,13 +209,4 @@ func (c *boundedConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b[:min(len(b), c.left)])
 	c.left -= n
 	return n, err
-}
-
-// boundedClient is an HTTP client for the servers that alerts are forwarded to.
-func boundedClient() *http.Client {
-	return &http.Client{
-		Timeout:       attemptTimeout,
-		Transport:     &http.Transport{Proxy: http.ProxyFromEnvironment, DialContext: dialBounded, DisableKeepAlives: true, DisableCompression: true},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
 }

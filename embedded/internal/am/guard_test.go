@@ -28,7 +28,7 @@ func guardOf(t *testing.T, lines *logs, f notifierFunc) *guard {
 		t.Fatal(err)
 	}
 	inner := notify.NewIntegration(f, always{}, "webhook", 0, "hook")
-	return newGuard(t.Context(), &inner, "hook", d, newRedactor(nil, nil), lines.logger())
+	return newGuard(t.Context(), &inner, &record{receiver: "hook", kind: "webhook", deliveries: d, secrets: newRedactor(nil, nil), log: lines.logger()})
 }
 
 // So many deliveries at once, so many that wait, and no more.
@@ -78,8 +78,11 @@ func TestGuardPanic(t *testing.T) {
 	t.Parallel()
 	lines := &logs{}
 	g := guardOf(t, lines, func(context.Context, ...*amalert.Alert) (bool, error) { panic("oh no") })
-	if _, err := g.Notify(t.Context()); err == nil || !strings.Contains(err.Error(), "panic: oh no") || g.status.Outcome != outcomePanic {
-		t.Errorf("%s: %v", g.status.Outcome, err)
+	if _, err := g.Notify(t.Context()); err == nil || !strings.Contains(err.Error(), "panic: oh no") {
+		t.Error(err)
+	}
+	if outcome, _, err := g.attempt(t.Context(), nil); outcome != outcomePanic {
+		t.Errorf("%s: %v", outcome, err)
 	}
 }
 

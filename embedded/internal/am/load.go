@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -124,7 +125,7 @@ func apartDrills(conf *config.Config) {
 	var walk func(*config.Route)
 	walk = func(r *config.Route) {
 		// A route without group_by has that of its parent.
-		if (r.GroupBy != nil || r == conf.Route) && !r.GroupByAll && !contains(r.GroupBy, alert.DrillLabel) {
+		if (r.GroupBy != nil || r == conf.Route) && !r.GroupByAll && !slices.Contains(r.GroupBy, model.LabelName(alert.DrillLabel)) {
 			r.GroupBy = append(r.GroupBy, alert.DrillLabel)
 		}
 		for _, child := range r.Routes {
@@ -133,28 +134,10 @@ func apartDrills(conf *config.Config) {
 	}
 	walk(conf.Route)
 	for i := range conf.InhibitRules {
-		if equal := &conf.InhibitRules[i].Equal; !containsString(*equal, alert.DrillLabel) {
+		if equal := &conf.InhibitRules[i].Equal; !slices.Contains(*equal, alert.DrillLabel) {
 			*equal = append(*equal, alert.DrillLabel)
 		}
 	}
-}
-
-func contains(names []model.LabelName, name string) bool {
-	for _, n := range names {
-		if string(n) == name {
-			return true
-		}
-	}
-	return false
-}
-
-func containsString(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
 }
 
 func templates(conf *config.Config, cfg Config) (*template.Template, error) {

@@ -1,9 +1,7 @@
 package am
 
 import (
-	"context"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 	"time"
@@ -20,92 +18,6 @@ const (
 	maxAlerts        = 5000
 	maxAlertsPerName = 1000
 )
-
-// inbox is the way from Put to Alertmanager's own store of alerts, whose Put
-// may wait.
-type inbox struct {
-	take       func([]alert.Alert)
-	deliveries deliveries
-	log        *slog.Logger
-	wake       chan struct{}
-	taking     sync.Mutex // held while alerts are on their way, so that their order stays
-
-	mu      sync.Mutex
-	closed  bool
-	waiting map[model.Fingerprint]alert.Alert
-	order   []model.Fingerprint
-}
-
-func newInbox(take func([]alert.Alert), d deliveries, log *slog.Logger) *inbox {
-	return &inbox{take: take, deliveries: d, log: log, wake: make(chan struct{}, 1),
-		waiting: map[model.Fingerprint]alert.Alert{}}
-}
-
-func (in *inbox) put(a alert.Alert) {
-	key := labelSet(a.Labels).Fingerprint()
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if in.closed {
-		return
-	}
-	if _, again := in.waiting[key]; !again {
-		if len(in.order) >= maxAlerts {
-			in.deliveries.add(everyReceiver, outcomeDropped)
-			in.log.Warn("alerts are refused: too many at once", "at most", maxAlerts)
-			return
-		}
-		in.order = append(in.order, key)
-	}
-	in.waiting[key] = a
-	select {
-	case in.wake <- struct{}{}:
-	default:
-	}
-}
-
-func (in *inbox) next() []alert.Alert {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	alerts := make([]alert.Alert, 0, len(in.order))
-	for _, key := range in.order {
-		alerts = append(alerts, in.waiting[key])
-	}
-	in.order = in.order[:0]
-	clear(in.waiting)
-	return alerts
-}
-
-// drain takes in what waits, and says whether anything did.
-func (in *inbox) drain() bool {
-	in.taking.Lock()
-	defer in.taking.Unlock()
-	alerts := in.next()
-	if len(alerts) > 0 {
-		in.take(alerts)
-	}
-	return len(alerts) > 0
-}
-
-func (in *inbox) run(ctx context.Context) {
-	for {
-		if in.drain() {
-			continue
-		}
-		select {
-		case <-in.wake:
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// close takes no more; what waits is taken in at once.
-func (in *inbox) close() {
-	in.mu.Lock()
-	in.closed = true
-	in.mu.Unlock()
-	in.drain()
-}
 
 // convert makes an alert Alertmanager's. resolve is how long a firing one lasts
 // without being sent again.
@@ -199,8 +111,9 @@ var errTooMany = fmt.Errorf("more than %d alerts at once, or than %d of one name
 // watch is told by Alertmanager's store of alerts what comes and goes.
 type watch struct {
 	*silence.Silencer
-	known   *known
-	changed func()
+	known      *known
+	changed    func()
+	deliveries deliveries
 }
 
 // PreStore refuses an alert beyond the bound.
@@ -209,6 +122,7 @@ func (w *watch) PreStore(a *amalert.Alert, existing bool) error {
 	full := !existing && (w.known.count >= maxAlerts || w.known.names[a.Name()] >= maxAlertsPerName)
 	w.known.mu.Unlock()
 	if full {
+		w.deliveries.add(everyReceiver, outcomeDropped)
 		return errTooMany
 	}
 	return w.Silencer.PreStore(a, existing)
@@ -223,9 +137,7 @@ func (w *watch) PostStore(a *amalert.Alert, existing bool) {
 		w.known.names[a.Name()]++
 		w.known.mu.Unlock()
 	}
-	if !existing || a.Resolved() {
-		w.changed()
-	}
+	w.changed()
 }
 
 // PostDelete forgets an alert.

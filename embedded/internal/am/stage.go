@@ -1,11 +1,8 @@
 package am
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
 	"sync"
 	"time"
@@ -15,8 +12,6 @@ import (
 	"github.com/prometheus/alertmanager/nflog/nflogpb"
 	"github.com/prometheus/alertmanager/notify"
 	"github.com/prometheus/common/model"
-	"google.golang.org/protobuf/encoding/protodelim"
-	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
 // delivery is what happens to the alerts of a group on their way to one
@@ -28,7 +23,7 @@ import (
 // notification log knows nothing of it.
 type delivery struct {
 	dedup, retry, set notify.Stage
-	log               *steadyLog
+	log               *nflog.Log
 	recv              *nflogpb.Receiver
 	missed            *missed
 	newest            func(alerts []*amalert.Alert) []*amalert.Alert
@@ -42,17 +37,19 @@ var errStale = errors.New("an alert of this message has changed")
 // Exec implements notify.Stage. A group is never in two Exec at once.
 func (d *delivery) Exec(ctx context.Context, _ *slog.Logger, alerts ...*amalert.Alert) (context.Context, []*amalert.Alert, error) {
 	for {
+		// The dispatcher takes alerts in on several goroutines: a group may have of
+		// one the state before.
+		alerts = d.newest(alerts)
 		told, err := d.try(ctx, alerts)
 		if !errors.Is(err, errStale) {
 			return ctx, told, err
 		}
-		alerts = d.newest(alerts)
 	}
 }
 
 func (d *delivery) try(ctx context.Context, alerts []*amalert.Alert) ([]*amalert.Alert, error) {
 	group, _ := notify.GroupKey(ctx)
-	entry, err := d.log.entry(group, d.recv)
+	entry, err := lastEntry(d.log, group, d.recv)
 	if err != nil {
 		return nil, err
 	}
@@ -209,14 +206,10 @@ func freshOf(ctx context.Context, alerts []*amalert.Alert) []*amalert.Alert {
 	return fresh
 }
 
-// steadyLog is the notification log under a clock that may be set back. The log
-// itself does not replace an entry by one with an earlier time, so that after
-// such a jump every message would be sent again at each interval of its group,
-// until the clock has caught up.
-type steadyLog struct{ kept *nflog.Log }
-
-func (l *steadyLog) entry(group string, recv *nflogpb.Receiver) (*nflogpb.Entry, error) {
-	entries, err := l.kept.Query(nflog.QGroupKey(group), nflog.QReceiver(recv))
+// lastEntry is what the notification log has of a group and receiver, nil for
+// nothing.
+func lastEntry(log *nflog.Log, group string, recv *nflogpb.Receiver) (*nflogpb.Entry, error) {
+	entries, err := log.Query(nflog.QGroupKey(group), nflog.QReceiver(recv))
 	if errors.Is(err, nflog.ErrNotFound) {
 		return nil, nil
 	}
@@ -225,35 +218,3 @@ func (l *steadyLog) entry(group string, recv *nflogpb.Receiver) (*nflogpb.Entry,
 	}
 	return entries[0], nil
 }
-
-// Query implements notify.NotificationLog.
-func (l *steadyLog) Query(params ...nflog.QueryParam) ([]*nflogpb.Entry, error) {
-	return l.kept.Query(params...)
-}
-
-// Log implements notify.NotificationLog.
-func (l *steadyLog) Log(recv *nflogpb.Receiver, group string, firing, resolved []uint64, store *nflog.Store, expiry time.Duration) error {
-	before, err := l.entry(group, recv)
-	if err != nil {
-		return err
-	}
-	now := time.Now()
-	if before == nil || !before.Timestamp.AsTime().After(now) {
-		return l.kept.Log(recv, group, firing, resolved, store, expiry)
-	}
-	at := before.Timestamp.AsTime().Add(time.Millisecond)
-	var b bytes.Buffer
-	if _, err := protodelim.MarshalTo(&b, &nflogpb.MeshEntry{
-		Entry: &nflogpb.Entry{
-			Receiver: recv, GroupKey: []byte(group), Timestamp: timestamppb.New(at), FiringAlerts: firing, ResolvedAlerts: resolved,
-			ReceiverData: before.ReceiverData,
-		},
-		ExpiresAt: timestamppb.New(at.Add(min(expiry, retention))),
-	}); err != nil {
-		return fmt.Errorf("notification log: %w", err)
-	}
-	return l.kept.Merge(b.Bytes())
-}
-
-// reader is what a kept state is read from; nil for none.
-type reader = io.Reader

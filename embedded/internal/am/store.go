@@ -2,7 +2,6 @@ package am
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -12,29 +11,21 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
+	"sync/atomic"
+
+	"github.com/latido-dev/latido/embedded/internal/whole"
 )
 
-const (
-	// saveInterval is the least time between two writes of the state.
-	saveInterval = time.Second
-	// saveDelay lets changes that come together be written together.
-	saveDelay = 50 * time.Millisecond
-	// maxState is the largest file of state that is read.
-	maxState = 64 << 20
-)
-
-// store keeps the state of Alertmanager in files: written after each change,
-// since a process may be killed, and by renaming, so that each is whole.
-// Without a folder, or with one that cannot be written to, it keeps nothing.
+// store keeps the state of Alertmanager in files, each of them whole. Without a
+// folder, or with one that cannot be written to, it keeps nothing.
 type store struct {
-	dir  string
-	log  *slog.Logger
-	wake chan struct{}
-
-	mu    sync.Mutex
+	dir   string
+	log   *slog.Logger
 	files []kept
-	bad   bool // the last write failed
+	dirty atomic.Bool // something has changed
+
+	mu  sync.Mutex
+	bad bool // the last write failed
 }
 
 // kept is one file of state.
@@ -45,7 +36,7 @@ type kept struct {
 }
 
 func openStore(dir string, log *slog.Logger) *store {
-	s := &store{dir: dir, log: log, wake: make(chan struct{}, 1)}
+	s := &store{dir: dir, log: log}
 	if dir == "" {
 		return s
 	}
@@ -56,33 +47,17 @@ func openStore(dir string, log *slog.Logger) *store {
 	return s
 }
 
-// keep has save write a file whenever changed is called. subscribe, if not nil,
-// is given a function that does so.
-func (s *store) keep(name string, save func(io.Writer) (int64, error), subscribe func(func([]byte))) {
-	s.mu.Lock()
-	s.files = append(s.files, kept{name: name, save: save})
-	s.mu.Unlock()
-	if subscribe != nil {
-		subscribe(func([]byte) { s.changed() })
-	}
-}
-
 // changed has the state written soon. It does not wait.
-func (s *store) changed() {
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
-}
+func (s *store) changed() { s.dirty.Store(true) }
 
 // load reads a file of state. One that is broken is moved aside; there is none
 // then, and no error.
-func (s *store) load(name string, read func(reader) error) error {
+func (s *store) load(name string, read func(io.Reader) error) error {
 	if s.dir == "" {
 		return nil
 	}
 	path := filepath.Join(s.dir, name)
-	b, err := readBounded(path)
+	b, err := whole.Read(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -100,24 +75,11 @@ func (s *store) load(name string, read func(reader) error) error {
 	return nil
 }
 
-func readBounded(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxState+1))
-	if err == nil && len(b) > maxState {
-		err = fmt.Errorf("it is larger than %d bytes", maxState)
-	}
-	return b, err
-}
-
 // restore builds something with the state of a file, or without one.
-func restore[T any](s *store, name string, build func(reader) (T, error)) (T, error) {
+func restore[T any](s *store, name string, build func(io.Reader) (T, error)) (T, error) {
 	var built T
 	var done bool
-	if err := s.load(name, func(r reader) error {
+	if err := s.load(name, func(r io.Reader) error {
 		var err error
 		built, err = build(r)
 		done = err == nil
@@ -128,39 +90,10 @@ func restore[T any](s *store, name string, build func(reader) (T, error)) (T, er
 	return build(nil)
 }
 
-// run writes what has changed, until ctx is done.
-func (s *store) run(ctx context.Context) {
-	for {
-		select {
-		case <-s.wake:
-		case <-ctx.Done():
-			return
-		}
-		if !pause(ctx, saveDelay) {
-			return
-		}
-		s.save()
-		if !pause(ctx, saveInterval-saveDelay) {
-			return
-		}
-	}
-}
-
-// pause waits, and says whether ctx let it.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// save writes the files whose content has changed.
+// save writes the files whose content has changed. What cannot be written is
+// logged: it is no mistake of the caller's.
 func (s *store) save() {
-	if s.dir == "" {
+	if s.dir == "" || !s.dirty.Swap(false) {
 		return
 	}
 	s.mu.Lock()
@@ -170,6 +103,9 @@ func (s *store) save() {
 		errs = append(errs, s.files[i].write(s.dir))
 	}
 	err := errors.Join(errs...)
+	if err != nil {
+		s.changed() // it is tried again
+	}
 	if err != nil && !s.bad {
 		s.log.Warn("silences and the notification log cannot be written: they are kept in memory", "error", err)
 	}
@@ -188,47 +124,9 @@ func (k *kept) write(dir string) error {
 	if hash == k.last {
 		return nil
 	}
-	if err := replaceFile(filepath.Join(dir, k.name), b.Bytes()); err != nil {
+	if err := whole.Write(filepath.Join(dir, k.name), b.Bytes()); err != nil {
 		return err
 	}
 	k.last = hash
 	return nil
-}
-
-// replaceFile puts content in the place of a file, whole or not at all.
-func replaceFile(path string, content []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}()
-	if _, err = f.Write(content); err == nil {
-		err = f.Sync()
-	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	return err
-}
-
-// close writes what has changed for the last time. What cannot be written is
-// logged: it is no mistake of the caller's.
-func (s *store) close() {
-	if s != nil {
-		s.save()
-	}
-}
-
-// persistent tells whether the state outlives the process.
-func (s *store) persistent() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.dir != "" && !s.bad
 }

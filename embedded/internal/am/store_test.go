@@ -6,15 +6,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/prometheus/alertmanager/nflog"
 	"github.com/prometheus/alertmanager/nflog/nflogpb"
-	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/protobuf/encoding/protodelim"
-	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
 // killed returns a copy of a folder: what a process that is killed leaves.
@@ -169,8 +167,8 @@ func TestUnwritable(t *testing.T) {
 	s := start(t, Config{Dir: dir, File: file([2]string{"hook", webhookTo(h.URL)}), Logger: lines.logger()})
 	s.Put(firing("Slow"))
 	wait(t, "the message", func() bool { return len(h.got()) == 1 })
-	if n := strings.Count(lines.String(), "kept in memory"); n != 1 || s.Status().Persistent {
-		t.Errorf("%d warnings, persistent %t:\n%s", n, s.Status().Persistent, lines)
+	if n := strings.Count(lines.String(), "kept in memory"); n != 1 {
+		t.Errorf("%d warnings:\n%s", n, lines)
 	}
 }
 
@@ -180,61 +178,60 @@ func TestFullDisk(t *testing.T) {
 	lines, dir := &logs{}, t.TempDir()
 	s := openStore(dir, lines.logger())
 	full := true
-	s.keep("nflog", func(w io.Writer) (int64, error) {
+	s.files = []kept{{name: "nflog", save: func(w io.Writer) (int64, error) {
 		if full {
 			return 0, errors.New("no space left on device")
 		}
 		n, err := w.Write([]byte("state"))
 		return int64(n), err
-	}, nil)
+	}}}
+	s.changed()
 	s.save()
 	s.save()
-	if s.persistent() || strings.Count(lines.String(), "no space left") != 1 {
-		t.Errorf("persistent %t:\n%s", s.persistent(), lines)
+	if !s.bad || strings.Count(lines.String(), "no space left") != 1 {
+		t.Errorf("bad %t:\n%s", s.bad, lines)
 	}
 	full = false
 	s.save()
-	if b, err := os.ReadFile(filepath.Join(dir, "nflog")); err != nil || string(b) != "state" || !s.persistent() {
-		t.Errorf("%q, %v, persistent %t", b, err, s.persistent())
+	if b, err := os.ReadFile(filepath.Join(dir, "nflog")); err != nil || string(b) != "state" || s.bad {
+		t.Errorf("%q, %v, bad %t", b, err, s.bad)
 	}
 	// A folder in the place of the file: it cannot be renamed over.
 	os.Remove(filepath.Join(dir, "nflog"))
 	_ = os.MkdirAll(filepath.Join(dir, "nflog", "x"), 0o700)
 	s.files[0].last = [32]byte{}
+	s.changed()
 	s.save()
-	if left, _ := filepath.Glob(filepath.Join(dir, ".nflog-*")); len(left) > 0 || s.persistent() {
-		t.Errorf("left behind: %v, persistent %t", left, s.persistent())
+	if left, _ := filepath.Glob(filepath.Join(dir, ".nflog-*")); len(left) > 0 || !s.bad {
+		t.Errorf("left behind: %v, bad %t", left, s.bad)
 	}
 }
 
-// A clock that was set back an hour must not stop the notification log from
-// being written: every message would be sent at each interval for an hour.
-func TestClockSetBack(t *testing.T) {
+// An alert that fired when a process ended is, to one that starts days later,
+// over since then: nobody hears that it fires.
+func TestKilledDaysAgo(t *testing.T) {
 	t.Parallel()
-	log, err := nflog.New(nflog.Options{Retention: time.Hour, Metrics: prometheus.NewRegistry()})
+	h, dir := newHook(t), t.TempDir()
+	cfg := Config{Dir: dir, File: file([2]string{"hook", webhookTo(h.URL)})}
+	s, err := Start(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	recv := &nflogpb.Receiver{GroupName: "hook", Integration: "webhook"}
-	ahead := time.Now().Add(time.Hour)
-	var b bytes.Buffer
-	if _, err := protodelim.MarshalTo(&b, &nflogpb.MeshEntry{
-		Entry:     &nflogpb.Entry{Receiver: recv, GroupKey: []byte("g"), Timestamp: timestamppb.New(ahead), FiringAlerts: []uint64{1}},
-		ExpiresAt: timestamppb.New(ahead.Add(time.Hour)),
-	}); err != nil {
+	s.Put(firing("Slow"))
+	wait(t, "the message", func() bool { return len(h.got()) == 1 })
+	stop(t, s)
+	path, ended := filepath.Join(dir, "alerts.json"), time.Now().Add(-72*time.Hour).Round(time.Second)
+	text, err := os.ReadFile(path)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := log.Merge(b.Bytes()); err != nil {
+	text = regexp.MustCompile(`"(startsAt|seenAt)":"[^"]*"`).ReplaceAll(text, []byte(`"$1":"`+ended.Format(time.RFC3339)+`"`))
+	if err := os.WriteFile(path, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	steady := &steadyLog{log}
-	for _, firing := range [][]uint64{{1, 2}, {2}} {
-		if err := steady.Log(recv, "g", firing, nil, nil, time.Hour); err != nil {
-			t.Fatal(err)
-		}
-		entry, err := steady.entry("g", recv)
-		if err != nil || len(entry.FiringAlerts) != len(firing) || entry.FiringAlerts[0] != firing[0] {
-			t.Errorf("entry %v, %v: want %v", entry, err, firing)
-		}
+	start(t, cfg)
+	wait(t, "the end", func() bool { return len(h.got()) == 2 })
+	if got := h.got()[1].Alerts[0]; got.Status != "resolved" || !got.EndsAt.Equal(ended) {
+		t.Errorf("told that it is %s, since %v, want since %v", got.Status, got.EndsAt, ended)
 	}
 }

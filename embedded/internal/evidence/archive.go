@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/google/pprof/profile"
+
+	"github.com/latido-dev/latido/embedded/internal/whole"
 )
 
 // The files of an incident.
@@ -235,7 +237,7 @@ func (a *archive) read(e *entry, name string) ([]byte, error) {
 		}
 		return nil, errNoFile
 	}
-	return readFile(filepath.Join(a.dir, e.incident.ID, name))
+	return whole.Read(filepath.Join(a.dir, e.incident.ID, name))
 }
 
 // errNoFile says that an incident has no such file.

@@ -2,14 +2,12 @@ package evidence
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
-)
 
-// maxFile is how large a file may be that is read back, in bytes.
-const maxFile = 64 << 20
+	"github.com/latido-dev/latido/embedded/internal/whole"
+)
 
 // unfinished starts the name of what is being written. A crash leaves it
 // behind, and the next start removes it.
@@ -35,7 +33,7 @@ func readFolders(dir string) ([]*entry, error) {
 		if !f.IsDir() || !idPattern.MatchString(f.Name()) {
 			continue
 		}
-		data, err := readFile(filepath.Join(path, fileJSON))
+		data, err := whole.Read(filepath.Join(path, fileJSON))
 		if err != nil {
 			continue
 		}
@@ -64,7 +62,7 @@ func writeFolder(dir, name string, files map[string][]byte) (err error) {
 		return err
 	}
 	for file, data := range files {
-		if err := writeFile(filepath.Join(tmp, file), data); err != nil {
+		if err := whole.Write(filepath.Join(tmp, file), data); err != nil {
 			return err
 		}
 	}
@@ -74,44 +72,11 @@ func writeFolder(dir, name string, files map[string][]byte) (err error) {
 // replaceFiles replaces files in a folder, each at once.
 func replaceFiles(dir string, files map[string][]byte) error {
 	for file, data := range files {
-		path := filepath.Join(dir, file)
-		if err := writeFile(path+".new", data); err != nil {
-			_ = os.Remove(path + ".new")
-			return err
-		}
-		if err := os.Rename(path+".new", path); err != nil {
+		if err := whole.Write(filepath.Join(dir, file), data); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// writeFile writes a file and waits until it is on the disk: a name must not
-// stand for a file that a power failure emptied.
-func writeFile(path string, data []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	if _, err = f.Write(data); err == nil {
-		err = f.Sync()
-	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	return err
-}
-
-// readFile reads a file that is not larger than any that is written.
-func readFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxFile {
-		return nil, fmt.Errorf("%s is no file of at most %d MiB", path, maxFile>>20)
-	}
-	return os.ReadFile(path)
 }
 
 func folderSize(dir string) (n int64) {

@@ -17,6 +17,7 @@ import (
 	"github.com/google/pprof/profile"
 
 	"github.com/latido-dev/latido/continuous"
+	"github.com/latido-dev/latido/embedded/internal/whole"
 	"github.com/latido-dev/latido/internal/cause"
 )
 
@@ -99,7 +100,7 @@ func (b *baseline) profile(kind string) (*profile.Profile, time.Duration) {
 	if b == nil || b.kept[kind] <= 0 {
 		return nil, 0
 	}
-	data, err := readFile(filepath.Join(b.dir, "previous"+keptKinds[kind]))
+	data, err := whole.Read(filepath.Join(b.dir, "previous"+keptKinds[kind]))
 	if err != nil {
 		return nil, 0
 	}
@@ -246,7 +247,7 @@ func (w *releases) path(name, end string) string { return filepath.Join(w.dir, n
 
 // read reads the figures of a release, nil if there are none.
 func (w *releases) read(name string) *measure {
-	data, err := readFile(w.path(name, ".json"))
+	data, err := whole.Read(w.path(name, ".json"))
 	if err != nil {
 		return nil
 	}
@@ -254,7 +255,7 @@ func (w *releases) read(name string) *measure {
 	if json.Unmarshal(data, m) != nil {
 		return nil
 	}
-	if data, err = readFile(w.path(name, ".pb.gz")); err == nil {
+	if data, err = whole.Read(w.path(name, ".pb.gz")); err == nil {
 		m.profile, _ = profile.ParseData(data)
 	}
 	return m
