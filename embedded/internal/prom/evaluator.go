@@ -150,7 +150,7 @@ func (e *evaluator) restore(ctx context.Context, g *rules.Group, at time.Time) e
 	for i, r := range all {
 		r.SetRestored(true)
 		if len(were[i]) > 0 {
-			if err := e.restoreRule(ctx, r, were[i], last[i], at); err != nil {
+			if err := e.restoreRule(ctx, r, were[i], last[i]); err != nil {
 				return err
 			}
 		}
@@ -158,7 +158,7 @@ func (e *evaluator) restore(ctx context.Context, g *rules.Group, at time.Time) e
 	return nil
 }
 
-func (e *evaluator) restoreRule(ctx context.Context, r *rules.AlertingRule, were map[string]promql.Sample, last, at time.Time) error {
+func (e *evaluator) restoreRule(ctx context.Context, r *rules.AlertingRule, were map[string]promql.Sample, last time.Time) error {
 	var kept promql.Vector // what fires on although no result has it
 	query := func(ctx context.Context, expr string, ts time.Time) (promql.Vector, error) {
 		result, err := e.query(ctx, expr, ts)
@@ -189,12 +189,10 @@ func (e *evaluator) restoreRule(ctx context.Context, r *rules.AlertingRule, were
 		if !ok {
 			return
 		}
-		a.ActiveAt = time.UnixMilli(was.T)
-		if held := last.Sub(a.ActiveAt); held < r.HoldDuration() {
-			a.State, a.ActiveAt = rules.StatePending, at.Add(-held) // while the process was gone nobody looked
-			return
+		a.ActiveAt, a.State = time.UnixMilli(was.T), rules.StatePending
+		if fired := a.ActiveAt.Add(r.HoldDuration()); !fired.After(last) {
+			a.State, a.FiredAt = rules.StateFiring, fired
 		}
-		a.State, a.FiredAt = rules.StateFiring, a.ActiveAt.Add(r.HoldDuration())
 	})
 	return nil
 }
