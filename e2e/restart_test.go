@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/url"
 	"os"
 	"os/exec"
@@ -159,6 +160,31 @@ func TestKill(t *testing.T) {
 	}
 	if times["firing Quick"] != 1 || times["firing Patient"] != 1 || len(times) != 2 {
 		t.Errorf("told %v, want each alert once", times)
+	}
+}
+
+// A process is killed twenty times, at any moment. Of an alert that fires all the
+// while somebody is told, and at most twice.
+func TestKills(t *testing.T) {
+	t.Parallel()
+	hook := startWebhook(t)
+	s := startLevels(t, []string{"ALERT_WEBHOOK=" + hook.URL}, nil, "-dir", t.TempDir(), "-quick", "10")
+	for range 20 {
+		time.Sleep(rand.N(3 * time.Second)) // any moment is one to be killed at
+		s.Signal(t, syscall.SIGKILL)
+		_ = s.Wait(t, 10*time.Second)
+		s.Restart(t)
+	}
+	all := func(map[string]string) bool { return true }
+	servers.WaitFor(t, time.Minute, "the alert", func() error {
+		_, err := s.active("Quick", "firing")
+		if got := hook.names("firing", all); err == nil && len(got) == 0 {
+			err = errors.New("nobody was told")
+		}
+		return err
+	})
+	if got := hook.names("firing", all); len(got) > 2 {
+		t.Errorf("told %d times of %v", len(got), got)
 	}
 }
 

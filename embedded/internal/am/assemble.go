@@ -2,6 +2,7 @@ package am
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -34,7 +35,9 @@ import (
 const (
 	retention           = 120 * time.Hour
 	maintenanceInterval = 15 * time.Minute
-	saveInterval        = time.Second // of what has changed
+	// saveInterval is how soon what has changed is on disk: a message that was
+	// delivered just before a kill comes twice.
+	saveInterval        = 200 * time.Millisecond
 	gcInterval          = 10 * time.Minute
 	dispatchMaintenance = 30 * time.Second
 )
@@ -257,12 +260,17 @@ func (p *parts) run() {
 	p.started = true
 	p.running.Go(func() {
 		p.nflog.Maintenance(saveInterval, "", p.maintenance, func() (int64, error) {
-			_, err := p.nflog.GC()
 			p.store.save()
-			return 0, err
+			return 0, nil
 		})
 	})
-	p.running.Go(func() { p.silences.Maintenance(maintenanceInterval, "", p.maintenance, nil) })
+	p.running.Go(func() {
+		p.silences.Maintenance(maintenanceInterval, "", p.maintenance, func() (int64, error) {
+			_, log := p.nflog.GC()
+			_, silences := p.silences.GC()
+			return 0, errors.Join(log, silences)
+		})
+	})
 	// The inhibitor has to know the alerts before the dispatcher tells of one
 	// that it would inhibit.
 	p.running.Go(p.inhibitor.Run)

@@ -2,14 +2,12 @@ package am
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"maps"
 	"net/mail"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -30,10 +28,9 @@ const maxHeader = 250
 // could not finish writing so that half of it is sent, and tells a password to a
 // server without encryption if it is allowed to speak without.
 type email struct {
-	conf     *config.EmailConfig
-	tmpl     *template.Template
-	log      *slog.Logger
-	hostname string
+	conf *config.EmailConfig
+	tmpl *template.Template
+	log  *slog.Logger
 }
 
 func newEmail(c *config.EmailConfig, tmpl *template.Template, log *slog.Logger) (*email, error) {
@@ -47,11 +44,7 @@ func newEmail(c *config.EmailConfig, tmpl *template.Template, log *slog.Logger) 
 			conf.Headers[name] = value
 		}
 	}
-	hostname, err := os.Hostname()
-	if err != nil || !isHostname(hostname) {
-		hostname = "localhost"
-	}
-	e := &email{conf: &conf, tmpl: tmpl, log: log, hostname: hostname}
+	e := &email{conf: &conf, tmpl: tmpl, log: log}
 	// A password whose file is not there may come yet.
 	if _, err := e.dialer(context.Background()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -103,7 +96,7 @@ func (e *email) render(ctx context.Context, alerts []*amalert.Alert) (*gomail.Ms
 		}
 	}
 	if _, own := e.conf.Headers["Message-Id"]; !own {
-		m.SetMessageIDWithValue(fmt.Sprintf("%s@%s", rand.Text(), e.hostname))
+		m.SetMessageID()
 	}
 	if err := e.thread(ctx, m); err != nil {
 		return nil, err
@@ -204,10 +197,4 @@ func oneLine(s string) string {
 		s = string(runes[:maxHeader-1]) + "…"
 	}
 	return s
-}
-
-func isHostname(s string) bool {
-	return s != "" && len(s) <= 253 && strings.IndexFunc(s, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '.'
-	}) < 0
 }
