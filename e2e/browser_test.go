@@ -97,7 +97,11 @@ func (b *browser) hear(event any) {
 			b.wrong = append(b.wrong, fmt.Sprintf("%s: %s %s", e.Entry.Source, e.Entry.Text, e.Entry.URL))
 		}
 	case *runtime.EventExceptionThrown:
-		b.wrong = append(b.wrong, "exception: "+e.ExceptionDetails.Text)
+		text := "exception: " + e.ExceptionDetails.Text + " " + e.ExceptionDetails.URL
+		if e.ExceptionDetails.Exception != nil {
+			text += " " + e.ExceptionDetails.Exception.Description
+		}
+		b.wrong = append(b.wrong, text)
 	case *runtime.EventConsoleAPICalled:
 		if e.Type == runtime.ConsoleAPICalledTypeError || e.Type == runtime.ConsoleAPICalledTypeWarning {
 			text := ""
@@ -179,6 +183,14 @@ func (b *browser) until(t *testing.T, within time.Duration, expression string) {
 		}
 		return err
 	})
+}
+
+// within tells whether an expression is true before a time is over.
+func (b *browser) within(length time.Duration, expression string) (ok bool) {
+	ctx, cancel := context.WithTimeout(b.ctx, length)
+	defer cancel()
+	ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("new Promise((done) => { const look = () => { if ("+expression+") done(true); else setTimeout(look, 200); }; look(); })", chromedp.EvalAwaitPromise))
+	return err == nil && ok
 }
 
 // picture saves what the tab shows, all of it.

@@ -43,13 +43,13 @@ func TestPage(t *testing.T) {
 		return err
 	})
 
+	t.Run("cpu", func(t *testing.T) { testPageCPU(t, shop, b) })
 	t.Run("figures", func(t *testing.T) { testPageFigures(t, shop, b) })
 	t.Run("views", func(t *testing.T) { testPageViews(t, shop) })
 	t.Run("weight", func(t *testing.T) { testPageWeight(t, shop) })
 	t.Run("keyboard", func(t *testing.T) { testPageKeyboard(t, b) })
 	t.Run("graph", func(t *testing.T) { testPageGraph(t, shop, b) })
 	t.Run("silence", func(t *testing.T) { testPageSilence(t, shop, b) })
-	t.Run("cpu", func(t *testing.T) { testPageCPU(t, shop, b) })
 	b.clean(t)
 	t.Run("hidden", func(t *testing.T) { testPageHidden(t, b) })
 	t.Run("restart", func(t *testing.T) { testPageRestart(t, shop, b) })
@@ -104,7 +104,7 @@ func testPageWeight(t *testing.T, shop shop) {
 		}
 		return families["tienda_process_cpu_time_seconds_total"].GetMetric()[0].GetCounter().GetValue()
 	}
-	const looks = 120 // ten minutes of a page that asks every five seconds
+	const looks = 600 // 120 are ten minutes of a page that asks every five seconds
 	before, began := cpu(), time.Now()
 	for range looks {
 		if _, err := shop.get("/"); err != nil {
@@ -120,7 +120,8 @@ func testPageWeight(t *testing.T, shop shop) {
 		return nil
 	})
 	idle := cpu() - before
-	t.Logf("ten minutes of the first view, %d looks, take %.2f s of CPU time: %.2f %% of a core", looks, busy-idle, (busy-idle)/6)
+	each := (busy - idle) / looks
+	t.Logf("a look takes %.1f ms of CPU time, so that ten minutes of the page take %.2f %% of a core", each*1000, each/5*100)
 }
 
 // testPageFigures holds what the page says against /metrics and the API: a
@@ -206,11 +207,15 @@ func testPageGraph(t *testing.T, shop shop, b *browser) {
 	}
 	value[bool](t, b, `(() => { const e = document.getElementById("expr"); e.focus(); e.value = "tienda_pedidos_proc"; e.selectionStart = e.value.length; return true; })()`)
 	b.until(t, time.Minute, "document.getElementById('expr').dispatchEvent(new Event('input')) && document.querySelectorAll('#words li').length > 0")
-	b.do(t, chromedp.KeyEvent(kb.ArrowDown), chromedp.KeyEvent(kb.Enter))
+	key := func(name string) { // as a browser has it: what a handler takes is not written into the text
+		value[bool](t, b, fmt.Sprintf(`document.getElementById("expr").dispatchEvent(new KeyboardEvent("keydown", {key: %q, cancelable: true})) || true`, name))
+	}
+	key("ArrowDown")
+	key("Enter")
 	if got := value[string](t, b, "document.getElementById('expr').value"); got != "tienda_pedidos_procesados_total" {
 		t.Errorf("completed to %q", got)
 	}
-	b.do(t, chromedp.KeyEvent(kb.Enter))
+	key("Enter")
 	b.until(t, time.Minute, "document.querySelectorAll('#legend tr').length >= 3")
 }
 
@@ -226,17 +231,29 @@ func testPageSilence(t *testing.T, shop shop, b *browser) {
 // testPageCPU breaks the shop: within a minute the page says that, and why, and
 // the comparison of the profiles names the function. Healed, it is well again.
 func testPageCPU(t *testing.T, shop shop, b *browser) {
-	shop.change(t, http.MethodPost, "cpu")
-	b.open(t, "/")
-	began := time.Now()
-	b.until(t, time.Minute, `document.querySelector(".firing")?.textContent.includes("forecastSales")`)
-	t.Logf("the page names the cause after %v", time.Since(began).Round(time.Second))
+	const calm = `document.querySelector(".health") && !document.querySelector(".firing article.page")`
+	named := false
+	for range 3 { // on a machine that others use up, an alert fires before and has their name
+		b.open(t, "/")
+		b.until(t, 2*time.Minute, calm)
+		shop.change(t, http.MethodPost, "cpu")
+		began := time.Now()
+		if named = b.within(time.Minute, `document.querySelector(".firing")?.textContent.includes("forecastSales")`); named {
+			t.Logf("the page names the cause after %v", time.Since(began).Round(time.Second))
+			break
+		}
+		t.Logf("the page says: %s", value[string](t, b, `document.querySelector(".firing")?.innerText ?? "nothing fires"`))
+		shop.change(t, http.MethodDelete, "cpu")
+	}
+	if !named {
+		t.Fatal("the page does not name the function")
+	}
 	b.open(t, "/flame?last=30s&before=1m")
 	b.until(t, time.Minute, `document.querySelector(".functions tbody tr")?.textContent.includes("forecastSales")`)
 	b.until(t, time.Minute, "document.querySelector('iframe')?.contentDocument?.querySelector('canvas')")
 	shop.change(t, http.MethodDelete, "cpu")
 	b.open(t, "/")
-	b.until(t, 2*time.Minute, `!document.querySelector(".firing article.page") && document.querySelector("h1").textContent.includes("está bien")`)
+	b.until(t, 2*time.Minute, calm)
 }
 
 // change breaks the shop, or heals it.
@@ -284,7 +301,7 @@ func testPageRestart(t *testing.T, shop shop, b *browser) {
 	}
 	b.until(t, time.Minute, `!document.getElementById("contact").hidden`)
 	shop.Restart(t)
-	b.until(t, time.Minute, `document.getElementById("contact").hidden && document.querySelector("h1").textContent.includes("está bien")`)
+	b.until(t, time.Minute, `document.getElementById("contact").hidden && document.querySelectorAll(".endpoints tbody tr").length > 3`)
 }
 
 // TestPictures takes the screenshots of the documents, into the folder that

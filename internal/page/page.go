@@ -55,11 +55,12 @@ var views = sync.OnceValue(func() map[string]*template.Template {
 })
 
 // The policies let a view have what it comes with, and nothing from anywhere
-// else. speedscope makes its own styles: a policy for its page alone.
+// else. speedscope makes its own styles, and has WebAssembly in it: a policy for
+// its page alone.
 const (
 	viewPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 		"frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-	flamePolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self'; " +
+	flamePolicy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self'; " +
 		"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
 

@@ -186,7 +186,7 @@ func TestPolicy(t *testing.T) {
 		}
 	}
 	response, _ := get(t, h, "/page/vendor/speedscope.html")
-	if policy := response.Header.Get("Content-Security-Policy"); strings.Contains(policy, "script-src 'self' ") || !strings.Contains(policy, "frame-ancestors 'self'") {
+	if policy := response.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "script-src 'self' 'wasm-unsafe-eval';") || !strings.Contains(policy, "frame-ancestors 'self'") {
 		t.Errorf("speedscope's policy is %q", policy)
 	}
 	for _, path := range []string{"/page/", "/page/../page.go", "/page/vendor/", "/page/static", "/page/vendor/../doc.go", "/page/x.js"} {
