@@ -88,6 +88,29 @@ func TestOwnAlertmanagerFileIsRead(t *testing.T) {
 	}
 }
 
+// A generated file that somebody changed is read too: what its server would
+// refuse is told, and not only that it is changed.
+func TestChangedAlertmanagerFileIsRead(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ from, to, want string }{
+		"misspelt option":  {"group_wait:", "group_wayt:", `Alertmanager has no option "group_wayt" here`},
+		"unknown value":    {"group_wait: ", "group_wait: banana # ", `Alertmanager refuses it: not a valid duration string: "banana"`},
+		"no receiver":      {"receiver: none", "receiver: nobody", `undefined receiver "nobody" used in route`},
+		"matcher":          {"route:\n", "route:\n  matchers: ['severity=~(']\n", "Alertmanager refuses it: "},
+		"receiver is gone": {"receivers:\n", "receivers_:\n", `Alertmanager has no option "receivers_" here`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.edit(routingFile, c.from, c.to)
+			code, stdout, stderr := w.check("text")
+			if code != 1 || !strings.Contains(stdout, c.want) {
+				t.Errorf("exit %d, no %q in\n%s%s", code, c.want, stdout, stderr)
+			}
+		})
+	}
+}
+
 // What only the process hears counts where the process has alerts.
 func TestLogIsHeardInAProcessWithAlerts(t *testing.T) {
 	const require = "module flores\n\ngo 1.26\n\nrequire github.com/latido-dev/latido v1.2.3\n"

@@ -12,6 +12,7 @@ import (
 	"io"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -39,12 +40,17 @@ var ErrProblems = errors.New("problems were found")
 // Results that could not be written, to a full disk say, are a problem like any
 // other.
 func Run(verbs []func() *cobra.Command, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	results := &writer{to: stdout, coloured: colours(stdout), dash: asksForOneDash(args)}
+	completes := len(args) > 1 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd)
+	results := &writer{to: stdout, coloured: colours(stdout), completes: completes}
+	if completes {
+		last := args[len(args)-1]
+		results.oneDash = strings.HasPrefix(last, "-") && !strings.HasPrefix(last, "--")
+	}
 	root := rootOf(verbs)
 	root.SetIn(stdin)
 	root.SetOut(results)
 	root.SetErr(stderr)
-	code := execute(root, twoDashes(args), stderr)
+	code := execute(root, twoDashes(args, completes), stderr)
 	if results.err != nil {
 		fmt.Fprintf(stderr, "latido: write the results: %v\n", results.err)
 		return max(code, Problems)
@@ -82,6 +88,11 @@ func rootOf(verbs []func() *cobra.Command) *cobra.Command {
 	})
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd("completion") // whatever is called, it is a verb
+	if completion, _, err := root.Find([]string{"completion"}); err == nil {
+		completion.Use = "completion SHELL"
+		completion.Short = "print what completes all of this in bash, zsh, fish or powershell"
+		completion.DisableFlagsInUseLine = true
+	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
@@ -126,6 +137,8 @@ func execute(root *cobra.Command, args []string, stderr io.Writer) int {
 // help writes what a verb does, and its options as they are declared.
 func help(cmd *cobra.Command, _ []string) {
 	w := cmd.OutOrStdout()
+	cmd.InitDefaultHelpFlag() // as cobra does when it runs a command
+	cmd.InitDefaultVersionFlag()
 	if cmd.HasParent() {
 		fmt.Fprintf(w, "usage: %s\n\n", cmd.UseLine())
 	}
@@ -139,18 +152,32 @@ func help(cmd *cobra.Command, _ []string) {
 		}
 		fmt.Fprintf(w, "\n%s VERB -h says more.\n", cmd.CommandPath())
 	}
-	if options := cmd.Flags().FlagUsagesWrapped(helpWidth); options != "" {
-		fmt.Fprintf(w, "\noptions:\n%s", strings.NewReplacer("      --", "  -", "  -h, --", "  -h, -", "  -v, --", "  -v, -").Replace(options))
-	}
+	fmt.Fprintln(w, "\noptions:")
+	Table(w, func(w io.Writer) {
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { describe(w, f) })
+	})
 }
 
-// helpWidth is how many letters a line of help has at most.
-const helpWidth = 120
+// describe writes a row about an option, as it is declared.
+func describe(w io.Writer, f *pflag.Flag) {
+	if f.Hidden {
+		return
+	}
+	name, usage := pflag.UnquoteUsage(f)
+	if f.Shorthand != "" {
+		name = "-" + f.Shorthand
+	}
+	if value := f.DefValue; value != "" && value != "false" && value != "0" && value != "[]" && value != "0s" {
+		usage += " (default " + value + ")"
+	}
+	fmt.Fprintf(w, "  %s\t%s\n", strings.TrimSpace("-"+f.Name+" "+name), usage)
+}
 
 // flagError says what is wrong with an option, and which one was meant.
 func flagError(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	var value *pflag.InvalidValueError
+	var number *strconv.NumError
 	switch {
 	case errors.Is(err, pflag.ErrHelp):
 		return err
@@ -159,6 +186,8 @@ func flagError(cmd *cobra.Command, err error) error {
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "-"+f.Name) })
 		name := "-" + unknown.GetSpecifiedName()
 		return UsageError(fmt.Sprintf("there is no option %s%s", name, DidYouMean(name, names)))
+	case errors.As(err, &value) && errors.As(err, &number):
+		return UsageError(fmt.Sprintf("-%s %q: write a whole number", value.GetFlag().Name, value.GetValue()))
 	case errors.As(err, &value):
 		if instead, ok := value.GetFlag().Value.(moved); ok { // its value may have a password
 			return UsageError("-" + value.GetFlag().Name + ": " + string(instead))
@@ -169,41 +198,37 @@ func flagError(cmd *cobra.Command, err error) error {
 }
 
 // twoDashes are the arguments with their options as cobra reads them: as in
-// Go's own commands, one dash is enough.
-func twoDashes(args []string) []string {
+// Go's own commands, one dash is enough. completes says that the last one was
+// only begun.
+func twoDashes(args []string, completes bool) []string {
 	args = slices.Clone(args)
 	for i, arg := range args {
 		if arg == "--" {
 			break
 		}
-		if len(arg) > 2 && arg[0] == '-' && arg[1] >= 'a' && arg[1] <= 'z' {
+		begun := completes && i == len(args)-1
+		if strings.HasPrefix(arg, "-") && (len(arg) > 2 || len(arg) == 2 && begun) && arg[1] != '-' {
 			args[i] = "-" + arg
 		}
 	}
 	return args
 }
 
-// asksForOneDash tells whether a shell is to complete an option that was begun
-// with one dash.
-func asksForOneDash(args []string) bool {
-	if len(args) < 2 || !strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
-		return false
-	}
-	last := args[len(args)-1]
-	return strings.HasPrefix(last, "-") && !strings.HasPrefix(last, "--")
-}
-
 // writer remembers the first error of another one.
 type writer struct {
-	to       io.Writer
-	coloured bool
-	dash     bool // options that are offered have one dash
-	err      error
+	to        io.Writer
+	coloured  bool
+	completes bool // what is written is offered by a shell
+	oneDash   bool // options too, with one dash
+	err       error
 }
 
 func (w *writer) Write(p []byte) (int, error) {
 	text := p
-	if w.dash && bytes.HasPrefix(text, []byte("--")) {
+	if w.completes {
+		text = bytes.ReplaceAll(text, []byte("`"), nil) // as pflag has the name of a value
+	}
+	if w.oneDash && bytes.HasPrefix(text, []byte("--")) {
 		text = text[1:]
 	}
 	if w.coloured {
