@@ -6,8 +6,12 @@ import "slices"
 // goroutine whose answer has come still waits for its turn. Then requests that
 // call nobody take longer as well.
 func (m *model) allStarve() bool {
-	if !m.saturated() || m.moreCPU() <= 0 && m.throttled().growth() <= leastThrottled {
+	held := m.throttled().growth()
+	switch {
+	case !m.saturated() || m.moreCPU() <= 0 && held <= leastThrottled:
 		return false
+	case held > 0.25*m.slowed() && held > leastThrottled: // of the time that requests take longer, threads were held back
+		return true
 	}
 	calling := map[string]bool{}
 	for name, rows := range m.rows {

@@ -60,6 +60,14 @@ var starvedFaults = []fault{
 			}
 		}
 	}, "no_cpu", "CPU", ""},
+	{"the container's limit is a little too low: calls seem slow too", func(s *service) {
+		s.part("POST /citas", "pay").each.after += 0.04
+		s.part("GET /citas", "query").each.after += 0.01
+		s.level("container_cpu_limit", moved{2, 0.1})
+		s.count("container_cpu_throttled_time", moved{0, 0.4})
+		s.count("container_cpu_throttled_periods", moved{0, 7})
+		s.count("container_cpu_periods", same(10))
+	}, "no_cpu", "CPU", ""},
 	{"another process takes the CPU: calls seem slow too, and nothing could be profiled", func(s *service) {
 		waitForCPU(s, 0.4)
 		s.blind = true
@@ -100,6 +108,11 @@ var starvedFaults = []fault{
 		s.part("GET /informes", "work").each.after = 0.4
 		s.alert = about(s, "container_cpu_throttled_periods", ">", 25)
 	}, "cpu", "report.Totals", ""},
+	{"the container's limit throttles now and then while a host is slow", func(s *service) {
+		s.part("POST /citas", "pay").each.after = 0.6
+		s.level("container_cpu_limit", same(0.5))
+		s.count("container_cpu_throttled_time", moved{0.02, 0.3})
+	}, "dependency", "pagos.example.com", ""},
 	{"another process works while a host is slow", func(s *service) {
 		s.others = moved{0.2, 1.2}
 		s.part("POST /citas", "pay").each.after = 0.6

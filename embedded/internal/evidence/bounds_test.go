@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -177,4 +178,12 @@ func TestLateDisplay(t *testing.T) {
 	r := start(t, Config{profiler: p, Series: oneSeries, Timeout: 500 * time.Millisecond, explain: explain})
 	t.Cleanup(func() { close(p.release) })
 	want(t, r.Enrich(t.Context(), firing("Slow")).Annotations["cause"], "list computes.")
+}
+
+// Where goroutines wait for a CPU, an alert gives its evidence more time.
+func TestStarved(t *testing.T) {
+	for range 8 * runtime.GOMAXPROCS(0) {
+		labelled(t, "/reportes", burn)
+	}
+	waitUntil(t, "a sleep that ends late", starved)
 }

@@ -13,10 +13,6 @@ import (
 	"github.com/latido-dev/latido/embedded/alert"
 )
 
-// patience is how many times as long as Config.Timeout an alert waits where the
-// process has no CPU: who has it is in the profiles, which are late.
-const patience = 3
-
 // Enrich returns the alert with annotations that say why it fires, and begins
 // an incident. It takes Config.Timeout at most, three times that in a process
 // without CPU, and less if ctx ends before; then, as for every other reason, the annotation `evidence` says why there is
@@ -42,16 +38,18 @@ func (r *Recorder) Enrich(ctx context.Context, a alert.Alert) (out alert.Alert) 
 	if beats(a, rule) {
 		return out
 	}
-	patient, stop := context.WithTimeout(ctx, patience*r.cfg.Timeout)
-	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
+	timeout := r.cfg.Timeout
+	if starved() {
+		timeout *= patience
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	e, first := r.episodes.of(a)
 	switch {
 	case e == nil: // the end of an episode that nobody saw begin
 		return out
 	case first:
-		annotate(&out, r.begin(ctx, patient, a.Clone(), rule, e))
+		annotate(&out, r.begin(ctx, a.Clone(), rule, e))
 		return out
 	case a.Resolved():
 		r.end(e, a.EndsAt)
@@ -104,7 +102,7 @@ func annotate(a *alert.Alert, annotations map[string]string) {
 // begin gathers the evidence of an episode, and returns the annotations that
 // all its alerts carry. What comes too late for them is still kept as an
 // incident, and so is an alert for which there is nothing to be had.
-func (r *Recorder) begin(ctx, patient context.Context, a alert.Alert, rule alerting.Rule, e *episode) map[string]string {
+func (r *Recorder) begin(ctx context.Context, a alert.Alert, rule alerting.Rule, e *episode) map[string]string {
 	e.annotations = none("it panicked")
 	defer close(e.found)
 	without := func(why string) *gathered {
@@ -128,7 +126,7 @@ func (r *Recorder) begin(ctx, patient context.Context, a alert.Alert, rule alert
 		defer close(e.saved)
 		g := without("it panicked")
 		defer func() { done <- g; r.keep(g) }()
-		g = r.gather(ctx, patient, a, rule, e.id, func(in Incident, last bool) {
+		g = r.gather(ctx, a, rule, e.id, func(in Incident, last bool) {
 			if last {
 				known.Store(&in)
 			} else {
@@ -142,23 +140,33 @@ func (r *Recorder) begin(ctx, patient context.Context, a alert.Alert, rule alert
 		e.annotations = none("the service is stopping")
 		return e.annotations
 	}
-	for _, end := range []context.Context{ctx, patient} {
-		select {
-		case g := <-done:
-			e.annotations = r.annotations(g.incident)
-			return e.annotations
-		case <-end.Done():
-		}
+	select {
+	case g := <-done:
+		e.annotations = r.annotations(g.incident)
+	case <-ctx.Done():
 		in := known.Load() // what is shown beside it is late, and no reason to wait
 		if in == nil {
 			in = without(r.words.tooLong(r.cfg.Timeout)).incident
 		}
 		e.annotations = r.annotations(in)
-		if in.None != "" || !starved(in.Findings) {
-			break
-		}
 	}
 	return e.annotations
+}
+
+// patience is how many times as long as Config.Timeout an alert waits where the
+// process has no CPU: what tells who has it is late.
+const patience = 3
+
+// starved tells whether a goroutine of this process that could run has to wait
+// for a CPU, by how late a few short sleeps end. It does not tell whether others
+// of the machine, a limit or the process itself have it.
+func starved() bool {
+	const sleeps, each, late = 5, time.Millisecond, 20 * time.Millisecond
+	began := time.Now()
+	for range sleeps {
+		time.Sleep(each)
+	}
+	return time.Since(began) > sleeps*each+late
 }
 
 // end writes into the incident that its alert is over.

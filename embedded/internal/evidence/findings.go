@@ -40,7 +40,7 @@ func (r *Recorder) serveFindings(w http.ResponseWriter, req *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(req.Context(), findingsTimeout)
 	defer cancel()
-	f := r.find(ctx, ctx, cause.Input{Domain: r.cfg.Domain, Now: r.cfg.Now(), CPUs: runtime.NumCPU(), Procs: runtime.GOMAXPROCS(0)}, func(found, bool) {})
+	f := r.find(ctx, cause.Input{Domain: r.cfg.Domain, Now: r.cfg.Now(), CPUs: runtime.NumCPU(), Procs: runtime.GOMAXPROCS(0)}, func(found, bool) {})
 	in := &Incident{}
 	f.into(in)
 	list := in.Findings

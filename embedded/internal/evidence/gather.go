@@ -37,21 +37,18 @@ type gathered struct {
 
 // gather finds out why an alert fires. It tells the causes as soon as it has
 // some, first those that the figures alone name, since an alert waits for no more
-// than that. It comes back soon after ctx is done, or patient in a process without
-// CPU, unless a source of the Config hangs against its context.
-func (r *Recorder) gather(ctx, patient context.Context, a alert.Alert, rule alerting.Rule, id string, tell func(in Incident, last bool)) *gathered {
+// than that. It comes back soon after ctx is done, unless a source of the Config
+// hangs against its context.
+func (r *Recorder) gather(ctx context.Context, a alert.Alert, rule alerting.Rule, id string, tell func(in Incident, last bool)) *gathered {
 	in := r.incident(a, rule, id)
 	begun := *in // whoever comes too late still reads it
-	f := r.find(ctx, patient, r.input(a, rule), func(f found, last bool) {
+	f := r.find(ctx, r.input(a, rule), func(f found, last bool) {
 		known := begun
 		f.into(&known)
 		tell(known, last)
 	})
 	g := &gathered{incident: in}
 	f.into(in)
-	if f.starved {
-		ctx = patient
-	}
 	d, ok := inTime(ctx, 0.8, r, func(ctx context.Context) *display { return r.display(ctx, f, in.Endpoint) })
 	if ok {
 		d.into(g)
@@ -116,8 +113,6 @@ type found struct {
 	result cause.Result
 	notes  []string // what limits it
 	skew   time.Duration
-
-	starved bool // the process has no CPU, and took longer
 }
 
 func (f *found) into(in *Incident) {
@@ -139,9 +134,8 @@ func (f *found) into(in *Incident) {
 // find fills in what an input lacks, and has it explained: by its figures first,
 // as a process without CPU is late with its profiles, and its figures say why.
 // What is not there in its share of the time counts as not known. Both
-// explanations are told as soon as they are there. A process that has no CPU may
-// take as long as patient has.
-func (r *Recorder) find(ctx, patient context.Context, in cause.Input, tell func(f found, last bool)) *found {
+// explanations are told as soon as they are there.
+func (r *Recorder) find(ctx context.Context, in cause.Input, tell func(f found, last bool)) *found {
 	f := &found{skew: time.Since(in.Now)}
 	// What waits at this moment cannot be looked at later.
 	look := r.lookNow(ctx)
@@ -160,9 +154,6 @@ func (r *Recorder) find(ctx, patient context.Context, in cause.Input, tell func(
 	quick, explained := inTime(ctx, 0.3, r, func(context.Context) cause.Result { return r.cfg.explain(figures) })
 	if explained && len(quick.Findings) > 0 {
 		tell(found{input: in, result: quick, skew: f.skew, notes: slices.Clone(f.notes)}, false)
-		if starved(quick.Findings) {
-			ctx, f.starved = patient, true
-		}
 	}
 	var notes []string
 	in.Profiles, notes = r.profiles(ctx, in.Times, f.skew, look)
@@ -180,13 +171,6 @@ func (r *Recorder) find(ctx, patient context.Context, in cause.Input, tell func(
 	f.input = in
 	tell(*f, true)
 	return f
-}
-
-// starved tells whether the figures say that there is no CPU to be had, and
-// cannot say who has it: then the profiles are late, and not wanting.
-func starved(findings []cause.Finding) bool {
-	f := findings[0]
-	return f.Function == "" && (f.Kind == "no_cpu" || f.Kind == "cpu")
 }
 
 // halves are the alert's window and as much before it.
