@@ -54,6 +54,8 @@ func starved(m *model) []Finding {
 		f.Sentence = w.say("Other processes on the machine use the CPU: %s of %d cores%s; this one uses %s.", "Otros procesos de la máquina usan la CPU: %s de %d núcleos%s; este usa %s.",
 			w.number(others.after), m.in.CPUs, w.wasNumber(others.before), w.number(m.cores.after))
 		f.Next = w.pick("Find the process (top, pidstat) and move or limit it.", "Buscar ese proceso (top, pidstat) y moverlo o limitarlo.")
+	case m.cores.growth() > leastCores && len(m.spent) > 1: // the functions that use it are told
+		return nil
 	case m.cores.growth() > leastCores:
 		f.Kind = "cpu"
 		f.Sentence = w.say("The process itself uses the CPU: %s%s; no profile of that time says where.", "El propio proceso usa la CPU: %s%s; ningún perfil de ese tiempo dice dónde.",

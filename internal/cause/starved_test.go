@@ -96,6 +96,13 @@ var starvedFaults = []fault{
 		waitForCPU(s, 0.2)
 		s.part("GET /informes", "work").each.after = 1.6
 	}, "cpu", "report.Totals", ""},
+	{"own code takes the most of the CPU, with its garbage, and others the rest", func(s *service) {
+		waitForCPU(s, 0.3)
+		s.cpus = 2
+		s.others = moved{0.05, 0.6}
+		s.garbage = moved{0.01, 0.3}
+		s.part("GET /informes", "work").each.after = 0.4
+	}, "cpu", "report.Totals", ""},
 	{"more requests take the CPU", func(s *service) {
 		s.traffic(12)
 		waitForCPU(s, 0.2)
