@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/tsdb"
 	"github.com/prometheus/prometheus/tsdb/chunks"
+	"github.com/prometheus/prometheus/tsdb/fileutil"
 	"github.com/prometheus/prometheus/util/compression"
 )
 
@@ -55,9 +56,9 @@ func (s *store) open(dir string, log bool) (*database, error) {
 	o.MinBlockDuration = blockRange.Milliseconds()
 	o.MaxBlockDuration = max(blockRange, s.cfg.Retention/10).Milliseconds()
 	o.RetentionDuration = s.cfg.Retention.Milliseconds()
-	// What the log grows by meanwhile, a block that is being written and the
-	// reserve are not in tsdb's sum.
-	o.MaxBytes = max(s.cfg.MaxBytes-reserveBytes-3*s.cfg.logLimit(), s.cfg.MaxBytes/4)
+	// What the log grows by meanwhile, a block that is being written, the reserve
+	// and what was moved aside are not in tsdb's sum.
+	o.MaxBytes = max(s.cfg.MaxBytes-reserveBytes-3*s.cfg.logLimit()-sizeOf(s.aside()), s.cfg.MaxBytes/4)
 	o.MaxBlockChunkSegmentSize = s.cfg.logLimit() // it is allocated beforehand, whatever will be in it
 	o.WALCompression = compression.Snappy
 	o.WALSegmentSize = -1
@@ -158,8 +159,7 @@ const corruptPrefix = "corrupt-"
 // moveAside takes a broken file or folder out of the way, for somebody to look
 // at. It is kept until the next one.
 func (s *store) moveAside(name string) {
-	old, _ := filepath.Glob(filepath.Join(s.cfg.Dir, corruptPrefix+"*")) // the pattern is right
-	for _, path := range old {
+	for _, path := range s.aside() {
 		if err := os.RemoveAll(path); err != nil {
 			s.faults.add(faultCorrupt, "what was moved aside cannot be removed", err)
 		}
@@ -168,4 +168,21 @@ func (s *store) moveAside(name string) {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		s.faults.add(faultCorrupt, "what cannot be read cannot be moved aside either", err)
 	}
+}
+
+// aside is what was moved aside.
+func (s *store) aside() []string {
+	if s.cfg.Dir == "" {
+		return nil
+	}
+	paths, _ := filepath.Glob(filepath.Join(s.cfg.Dir, corruptPrefix+"*")) // the pattern is right
+	return paths
+}
+
+func sizeOf(paths []string) (n int64) {
+	for _, path := range paths {
+		size, _ := fileutil.DirSize(path) // of what can be read
+		n += size
+	}
+	return n
 }

@@ -144,7 +144,7 @@ var (
 	faultMeans = map[string]string{
 		"disk": "its disk is full or not writable", "locked": "another process has its folder", "corrupt": "a file was corrupt",
 		"clock": "the clock jumped", "series_limit": "there were more series than it takes", "rule": "a rule failed",
-		"storm": "one rule had more alerts than are passed on", "state": "the state of alerts could not be read or written",
+		"storm":         "one rule had more alerts than are passed on",
 		"samples_limit": "samples were dropped to stay within its size",
 	}
 )
