@@ -3,10 +3,13 @@ package doctor
 import (
 	"fmt"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/prometheus/prometheus/model/exemplar"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/model/textparse"
 
 	"github.com/latido-dev/latido/cmd/latido/internal/cli"
 	"github.com/latido-dev/latido/cmd/latido/internal/remote"
@@ -16,10 +19,6 @@ import (
 // openMetrics is the only form of /metrics, of those in text, that has
 // exemplars.
 const openMetrics = "application/openmetrics-text;version=1.0.0"
-
-// exemplarTime finds the time of an exemplar with a trace: a sample's line ends
-// in # {trace_id="…",span_id="…"} 0.002 1732598400.5.
-var exemplarTime = regexp.MustCompile(`# \{[^}]*trace_id="[^}]*\} \S+ ([0-9.e+]+)\s*$`)
 
 // settled is how old an exemplar must be for Prometheus to have it for certain:
 // it comes with a scrape, or with what is sent once a minute.
@@ -88,18 +87,21 @@ func (x *examination) exemplarsOfService() (n int, oldest time.Duration, err err
 	if err != nil {
 		return 0, 0, err
 	}
-	now := float64(time.Now().UnixMilli())/1000 + x.parts["url"].clock.ahead.Seconds()
-	for line := range strings.Lines(string(answer.Body)) {
-		m := exemplarTime.FindStringSubmatch(line)
-		if m == nil {
+	now := time.Now().Add(x.parts["url"].clock.ahead)
+	page := textparse.NewOpenMetricsParser(answer.Body, labels.NewSymbolTable())
+	for {
+		entry, err := page.Next()
+		if err != nil { // the end of the page, or of what can be read of it
+			return n, oldest, nil
+		}
+		var e exemplar.Exemplar
+		if entry != textparse.EntrySeries || !page.Exemplar(&e) || e.Labels.Get("trace_id") == "" {
 			continue
 		}
-		n++
-		if at, err := strconv.ParseFloat(m[1], 64); err == nil {
-			oldest = max(oldest, time.Duration((now-at)*float64(time.Second)))
+		if n++; e.HasTs {
+			oldest = max(oldest, now.Sub(time.UnixMilli(e.Ts)))
 		}
 	}
-	return n, oldest, nil
 }
 
 // exemplarsStored counts those of the service's that Prometheus has.
