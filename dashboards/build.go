@@ -30,6 +30,7 @@ func newBoard(d domain.Domain, o Options) *board {
 // page is one dashboard.
 type page struct {
 	name         string // overview, http ...
+	part         int    // of a page that is several dashboards, from 1; 0 of one that is one
 	title, about string
 	from         string // the time range: now-3h
 	endpoint     bool   // there is a variable of this name
@@ -64,11 +65,24 @@ func (b *board) uid(name string) string {
 	return uid[:min(len(uid), maxUID)]
 }
 
+// address is the page's name in uids: the number stands first, where it is not
+// cut.
+func (p page) address() string {
+	if p.part > 1 {
+		return fmt.Sprintf("%d-%s", p.part, p.name)
+	}
+	return p.name
+}
+
 // dashboard puts a page together.
 func (b *board) dashboard(p page) classic {
 	c := classic{Dashboard: *dashboard.NewDashboard()}
 	about := p.about + " " + b.of("Written by latido generate dashboards.", "Escrito por latido generate dashboards.")
-	c.Uid, c.Title, c.Description = ptr(b.uid(p.name)), ptr(b.heading()+" · "+p.title), &about
+	title := b.heading() + " · " + p.title
+	if p.part > 0 {
+		title = fmt.Sprintf("%s %d", title, p.part)
+	}
+	c.Uid, c.Title, c.Description = ptr(b.uid(p.address())), &title, &about
 	c.Tags = []string{"latido", b.d.Prefix}
 	c.Editable = ptr(false) // it is generated: what is changed by hand would be lost
 	c.GraphTooltip = ptr(dashboard.DashboardCursorSyncCrosshair)

@@ -28,18 +28,29 @@ type File struct {
 }
 
 // All makes the dashboards of a domain that is valid: overview, HTTP, runtime,
-// business and profiles, in this order. The same domain and options always give
+// business and profiles, in this order. One that is too large for kubectl apply
+// goes on in further ones, tienda-business-2.json. The same domain and options always give
 // the same bytes. It returns an error, with no file, for a domain whose
 // dashboards would ask for a metric that it does not have.
 func All(d domain.Domain, o Options) ([]File, error) {
 	b := newBoard(d, o)
 	var files []File
 	for _, p := range []page{b.overview(), b.http(), b.runtime(), b.business(), b.profiles()} {
-		text, err := encoded(b.dashboard(p))
+		parts, err := b.parts(p)
 		if err != nil {
 			return nil, fmt.Errorf("dashboard %s: %w", p.name, err)
 		}
-		files = append(files, File{Name: d.Prefix + "-" + p.name + ".json", JSON: text})
+		for i, part := range parts {
+			text, err := encoded(b.dashboard(part))
+			if err != nil {
+				return nil, fmt.Errorf("dashboard %s: %w", p.name, err)
+			}
+			name := d.Prefix + "-" + p.name
+			if i > 0 {
+				name = fmt.Sprintf("%s-%d", name, part.part)
+			}
+			files = append(files, File{Name: name + ".json", JSON: text})
+		}
 	}
 	if b.err != nil {
 		return nil, b.err

@@ -65,6 +65,8 @@ type Options struct {
 var written = map[string][]string{
 	"dockerignore": {".dockerignore"},
 	"env.example":  {".env.example"},
+
+	"deploy/alertmanager/gitignore": {"deploy/alertmanager/.gitignore"},
 	"deploy/prometheus/prometheus.yaml": {
 		"deploy/prometheus/prometheus.yaml", longTerm,
 	},
@@ -115,14 +117,18 @@ type values struct {
 	Go         string
 	LongTerm   bool     // the file is for a Prometheus whose samples another store keeps
 	Dashboards []string // without .json
-	Rules      string   // of the groups, below spec
+	Specs      []string // of the PrometheusRules
 }
 
 // fill writes the file p.
 func fill(p, text string, d domain.Domain, o Options) ([]byte, error) {
 	v := values{
 		Prefix: d.Prefix, Service: d.Service(), Host: dns(d.Service()), Main: o.Main, Go: goVersion,
-		LongTerm: p == longTerm, Rules: below(string(o.Rules)),
+		LongTerm: p == longTerm,
+	}
+	var err error
+	if v.Specs, err = specs(string(o.Rules)); err != nil {
+		return nil, err
 	}
 	if v.Main == "" {
 		v.Main = "."
@@ -147,6 +153,12 @@ func fill(p, text string, d domain.Domain, o Options) ([]byte, error) {
 			return en
 		},
 		"dns": dns,
+		"numbered": func(i int) string { // the first has the name alone
+			if i == 0 {
+				return ""
+			}
+			return fmt.Sprintf("-%d", i+1)
+		},
 	}).Parse(text)
 	if err != nil {
 		return nil, err
@@ -162,19 +174,4 @@ func fill(p, text string, d domain.Domain, o Options) ([]byte, error) {
 // 1123): a service's name may have capitals, dots and underscores as well.
 func dns(name string) string {
 	return strings.Trim(strings.NewReplacer("_", "-", ".", "-").Replace(strings.ToLower(name)), "-")
-}
-
-// below is a rule file without its header, two columns further in.
-func below(rules string) string {
-	var b strings.Builder
-	for line := range strings.Lines(rules) {
-		if strings.HasPrefix(line, "#") {
-			continue
-		}
-		if strings.TrimSpace(line) != "" {
-			b.WriteString("  ")
-		}
-		b.WriteString(line)
-	}
-	return strings.TrimSuffix(b.String(), "\n")
 }

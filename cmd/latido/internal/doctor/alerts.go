@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/latido-dev/latido/cmd/latido/internal/cli"
 	"github.com/latido-dev/latido/cmd/latido/internal/expr"
 	"github.com/latido-dev/latido/cmd/latido/internal/generate"
+	"github.com/latido-dev/latido/cmd/latido/internal/receivers"
 	"github.com/latido-dev/latido/cmd/latido/internal/remote"
 	"github.com/latido-dev/latido/cmd/latido/internal/result"
 )
@@ -142,6 +144,11 @@ func doctorAlertmanager(x *examination) result.Check {
 	}
 	if len(silent) > 0 && len(silent) == len(x.d.Notify) {
 		f.Note("nobody hears of an alert from there: only a service with alerts in the process knows what to do with %s", cli.Few(silent))
+	}
+	if absent := receivers.Missing(filepath.Dir(x.file), x.d); len(absent) > 0 && loopback(p.base.Hostname()) {
+		f.Fail("%s", receivers.Lacking(absent))
+	} else if len(absent) > 0 { // another machine's may be there
+		f.Note("%s", receivers.Lacking(absent))
 	}
 	f.Detail += ", " + cli.Count(len(config.Receivers), "receiver")
 	return f

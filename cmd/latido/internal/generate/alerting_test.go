@@ -26,7 +26,7 @@ func TestGenerateAll(t *testing.T) {
 		"deploy/alertmanager/alertmanager.yaml", "deploy/alertmanager/latido.tmpl", "docs/runbook.md",
 		"deploy/grafana/dashboards/tienda-overview.json", "deploy/grafana/dashboards/tienda-http.json", "deploy/grafana/dashboards/tienda-runtime.json",
 		"deploy/grafana/dashboards/tienda-business.json", "deploy/grafana/dashboards/tienda-profiles.json",
-		".dockerignore", ".env.example", "Dockerfile", "docker-compose.yml", "deploy/otel-collector.yaml", "deploy/pyroscope/pyroscope.yaml", "deploy/tempo/tempo.yaml",
+		".dockerignore", ".env.example", "deploy/alertmanager/.gitignore", "Dockerfile", "docker-compose.yml", "deploy/otel-collector.yaml", "deploy/pyroscope/pyroscope.yaml", "deploy/tempo/tempo.yaml",
 		"deploy/grafana/provisioning/dashboards/dashboards.yaml", "deploy/grafana/provisioning/datasources/datasources.yaml",
 		"deploy/prometheus/prometheus.yaml", "deploy/prometheus/longterm.yaml", "deploy/prometheus/targets/tienda.yaml",
 		"deploy/kustomization.yaml", "deploy/kubernetes/collector.yaml", "deploy/kubernetes/rules.yaml", "deploy/kubernetes/service.yaml",

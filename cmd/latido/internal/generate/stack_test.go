@@ -1,12 +1,21 @@
 package generate_test
 
 import (
+	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/latido-dev/latido/alerting"
+	"github.com/latido-dev/latido/cmd/latido/stack"
+	"github.com/latido-dev/latido/dashboards"
+	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/testkit"
 )
 
 // TestGenerateStack writes the stack of a domain whose names have what hosts
@@ -81,5 +90,151 @@ func read(t *testing.T, path string, into any) {
 	}
 	if err := yaml.Unmarshal(text, into); err != nil {
 		t.Fatalf("%s: %v", path, err)
+	}
+}
+
+// stackOf is the stack of a domain.
+func stackOf(t *testing.T, d domain.Domain) []stack.File {
+	t.Helper()
+	rules, err := alerting.RuleFile(d, alerting.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := stack.Files(d, stack.Options{Rules: rules})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// TestServersNames takes every name that the stack has beside the service's for
+// the service's own: none of them is one.
+func TestServersNames(t *testing.T) {
+	t.Parallel()
+	files := stackOf(t, domain.Domain{Prefix: "tienda", App: "tienda-api", Entity: "pedido"})
+	names := map[string]bool{}
+	for _, f := range files {
+		switch {
+		case f.Path == "docker-compose.yml":
+			var compose struct{ Services map[string]any }
+			if err := yaml.Unmarshal(f.Content, &compose); err != nil {
+				t.Fatal(err)
+			}
+			for name := range compose.Services {
+				names[name] = true
+			}
+		case strings.HasPrefix(f.Path, "deploy/kubernetes/"):
+			for text := range strings.SplitSeq(string(f.Content), "\n---\n") {
+				var object struct{ Metadata struct{ Name string } }
+				if err := yaml.Unmarshal([]byte(text), &object); err != nil {
+					t.Fatalf("%s: %v", f.Path, err)
+				}
+				names[object.Metadata.Name] = true
+			}
+		case f.Path == "deploy/prometheus/prometheus.yaml":
+			var prometheus struct {
+				Jobs []struct {
+					Name string `yaml:"job_name"`
+				} `yaml:"scrape_configs"`
+			}
+			if err := yaml.Unmarshal(f.Content, &prometheus); err != nil {
+				t.Fatal(err)
+			}
+			for _, job := range prometheus.Jobs {
+				names[job.Name] = true
+			}
+		}
+	}
+	delete(names, "tienda-api")
+	if len(names) < 9 {
+		t.Errorf("only %v", names)
+	}
+	for name := range names {
+		d := domain.Domain{Prefix: "tienda", App: name, Entity: "pedido"}
+		testkit.Error(t, d.Validate(), "would have it twice")
+	}
+}
+
+// TestTooLargeToApply makes a domain whose rules and dashboards kubectl apply
+// would refuse whole: no object of the manifests is larger than it takes, no
+// rule is lost, and every objective's group is in one piece.
+func TestTooLargeToApply(t *testing.T) {
+	t.Parallel()
+	d := domain.Domain{Prefix: "tienda", App: "tienda-api", Entity: "pedido"}
+	limit := domain.Quantity(100)
+	for i := range 60 {
+		name := fmt.Sprintf("evento_%d", i)
+		d.Events = append(d.Events, domain.Event{Name: name, Attributes: map[string][]string{"canal": {"web", "movil"}}})
+		d.SLOs = append(d.SLOs, domain.SLO{Name: fmt.Sprintf("o%d", i), Objective: 99.9, Good: domain.Good{Status: "!~5.."}})
+		for j := range 5 {
+			d.Thresholds = append(d.Thresholds, domain.Threshold{Name: fmt.Sprintf("t%d_%d", i, j), Event: name, Above: &limit, Description: strings.Repeat("largo < ", 400)})
+		}
+	}
+	if err := d.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	files := stackOf(t, d)
+	const most = 256 << 10
+	groups, rules := map[string]int{}, 0
+	for _, f := range files {
+		if f.Path != "deploy/kubernetes/rules.yaml" {
+			continue
+		}
+		names := map[string]bool{}
+		for text := range strings.SplitSeq(string(f.Content), "\n---\n") {
+			var object struct {
+				Metadata struct{ Name string }
+				Spec     struct {
+					Groups []struct {
+						Name  string
+						Rules []any
+					}
+				}
+			}
+			var whole any
+			if err := errors.Join(yaml.Unmarshal([]byte(text), &object), yaml.Unmarshal([]byte(text), &whole)); err != nil {
+				t.Fatal(err)
+			}
+			if kept, err := json.Marshal(whole); err != nil || len(kept) > most {
+				t.Errorf("%s has %d bytes (%v)", object.Metadata.Name, len(kept), err)
+			}
+			if names[object.Metadata.Name] {
+				t.Errorf("%s is there twice", object.Metadata.Name)
+			}
+			names[object.Metadata.Name] = true
+			for _, g := range object.Spec.Groups {
+				groups[g.Name]++
+				rules += len(g.Rules)
+			}
+		}
+	}
+	want := 0
+	for _, g := range alerting.Groups(d, alerting.Options{}) {
+		want += len(g.Rules)
+		if n := groups[g.Name]; n == 0 || n > 1 && strings.Contains(g.Name, ".slo.") {
+			t.Errorf("the group %s is in %d pieces", g.Name, n)
+		}
+	}
+	if rules != want {
+		t.Errorf("%d rules, want %d", rules, want)
+	}
+	boards, err := dashboards.All(d, dashboards.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	uids := map[string]bool{}
+	for _, f := range boards {
+		kept, _ := json.Marshal(string(f.JSON))
+		if len(kept) > most-1024 {
+			t.Errorf("%s has %d bytes", f.Name, len(kept))
+		}
+		var board struct{ UID string }
+		if err := json.Unmarshal(f.JSON, &board); err != nil || uids[board.UID] {
+			t.Errorf("%s has the uid %s, as another has (%v)", f.Name, board.UID, err)
+		}
+		uids[board.UID] = true
+	}
+	if len(boards) < 6 {
+		t.Errorf("only %d dashboards", len(boards))
 	}
 }

@@ -1,0 +1,57 @@
+package check
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/latido-dev/latido/cmd/latido/internal/cli"
+)
+
+// TestMissingSecrets: what a receiver of the generated stack logs in with is
+// named while it is not there, and its folder is in neither git nor the image.
+func TestMissingSecrets(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, cli.DomainFile)
+	text := "prefix: tienda\nentity: pedido\nnotify:\n  - webhook: {url_env: HOOK}\n  - slack: {channel: \"#x\", url_file: /etc/alertmanager/secrets/slack}\n  - pagerduty: {routing_key_file: /run/secrets/pd}\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	check := func() string {
+		t.Helper()
+		code, stdout, stderr := latido("check", file)
+		if code != 0 {
+			t.Fatalf("exit %d\n%s%s", code, stdout, stderr)
+		}
+		return stdout
+	}
+	const told = "what is sent with it is lost"
+	if out := check(); strings.Contains(out, told) {
+		t.Errorf("nobody runs an Alertmanager from here:\n%s", out)
+	}
+	if code, stdout, stderr := latido("generate", "all", "-domain", file); code != 0 {
+		t.Fatalf("exit %d\n%s%s", code, stdout, stderr)
+	}
+	secrets := filepath.Join(dir, "deploy", "alertmanager", "secrets")
+	if out := check(); !strings.Contains(out, told) || !strings.Contains(out, filepath.Join(secrets, "HOOK")) || !strings.Contains(out, filepath.Join(secrets, "slack")) || strings.Contains(out, "/run/secrets/pd") {
+		t.Errorf("the missing secrets are not told:\n%s", out)
+	}
+	if err := os.Mkdir(secrets, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{"HOOK": "https://example.com/x", "slack": "\n"} { // an empty one is none
+		if err := os.WriteFile(filepath.Join(secrets, name), []byte(value), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out := check(); !strings.Contains(out, filepath.Join(secrets, "slack")) || strings.Contains(out, filepath.Join(secrets, "HOOK")) {
+		t.Errorf("one is there, the other is empty:\n%s", out)
+	}
+	for name, want := range map[string]string{"deploy/alertmanager/.gitignore": "\nsecrets/\n", ".dockerignore": "\ndeploy/alertmanager/secrets\n"} {
+		if got, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name))); err != nil || !strings.Contains(string(got), want) {
+			t.Errorf("%s lacks %q: %v\n%s", name, want, err, got)
+		}
+	}
+}
