@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	_ "time/tzdata" // domain files name time zones, and not every machine has them
 
 	"github.com/spf13/cobra"
 
@@ -21,11 +22,13 @@ import (
 var verbs = []func() *cobra.Command{
 	backtest.Command,
 	check.Command,
+	compare,
 	doctor.Command,
 	drill.Command,
 	evidence.Incidents,
 	evidence.Report,
 	generate.Command,
+	imported,
 	scaffold.Command,
 	schema,
 	version,

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/latido-dev/latido/cmd/latido/internal/cli"
+	"github.com/latido-dev/latido/cmd/latido/internal/diff"
+)
+
+// compare says how two domain files differ. What breaks is a problem.
+func compare() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "diff OLD [NEW]", Short: "what a change of the domain file breaks: series, rules, objectives, panels",
+		Long: "Say what a change of the domain file adds, renames and removes, and what breaks: exit code 1 if anything does. Both are files, " +
+			"or files at a revision of git, HEAD~1:domain.yaml; NEW is domain.yaml unless it is given.",
+	}
+	format := cli.Choice(cmd, "format", "text or json", "text", "json")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		switch len(args) {
+		case 1:
+			args = append(args, cli.DomainFile)
+		case 2:
+		default:
+			return cli.UsageError("say what is compared, such as latido diff HEAD~1:domain.yaml domain.yaml")
+		}
+		breaks, err := diff.Run(cmd.OutOrStdout(), diff.Options{Old: args[0], New: args[1], JSON: *format == "json"})
+		if err == nil && breaks {
+			return cli.ErrProblems
+		}
+		return err
+	}
+	return cmd
+}

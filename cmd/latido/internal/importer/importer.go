@@ -1,0 +1,158 @@
+// Package importer drafts a domain file from what a running service publishes
+// at /metrics: its own metrics become events, what it says of its requests
+// becomes objectives, and what is there so far becomes limits.
+package importer
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+
+	"github.com/latido-dev/latido/domain"
+)
+
+// Options say what is imported, and what its metrics do not tell.
+type Options struct {
+	// From is the address of the service's /metrics, or a file with what it says.
+	From string
+	// Prefix, App and Entity are the domain's. Empty means what the metrics'
+	// names suggest.
+	Prefix, App, Entity string
+	// Language is en or es.
+	Language string
+}
+
+// maxAnswer bounds what is read, in bytes; askTimeout how long it may take.
+const (
+	maxAnswer  = 32 << 20
+	askTimeout = 30 * time.Second
+)
+
+// Run writes a draft of the domain file, which loads as it stands. What could
+// not be taken over is said in comments.
+func Run(ctx context.Context, w io.Writer, o Options) error {
+	text, err := read(ctx, o.From)
+	if err != nil {
+		return err
+	}
+	families, err := parse(text)
+	if err != nil {
+		return fmt.Errorf("%s is no text of metrics: %w: give the address of /metrics, or a file with its answer", name(o.From), err)
+	}
+	d, err := draftOf(families, o)
+	if err != nil {
+		return err
+	}
+	content, err := d.write(name(o.From))
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(content)
+	return err
+}
+
+// name is what may be said of where the metrics come from: no password, and no
+// query.
+func name(from string) string {
+	u, err := url.Parse(from)
+	if err != nil || u.Host == "" {
+		return from
+	}
+	return u.Scheme + "://" + u.Host + u.Path
+}
+
+func read(ctx context.Context, from string) ([]byte, error) {
+	if !strings.HasPrefix(from, "http://") && !strings.HasPrefix(from, "https://") {
+		f, err := os.Open(from)
+		if err != nil {
+			return nil, fmt.Errorf("%w: give the address of /metrics, such as http://127.0.0.1:8080/metrics, or a file with its answer", err)
+		}
+		defer func() { _ = f.Close() }() // nothing was written
+		return bounded(f)
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
+	if err != nil {
+		return nil, errors.New("that is no address: give one such as http://127.0.0.1:8080/metrics")
+	}
+	r.Header.Set("Accept", "text/plain;version=0.0.4")
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		var asked *url.Error // its text has the whole address
+		if errors.As(err, &asked) {
+			err = asked.Err
+		}
+		return nil, fmt.Errorf("%s: %w", name(from), err)
+	}
+	defer func() { _ = answer.Body.Close() }() // it was read
+	if answer.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s answers %s: give the address of /metrics", name(from), answer.Status)
+	}
+	return bounded(answer.Body)
+}
+
+func bounded(r io.Reader) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxAnswer+1))
+	if err == nil && len(text) > maxAnswer {
+		err = fmt.Errorf("there are more than %d MiB of metrics", maxAnswer>>20)
+	}
+	return text, err
+}
+
+// parse reads the families in the order of their names.
+func parse(text []byte) ([]*dto.MetricFamily, error) {
+	p := expfmt.NewTextParser(model.UTF8Validation)
+	named, err := p.TextToMetricFamilies(bytes.NewReader(withoutEOF(text)))
+	if err != nil {
+		return nil, err
+	}
+	if len(named) == 0 {
+		return nil, errors.New("there is no metric in it")
+	}
+	var all []*dto.MetricFamily
+	for _, f := range named {
+		if len(f.Metric) > 0 {
+			all = append(all, f)
+		}
+	}
+	slices.SortFunc(all, func(a, b *dto.MetricFamily) int { return cmp.Compare(a.GetName(), b.GetName()) })
+	return all, nil
+}
+
+// withoutEOF takes away what only OpenMetrics has: its last line, units, and
+// the exemplars behind samples.
+func withoutEOF(text []byte) []byte {
+	if !bytes.Contains(text, []byte("\n# EOF")) {
+		return text
+	}
+	var b bytes.Buffer
+	for line := range bytes.Lines(text) {
+		if bytes.HasPrefix(line, []byte("# EOF")) || bytes.HasPrefix(line, []byte("# UNIT")) || bytes.HasPrefix(line, []byte("# TYPE")) && bytes.HasSuffix(bytes.TrimSpace(line), []byte(" unknown")) {
+			continue
+		}
+		if i := bytes.Index(line, []byte(" # {")); i >= 0 && !bytes.HasPrefix(line, []byte("#")) {
+			line = append(slices.Clone(line[:i]), '\n')
+		}
+		b.Write(line)
+	}
+	return b.Bytes()
+}
+
+// valid tells whether a domain with just this event loads.
+func valid(prefix string, e domain.Event) error {
+	return domain.Domain{Prefix: prefix, Entity: "entity_of", Events: []domain.Event{e}}.Validate()
+}
