@@ -147,6 +147,11 @@ func (es *events) find(name string) *event {
 	if i := es.names.find(name); i < len(es.list) {
 		return es.list[i]
 	}
+	for _, e := range es.list { // code that was not renamed yet
+		if slices.Contains(e.Event.Was, name) {
+			return e
+		}
+	}
 	return nil
 }
 

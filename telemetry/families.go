@@ -122,6 +122,9 @@ func (t *Telemetry) ownFamilies() []family {
 		if m.Event != nil {
 			e := t.events.find(m.Key)
 			f.points, f.observed = e.points, e.observed
+			for _, was := range m.Was {
+				families = append(families, family{Metric: was, points: until(was.Until, e.points)})
+			}
 		}
 		if f.points != nil {
 			families = append(families, f)
@@ -129,6 +132,15 @@ func (t *Telemetry) ownFamilies() []family {
 	}
 	slices.SortFunc(families, func(a, b family) int { return strings.Compare(a.Family, b.Family) })
 	return families
+}
+
+// until is what there is until a time.
+func until(end time.Time, points iter.Seq[point]) iter.Seq[point] {
+	return func(yield func(point) bool) {
+		if time.Now().Before(end) {
+			points(yield)
+		}
+	}
 }
 
 // exportSeries are the values of signal and outcome.
