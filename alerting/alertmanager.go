@@ -19,11 +19,15 @@ func AlertmanagerFile(d domain.Domain, o Options) ([]byte, error) {
 	if err := d.Validate(); err != nil {
 		return nil, err
 	}
+	muted := mutingOf(d)
 	content := fields{
 		{key: "global", value: fields{{key: "http_config", value: httpGuards,
 			comment: "A receiver that redirects would have alerts posted to where nobody said."}}},
 		{key: "templates", value: []string{TemplatesName}},
-		{key: "route", value: rootRoute(d, o)},
+		{key: "route", value: rootRoute(d, o, muted)},
+	}
+	if len(muted.intervals) > 0 {
+		content = append(content, field{key: "time_intervals", value: muted.intervals})
 	}
 	if rules := inhibitions(d, o); len(rules) > 0 {
 		content = append(content, field{key: "inhibit_rules", value: rules})
@@ -37,7 +41,7 @@ const evidenceReceiver = "evidence"
 
 // rootRoute has a sibling for each receiver: each gets messages of its own, so
 // that one which is slow delays nobody else's.
-func rootRoute(d domain.Domain, o Options) fields {
+func rootRoute(d domain.Domain, o Options, muted muting) fields {
 	times := pace{o.Fast}.timing()
 	// One message for a rule, however many endpoints it fires for.
 	root := append(fields{{key: "receiver", value: none}, {key: "group_by", value: []string{"alertname", "job"}}}, times.fields()...)
@@ -53,8 +57,15 @@ func rootRoute(d domain.Domain, o Options) fields {
 		if len(s.Receiver.Severities) > 0 {
 			route = append(route, field{key: "matchers", value: []string{severities(s.Receiver.Severities)}})
 		}
+		if times, ok := muted.receivers[s.Name]; ok {
+			route = append(route, field{key: "mute_time_intervals", value: []string{times}})
+		}
+		within := muted.routes(s.Name)
 		if beat, ok := heartbeatRoute(d, o, s); ok {
-			route = append(route, field{key: "routes", value: []fields{beat}})
+			within = append([]fields{beat}, within...)
+		}
+		if len(within) > 0 {
+			route = append(route, field{key: "routes", value: within})
 		}
 		routes = append(routes, route)
 	}

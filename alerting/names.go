@@ -18,7 +18,11 @@ type Series struct {
 // SeriesOf lists the series of a domain that is valid.
 func SeriesOf(d domain.Domain) *Series {
 	s := &Series{d: d, known: make(map[string]bool)}
+	var metrics []domain.Metric
 	for _, m := range d.Metrics() {
+		metrics = append(append(metrics, m), m.Was...)
+	}
+	for _, m := range metrics {
 		if m.Kind == domain.KindHistogram {
 			s.add(m.Family+"_bucket", m.Family+"_sum", m.Family+"_count")
 		} else {

@@ -106,8 +106,23 @@ func (q question) countSuffix() string {
 
 // sum adds up what a function says of each series over the window.
 func (q question) sum(function, suffix string, where map[string]string, labels ...string) string {
-	return fmt.Sprintf("sum by (%s) (%s(%s[%s]))", strings.Join(append(q.labels(), labels...), ", "),
-		function, selector(q.metric.Family+suffix, where), length(q.window))
+	return q.named(func(family string) string {
+		return fmt.Sprintf("sum by (%s) (%s(%s[%s]))", strings.Join(append(q.labels(), labels...), ", "),
+			function, selector(family+suffix, where), length(q.window))
+	})
+}
+
+// named asks under the former names first: until they end every process has
+// them, those of the release before included, and longer series.
+func (q question) named(ask func(family string) string) string {
+	if len(q.metric.Was) == 0 {
+		return ask(q.metric.Family)
+	}
+	var all []string
+	for _, m := range append(slices.Clone(q.metric.Was), q.metric) {
+		all = append(all, ask(m.Family))
+	}
+	return "(" + strings.Join(all, " or ") + ")"
 }
 
 // level is how high something stands: what is added up if its series are parts
@@ -120,7 +135,9 @@ func (q question) level(before, after string) string {
 	if q.metric.Kind == domain.KindUpDown && (q.metric.Event != nil || len(q.metric.Attributes) > 0) {
 		aggregation = "sum"
 	}
-	return fmt.Sprintf("%s by (%s) (%s%s%s)", aggregation, strings.Join(q.labels(), ", "), before, selector(q.metric.Family, q.where), after)
+	return q.named(func(family string) string {
+		return fmt.Sprintf("%s by (%s) (%s%s%s)", aggregation, strings.Join(q.labels(), ", "), before, selector(family, q.where), after)
+	})
 }
 
 // orZero makes one 0 of no series at all: a counter that is not there has not
@@ -132,18 +149,8 @@ func (q question) orZero(expr string) string {
 	return fmt.Sprintf(`(%s or on () label_replace(vector(0), "job", %s, "", ""))`, expr, strconv.Quote(q.absent))
 }
 
-// labels are those of the answer. What a process or its host says of itself is
-// never added up with what another says.
-func (q question) labels() []string {
-	labels := []string{"job"}
-	if q.metric.Event == nil && (q.metric.Kind == domain.KindGauge || q.metric.Kind == domain.KindUpDown) {
-		labels = append(labels, "instance")
-	}
-	if q.by != "" {
-		labels = append(labels, q.by)
-	}
-	return labels
-}
+// labels are those of the answer.
+func (q question) labels() []string { return q.metric.AlertLabels(q.by) }
 
 // outcomes are the labels of the contract that say how something went, rather
 // than what it was.

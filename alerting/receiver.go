@@ -76,37 +76,61 @@ func kindOf(r domain.Receiver) string {
 	return none
 }
 
-// Secret is a secret that the domain file names as a variable of the
-// environment. Alertmanager takes secrets from files only.
+// Secret is a secret of a receiver. Alertmanager takes secrets from files only.
 type Secret struct {
 	File string // in which the Alertmanager file looks for it
-	Env  string // that holds it, by the domain file
+	Env  string // the variable of the environment that holds it, by the domain file; "" where that names the file
 }
 
-// Secrets lists the secrets that the domain file names as variables, each once.
+// Secrets lists the secrets of the domain's receivers, each once: variables of
+// the environment, and files.
 func Secrets(d domain.Domain) []Secret {
 	var all []Secret
+	add := func(file, env string) {
+		if env != "" {
+			file = secretsFolder + env
+		}
+		if s := (Secret{file, env}); file != "" && !slices.Contains(all, s) {
+			all = append(all, s)
+		}
+	}
 	for _, r := range d.Notify {
-		for _, env := range secretsOf(r) {
-			s := Secret{secretsFolder + env, env}
-			if env != "" && !slices.Contains(all, s) {
-				all = append(all, s)
-			}
+		switch {
+		case r.Email != nil:
+			add(r.Email.PasswordFile, r.Email.PasswordEnv)
+		case r.Webhook != nil:
+			add(r.Webhook.URLFile, r.Webhook.URLEnv)
+		case r.Slack != nil:
+			add(r.Slack.URLFile, r.Slack.URLEnv)
+		}
+		for _, options := range r.Other {
+			eachFile(options, func(file string) { add(file, "") })
 		}
 	}
 	return all
 }
 
-func secretsOf(r domain.Receiver) []string {
-	switch {
-	case r.Email != nil:
-		return []string{r.Email.PasswordEnv}
-	case r.Webhook != nil:
-		return []string{r.Webhook.URLEnv}
-	case r.Slack != nil:
-		return []string{r.Slack.URLEnv}
+// eachFile calls f with each file that options of Alertmanager name: those whose
+// names end in _file, and lists of files.
+func eachFile(options map[string]any, f func(file string)) {
+	for _, name := range slices.Sorted(maps.Keys(options)) {
+		switch value := options[name].(type) {
+		case string:
+			if strings.HasSuffix(name, "_file") && value != "" {
+				f(value)
+			}
+		case map[string]any:
+			eachFile(value, f)
+		case []any:
+			for _, item := range value {
+				if file, ok := item.(string); ok && name == "files" {
+					f(file)
+				} else if inner, ok := item.(map[string]any); ok {
+					eachFile(inner, f)
+				}
+			}
+		}
 	}
-	return nil
 }
 
 // secretFile says where a secret is: in the file that the domain names, or in

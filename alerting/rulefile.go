@@ -7,8 +7,8 @@ import (
 )
 
 // RuleFile is the rule file of a domain, for Prometheus: deploy/prometheus/rules/P.rules.yaml.
-// It returns an error for a domain that is not valid, and for a text of its
-// with a template that Prometheus would not run.
+// It returns an error for a domain that is not valid, and for addresses in o
+// that Prometheus would read as templates.
 //
 // An expression of the domain file stands there as it is: only Prometheus'
 // parser knows whether it is right, which latido check and embedded ask.
@@ -16,7 +16,7 @@ func RuleFile(d domain.Domain, o Options) ([]byte, error) {
 	if err := d.Validate(); err != nil {
 		return nil, err
 	}
-	if err := checkTemplates(d); err != nil {
+	if err := checkLinks(o); err != nil {
 		return nil, err
 	}
 	var groups []fields

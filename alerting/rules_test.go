@@ -132,16 +132,15 @@ func TestThresholdTimes(t *testing.T) {
 func TestEvidence(t *testing.T) {
 	t.Parallel()
 	for threshold, want := range map[string]Evidence{
-		"{name: a, metric: response_duration, above: 2s, evidence: profile}":                 EvidenceLatency,
-		"{name: a, metric: cpu_usage, above: 80%, evidence: profile}":                        EvidenceCPU,
-		"{name: a, metric: go_memory_used, above: 1GiB, evidence: profile}":                  EvidenceMemory,
-		"{name: a, metric: go_goroutine_count, above: 1000, evidence: profile}":              EvidenceGoroutines,
-		`{name: a, metric: requests, where: {status: "=~5.."}, above: 1, evidence: profile}`: EvidenceErrors,
-		"{name: a, metric: api_errors, above: 1, evidence: profile}":                         EvidenceErrors,
-		"{name: a, event: pedidos, stat: increase, below: 1, evidence: profile}":             EvidenceEvents,
-		"{name: a, event: pedidos, stat: increase, below: 1}":                                EvidenceEvents,
-		"{name: a, expr: up == 0}":   EvidenceLatency,
-		"{name: a, heartbeat: true}": "",
+		"{name: a, metric: response_duration, above: 2s}":                 EvidenceLatency,
+		"{name: a, metric: cpu_usage, above: 80%}":                        EvidenceCPU,
+		"{name: a, metric: go_memory_used, above: 1GiB}":                  EvidenceMemory,
+		"{name: a, metric: go_goroutine_count, above: 1000}":              EvidenceGoroutines,
+		`{name: a, metric: requests, where: {status: "=~5.."}, above: 1}`: EvidenceErrors,
+		"{name: a, metric: api_errors, above: 1}":                         EvidenceErrors,
+		"{name: a, event: pedidos, stat: increase, below: 1}":             EvidenceEvents,
+		"{name: a, expr: up == 0}":                                        EvidenceLatency,
+		"{name: a, heartbeat: true}":                                      "",
 	} {
 		if got := rule(t, Options{}, threshold).Evidence; got != want {
 			t.Errorf("%s: %q, want %q", threshold, got, want)

@@ -3,13 +3,12 @@ package alerting
 import (
 	"cmp"
 	"maps"
+	"slices"
 	"strings"
-	"text/template"
 	"time"
 
-	"github.com/prometheus/common/helpers/templates"
-
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/ruletext"
 )
 
 // RuleTests are unit tests of a domain's rule file for promtool test rules.
@@ -18,30 +17,75 @@ import (
 // just before its bound it does not, so that rules with another bound fail.
 //
 // A rule whose series cannot be made up has none: an expression of the domain
-// file in PromQL. It returns an error where [RuleFile] does.
+// file in PromQL. Nor has one that would take too long to try, as promtool
+// evaluates all rules at every step of every test: then the file says so. It
+// returns an error where [RuleFile] does.
 func RuleTests(d domain.Domain, o Options, ruleFile string) ([]byte, error) {
 	if _, err := RuleFile(d, o); err != nil {
 		return nil, err
 	}
-	var interval time.Duration
-	tests := []fields{}
+	var all []ruleTrial
 	for _, r := range Rules(d, o) {
 		for _, t := range r.trials {
-			if t.untested {
-				continue
-			}
-			tests = append(tests, t.fields(r))
-			interval = gcd(interval, r.For) // so that something is evaluated whenever something begins
-			for _, c := range t.checks {
-				interval = gcd(interval, c.after)
+			if !t.untested {
+				all = append(all, ruleTrial{r, t})
 			}
 		}
 	}
+	interval := evaluation(all)
+	var left []string
+	all = slices.DeleteFunc(all, func(t ruleTrial) bool {
+		long := interval > 0 && t.end() > maxEvaluations*interval
+		if long && !slices.Contains(left, t.rule.Alert) {
+			left = append(left, t.rule.Alert)
+		}
+		return long
+	})
+	tests := []fields{}
+	for _, t := range all {
+		tests = append(tests, t.fields(t.rule))
+	}
 	content := fields{{key: "rule_files", value: []string{ruleFile}}}
-	if interval > 0 {
+	if interval = evaluation(all); interval > 0 {
 		content = append(content, field{key: "evaluation_interval", value: length(interval)})
 	}
-	return file(head(d, "rule-tests"), append(content, field{key: "tests", value: tests}))
+	top := head(d, "rule-tests")
+	if len(left) > 0 {
+		top += "# Not tried up to its bound, as that takes too long: " + strings.Join(left, ", ") + ".\n"
+	}
+	return file(top, append(content, field{key: "tests", value: tests}))
+}
+
+// maxEvaluations is how many steps a test has at most: some ten seconds of
+// promtool's.
+const maxEvaluations = 1500
+
+// ruleTrial is a trial and its rule.
+type ruleTrial struct {
+	rule Rule
+	trial
+}
+
+// end is the time of the last check.
+func (t trial) end() time.Duration {
+	var last time.Duration
+	for _, c := range t.checks {
+		last = max(last, c.after)
+	}
+	return last
+}
+
+// evaluation is the time between evaluations, so that something is evaluated
+// whenever something begins; 0 if nothing does.
+func evaluation(all []ruleTrial) time.Duration {
+	var interval time.Duration
+	for _, t := range all {
+		interval = gcd(interval, t.rule.For)
+		for _, c := range t.checks {
+			interval = gcd(interval, c.after)
+		}
+	}
+	return interval
 }
 
 // fields are the trial as promtool has it.
@@ -77,7 +121,9 @@ func (t trial) fields(r Rule) fields {
 // Prometheus can write those: a template may ask it anything.
 func (c check) expected(r Rule) (alerts []fields, known bool) {
 	for _, f := range c.alerts {
-		annotations, ok := f.expanded(r.Annotations)
+		// Of the values of our own rules it is known that their digits are these; so
+		// it is of a level as it stands.
+		annotations, ok := f.expanded(r.Annotations, r.Source == SourceThreshold && r.Window > 0)
 		if !ok {
 			return nil, false
 		}
@@ -104,37 +150,29 @@ func (c check) samples(r Rule) fields {
 	}
 }
 
-// expanded runs the templates of annotations as Prometheus does. ok is false
-// if one uses a function that is not known here.
-func (f firing) expanded(annotations map[string]string) (texts map[string]string, ok bool) {
+// expanded are the texts of annotations as Prometheus makes them. ok is false
+// where they are not known beforehand: one asks the server, or shows more than
+// the first digits of a value that is computed.
+func (f firing) expanded(annotations map[string]string, computed bool) (texts map[string]string, ok bool) {
 	labels := maps.Clone(f.labels)
 	delete(labels, "alertname") // the templates see the series' labels
-	data := struct {
-		Labels, ExternalLabels map[string]string
-		ExternalURL            string
-		Value                  any
-	}{labels, map[string]string{}, "", f.value}
 	texts = make(map[string]string, len(annotations))
-	for name, text := range annotations {
-		t, err := template.New(name).Option("missingkey=zero").Funcs(humanizers).Parse(preamble + text)
-		if err != nil {
+	for name, annotation := range annotations {
+		text, err := ruletext.Parse(annotation)
+		if err != nil || text.Asks() {
 			return nil, false
 		}
-		var b strings.Builder
-		if err := t.Execute(&b, data); err != nil {
-			return nil, false
+		values := []float64{f.value}
+		if computed {
+			values = append(values, f.value*(1-1e-9), f.value*(1+1e-9))
 		}
-		texts[name] = b.String()
+		for _, value := range values {
+			shown, err := text.Run(labels, value)
+			if err != nil || texts[name] != "" && texts[name] != shown {
+				return nil, false
+			}
+			texts[name] = shown
+		}
 	}
 	return texts, true
-}
-
-// humanizers are the functions of Prometheus' templates that show a number.
-var humanizers = template.FuncMap{
-	"humanize":           func(v float64) string { return humanize(v, 1000, "kMGTPEZY") },
-	"humanize1024":       humanize1024,
-	"humanizeDuration":   templates.HumanizeDuration,
-	"humanizePercentage": func(v float64) string { return four(v*100) + "%" },
-	"toUpper":            strings.ToUpper,
-	"toLower":            strings.ToLower,
 }

@@ -1,44 +1,19 @@
 package alerting
 
 import (
-	"errors"
 	"fmt"
 	"net/url"
 	"strings"
-	"text/template"
-
-	"github.com/latido-dev/latido/domain"
 )
 
-// preamble is what Prometheus puts before each template of a rule.
-const preamble = "{{$labels := .Labels}}{{$externalLabels := .ExternalLabels}}{{$externalURL := .ExternalURL}}{{$value := .Value}}"
-
-// templateFunctions are the names of the functions that a template of a rule
-// has in Prometheus.
-var templateFunctions = []string{
-	"query", "first", "label", "value", "sortByLabel", "strvalue", "args", "reReplaceAll", "safeHtml", "match", "title", "toUpper", "toLower",
-	"graphLink", "tableLink", "stripPort", "stripDomain", "humanize", "humanize1024", "humanizeDuration", "humanizePercentage",
-	"humanizeTimestamp", "toTime", "toDuration", "now", "pathPrefix", "externalURL", "parseDuration", "urlQueryEscape",
-}
-
-// checkTemplates parses the texts of the domain that become annotations, as
-// Prometheus does when it loads a rule file: one that it cannot read would
-// keep it from loading any rule.
-func checkTemplates(d domain.Domain) error {
-	functions := template.FuncMap{}
-	for _, name := range templateFunctions {
-		functions[name] = func(...any) string { return "" }
-	}
-	var errs []error
-	for i, t := range d.Thresholds {
-		for _, text := range []struct{ name, value string }{{"summary", t.Summary}, {"description", t.Description}} {
-			if _, err := template.New("").Funcs(functions).Parse(preamble + text.value); err != nil {
-				errs = append(errs, fmt.Errorf("thresholds[%d].%s: %s is no template that Prometheus can run: %s: write {{`{{`}} for two braces",
-					i, text.name, t.Name, strings.TrimPrefix(err.Error(), "template: :1: ")))
-			}
+// checkLinks refuses an address that Prometheus would read as a template.
+func checkLinks(o Options) error {
+	for _, link := range []struct{ name, value string }{{"runbook URL", o.RunbookURL}, {"evidence URL", o.EvidenceURL}} {
+		if strings.Contains(link.value, "{{") {
+			return fmt.Errorf("the %s %s has {{ in it, which begins a template in every alert: write the address in full, each alert's section is added to it", link.name, link.value)
 		}
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
 // anchor is that of an alert's section in the runbook.

@@ -99,6 +99,7 @@ func (v *validator) event(e *Event, path string, series, idents map[string]strin
 	if kind == KindHistogram {
 		v.fewBounds(path, len(e.Buckets), v.named.eventMetric(e))
 	}
+	v.former(e, path, series)
 	if e.Endpoint != "" {
 		v.endpoint(path+".endpoint", e, kind)
 	}

@@ -33,6 +33,7 @@ func (v *validator) receiver(r Receiver, path string) {
 			v.add(at, "%q is there twice", s)
 		}
 	}
+	v.mutes(path+".mute", r.Mute)
 	for _, name := range Integrations {
 		if len(r.Other) == 0 && v.unread(join(path, name)) {
 			return // what was meant has an error already

@@ -31,6 +31,7 @@ func (v *validator) slo(s SLO, path string) {
 	v.within(path+".window", s.Window, 24*time.Hour, 90*24*time.Hour)
 	v.minCount(path, s.MinCount)
 	v.steps(path+".runbook", s.Runbook)
+	v.mutes(path+".mute", s.Mute)
 
 	good := path + ".good"
 	kind := v.exactlyOne(good, map[string]bool{

@@ -94,13 +94,16 @@ func (v *validator) threshold(t Threshold, path string) {
 	case "metric":
 		if m, ok := v.metricOf(path+".metric", t.Metric); ok {
 			v.onMetric(t, path, m)
+			v.alertTexts(t, path, &m)
 		}
 	case "event":
 		if m, ok := v.eventOf(path+".event", t.Event); ok {
 			v.onMetric(t, path, m)
+			v.alertTexts(t, path, &m)
 		}
 	case "expr":
 		v.withoutMetric(t, path, "expr")
+		v.alertTexts(t, path, nil)
 		if set := t.conditions(); len(set) > 1 {
 			v.add(join(path, set[1]), "cannot stand beside %s", set[0])
 		} else if len(set) == 1 {
@@ -108,6 +111,7 @@ func (v *validator) threshold(t Threshold, path string) {
 		}
 	case "heartbeat":
 		v.withoutMetric(t, path, "heartbeat")
+		v.alertTexts(t, path, nil)
 		if set := t.conditions(); len(set) > 0 {
 			v.add(join(path, set[0]), "has no meaning with heartbeat, which always fires")
 		}
@@ -124,11 +128,15 @@ func (v *validator) threshold(t Threshold, path string) {
 	v.within(path+".for", t.For, leastWindow, maxFor)
 	v.within(path+".keep_firing", t.KeepFiring, leastWindow, maxFor)
 	oneOf(v, path+".severity", t.Severity, Severities...)
-	oneOf(v, path+".evidence", t.Evidence, EvidenceProfile)
 	if strings.Contains(strings.TrimSpace(t.Summary), "\n") {
 		v.add(path+".summary", "has more than one line: put the rest into description")
 	}
 	v.steps(path+".runbook", t.Runbook)
+	if t.Heartbeat && len(t.Mute) > 0 {
+		v.add(path+".mute", "has no meaning with heartbeat: whoever waits for it would take its silence for a fault")
+		return
+	}
+	v.mutes(path+".mute", t.Mute)
 }
 
 // steps checks the steps of a runbook.

@@ -23,6 +23,9 @@ type Domain struct {
 	Errors []string `yaml:"errors,omitempty"`
 	// Buckets are the bounds of response_duration and function_duration.
 	Buckets Buckets `yaml:"buckets,omitempty"`
+	// TimeZone is that of every mute, by its name in the time zone database:
+	// America/Bogota. Empty means UTC.
+	TimeZone string `yaml:"time_zone,omitempty"`
 	// Peers lists the hosts that the service sends requests to, by name without
 	// a port: at most MaxPeers, the values of the label peer of client.requests.
 	// Others count as Other. Empty means the first MaxPeers that are met.
@@ -100,6 +103,11 @@ type Event struct {
 	// method they have those of all its methods in them. Only a counter has one.
 	// Empty means that its cost is not known.
 	Endpoint string `yaml:"endpoint,omitempty"`
+	// Was lists former names of the event. Until WasUntil its series are served
+	// under these too, and rules find it under any of them.
+	Was []string `yaml:"was,omitempty"`
+	// WasUntil is the last day of the former names: 2027-03-31.
+	WasUntil string `yaml:"was_until,omitempty"`
 }
 
 // Route is the event's Endpoint in two: its method, "" for all of them, and its
@@ -185,8 +193,6 @@ type Threshold struct {
 	KeepFiring Duration `yaml:"keep_firing,omitempty"`
 	// Severity routes the alert. Empty means SeverityTicket.
 	Severity Severity `yaml:"severity,omitempty"`
-	// Evidence may be "profile", which every alert brings along anyway.
-	Evidence string `yaml:"evidence,omitempty"`
 	// Summary says in one line what is wrong.
 	Summary string `yaml:"summary,omitempty"`
 	// Description says it at length. Empty means one made from the rule.
@@ -195,14 +201,29 @@ type Threshold struct {
 	Impact string `yaml:"impact,omitempty"`
 	// Runbook lists what to do, step by step.
 	Runbook []string `yaml:"runbook,omitempty"`
+	// Mute lists when nobody is told of the alert. One that still fires then is
+	// told of afterwards. A heartbeat has none.
+	Mute []Mute `yaml:"mute,omitempty"`
+}
+
+// Mute is a time in which alerts are not told: all of its lists that are not
+// empty must hold. In the process and on servers it is a time interval of
+// Alertmanager's.
+type Mute struct {
+	// Weekdays are days of the week, or from one to another: [saturday, sunday],
+	// [friday:monday]. Empty means every day.
+	Weekdays []string `yaml:"weekdays,omitempty"`
+	// Times are times of the day, to 24:00: [22:00-06:00]. A time that goes on
+	// after midnight belongs to the day on which it begins. Empty means all day.
+	Times []string `yaml:"times,omitempty"`
+	// Dates are days of the calendar, or from one to another, for work that is
+	// planned: [2026-12-24, 2026-12-30:2027-01-02]. Empty means every date.
+	Dates []string `yaml:"dates,omitempty"`
 }
 
 // DefaultMinCount is what a MinCount that is nil means, and what the rules that
 // every domain gets ask for: one request at night says nothing of a service.
 const DefaultMinCount = 20
-
-// EvidenceProfile is the value of Threshold.Evidence.
-const EvidenceProfile = "profile"
 
 // SLO is a service level objective over requests or over an event.
 type SLO struct {
@@ -225,6 +246,8 @@ type SLO struct {
 	MinCount *int `yaml:"min_count,omitempty"`
 	// Runbook lists what to do when the budget burns.
 	Runbook []string `yaml:"runbook,omitempty"`
+	// Mute lists when nobody is told of the objective's alerts.
+	Mute []Mute `yaml:"mute,omitempty"`
 }
 
 // Good says what counts as good: exactly one of its fields is set.
@@ -248,6 +271,9 @@ type DefaultRules struct {
 type Receiver struct {
 	// Severities are those that this receiver hears of. Empty means all.
 	Severities []Severity `yaml:"severities,omitempty"`
+	// Mute lists when this receiver is not told. A heartbeat is never muted:
+	// whoever waits for it would take its silence for a fault.
+	Mute []Mute `yaml:"mute,omitempty"`
 
 	// Log writes alerts to the service's own log.
 	Log *LogReceiver `yaml:"log,omitempty"`

@@ -15,6 +15,8 @@ type Error struct {
 	Path string
 	// Message says what is wrong and what to write instead.
 	Message string
+
+	offset int // the byte of the text at Path, 0 for its start
 }
 
 // Error writes the mistake as file:line:column: path: message, without the

@@ -66,7 +66,11 @@ func Parse(name string, data []byte) (Domain, error) {
 	v.run()
 	for _, e := range v.errs {
 		if !l.covers(e.Path) { // what could not be read has its error already
-			l.add(l.position(e.Path), e.Path, "%s", e.Message)
+			at := l.position(e.Path)
+			if e.offset > 0 {
+				at.line, at.column = Position(data, e.Path, e.offset)
+			}
+			l.add(at, e.Path, "%s", e.Message)
 		}
 	}
 	if len(l.errs) > 0 {

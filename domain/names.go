@@ -3,6 +3,7 @@ package domain
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/prometheus/otlptranslator"
 )
@@ -58,6 +59,11 @@ type Metric struct {
 	Buckets []float64
 	// Event is the event that the metric counts, nil for all others.
 	Event *Event
+	// Was are the same under an event's former names, without an Event. They are
+	// served until Until, the zero time for never.
+	Was []Metric
+	// Until is when a former name is no longer served.
+	Until time.Time
 	// Optional says that a process may do without: a limit that is not set, the
 	// figures of embedded/ in a service that does not start it.
 	Optional bool
@@ -220,7 +226,15 @@ func (d Domain) eventMetric(e *Event) Metric {
 	if m.Description == "" {
 		m.Description = "Business event " + e.Name + "."
 	}
-	return d.named(d.bounded(m))
+	m = d.named(d.bounded(m))
+	last, _ := time.Parse(time.DateOnly, e.WasUntil) // a valid domain has one
+	for _, name := range e.Was {
+		was := m
+		was.Key, was.Name, was.Event, was.Until = name, name, nil, last.AddDate(0, 0, 1)
+		was.Description = "Former name of " + e.Name + ", until " + e.WasUntil + "."
+		m.Was = append(m.Was, d.named(was))
+	}
+	return m
 }
 
 // costed are the events whose cost is known: the values of the label event.

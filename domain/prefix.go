@@ -14,7 +14,7 @@ var (
 	eventName     = regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`)
 	attributeName = regexp.MustCompile(`^[a-z][a-z0-9]*([._][a-z0-9]+)*$`)
 	alertName     = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
-	appName       = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9._-]*$`)
+	appName       = regexp.MustCompile(`^[A-Za-z]([A-Za-z0-9._-]*[A-Za-z0-9])?$`) // a label's value in Kubernetes too
 	envName       = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
 
@@ -24,8 +24,27 @@ const (
 )
 
 // reservedPrefixes start names that others use: the Go runtime and process
-// collectors, OpenTelemetry's scope, and what Prometheus adds to each scrape.
-var reservedPrefixes = []string{"go", "process", "otel", "up", "scrape", "target"}
+// collectors, OpenTelemetry's scope, what Prometheus adds to each scrape, and
+// the servers' own metrics.
+var reservedPrefixes = []string{
+	"go", "process", "otel", "up", "scrape", "target",
+	"prometheus", "alertmanager", "grafana", "pyroscope", "tempo", "otelcol", "promhttp",
+}
+
+// serverNames are the hosts, jobs and objects of Kubernetes that stand beside
+// the service in what is generated.
+var serverNames = []string{
+	"prometheus", "grafana", "alertmanager", "pyroscope", "tempo", "otel-collector", "victoriametrics", "otel-agent", "otel-gateway", "services",
+}
+
+// yamlWords are no text where they stand in YAML without quotes, as names do in
+// the files of Compose and Kubernetes.
+var yamlWords = []string{"true", "false", "yes", "no", "on", "off", "y", "n", "null"}
+
+// hostOf is a name as hosts and the objects of Kubernetes have it (RFC 1123).
+func hostOf(name string) string {
+	return strings.Trim(strings.NewReplacer("_", "-", ".", "-").Replace(strings.ToLower(name)), "-")
+}
 
 // placeholders stand in tutorials and templates where one's own word goes.
 // Separators are underscores here.
@@ -54,6 +73,8 @@ func CheckPrefix(prefix string) error {
 		return fmt.Errorf(`%q is a placeholder: write your own word, such as "pedidos"`, prefix)
 	case slices.Contains(reservedPrefixes, prefix):
 		return fmt.Errorf("%q is taken by metrics that are not the service's own: write for example %q", prefix, prefix+"_app")
+	case slices.Contains(yamlWords, prefix):
+		return fmt.Errorf("%q is a word of YAML, and no name: write for example %q", prefix, prefix+"_app")
 	case len(prefix) < 3:
 		return fmt.Errorf("%q is too short: write 3 to %d letters", prefix, maxPrefix)
 	case len(prefix) > maxPrefix && eventName.MatchString(prefix):

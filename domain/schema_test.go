@@ -63,12 +63,13 @@ func TestSchema(t *testing.T) {
 			"Event.Buckets":    {{Key: "maxItems", Value: maxBuckets}},
 			"Event.Attributes": {{Key: "propertyNames", Value: pattern(attributeName)}},
 
+			"Event.WasUntil": {{Key: "pattern", Value: `^[0-9]{4}-[0-9]{2}-[0-9]{2}$`}},
+
 			"Threshold":          oneOf("metric", "event", "expr", "heartbeat"),
 			"Threshold.Name":     named(alertName),
 			"Threshold.Metric":   {{Key: "enum", Value: contractKeys()}},
 			"Threshold.Event":    named(eventName),
 			"Threshold.MinCount": {{Key: "minimum", Value: 0}},
-			"Threshold.Evidence": {{Key: "enum", Value: []string{EvidenceProfile}}},
 
 			"SLO.Name":             named(alertName),
 			"SLO.Objective":        {{Key: "exclusiveMinimum", Value: 1}, {Key: "exclusiveMaximum", Value: 100}},

@@ -95,6 +95,7 @@ func (v *validator) run() {
 	v.head()
 	v.errorTypes()
 	v.durationBuckets()
+	v.timeZone()
 	v.peers()
 	v.events()
 	v.thresholds()
@@ -120,7 +121,11 @@ func (v *validator) head() {
 		if s := strings.ReplaceAll(slug(app, maxName), "_", "-"); s != "" {
 			meant = fmt.Sprintf(" (did you mean %q?)", s)
 		}
-		v.add("app", "%q may only have letters, digits, ., - and _, and starts with a letter%s", app, meant)
+		v.add("app", "%q may only have letters, digits, ., - and _ between them, and starts with a letter%s", app, meant)
+	case slices.Contains(serverNames, hostOf(app)):
+		v.add("app", "%q is the name of a server that runs beside the service, and Compose or Kubernetes would have it twice: write for example %q", app, app+"-api")
+	case slices.Contains(yamlWords, strings.ToLower(app)):
+		v.add("app", "%q is a word of YAML, and no name in the files of Compose and Kubernetes: write for example %q", app, app+"-api")
 	}
 
 	switch entity := v.d.Entity; {
@@ -186,7 +191,11 @@ func (v *validator) peers() {
 // links checks the addresses of generated files. Everybody reads those.
 func (v *validator) links() {
 	for _, link := range []struct{ path, text string }{{"links.runbook", v.d.Links.Runbook}, {"links.evidence", v.d.Links.Evidence}} {
-		if link.text != "" {
+		switch {
+		case link.text == "":
+		case strings.Contains(link.text, "{{"):
+			v.add(link.path, "has {{ in it, which begins a template in every alert: write the address in full, each alert's section is added to it")
+		default:
 			v.check(link.path, checkURL(link.text))
 		}
 	}

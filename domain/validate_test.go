@@ -29,7 +29,7 @@ func TestValidate(t *testing.T) {
 		"invalid UTF-8":    {func(d *Domain) { d.Description = "caf\xe9" }, "description: not valid UTF-8"},
 		"control":          {func(d *Domain) { d.Description = "a\x1b[31m" }, "description: has the control character U+001B"},
 		"long text":        {func(d *Domain) { d.Description = strings.Repeat("a", 5000) }, "is too long, 5000 of at most 4096 bytes"},
-		"app":              {func(d *Domain) { d.App = "Mi Tienda" }, `app: "Mi Tienda" may only have letters, digits, ., - and _, and starts with a letter (did you mean "mi-tienda"?)`},
+		"app":              {func(d *Domain) { d.App = "Mi Tienda" }, `app: "Mi Tienda" may only have letters, digits, ., - and _ between them, and starts with a letter (did you mean "mi-tienda"?)`},
 		"long app":         {func(d *Domain) { d.App = strings.Repeat("a", 64) }, "too long, 64 of at most 63"},
 		"entity":           {func(d *Domain) { d.Entity = "Artículo" }, `did you mean "articulo"`},
 		"language":         {func(d *Domain) { d.Language = "English" }, `did you mean "en"`},

@@ -16,7 +16,7 @@ const failing = `
 prefix: escuela
 entity: curso
 thresholds:
-  - {name: MuchosErrores, metric: requests, stat: ratio, where: {status: "=~5.."}, above: 5%, for: 1m, severity: page, evidence: profile}
+  - {name: MuchosErrores, metric: requests, stat: ratio, where: {status: "=~5.."}, above: 5%, for: 1m, severity: page}
 default_rules: {disable: [all]}
 `
 

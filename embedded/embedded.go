@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -164,6 +165,12 @@ func (e *Embedded) startReceivers(ctx context.Context, d domain.Domain, o alerti
 		return nil, fmt.Errorf("receivers: %w", err)
 	}
 	for _, s := range alerting.Secrets(d) {
+		if s.Env == "" {
+			if text, err := os.ReadFile(s.File); err != nil || len(bytes.TrimSpace(text)) == 0 {
+				e.log.Warn("a receiver lacks its secret, and cannot be told of alerts: write the file", "file", s.File, "error", err)
+			}
+			continue
+		}
 		if cfg.Secrets[s.File] = os.Getenv(s.Env); cfg.Secrets[s.File] == "" {
 			e.log.Warn("a receiver lacks its secret, and cannot be told of alerts: set the variable", "variable", s.Env)
 		}

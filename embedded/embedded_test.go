@@ -23,7 +23,7 @@ func levelDomain() domain.Domain {
 		Prefix: "levels", Entity: "level",
 		Events: []domain.Event{{Name: "level", Kind: domain.KindUpDown}},
 		Thresholds: []domain.Threshold{{
-			Name: "TooHigh", Event: "level", Above: &above, For: domain.Duration(time.Second), Severity: domain.SeverityPage, Evidence: domain.EvidenceProfile,
+			Name: "TooHigh", Event: "level", Above: &above, For: domain.Duration(time.Second), Severity: domain.SeverityPage,
 		}},
 		DefaultRules: domain.DefaultRules{Disable: []string{"all"}},
 		Notify:       []domain.Receiver{{Action: &domain.ActionReceiver{Name: "tell"}}},

@@ -69,16 +69,14 @@ func TestWrongCostsItself(t *testing.T) {
 		"a regular expression":              {expr(`levels_level{a=~"("} > 1`), []string{"rule=Wrong", "missing closing"}, rule},
 		"types that do not fit":             {expr(`rate(levels_level) > 1`), []string{"rule=Wrong", "range vector"}, rule},
 		"a metric that does not exist":      {expr("levels_levl > 5"), []string{"rule=Wrong", "did you mean levels_level"}, rule},
-		"a template": {func(d *domain.Domain, _ *Config) {
-			d.Thresholds = append(d.Thresholds, domain.Threshold{Name: "Wrong", Expr: "levels_level > 5", Summary: "{{ if }}"})
-		}, []string{"rule=Wrong", "template"}, rule},
-		"a file: a field":           {ruleFile("- name: g\n  rules: [{alert: Wrong, exprs: a}]\n"), []string{"rule=Wrong", "exprs"}, rule},
-		"a file: a duration":        {ruleFile("- name: g\n  rules: [{alert: Wrong, expr: up, for: soon}]\n"), []string{"rule=Wrong", "soon"}, rule},
-		"a file: a group's name":    {ruleFile("- name: right\n  rules: [{alert: Wrong, expr: up}]\n"), []string{"rule=right", "repeated"}, rule},
-		"a file: no rules":          {ruleFile("- name: Wrong\n  rules: none\n"), []string{"rule=Wrong"}, rule},
-		"a file: built on a record": {ruleFile("- name: g\n  rules: [{record: 'levels:x', expr: 'sum('}, {alert: Wrong, expr: 'levels:x > 1'}]\n"), []string{"rule=levels:x", "rule=Wrong"}, rule},
-		"an option that is none":    {other("discord", map[string]any{"webhook": "http://h/x"}), []string{"receiver=discord", "field webhook not found"}, receiver},
-		"an option's type":          {other("telegram", map[string]any{"chat_id": "@canal", "bot_token_file": "/x"}), []string{"receiver=telegram", "@canal"}, receiver},
+		"a file: a template":                {ruleFile("- name: g\n  rules: [{alert: Wrong, expr: levels_level > 5, annotations: {summary: '{{ if }}'}}]\n"), []string{"rule=Wrong", "template"}, rule},
+		"a file: a field":                   {ruleFile("- name: g\n  rules: [{alert: Wrong, exprs: a}]\n"), []string{"rule=Wrong", "exprs"}, rule},
+		"a file: a duration":                {ruleFile("- name: g\n  rules: [{alert: Wrong, expr: up, for: soon}]\n"), []string{"rule=Wrong", "soon"}, rule},
+		"a file: a group's name":            {ruleFile("- name: right\n  rules: [{alert: Wrong, expr: up}]\n"), []string{"rule=right", "repeated"}, rule},
+		"a file: no rules":                  {ruleFile("- name: Wrong\n  rules: none\n"), []string{"rule=Wrong"}, rule},
+		"a file: built on a record":         {ruleFile("- name: g\n  rules: [{record: 'levels:x', expr: 'sum('}, {alert: Wrong, expr: 'levels:x > 1'}]\n"), []string{"rule=levels:x", "rule=Wrong"}, rule},
+		"an option that is none":            {other("discord", map[string]any{"webhook": "http://h/x"}), []string{"receiver=discord", "field webhook not found"}, receiver},
+		"an option's type":                  {other("telegram", map[string]any{"chat_id": "@canal", "bot_token_file": "/x"}), []string{"receiver=telegram", "@canal"}, receiver},
 		"an action without function": {func(d *domain.Domain, _ *Config) {
 			d.Notify = append(d.Notify, domain.Receiver{Action: &domain.ActionReceiver{Name: "tel"}})
 		}, []string{"receiver=action/tel", "no function"}, receiver},
@@ -173,5 +171,39 @@ func TestObjectiveOfHours(t *testing.T) {
 		if budget := bytes.Contains(set.file, []byte("slo_budget_left")); len(set.notKept) != want || budget != (want == 0) {
 			t.Errorf("kept for %v: left out of %v, a budget %t", kept, set.notKept, budget)
 		}
+	}
+}
+
+// TestSecretsMissingAtStart: a receiver without its secret is named in the log
+// when the service starts, whether a variable or a file should have it, and not
+// only when the first alert is lost.
+func TestSecretsMissingAtStart(t *testing.T) {
+	t.Parallel()
+	there, missing := filepath.Join(t.TempDir(), "there"), filepath.Join(t.TempDir(), "missing")
+	if err := os.WriteFile(there, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d := domain.Domain{Prefix: "levels", Entity: "level", Notify: []domain.Receiver{
+		{Webhook: &domain.WebhookReceiver{URLEnv: "LATIDO_TEST_NO_SUCH_VARIABLE"}},
+		{Slack: &domain.SlackReceiver{Channel: "#x", URLFile: there}},
+		{Other: map[string]map[string]any{"pagerduty": {"routing_key_file": missing}}},
+	}}
+	log := &lines{}
+	tel, err := telemetry.Init(t.Context(), telemetry.Config{
+		Domain: d, KeepGlobals: true, Logger: slog.New(slog.NewTextHandler(log, nil)),
+		Admin: telemetry.Admin{Address: "127.0.0.1:0"}, Profiling: continuous.Config{Disabled: true},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tel.Shutdown(context.Background()) }()
+	e, err := Start(t.Context(), tel, Config{Memory: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = e.Stop(context.Background()) }()
+	out := log.String()
+	if !strings.Contains(out, "LATIDO_TEST_NO_SUCH_VARIABLE") || !strings.Contains(out, missing) || strings.Contains(out, there) {
+		t.Errorf("the log:\n%s", out)
 	}
 }

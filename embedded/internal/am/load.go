@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	_ "time/tzdata" // mute times name zones, and images of services often have none
 
 	amalert "github.com/prometheus/alertmanager/alert"
 	"github.com/prometheus/alertmanager/config"

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	dto "github.com/prometheus/client_model/go"
@@ -42,6 +43,13 @@ func Domain(file string, data []byte) (domain.Domain, result.Check, error) {
 func checkDomain(in *inspection) (c result.Check) {
 	if in.d, c, in.err = Domain(in.file, in.data); in.err == nil {
 		in.series = alerting.SeriesOf(in.d)
+		for i, e := range in.d.Events {
+			if m, _ := in.d.Metric(e.Name); len(m.Was) > 0 && time.Now().After(m.Was[0].Until) {
+				path := fmt.Sprintf("events[%d].was", i)
+				line, column := domain.Position(in.data, path, 0)
+				c.Note("%s", result.Problem{File: in.file, Line: line, Column: column, Path: path, Message: "was until " + e.WasUntil + ": leave was and was_until out"})
+			}
+		}
 	}
 	return c
 }
@@ -55,11 +63,16 @@ func checkExpressions(in *inspection) result.Check {
 			continue
 		}
 		n++
-		path := fmt.Sprintf("thresholds[%d].expr", i)
-		for _, m := range world.Mistakes(t.Expr, expr.ConditionOf(t)) {
-			line, column := domain.Position(in.data, path, m.Offset)
-			f.Problems = append(f.Problems, result.Problem{File: in.file, Line: line, Column: column, Path: path, Message: m.Message})
+		add := func(field string, mistakes []expr.Mistake) {
+			path := fmt.Sprintf("thresholds[%d].%s", i, field)
+			for _, m := range mistakes {
+				line, column := domain.Position(in.data, path, m.Offset)
+				f.Problems = append(f.Problems, result.Problem{File: in.file, Line: line, Column: column, Path: path, Message: m.Message})
+			}
 		}
+		add("expr", world.Mistakes(t.Expr, expr.ConditionOf(t)))
+		add("summary", world.TextMistakes(t.Expr, t.Summary))
+		add("description", world.TextMistakes(t.Expr, t.Description))
 	}
 	f.Detail = cli.Count(n, "expression")
 	return f

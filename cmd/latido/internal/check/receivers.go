@@ -21,7 +21,7 @@ func checkReceivers(in *inspection) result.Check {
 	if wrong != nil {
 		return result.Check{Problems: []result.Problem{*wrong}}
 	}
-	f := result.Check{Problems: receivers.OfDomain(in.file, in.data, in.d)}
+	f := result.Check{Problems: append(receivers.OfDomain(in.file, in.data, in.d), receivers.Messages(in.file, in.data, in.d)...)}
 	if len(f.Problems) > 0 { // the file has the same
 		return f
 	}
@@ -53,6 +53,9 @@ func checkReceivers(in *inspection) result.Check {
 		p.File, p.Path = in.file, path
 		p.Line, p.Column = domain.Position(in.data, path, 0)
 		p.Fix = "add to notify who hears of alerts from a server, such as email, webhook or slack, or call embedded.Start in main"
+	}
+	if missing := receivers.Missing(in.dir, in.d); len(missing) > 0 {
+		f.Note("%s", receivers.Lacking(missing)) // where a file is checked its secrets need not be
 	}
 	slices.Sort(heard)
 	f.Detail = fmt.Sprintf("%s heard by %s, in %s", cli.Count(len(alerts), "alert"), strings.Join(slices.Compact(heard), ", "), from)

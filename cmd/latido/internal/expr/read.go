@@ -35,7 +35,11 @@ var number = facts{labelSet{closed: true}, unbounded}
 
 func newReading(w World) *reading {
 	x := &reading{World: w, metrics: map[string]domain.Metric{}, labels: map[string]bool{model.BucketLabel: true}, known: map[parser.Expr]facts{}}
+	var metrics []domain.Metric
 	for _, m := range w.Domain.Metrics() {
+		metrics = append(append(metrics, m), m.Was...)
+	}
+	for _, m := range metrics {
 		for _, suffix := range []string{"", "_bucket", "_sum", "_count"} {
 			if (suffix == "") != (m.Kind == domain.KindHistogram) {
 				x.metrics[m.Family+suffix] = m

@@ -152,10 +152,10 @@ func TestInitNames(t *testing.T) {
 		t.Errorf("%q %q %q %q %v", d.Prefix, d.App, d.Entity, d.Events[0].Endpoint, d.SLOs[1].Where)
 	}
 	dir = t.TempDir()
-	if out, err = start(starter{}, "", "-kind", "saas", "-prefix", "null", "-app", "Otra.App", "-entity", "true", "-language", "en", "-dir", dir); err != nil {
+	if out, err = start(starter{}, "", "-kind", "saas", "-prefix", "otra", "-app", "Otra.App", "-entity", "true", "-language", "en", "-dir", dir); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if d, err = domain.Load(filepath.Join(dir, cli.DomainFile)); err != nil || d.Prefix != "null" || d.App != "Otra.App" || d.Entity != "true" {
+	if d, err = domain.Load(filepath.Join(dir, cli.DomainFile)); err != nil || d.Prefix != "otra" || d.App != "Otra.App" || d.Entity != "true" {
 		t.Errorf("%v, %q %q %q", err, d.Prefix, d.App, d.Entity)
 	}
 }
