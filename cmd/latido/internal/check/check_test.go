@@ -85,10 +85,10 @@ func TestCheckFaults(t *testing.T) {
 		"dashboard with wrong PromQL": {"dashboards", "Budget: not PromQL: ", func(w *world) {
 			w.edit(ownBoard, "tienda:slo_budget_left:ratio{", "tienda:slo_budget_left:ratio{{")
 		}},
-		"wrong PromQL": {"expressions", "domain.yaml:28:35: thresholds[1].expr: not PromQL: ", func(w *world) {
+		"wrong PromQL": {"expressions", "domain.yaml:27:35: thresholds[1].expr: not PromQL: ", func(w *world) {
 			w.edit("domain.yaml", "sum by (job) (rate(tienda_pedidos", "sum by (job) (rate tienda_pedidos")
 		}},
-		"expression on a misspelt metric": {"expressions", "domain.yaml:27:21: thresholds[1].expr: there is no metric tienda_carrito_activos, so this would never be true (did you mean tienda_carritos_activos?)", func(w *world) {
+		"expression on a misspelt metric": {"expressions", "domain.yaml:26:21: thresholds[1].expr: there is no metric tienda_carrito_activos, so this would never be true (did you mean tienda_carritos_activos?)", func(w *world) {
 			w.edit("domain.yaml", "(tienda_carritos_activos)", "(tienda_carrito_activos)")
 		}},
 		"placeholder": {"domain", `domain.yaml:2:1: prefix: "tu_prefijo" is a placeholder`, func(w *world) {
@@ -199,7 +199,7 @@ func TestCheckJUnit(t *testing.T) {
 	}
 	found := false
 	for _, c := range suite.Cases {
-		found = found || strings.HasPrefix(c.Name, "expressions") && strings.Contains(c.Failure, "domain.yaml:27:21: ")
+		found = found || strings.HasPrefix(c.Name, "expressions") && strings.Contains(c.Failure, "domain.yaml:26:21: ")
 	}
 	if !found {
 		t.Errorf("%s", stdout)
