@@ -13,7 +13,7 @@ func TestLabels(t *testing.T) {
 		"none":                            "[]",
 		"{{ $labels.a }} {{ .Labels.b }}": "[{a 3} {b 19}]",
 		`{{ index $labels "a" }}`:         "[{a 17}]",
-		"{{ if $labels.a }}{{ $labels.b }}{{ else }}{{ with $labels.c }}{{ . }}{{ end }}{{ end }}": "[{a 6} {b 21} {c 50}]",
+		"{{ if $labels.a }}{{ $labels.b }}{{ else }}{{ with $labels.c }}{{ . }}{{ end }}{{ end }}": "[{a 6} {b 21} {c 51}]",
 		"{{ range $k, $v := $labels }}{{ $k }}{{ end }}":                                           "[]",
 		"{{ $externalLabels.x }} {{ $value }}":                                                     "[]",
 		`{{ query "up" | first | label "x" }}`:                                                     "[]",
