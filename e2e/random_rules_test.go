@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -204,7 +205,7 @@ func (c *chance) event(name string) {
 		case 0:
 			t.By = "canal"
 		case 1:
-			t.Where = map[string]string{"canal": oneOfThese(c, "web", "=~web|movil", "!=movil")}
+			t.Where = map[string]string{"canal": oneOfThese(c, "web", "=~we.", "!=movil")}
 		}
 	}
 	high := c.IntN(2) == 0
@@ -216,6 +217,17 @@ func (c *chance) event(name string) {
 	default:
 		c.onCounter(t, m, labels, high)
 	}
+}
+
+// leftOut are the labels of series that the rule's filter leaves out, nil
+// without one: they say the contrary, and must change nothing.
+func leftOut(t domain.Threshold, labels map[string]string) map[string]string {
+	if len(t.Where) == 0 {
+		return nil
+	}
+	others := maps.Clone(labels)
+	others["canal"] = "movil"
+	return others
 }
 
 // aboveOrBelow sets the limit, and gives values on either side of it.
@@ -248,6 +260,10 @@ func (c *chance) onCounter(t domain.Threshold, m domain.Metric, labels map[strin
 	step := perSecond * scrape.Seconds()
 	c.line(&c.fires, m.Family, labels, 0, fires*step)
 	c.line(&c.well, m.Family, labels, 0, well*step)
+	if beside := leftOut(t, labels); beside != nil {
+		c.line(&c.fires, m.Family, beside, 0, well*step)
+		c.line(&c.well, m.Family, beside, 0, fires*step)
+	}
 	c.threshold(t)
 }
 
@@ -269,6 +285,10 @@ func (c *chance) onLevel(t domain.Threshold, m domain.Metric, labels map[string]
 	}
 	c.line(&c.fires, m.Family, labels, fires, 0)
 	c.line(&c.well, m.Family, labels, well, 0)
+	if beside := leftOut(t, labels); beside != nil {
+		c.line(&c.fires, m.Family, beside, well, 0)
+		c.line(&c.well, m.Family, beside, fires, 0)
+	}
 	c.threshold(t)
 }
 
@@ -280,8 +300,11 @@ func (c *chance) onHistogram(t domain.Threshold, m domain.Metric, labels map[str
 	c.threshold(t)
 	m, _ = c.d.Metric(m.Key) // the limit is a bound now
 	each := 20 / seconds(t.Window) * scrape.Seconds() * 2
-	for into, value := range map[*[]inputSeries]float64{&c.fires: fires, &c.well: well} {
-		c.distribution(into, m, labels, value, each)
+	for into, values := range map[*[]inputSeries][2]float64{&c.fires: {fires, well}, &c.well: {well, fires}} {
+		c.distribution(into, m, labels, values[0], each)
+		if beside := leftOut(t, labels); beside != nil {
+			c.distribution(into, m, beside, values[1], 3*each)
+		}
 	}
 }
 
