@@ -332,7 +332,7 @@ func TestInitServices(t *testing.T) {
 			})
 			servers.WaitFor(t, time.Minute, "data of every event", func() error {
 				output, err := here(latido, "doctor", "-only", "url", "-url", service.URL())
-				if err != nil || strings.Contains(string(output), "has counted nothing") {
+				if err != nil || strings.Contains(output, "has counted nothing") {
 					return fmt.Errorf("%w\n%s", err, output)
 				}
 				return nil

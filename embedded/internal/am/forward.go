@@ -76,13 +76,13 @@ func (f *forward) do(ctx context.Context, client *http.Client, r *http.Request) 
 	switch {
 	case f.base.Err() != nil:
 	case err == nil && answer.StatusCode/100 == 2:
-		f.settle(outcomeSuccess, nil)
+		_ = f.settle(outcomeSuccess, nil)
 	case err == nil:
-		f.settle(outcomeFailed, errors.New("status "+answer.Status))
+		_ = f.settle(outcomeFailed, errors.New("status "+answer.Status))
 	case isTimeout(err):
-		f.settle(outcomeTimeout, err)
+		_ = f.settle(outcomeTimeout, err)
 	default:
-		f.settle(outcomeFailed, err)
+		_ = f.settle(outcomeFailed, err)
 	}
 	return answer, err
 }

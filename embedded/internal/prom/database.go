@@ -150,7 +150,7 @@ func (d *database) figure(name string) float64 {
 
 // close closes it. tsdb panics where it cannot write the chunks that are
 // complete; they are in the log too.
-func (d *database) close() error { return recovered(d.DB.Close) }
+func (d *database) close() error { return recovered(d.Close) }
 
 var discard = slog.New(slog.DiscardHandler)
 

@@ -282,7 +282,7 @@ func TestRetentionInMemory(t *testing.T) {
 	if err := s.store.trim(s.store.memory); err != nil {
 		t.Fatal(err)
 	}
-	if age := time.Now().Sub(s.store.status().Oldest); age > 2*time.Hour+10*time.Minute {
+	if age := time.Since(s.store.status().Oldest); age > 2*time.Hour+10*time.Minute {
 		t.Errorf("the oldest sample is of %v ago", age)
 	}
 	if n, _ := value(t, s, "count(y)"); n != 2 {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/rulefmt"
 	promvalue "github.com/prometheus/prometheus/model/value"
@@ -212,7 +213,7 @@ func lastAlerts(ctx context.Context, r *rules.AlertingRule, q storage.Querier) (
 		if promvalue.IsStaleNaN(active) {
 			continue // it was over
 		}
-		l := series.Labels().DropReserved(func(name string) bool { return name == labels.MetricName })
+		l := series.Labels().DropReserved(func(name string) bool { return name == model.MetricNameLabel })
 		all[l.String()] = promql.Sample{Metric: l, T: int64(active) * 1000}
 		if t := time.UnixMilli(t); t.After(last) {
 			last = t

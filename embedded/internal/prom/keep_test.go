@@ -38,7 +38,7 @@ func TestNoDataIsNotTheEnd(t *testing.T) {
 	eventually(t, "Down fires", func() bool { return box.firing("Down") })
 	at, sent := time.Now(), map[string]int{"Instant": len(box.of("Instant")), "Rate": len(box.of("Rate"))}
 	eventually(t, "the blind ones are sent again, for longer than their windows", func() bool {
-		return time.Now().Sub(at) > 1500*time.Millisecond && len(box.of("Instant")) > sent["Instant"]+2 && len(box.of("Rate")) > sent["Rate"]+2
+		return time.Since(at) > 1500*time.Millisecond && len(box.of("Instant")) > sent["Instant"]+2 && len(box.of("Rate")) > sent["Rate"]+2
 	})
 	if fresh(s) {
 		t.Error("data count as fresh although every scrape fails")
@@ -73,7 +73,7 @@ func TestPendingDoesNotFireBlindly(t *testing.T) {
 	svc.broken.Store(true)
 	eventually(t, "Down fires", func() bool { return box.firing("Down") })
 	at := time.Now()
-	eventually(t, "time passes", func() bool { return time.Now().Sub(at) > time.Second })
+	eventually(t, "time passes", func() bool { return time.Since(at) > time.Second })
 	if got := box.of("Pending"); len(got) != 0 {
 		t.Errorf("fired without data: %+v", got)
 	}
@@ -101,7 +101,7 @@ groups:
 	eventually(t, "more time than it waits", func() bool {
 		n += 10
 		svc.set("orders_total", n)
-		return time.Now().Sub(sold) > 3500*time.Millisecond
+		return time.Since(sold) > 3500*time.Millisecond
 	})
 	if got := box.of("NothingSold"); len(got) != 0 {
 		t.Errorf("told of %+v", got)

@@ -38,7 +38,7 @@ func TestLateIsNotDown(t *testing.T) {
 	svc.hangs.Store(true)
 	last := s.store.fresh.lastScrape()
 	asked := svc.asked.Load()
-	eventually(t, "many scrapes are late", func() bool { return svc.asked.Load() > asked+10 && time.Now().Sub(last) > 2*time.Second })
+	eventually(t, "many scrapes are late", func() bool { return svc.asked.Load() > asked+10 && time.Since(last) > 2*time.Second })
 	never(t, box, "late", "Down", "Gone", "Went")
 	if v, ok := value(t, s, "up"); !ok || v != 1 {
 		t.Errorf("up is %v, %v", v, ok)
@@ -65,7 +65,7 @@ func TestFailingIsNotGone(t *testing.T) {
 	svc.broken.Store(true)
 	eventually(t, "the failure is told", func() bool { return box.firing("Down") })
 	at := time.Now()
-	eventually(t, "time passes", func() bool { return time.Now().Sub(at) > time.Second })
+	eventually(t, "time passes", func() bool { return time.Since(at) > time.Second })
 	never(t, box, "failing", "Gone", "Went")
 	svc.broken.Store(false)
 	eventually(t, "it is over", func() bool { return box.resolved("Down") })

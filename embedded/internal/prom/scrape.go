@@ -139,10 +139,10 @@ func (x *scraper) start(cfg Config) {
 		return
 	}
 	x.wg.Go(func() { _ = x.server.Serve(x.listener) })
-	x.wg.Go(func() { _ = x.Manager.Run(x.targets) })
+	x.wg.Go(func() { _ = x.Run(x.targets) })
 	x.wg.Go(func() {
 		// It asks the network for the machine's name, which may take its time.
-		if err := x.Manager.ApplyConfig(x.config); err != nil {
+		if err := x.ApplyConfig(x.config); err != nil {
 			cfg.Logger.Warn("embedded store: the service cannot be scraped", "err", err)
 			return
 		}
@@ -160,7 +160,7 @@ func (x *scraper) start(cfg Config) {
 func (x *scraper) stop() error {
 	_ = x.listener.Close() // refuses new connections, and ends a start that waits
 	err := x.server.Close()
-	x.Manager.Stop()
+	x.Stop()
 	x.wg.Wait()
 	return err
 }

@@ -115,13 +115,13 @@ func (in *inspection) run(stdin io.Reader) (*result.Set, error) {
 	found := &result.Set{Verb: "check", File: in.file, OK: true}
 	for _, check := range checks {
 		if in.err != nil {
-			break
+			break // its check has told
 		}
 		c := check.run(in)
 		c.Check, c.About, c.Subject = check.name, check.about, cmp.Or(c.Subject, check.name)
 		found.Add(c)
 	}
-	return found, nil
+	return found, nil //nolint:nilerr // in.err is among what was found
 }
 
 // world is what an expression of the domain can ask for.

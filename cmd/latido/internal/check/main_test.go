@@ -7,4 +7,4 @@ import (
 
 var verbs = clitest.Verbs{Command, generate.Command}
 
-var latido, latidoReads, say = verbs.Run, verbs.Read, verbs.Say
+var latido, say = verbs.Run, verbs.Say

@@ -2,7 +2,6 @@ package check
 
 import (
 	"iter"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -140,5 +139,3 @@ func (v variables) value(name string) string {
 	}
 	return v.values[name]
 }
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -102,16 +102,9 @@ func byHand(changes []Change, before domain.Domain, dir string) {
 		return
 	}
 	_ = filepath.WalkDir(filepath.Join(dir, "deploy"), func(path string, e fs.DirEntry, err error) error {
-		if err != nil || !e.Type().IsRegular() || !slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(path)) {
-			return nil // what cannot be read asks for nothing that is known
-		}
-		info, err := e.Info()
-		if err != nil || info.Size() > maxScanned {
-			return nil
-		}
-		text, err := os.ReadFile(path)
-		if err != nil || bytes.Contains(text[:min(len(text), 4<<10)], []byte("latido generate")) {
-			return nil
+		text := []byte(nil) // what cannot be read asks for nothing that is known
+		if err == nil && e.Type().IsRegular() && slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(path)) {
+			text = handwritten(path)
 		}
 		for i, c := range changes {
 			if series := ends(c, before); len(series) > 0 && asks(string(text), series) {
@@ -120,6 +113,20 @@ func byHand(changes []Change, before domain.Domain, dir string) {
 		}
 		return nil
 	})
+}
+
+// handwritten is the text of a file that a person wrote, nil for one that cannot
+// be read, is too large or was generated.
+func handwritten(path string) []byte {
+	info, err := os.Stat(path)
+	if err != nil || info.Size() > maxScanned {
+		return nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil || bytes.Contains(text[:min(len(text), 4<<10)], []byte("latido generate")) {
+		return nil
+	}
+	return text
 }
 
 // ends are the series that a change ends.

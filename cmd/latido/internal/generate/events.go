@@ -14,20 +14,21 @@ import (
 	"github.com/latido-dev/latido/domain"
 )
 
-// The model of the generated file.
+// EventsModel is what a file of typed events is written from.
 type (
-	eventsModel struct {
+	EventsModel struct {
 		Prefix, Package, Service string
 		Types                    []*ValueType
 		Events                   []EventModel
 	}
-	// valueType is the Go type of an attribute's values.
+	// ValueType is the Go type of an attribute's values.
 	ValueType struct {
 		Name, Values, Attribute string // Values is the variable with the texts
 		Constants               []constant
 	}
 	constant struct{ Name, Value string }
 
+	// EventModel is an event, and what is declared for it.
 	EventModel struct {
 		Func, Field        string // the function, and its state
 		Name, Family, Doc  string
@@ -66,8 +67,9 @@ func eventsFile(d domain.Domain, source, pkg string) ([]byte, error) {
 	return formatted, nil
 }
 
-func NewEventsModel(d domain.Domain, pkg string) eventsModel {
-	m := eventsModel{Prefix: d.Prefix, Package: pkg, Service: d.Service()}
+// NewEventsModel makes it of a domain, for a package.
+func NewEventsModel(d domain.Domain, pkg string) EventsModel {
+	m := EventsModel{Prefix: d.Prefix, Package: pkg, Service: d.Service()}
 	names := Identifiers{"Bind": true, "context": true, "atomic": true, "telemetry": true, "bound": true, "current": true}
 	fields := Identifiers{}
 	metrics := map[string]domain.Metric{}
@@ -135,7 +137,7 @@ func oneSet(d domain.Domain, attribute string) bool {
 	return true
 }
 
-// oneLine makes a text fit into a line comment. It leaves out what nobody
+// OneLine makes a text fit into a line comment. It leaves out what nobody
 // sees: Go refuses a byte order mark inside a file, and letters that turn the
 // direction of writing make code look like what it is not.
 func OneLine(text string) string {
@@ -227,7 +229,7 @@ func {{.Func}}(ctx context.Context, {{.Argument}}{{range .Parameters}}, {{.Name}
 {{end}}`))
 
 // TypeOf finds the type of a constant, for the first one of its block.
-func (m eventsModel) TypeOf(name string) string {
+func (m EventsModel) TypeOf(name string) string {
 	for _, t := range m.Types {
 		for _, c := range t.Constants {
 			if c.Name == name {

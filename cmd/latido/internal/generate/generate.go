@@ -134,7 +134,7 @@ func (g Generation) choose(args []string) ([]generator, error) {
 // run writes, or compares, the files of the chosen generators.
 func (g Generation) run(w io.Writer, what string, chosen []generator) error {
 	files, err := g.filesOf(chosen)
-	if err != nil && !(errors.Is(err, errNothing) && g.prune) {
+	if err != nil && (!errors.Is(err, errNothing) || !g.prune) {
 		return err
 	}
 	if g.streams() {

@@ -7,7 +7,7 @@ import (
 	"unicode"
 )
 
-// identifiers makes Go names out of the domain's, each once.
+// Identifiers makes Go names out of the domain's, each once.
 type Identifiers map[string]bool
 
 // Exported makes a name of the words of a text: "pedidos_procesados" becomes
