@@ -50,7 +50,7 @@ func Run(verbs []func() *cobra.Command, args []string, stdin io.Reader, stdout, 
 	root.SetIn(stdin)
 	root.SetOut(results)
 	root.SetErr(stderr)
-	code := execute(root, twoDashes(args, completes), stderr)
+	code := execute(root, twoDashes(root, args, completes), stderr)
 	if results.err != nil {
 		fmt.Fprintf(stderr, "latido: write the results: %v\n", results.err)
 		return max(code, Problems)
@@ -198,17 +198,32 @@ func flagError(cmd *cobra.Command, err error) error {
 }
 
 // twoDashes are the arguments with their options as cobra reads them: as in
-// Go's own commands, one dash is enough. completes says that the last one was
-// only begun.
-func twoDashes(args []string, completes bool) []string {
+// Go's own commands, one dash is enough. What follows an option that takes a
+// value is that value, be it "-1s". completes says that the last one was only
+// begun.
+func twoDashes(root *cobra.Command, args []string, completes bool) []string {
 	args = slices.Clone(args)
+	verb, _, err := root.Find(slices.DeleteFunc(slices.Clone(args), func(arg string) bool {
+		return strings.HasPrefix(arg, "-") || strings.HasPrefix(arg, cobra.ShellCompRequestCmd)
+	}))
+	if err != nil {
+		verb = root
+	}
+	isValue := false
 	for i, arg := range args {
+		if isValue {
+			isValue = false
+			continue
+		}
 		if arg == "--" {
 			break
 		}
 		begun := completes && i == len(args)-1
 		if strings.HasPrefix(arg, "-") && (len(arg) > 2 || len(arg) == 2 && begun) && arg[1] != '-' {
 			args[i] = "-" + arg
+		}
+		if option := verb.Flags().Lookup(strings.TrimLeft(arg, "-")); option != nil && strings.HasPrefix(arg, "-") {
+			isValue = option.NoOptDefVal == ""
 		}
 	}
 	return args
