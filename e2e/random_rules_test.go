@@ -22,7 +22,7 @@ import (
 const (
 	domainsVariable = "DOMAINS"
 	seedVariable    = "SEED"
-	defaultDomains  = 25
+	defaultDomains  = 8
 )
 
 // TestRandomDomains makes domains by chance. Of each, the projects' own tools
