@@ -108,7 +108,7 @@ func TestAlerts(t *testing.T) {
 	t.Run("tools", func(t *testing.T) { testTools(t, shop) })
 	t.Run("drill", func(t *testing.T) { testDrill(t, shop, inProcess) })
 	t.Run("check", func(t *testing.T) {
-		if out := latido(t, "check", "-fast", "-url", shop.URL(), exampleDomain); strings.Contains(out, "FAIL") {
+		if out := latido(t, "doctor", "-only", "url", "-url", shop.URL(), exampleDomain); strings.Contains(out, "FAIL") {
 			t.Error(out)
 		}
 	})

@@ -223,6 +223,11 @@ func TestAlertsDocument(t *testing.T) {
 	for _, b := range blocks(t, "docs/alerts.md") {
 		switch b.language {
 		case "yaml":
+			if again(file, b.text) {
+				write(t, filepath.Join(dir, "other.yaml"), []byte("prefix: tienda\nentity: pedido\nevents: [{name: pedidos}]\n"+b.text))
+				commands = append(commands, "go run ./cmd/latido check other.yaml")
+				continue
+			}
 			file += b.text
 		case "sh":
 			commands = append(commands, strings.Split(strings.TrimSpace(b.text), "\n")...)
@@ -237,6 +242,17 @@ func TestAlertsDocument(t *testing.T) {
 	for _, command := range commands {
 		runCommand(t, shop, dir, command)
 	}
+}
+
+// again tells whether a block of YAML has a key that is in the file already: it is
+// another file then.
+func again(file, block string) bool {
+	for line := range strings.Lines(block) {
+		if key, _, ok := strings.Cut(line, ":"); ok && !strings.HasPrefix(line, " ") && strings.Contains("\n"+file, "\n"+key+":") {
+			return true
+		}
+	}
+	return false
 }
 
 // shopAt asks another service's admin listener as the shop's.

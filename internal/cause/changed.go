@@ -36,7 +36,7 @@ func (m *model) release() (before, after string, at time.Time) {
 
 // changed: a release, a configuration value or a flag changed shortly before.
 func changed(m *model) (list []Finding) {
-	if !m.hasSymptom() {
+	if !m.hasSymptom() || m.in.Alert.Drill { // what somebody made fire did not begin with a release
 		return nil
 	}
 	w := m.w

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -18,6 +19,15 @@ import (
 	"github.com/latido-dev/latido/cmd/latido/internal/remote"
 	"github.com/latido-dev/latido/cmd/latido/internal/result"
 )
+
+// jobOfNothing is how a rule names the job of a series that is not there.
+var jobOfNothing = regexp.MustCompile(`"job", "[^"]*", "", ""`)
+
+// anyJob is an expression without the name of the job, which is told by -job, and
+// not by the domain.
+func anyJob(text string) string {
+	return jobOfNothing.ReplaceAllString(text, `"job", "", "", ""`)
+}
 
 // doctorRules looks for the domain's alert rules in Prometheus, as they are
 // generated.
@@ -51,7 +61,7 @@ func doctorRules(x *examination) result.Check {
 		case there.Health == "err":
 			c.Fail("Prometheus cannot evaluate %s: %s", r.Alert, cli.Safe(there.LastError)).
 				Fix = "two series may be one to the rule: run its query by hand, promtool query instant " + remote.Address(p.base)
-		case !expr.Same(there.Query, r.Expr):
+		case !expr.Same(anyJob(there.Query), anyJob(r.Expr)):
 			c.Fail("Prometheus has another %s than the domain: %s", r.Alert, cli.Safe(there.Query)).
 				Fix = "copy " + generate.RulesFile(x.d.Prefix) + " there, " + reload
 		}
