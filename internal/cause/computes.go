@@ -16,7 +16,8 @@ const leastCores = 0.05
 func (m *model) moreCPU() float64 {
 	own, others := m.cores.growth(), m.otherCores().growth()
 	grown := max(own, 0) + max(others, 0)
-	if grown < leastCores || grown < 0.25*m.strict*m.strict*(m.cores.before+m.otherCores().before) {
+	doubled := own > m.strict*m.cores.before && own > 0.2 // also where others keep the machine busy all the time
+	if grown < leastCores || !doubled && grown < 0.25*m.strict*m.strict*(m.cores.before+m.otherCores().before) {
 		return 0
 	}
 	return grown

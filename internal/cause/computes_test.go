@@ -3,6 +3,11 @@ package cause_test
 import "testing"
 
 var computesFaults = []fault{
+	{"own code computes on a machine that others keep busy, alert on CPU", func(s *service) {
+		s.others = same(3.2)
+		s.part("GET /informes", "work").each.after = 0.3
+		s.alert = about(s, "cpu_usage", ">", 80)
+	}, "cpu", "report.Totals", ""},
 	{"own code computes", func(s *service) { s.part("GET /informes", "work").each.after = 0.4 }, "cpu", "report.Totals", ""},
 	{"own code computes in a library", func(s *service) {
 		s.part("GET /citas", "work").each.after = 0.03
