@@ -60,50 +60,6 @@ func heapCapture(size int) capture {
 	return capture{kindHeap, now.Add(-time.Second), now, make([]byte, size)}
 }
 
-func TestAddress(t *testing.T) {
-	for address, want := range map[string]string{
-		"http://localhost:4040":                    "",
-		"https://user:pass@pyroscope.example/p":    "",
-		"localhost:4040":                           `address "localhost:4040": write it with its scheme: http://localhost:4040`,
-		"pyroscope":                                `address "pyroscope": write it with its scheme: http://pyroscope`,
-		"10.0.0.1:4040":                            "write it with its scheme: http://10.0.0.1:4040",
-		"ftp://localhost":                          `scheme "ftp" is not known: write http or https`,
-		"http://":                                  "has no host",
-		"http://user:s3cret@local host:4040":       "is not a URL",
-		"user:s3cret@localhost:4040":               "write it with its scheme",
-		"grpc://user:s3cret@localhost:4040/x?y=z#": "is not known",
-	} {
-		t.Run(address, func(t *testing.T) {
-			p, err := Start(Config{ServerAddress: address, Interval: testInterval, Disabled: want == ""})
-			if want == "" {
-				_, err = parseAddress(address)
-			}
-			testkit.Error(t, err, want)
-			if err != nil && strings.Contains(err.Error(), "s3cret") {
-				t.Errorf("the error shows the password: %v", err)
-			}
-			if p == nil || p.Stop(context.Background()) != nil {
-				t.Error("no Profiler beside the error")
-			}
-		})
-	}
-}
-
-func TestAddressFromEnvironment(t *testing.T) {
-	t.Setenv("PYROSCOPE_SERVER_ADDRESS", "localhost:4040")
-	out := &logged{}
-	p, err := Start(Config{Interval: testInterval, Logger: slog.New(slog.NewTextHandler(out, nil))})
-	if err != nil || p.up != nil {
-		t.Errorf("a wrong address in the environment: error %v, uploader %v", err, p.up)
-	}
-	if err := p.Stop(context.Background()); err != nil {
-		t.Error(err)
-	}
-	if n := strings.Count(out.String(), "level=WARN"); n != 1 || !strings.Contains(out.String(), "http://localhost:4040") {
-		t.Errorf("%d warnings: %s", n, out)
-	}
-}
-
 // TestUpload reads what a server gets.
 func TestUpload(t *testing.T) {
 	type upload struct {

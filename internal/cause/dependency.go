@@ -2,23 +2,10 @@ package cause
 
 import (
 	"cmp"
-	"math"
 	"slices"
-	"strings"
 
 	"github.com/latido-dev/latido/internal/stacks"
 )
-
-// databases are the packages of drivers and clients whose calls are a database's.
-var databases = []string{
-	"database/sql", "github.com/jackc/pgx", "github.com/lib/pq", "github.com/go-sql-driver/mysql", "modernc.org/sqlite", "github.com/mattn/go-sqlite3",
-	"go.mongodb.org/mongo-driver", "github.com/redis/go-redis", "github.com/gomodule/redigo", "github.com/gocql/gocql", "gorm.io/gorm", "github.com/jmoiron/sqlx",
-}
-
-// throughDatabase tells whether a library is a database's.
-func (m *model) throughDatabase(pkg string) bool {
-	return slices.ContainsFunc(databases, func(prefix string) bool { return pkg == prefix || strings.HasPrefix(pkg, prefix+"/") })
-}
 
 // added are the answers that the alert holds against the service, that there are
 // more of: a second.
@@ -262,150 +249,6 @@ func (w words) endsWith(status string) string {
 		return w.pick("end with a broken connection", "termina con la conexión cortada")
 	}
 	return w.say("end with status %s", "termina con estado %s", status)
-}
-
-// callsEach is how often the database is called for each request; 0 where
-// nothing counts it.
-func (m *model) callsEach() both {
-	count := both{}
-	for _, s := range m.statements() {
-		count = count.plus(s.calls)
-	}
-	return both{per(count.before, m.requests.before), per(count.after, m.requests.after)}
-}
-
-// callsOf is how many calls of the database a request to an endpoint makes, if it
-// is this endpoint's requests that make more of them, and before each made as many
-// as all others.
-func (m *model) callsOf(endpoint string) both {
-	e, each := m.endpoints[endpoint], m.callsEach()
-	if e == nil || e.requests.before <= 0 || each.before <= 0 {
-		return both{}
-	}
-	arrive := max(e.requests.before, e.requests.after) // those that have no end yet, too
-	added := max(each.after*m.requests.after-each.before*max(m.requests.before, m.requests.after), 0)
-	return both{each.before, each.before + added/arrive}
-}
-
-// database: its calls take longer, or there are more of them. What a database in
-// the process does is CPU time of its library.
-func (m *model) database() (Finding, bool) {
-	share, first := 0.0, claim{}
-	for _, kind := range []string{claimCPU, claimCall, stacks.File, stacks.Sleep} {
-		for _, c := range m.spentTime(kind) {
-			if c.peer == "" && m.throughDatabase(c.through) {
-				share += m.reach[latency] * c.share
-				if c.share > first.share {
-					first = c
-				}
-			}
-		}
-	}
-	if whole := m.moreCPU(); whole > 0 && m.reach[cpu] > 0 {
-		sum, most := 0.0, 0.0
-		for _, s := range m.spent {
-			if m.throughDatabase(s.through) {
-				x := s.after - s.before*m.endpointMore(s.endpoint)
-				sum += max(x, 0)
-				if x > most && share == 0 {
-					most, first = x, claim{at: s.at, endpoint: s.endpoint, through: s.through, both: s.both}
-				}
-			}
-		}
-		share = max(share, m.reach[cpu]*sum/whole)
-	}
-	if share < floor || first.through == "database/sql" && m.statementsAsBefore() {
-		return Finding{}, false
-	}
-	w := m.w
-	f := Finding{Kind: "dependency", Score: share, Function: first.at.Function, File: first.at.File, Line: first.at.Line, Endpoint: first.endpoint, Peer: "database"}
-	each := m.callsEach()
-	calls := m.statements()
-	top := called{}
-	if len(calls) > 0 {
-		top = calls[0]
-	}
-	inside := m.inDatabase(first.endpoint)
-	// Many calls make each of them slower; slow ones do not make more of them.
-	taken := m.statementTime()
-	often := max(each.ratio(), ratio(top.calls.after, top.calls.before*m.moreRequests()), m.callsOf(first.endpoint).ratio())
-	more := each.before > 0 && often > 1.5 && math.Log(often) > 0.35*math.Log(often*max(taken.ratio(), 1))
-	switch {
-	case first.at.Function == "" && more: // no stack was seen
-		f.Sentence = w.say("The database is called more often: %s times for each request%s; %s takes %s%s.",
-			"La base de datos recibe más llamadas: %s por cada petición%s; %s tarda %s%s.",
-			w.number(each.after), w.wasNumber(each.before), top.name, w.seconds(top.seconds.after), w.wasSeconds(top.seconds.before))
-		f.Next = w.pick("Look for a query in a loop, or a cache that answered before.", "Buscar una consulta dentro de un bucle, o una caché que antes respondía.")
-	case first.at.Function == "":
-		f.Sentence = w.say("The database answers slowly: %s takes %s%s.", "La base de datos responde despacio: %s tarda %s%s.",
-			top.name, w.seconds(top.seconds.after), w.wasSeconds(top.seconds.before))
-		f.Next = w.pick("Look at the plan of that query: an index that is missing or not used, a table that grew, a lock in the database.", "Mirar el plan de esa consulta: un índice que falta o no se usa, una tabla que creció, un bloqueo en la base de datos.")
-	case more:
-		f.Sentence = w.say("%s calls the database more often: %s calls for each request%s; a call takes %s%s.",
-			"%s llama más a la base de datos: %s llamadas por cada petición%s; cada una tarda %s%s.",
-			where(first.at), w.number(max(each.after, m.callsOf(first.endpoint).after)), w.wasNumber(each.before), w.seconds(taken.after), w.wasSeconds(taken.before))
-		f.Next = w.say("Look in %s for a query in a loop: fetch all with one query, or bring back the cache that answered before.", "Buscar en %s una consulta dentro de un bucle: traer todo con una sola, o recuperar la caché que antes respondía.", written(first.at.Function))
-	default:
-		f.Sentence = w.say("The database answers slowly to %s: its calls take %s of each request to %s%s",
-			"La base de datos responde despacio a %s: sus llamadas ocupan %s de cada petición a %s%s",
-			where(first.at), w.seconds(inside.after), first.endpoint, w.wasSeconds(inside.before))
-		if top.seconds.ratio() > 1.5 {
-			f.Sentence += w.say("; %s takes %s%s", "; %s tarda %s%s", top.name, w.seconds(top.seconds.after), w.wasSeconds(top.seconds.before))
-		}
-		f.Sentence += "."
-		f.Next = w.say("Look at the plan of the query in %s: an index that is missing or not used, a table that grew, a lock in the database.", "Mirar el plan de la consulta de %s: un índice que falta o no se usa, una tabla que creció, un bloqueo en la base de datos.", written(first.at.Function))
-	}
-	if first.endpoint != "" {
-		f.Rests = []string{m.lasts(first.endpoint)}
-	}
-	for _, s := range calls[:min(2, len(calls))] {
-		f.Rests = append(f.Rests, w.say("%s: %s; each takes %s%s", "%s: %s; cada una tarda %s%s", s.name, w.rateWas(s.calls), w.seconds(s.seconds.after), w.wasSeconds(s.seconds.before)))
-	}
-	return f, true
-}
-
-// inDatabase is how much of a request to an endpoint is spent in calls of the
-// database, or in one that runs within the process.
-func (m *model) inDatabase(endpoint string) both {
-	sum := both{}
-	for _, r := range m.rows[endpoint] {
-		if m.throughDatabase(r.through) && r.wait.Kind != "" && !queues(r.wait.Kind) {
-			sum = sum.plus(r.both)
-		}
-	}
-	for _, s := range m.spent {
-		if s.endpoint == endpoint && m.throughDatabase(s.through) {
-			sum = sum.plus(s.both)
-		}
-	}
-	of := m.endpointRate(endpoint)
-	return both{per(sum.before, of.before), per(sum.after, of.after)}
-}
-
-// statementsAsBefore tells whether the database's calls are measured, and none
-// takes longer, comes more often, or has no end: looks are few, and may be wrong.
-func (m *model) statementsAsBefore() bool {
-	known := false
-	for _, s := range m.statements() {
-		if s.calls.before*m.f.span(m.t.Before) < fewRequests {
-			continue
-		}
-		known = true
-		often := ratio(s.calls.after, s.calls.before*m.moreRequests())
-		if s.seconds.ratio() > 1.15 || often > 1.15 || often < 0.7 {
-			return false
-		}
-	}
-	return known
-}
-
-// statementTime is how long a call of the database takes, whichever it is.
-func (m *model) statementTime() both {
-	time, count := both{}, both{}
-	for _, s := range m.statements() {
-		time, count = time.plus(s.time()), count.plus(s.calls)
-	}
-	return both{per(time.before, count.before), per(time.after, count.after)}
 }
 
 func (m *model) endpointMore(name string) float64 {

@@ -9,6 +9,26 @@ func waitForCPU(s *service, each float64) {
 	}
 }
 
+// throttles has a container's limit on CPU time, the seconds a second that threads
+// wait for it, and how many of ten periods it is used up in.
+func throttles(s *service, limit, waits, periods moved) {
+	s.level("container_cpu_limit", limit)
+	s.count("container_cpu_throttled_time", waits)
+	s.count("container_cpu_throttled_periods", periods)
+	s.count("container_cpu_periods", same(10))
+}
+
+// callsSeemSlow has each part that calls somebody wait for its CPU, too.
+func callsSeemSlow(s *service) {
+	for _, e := range s.endpoints {
+		for _, p := range e.parts {
+			if p.calls.after > 0 {
+				p.each.after += 0.3
+			}
+		}
+	}
+}
+
 var starvedFaults = []fault{
 	{"another process takes the CPU", func(s *service) {
 		waitForCPU(s, 0.2)
@@ -20,10 +40,7 @@ var starvedFaults = []fault{
 	}, "no_cpu", "4 ", ""},
 	{"the container's limit is used up", func(s *service) {
 		waitForCPU(s, 0.2)
-		s.level("container_cpu_limit", same(0.5))
-		s.count("container_cpu_throttled_time", moved{0, 2.4})
-		s.count("container_cpu_throttled_periods", moved{0, 8})
-		s.count("container_cpu_periods", same(10))
+		throttles(s, same(0.5), moved{0, 2.4}, moved{0, 8})
 	}, "no_cpu", "CPU", ""},
 	{"GOMAXPROCS is lower", func(s *service) {
 		waitForCPU(s, 0.2)
@@ -31,54 +48,30 @@ var starvedFaults = []fault{
 	}, "no_cpu", "GOMAXPROCS", ""},
 	{"the container's limit is lowered, alert on throttling", func(s *service) {
 		waitForCPU(s, 0.1)
-		s.level("container_cpu_limit", moved{2, 0.1})
-		s.count("container_cpu_throttled_time", moved{0, 1.4})
-		s.count("container_cpu_throttled_periods", moved{0, 8})
-		s.count("container_cpu_periods", same(10))
+		throttles(s, moved{2, 0.1}, moved{0, 1.4}, moved{0, 8})
 		s.alert = about(s, "container_cpu_throttled_periods", ">", 25)
 	}, "no_cpu", "CPU", ""},
 	{"the container's limit is lowered, and nothing could be profiled", func(s *service) {
 		waitForCPU(s, 0.4)
 		s.blind = true
-		s.level("container_cpu_limit", moved{2, 0.1})
-		s.count("container_cpu_throttled_time", moved{0, 1.4})
-		s.count("container_cpu_throttled_periods", moved{0, 8})
-		s.count("container_cpu_periods", same(10))
+		throttles(s, moved{2, 0.1}, moved{0, 1.4}, moved{0, 8})
 	}, "no_cpu", "CPU", ""},
 	{"the container's limit is lowered: calls seem slow too, and nothing could be profiled", func(s *service) {
 		waitForCPU(s, 0.4)
 		s.blind = true
-		s.level("container_cpu_limit", moved{2, 0.1})
-		s.count("container_cpu_throttled_time", moved{0, 1.4})
-		s.count("container_cpu_throttled_periods", moved{0, 8})
-		s.count("container_cpu_periods", same(10))
-		for _, e := range s.endpoints {
-			for _, p := range e.parts {
-				if p.calls.after > 0 {
-					p.each.after += 0.3
-				}
-			}
-		}
+		throttles(s, moved{2, 0.1}, moved{0, 1.4}, moved{0, 8})
+		callsSeemSlow(s)
 	}, "no_cpu", "CPU", ""},
 	{"the container's limit is a little too low: calls seem slow too", func(s *service) {
 		s.part("POST /citas", "pay").each.after += 0.04
 		s.part("GET /citas", "query").each.after += 0.01
-		s.level("container_cpu_limit", moved{2, 0.1})
-		s.count("container_cpu_throttled_time", moved{0, 0.4})
-		s.count("container_cpu_throttled_periods", moved{0, 7})
-		s.count("container_cpu_periods", same(10))
+		throttles(s, moved{2, 0.1}, moved{0, 0.4}, moved{0, 7})
 	}, "no_cpu", "CPU", ""},
 	{"another process takes the CPU: calls seem slow too, and nothing could be profiled", func(s *service) {
 		waitForCPU(s, 0.4)
 		s.blind = true
 		s.others = moved{0.2, 3.7}
-		for _, e := range s.endpoints {
-			for _, p := range e.parts {
-				if p.calls.after > 0 {
-					p.each.after += 0.3
-				}
-			}
-		}
+		callsSeemSlow(s)
 	}, "no_cpu", "4 ", ""},
 	{"another process takes the CPU, and nothing could be profiled", func(s *service) {
 		waitForCPU(s, 0.4)
@@ -108,10 +101,7 @@ var starvedFaults = []fault{
 		waitForCPU(s, 0.2)
 	}, "traffic", "", ""},
 	{"own code uses the container's limit up, alert on throttling", func(s *service) {
-		s.level("container_cpu_limit", same(1))
-		s.count("container_cpu_throttled_time", moved{0, 1.4})
-		s.count("container_cpu_throttled_periods", moved{0, 8})
-		s.count("container_cpu_periods", same(10))
+		throttles(s, same(1), moved{0, 1.4}, moved{0, 8})
 		s.part("GET /informes", "work").each.after = 0.4
 		s.alert = about(s, "container_cpu_throttled_periods", ">", 25)
 	}, "cpu", "report.Totals", ""},
