@@ -12,8 +12,12 @@ import (
 const leastCores = 0.05
 
 // moreCPU is how much more CPU time is used, of what the alert is about: the
-// machine's or the process's. It is 0 for about as much as before.
+// machine's or the process's. It is 0 for about as much as before, and for an
+// alert that somebody made fire while there is CPU left.
 func (m *model) moreCPU() float64 {
+	if m.in.Alert.Drill && !m.saturated() {
+		return 0
+	}
 	own, others := m.cores.growth(), m.otherCores().growth()
 	grown := max(own, 0) + max(others, 0)
 	doubled := own > m.strict*m.cores.before && own > 0.2 // also where others keep the machine busy all the time

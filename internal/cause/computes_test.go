@@ -3,6 +3,12 @@ package cause_test
 import "testing"
 
 var computesFaults = []fault{
+	{"a release takes some CPU time to start, in a drill", func(s *service) {
+		s.release()
+		s.part("GET /informes", "work").each.after = 0.3
+		s.alert = about(s, "container_cpu_throttled_periods", ">", 25)
+		s.alert.Drill = true
+	}, "", "", ""},
 	{"own code computes on a machine that others keep busy, alert on CPU", func(s *service) {
 		s.others = same(3.2)
 		s.part("GET /informes", "work").each.after = 0.3

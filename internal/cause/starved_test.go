@@ -110,6 +110,11 @@ var starvedFaults = []fault{
 		s.level("container_cpu_limit", same(0.5))
 		s.count("container_cpu_throttled_time", moved{0.02, 0.3})
 	}, "dependency", "pagos.example.com", ""},
+	{"another process works, and there is CPU left, in a drill", func(s *service) {
+		s.others = moved{0.05, 1}
+		s.alert = about(s, "container_cpu_throttled_periods", ">", 25)
+		s.alert.Drill = true
+	}, "", "", ""},
 	{"another process works while a host is slow", func(s *service) {
 		s.others = moved{0.2, 1.2}
 		s.part("POST /citas", "pay").each.after = 0.6
