@@ -182,16 +182,14 @@ func TestLateDisplay(t *testing.T) {
 
 // Where goroutines wait for a CPU, an alert gives its evidence more time.
 func TestStarved(t *testing.T) {
+	var over atomic.Bool
+	var busy sync.WaitGroup
 	for range 8 * runtime.GOMAXPROCS(0) {
-		labelled(t, "/reportes", func(stop <-chan struct{}) {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
+		busy.Go(func() {
+			for !over.Load() {
 			}
 		})
 	}
+	t.Cleanup(func() { over.Store(true); busy.Wait() })
 	waitUntil(t, "a sleep that ends late", starved)
 }
