@@ -86,9 +86,14 @@ func overlaid(t *testing.T, module, pkg string, files map[string]string) string 
 // TestDocumentsCompile builds every Go program in the documents.
 func TestDocumentsCompile(t *testing.T) {
 	for _, document := range []string{"README.md", "docs/routers.md", "docs/traces.md", "docs/alerts.md"} {
-		for i, b := range blocks(t, document) {
-			if b.language == "go" {
-				t.Run(fmt.Sprintf("%s %d", document, i), func(t *testing.T) { compile(t, b.text) })
+		for _, document := range []string{document, twins[document]} {
+			if document == "" { // in English only
+				continue
+			}
+			for i, b := range blocks(t, document) {
+				if b.language == "go" {
+					t.Run(fmt.Sprintf("%s %d", document, i), func(t *testing.T) { compile(t, b.text) })
+				}
 			}
 		}
 	}
@@ -126,18 +131,24 @@ func TestRobustnessNamesTests(t *testing.T) {
 	}
 }
 
-// TestReadme does what the README's tour says, from its own text: the shop and
-// every command beside it, then the reader's own service from the domain file
-// and the program that stand there.
+// TestReadme does what the README's tour says, from its own text in both
+// languages: the shop and every command beside it, then the reader's own
+// service from the domain file and the program that stand there.
 func TestReadme(t *testing.T) {
 	shop := startShop(t, nil, "-fast")
-	dir := t.TempDir()
 	servers.WaitFor(t, time.Minute, "the first window of profiles", func() error {
 		_, err := shop.get("/debug/report")
 		return err
 	})
+	for _, readme := range []string{"README.md", twins["README.md"]} {
+		t.Run(readme, func(t *testing.T) { testReadme(t, shop, readme) })
+	}
+}
+
+func testReadme(t *testing.T, shop shop, readme string) {
+	dir := t.TempDir()
 	var service string
-	for _, b := range blocks(t, "README.md") {
+	for _, b := range blocks(t, readme) {
 		switch b.language {
 		case "yaml":
 			if err := os.WriteFile(filepath.Join(dir, "domain.yaml"), []byte(b.text), 0o600); err != nil {
@@ -200,6 +211,9 @@ func runCommand(t *testing.T, s shop, dir, command string) {
 	t.Helper()
 	latido := program(t, "cmd/latido")
 	run := strings.NewReplacer("127.0.0.1:9464", s.Addr(0), "examples/", filepath.Join(repository, "examples")+"/", "go run ./cmd/latido", latido).Replace(command)
+	if installed, ok := strings.CutPrefix(run, "latido "); ok {
+		run = latido + " " + installed
+	}
 	for _, verb := range []string{"report", "fire", "incidents", "backtest"} { // their -url is that address
 		run = strings.ReplaceAll(run, latido+" "+verb, latido+" "+verb+" -url "+s.URL())
 	}
@@ -217,10 +231,16 @@ func TestAlertsDocument(t *testing.T) {
 	t.Parallel()
 	shop := startShop(t, nil, "-fast")
 	servers.WaitFor(t, time.Minute, "alerts in the process", func() error { _, err := shop.get("/api/incidents"); return err })
+	for _, document := range []string{"docs/alerts.md", twins["docs/alerts.md"]} {
+		t.Run(document, func(t *testing.T) { testAlertsDocument(t, shop, document) })
+	}
+}
+
+func testAlertsDocument(t *testing.T, shop shop, document string) {
 	dir := t.TempDir()
 	file := "prefix: tienda\nentity: pedido\n"
 	var commands []string
-	for _, b := range blocks(t, "docs/alerts.md") {
+	for _, b := range blocks(t, document) {
 		switch b.language {
 		case "yaml":
 			if again(file, b.text) {

@@ -328,7 +328,9 @@ func TestPictures(t *testing.T) {
 	}
 	b.picture(t, filepath.Join(folder, "page.png"))
 	if os.Getenv("PICTURES") != "" {
-		dated(t, filepath.Join(repository, "README.md"))
+		for _, readme := range []string{"README.md", twins["README.md"]} {
+			dated(t, filepath.Join(repository, readme))
+		}
 	}
 	if os.Getenv("PICTURES_ALL") == "" {
 		return
@@ -351,7 +353,7 @@ func dated(t *testing.T, file string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text = regexp.MustCompile("Taken on [0-9-]+ by").ReplaceAll(text, []byte("Taken on "+time.Now().Format(time.DateOnly)+" by"))
+	text = regexp.MustCompile(`(_(?:The page|La página) .* (?:on|el)) [0-9-]+`).ReplaceAll(text, []byte("$1 "+time.Now().Format(time.DateOnly)))
 	if err := os.WriteFile(file, text, 0o644); err != nil {
 		t.Fatal(err)
 	}

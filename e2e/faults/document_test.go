@@ -17,6 +17,7 @@ import (
 const (
 	resultsFile  = "testdata/causes.json"
 	documentFile = "../../docs/causes.md"
+	spanishFile  = "../../docs/es/causes.md"
 )
 
 // results are those of the last run of each fault, by pace and name.
@@ -63,8 +64,10 @@ func update(t *testing.T, change func(*results)) {
 	if err == nil {
 		err = os.WriteFile(resultsFile, append(data, '\n'), 0o644)
 	}
-	if err == nil {
-		err = os.WriteFile(documentFile, []byte(document(r)), 0o644)
+	for file, text := range documents(r) {
+		if err == nil {
+			err = os.WriteFile(file, []byte(text), 0o644)
+		}
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +84,7 @@ func record(t *testing.T, pace, name string, r run) {
 	})
 }
 
-// TestDocument wants docs/causes.md to say what the results say.
+// TestDocument wants both documents to say what the results say.
 func TestDocument(t *testing.T) {
 	if pace != "" {
 		return // it is being written
@@ -90,13 +93,22 @@ func TestDocument(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := os.ReadFile(documentFile)
-	if err != nil {
-		t.Fatal(err)
+	for file, want := range documents(r) {
+		got, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != want {
+			t.Errorf("%s is not what %s says: run `make causes FAULT=none`", file, resultsFile)
+		}
 	}
-	if string(got) != document(r) {
-		t.Errorf("%s is not what %s says: run `make causes FAULT=none`", documentFile, resultsFile)
-	}
+}
+
+// documents are the texts by their files. The Spanish one has the figures, and
+// leads to the English one for the sentences, which are in the language of the
+// domain that is broken.
+func documents(r results) map[string]string {
+	return map[string]string{documentFile: document(r), spanishFile: spanish(r)}
 }
 
 func document(r results) string {
@@ -110,7 +122,7 @@ func document(r results) string {
 	line("processes of their own) is broken in real ways while clients send %.0f requests a second. It has the domain file that a user would", usualRate)
 	line("write, and the default rules. The first alert that is notified after the fault is judged, and nothing later: *right* names the right")
 	line("thing at the right place, *right place* only the place. Beside it is the rule of thumb: the service's function with the most CPU time.")
-	line("Where something else kept the machine busy before the fault, `HostCPUHigh` is not counted.")
+	line("Where something else kept the machine busy before the fault, `HostCPUHigh` is not counted. [En español](es/causes.md).")
 	line("")
 	line("    make causes                       all faults in fast pace: a minute of the rules passes in a second")
 	line("    make causes PACE=normal           the same in normal pace, which takes hours")
@@ -188,6 +200,12 @@ func loads(r results) string {
 
 // sums are the figures of each pace.
 func sums(r results) []string {
+	return sumsIn(r, "%s pace: of %d faults %d are right first, %d right place, %d wrong, %d without an alert; "+
+		"%d of %d that show elsewhere, %d of %d with a distractor. Median %.0f s from the fault to the notification. The rule of thumb: %d right, %d right place.",
+		map[string]string{"fast": "Fast", "normal": "Normal"})
+}
+
+func sumsIn(r results, sentence string, names map[string]string) []string {
 	var list []string
 	for _, p := range []string{"fast", "normal"} {
 		count, thumb := map[verdict]int{}, map[verdict]int{}
@@ -223,9 +241,8 @@ func sums(r results) []string {
 		if len(times) > 0 {
 			median = times[len(times)/2]
 		}
-		list = append(list, fmt.Sprintf("%s pace: of %d faults %d are right first, %d right place, %d wrong, %d without an alert; "+
-			"%d of %d that show elsewhere, %d of %d with a distractor. Median %.0f s from the fault to the notification. The rule of thumb: %d right, %d right place.",
-			upper(p), n, count[right], count[rightPlace], count[wrong], count[noAlert], hardRight, hard, distractedRight, distracted, median, thumb[right], thumb[rightPlace]))
+		list = append(list, fmt.Sprintf(sentence,
+			names[p], n, count[right], count[rightPlace], count[wrong], count[noAlert], hardRight, hard, distractedRight, distracted, median, thumb[right], thumb[rightPlace]))
 	}
 	return list
 }
