@@ -32,7 +32,7 @@ func TestCalls(t *testing.T) {
 		{"report -h", 0, "-last", ""},
 		{"report -lats 5m", 2, "", "-lats"},
 		{"report now", 2, "", `unexpected "now"`},
-		{"report -format xml", 2, "", "text, json or pprof"},
+		{"report -format xml", 2, "", "text, json, pprof or html"},
 		{"report -url 127.0.0.1:9464", 2, "", "http://127.0.0.1:9464"},
 		{"report -url user:hunter2@127.0.0.1", 2, "", "write one such as"},
 		{"report -url http://user:hunter2%@127.0.0.1", 2, "", "write one such as"},

@@ -73,6 +73,7 @@ func rootOf(verbs []func() *cobra.Command) *cobra.Command {
 		cmd.DisableFlagsInUseLine = true
 		root.AddCommand(cmd)
 	}
+	languageOption(root)
 	root.SetHelpFunc(help)
 	root.SetHelpCommand(&cobra.Command{
 		Use: "help [VERB]", Short: "say what a verb does, and which options it has",
@@ -222,7 +223,8 @@ func twoDashes(root *cobra.Command, args []string, completes bool) []string {
 		if strings.HasPrefix(arg, "-") && (len(arg) > 2 || len(arg) == 2 && begun) && arg[1] != '-' {
 			args[i] = "-" + arg
 		}
-		if option := verb.Flags().Lookup(strings.TrimLeft(arg, "-")); option != nil && strings.HasPrefix(arg, "-") {
+		name := strings.TrimLeft(arg, "-")
+		if option := cmp.Or(verb.Flags().Lookup(name), verb.InheritedFlags().Lookup(name)); option != nil && strings.HasPrefix(arg, "-") {
 			isValue = option.NoOptDefVal == ""
 		}
 	}

@@ -5,7 +5,6 @@ package evidence
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -16,7 +15,6 @@ import (
 
 	"github.com/latido-dev/latido/cmd/latido/internal/cli"
 	"github.com/latido-dev/latido/cmd/latido/internal/remote"
-	"github.com/latido-dev/latido/continuous"
 )
 
 // Report asks a running service where its time and memory go. With basic auth
@@ -24,7 +22,9 @@ import (
 func Report() *cobra.Command {
 	cmd := &cobra.Command{Use: "report", Short: "where a running service's time and memory go"}
 	base := remote.URLOption(cmd)
-	format := cli.Choice(cmd, "format", "text, json, or pprof for go tool pprof", "text", "json", "pprof")
+	format := cli.Choice(cmd, "format", "text, json, pprof for go tool pprof, or html: one page with figures, profiles, alerts and the response plan", "text", "json", "pprof", "html")
+	file := cmd.Flags().String("domain", "", "the domain `file` with the response plan, for -format html; empty means "+cli.DomainFile+" if it is there")
+	cli.Files(cmd, "domain", "yaml", "yml")
 	last := cmd.Flags().Duration("last", 0, "how far back to look, such as 5m; 0 for all that the service keeps")
 	top := cmd.Flags().Int("top", 5, "entries in each list")
 	out := cmd.Flags().String("out", "", "write to this `file` instead of standard output")
@@ -39,7 +39,12 @@ func Report() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		answer, err := report(cmd.Context(), u, *format, *last, *top)
+		var answer []byte
+		if *format == "html" {
+			answer, err = htmlPage(cmd.Context(), u, *last, *top, *file, cli.LanguageOf(cmd))
+		} else {
+			answer, err = report(cmd.Context(), u, *format, *last, *top)
+		}
 		if err != nil {
 			return err
 		}
@@ -64,12 +69,9 @@ func report(ctx context.Context, u *url.URL, format string, last time.Duration, 
 	if err != nil || format != "text" {
 		return answer, err
 	}
-	r, err := continuous.ReadReport(bytes.NewReader(answer))
-	if err == nil && r.To.IsZero() {
-		err = errors.New("the answer has no time range")
-	}
+	r, err := readReport(u, answer)
 	if err != nil {
-		return nil, fmt.Errorf("%s is no service of Latido's, or of another version: %w", remote.Address(u), err)
+		return nil, err
 	}
 	var text bytes.Buffer
 	found, err := askFindings(ctx, u)
