@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -103,7 +102,7 @@ func (o objective) name(metric, operation string) string {
 
 // series selects a recorded series of o.
 func (o objective) series(metric, operation string) string {
-	return o.name(metric, operation) + "{slo=" + strconv.Quote(o.Name) + "}"
+	return o.name(metric, operation) + "{slo=" + quoted(o.Name) + "}"
 }
 
 func (o objective) record(metric, operation, expr string) Rule {

@@ -135,10 +135,15 @@ func TestWindows(t *testing.T) {
 	if f := runtime.SetMutexProfileFraction(-1); f != 7 {
 		t.Errorf("the mutex fraction is %d after Stop, want the previous 7", f)
 	}
-	list := p.captures(kindCPU)
-	for i, c := range list {
-		if !c.to.After(c.from) || i > 0 && c.from.Before(list[i-1].to) {
-			t.Errorf("window %d: from %v to %v", i, c.from, c.to)
+	for k, whole := range map[kind]bool{kindCPU: false, kindHeap: true, kindGoroutine: false, kindMutex: false, kindBlock: false} {
+		list := p.captures(k)
+		for i, c := range list {
+			if !c.to.After(c.from) || i > 0 && c.from.Before(list[i-1].to) {
+				t.Errorf("kind %d, window %d: from %v to %v, and the one before to %v", k, i, c.from, c.to, list[max(0, i-1)].to)
+			}
+			if whole && i > 0 && !c.from.Equal(list[i-1].to) { // what is allocated is allocated in one of them
+				t.Errorf("kind %d, window %d: from %v, and the one before to %v", k, i, c.from, list[i-1].to)
+			}
 		}
 	}
 }

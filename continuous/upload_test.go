@@ -146,6 +146,39 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+// TestEveryAnswer walks all statuses: which make another try, and when.
+func TestEveryAnswer(t *testing.T) {
+	t.Parallel()
+	up := &uploader{}
+	for status := 200; status < 600; status++ {
+		o := up.judge(&http.Response{StatusCode: status, Header: http.Header{"Retry-After": {"2"}}}, nil)
+		good := status < 300
+		denied := status == 401 || status == 403
+		again := status == 408 || status == 429 || status >= 500
+		if (o.err == nil) != good || o.answered == denied || o.final != (!good && !denied && !again) {
+			t.Errorf("%d: %+v", status, o)
+		}
+		want := time.Duration(0)
+		switch status {
+		case 401, 403:
+			want = deniedPause
+		case 429, 503:
+			want = 2 * time.Second
+		}
+		if o.pause != want {
+			t.Errorf("%d with Retry-After: 2 pauses for %v, want %v", status, o.pause, want)
+		}
+	}
+	for after, want := range map[string]time.Duration{
+		"1": time.Second, "60": time.Minute, "86400": deniedPause, "99999999999999999999": 0,
+		"0": 0, "-1": 0, "": 0, "soon": 0, "Wed, 21 Oct 2026 07:28:00 GMT": 0,
+	} {
+		if o := up.judge(&http.Response{StatusCode: 503, Header: http.Header{"Retry-After": {after}}}, nil); o.pause != want {
+			t.Errorf("Retry-After: %s pauses for %v, want %v", after, o.pause, want)
+		}
+	}
+}
+
 func TestDenied(t *testing.T) {
 	address, requests := serve(t, 401)
 	up, out := uploading(t, Config{ServerAddress: address, BasicAuthUser: "ana", BasicAuthPassword: "s3cret"})

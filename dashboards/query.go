@@ -169,7 +169,8 @@ func filters(where map[string]string) (all []string) {
 		if err != nil { // a valid domain has none
 			m = domain.Matcher{Op: "=", Value: where[label]}
 		}
-		all = append(all, label+m.Op+strconv.Quote(m.Value))
+		// Prometheus takes U+FFFD for a mistake unless it is escaped.
+		all = append(all, label+m.Op+strings.ReplaceAll(strconv.Quote(m.Value), "\uFFFD", `\ufffd`))
 	}
 	return all
 }

@@ -314,6 +314,22 @@ func TestFlush(t *testing.T) {
 	must(t, tel.Flush(nil)) //nolint:staticcheck // which people write
 }
 
+// TestLastPush: what is recorded after the last export is in the one that
+// Shutdown makes.
+func TestLastPush(t *testing.T) {
+	t.Parallel()
+	collector := startCollector(t)
+	tel := start(t, func(c *Config) { c.OTLP = OTLP{Endpoint: collector.URL, MetricInterval: time.Hour, NoTraces: true} })
+	must(t, tel.Flush(t.Context()))
+	tel.Counter("pedidos_procesados").With("canal", "web").Add(7331)
+	must(t, tel.Shutdown(t.Context()))
+	collector.mu.Lock()
+	defer collector.mu.Unlock()
+	if !strings.Contains(collector.last.String(), "7331") {
+		t.Error("what was recorded last did not arrive")
+	}
+}
+
 // TestViewThatPanics costs its effect: Init and the instruments go on.
 func TestViewThatPanics(t *testing.T) {
 	t.Parallel()

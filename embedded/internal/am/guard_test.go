@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -105,4 +106,40 @@ func TestGuardFlaps(t *testing.T) {
 			t.Errorf("%d lines of a failure, %d of its end:\n%s", down, up, lines)
 		}
 	})
+}
+
+// TestToldInTime: a receiver that has taken the message was told, however late
+// its answer; and an error is a time-out wherever that comes from.
+func TestToldInTime(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		late    bool
+		err     error
+		outcome string
+		again   bool
+	}{
+		"taken":                      {false, nil, outcomeSuccess, false},
+		"taken late":                 {true, nil, outcomeSuccess, false},
+		"refused":                    {false, errors.New("no"), outcomeFailed, false},
+		"refused late":               {true, errors.New("no"), outcomeTimeout, true},
+		"a time-out of the receiver": {false, fmt.Errorf("dial: %w", context.DeadlineExceeded), outcomeTimeout, true},
+		"a time-out of the network":  {false, fmt.Errorf("read: %w", os.ErrDeadlineExceeded), outcomeTimeout, true},
+		"asked for patience":         {false, notify.NewErrorWithReason(notify.RateLimitedReason, errors.New("429")), outcomeFailed, true},
+		"asked for something else":   {false, notify.NewErrorWithReason(notify.ClientErrorReason, errors.New("400")), outcomeFailed, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := guardOf(t, &logs{}, func(ctx context.Context, _ ...*amalert.Alert) (bool, error) {
+					if c.late {
+						<-ctx.Done()
+					}
+					return false, c.err
+				})
+				outcome, again, err := g.attempt(t.Context(), nil)
+				if outcome != c.outcome || again != c.again || (err == nil) != (c.err == nil) {
+					t.Errorf("%s, again %v, %v: want %s, again %v, %v", outcome, again, err, c.outcome, c.again, c.err)
+				}
+			})
+		})
+	}
 }
