@@ -34,7 +34,7 @@ var BuiltinErrors = []string{"panic", "aborted", "timeout", "canceled", "validat
 
 // ClientStatuses are the values of the label status of client.requests: the
 // class of an answer, or why there was none.
-var ClientStatuses = []string{"1xx", "2xx", "3xx", "4xx", "5xx", "timeout", "canceled", "dial", "error"}
+var ClientStatuses = []string{"1xx", "2xx", "3xx", "4xx", "5xx", "timeout", "canceled", "dial", "error", "401", "403", "404", "429"}
 
 // MaxPeers is how many hosts requests are counted for by name.
 const MaxPeers = 50

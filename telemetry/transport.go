@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/pprof"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -127,7 +128,12 @@ const (
 	clientCanceled            // who asked no longer wants to know
 	clientDial                // no connection
 	clientError               // any other error, a panic, an answer that is none
+	clientRefused             // the first of the answers that have a status of their own
 )
+
+// refusals are those, as what they ask of the service differs: credentials,
+// rights, an address, fewer calls.
+var refusals = []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusTooManyRequests}
 
 // clientStatus says how a request ended.
 func clientStatus(ctx context.Context, answer *http.Response, err error) int {
@@ -135,6 +141,9 @@ func clientStatus(ctx context.Context, answer *http.Response, err error) int {
 	var dial *net.OpError
 	switch {
 	case err == nil && answer != nil && answer.StatusCode >= 100 && answer.StatusCode < 600:
+		if i := slices.Index(refusals, answer.StatusCode); i >= 0 {
+			return clientRefused + i
+		}
 		return answer.StatusCode/100 - 1
 	case err == nil:
 		return clientError

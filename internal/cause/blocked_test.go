@@ -15,6 +15,9 @@ var blockedFaults = []fault{
 	{"requests sleep", func(s *service) {
 		s.endpoint("POST /citas").parts["pause"] = &part{each: moved{0, 0.5}, frames: stack(sleeping, own("(*Payments).again", 61))}
 	}, "blocked", "clinic.(*Payments).again", ""},
+	{"requests stand in an empty select", func(s *service) {
+		s.endpoint("POST /citas").parts["pause"] = &part{each: moved{0, 0.5}, frames: stack(parked, []string{"runtime.block select.go:104"}, own("(*API).reserve", 61))}
+	}, "blocked", "cannot come", "en"},
 	// Rivals.
 	{"a host is slow while the log is written as before", func(s *service) {
 		s.endpoint("POST /citas").parts["write"] = &part{each: same(0.004), frames: stack(slogWrite, own("(*API).answer", 140))}

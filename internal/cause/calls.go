@@ -64,7 +64,7 @@ func (m *model) measured(peer string) float64 {
 
 // useless tells of an answer that the service had no use for: the host failed, or
 // refused the request.
-func useless(status string) bool { return clientFailed(status) || status == "4xx" }
+func useless(status string) bool { return clientFailed(status) || strings.HasPrefix(status, "4") }
 
 // statements are the calls of databases that others' instruments measure, by
 // what they do: otelsql and others follow OpenTelemetry's conventions for them

@@ -2,7 +2,9 @@ package cause
 
 import (
 	"cmp"
+	"math"
 	"slices"
+	"strings"
 
 	"github.com/latido-dev/latido/internal/stacks"
 )
@@ -122,19 +124,22 @@ func (m *model) callersOf(peer string) (at stacks.Frame, endpoint string) {
 	return at, endpoint
 }
 
-// onlyCaller is the endpoint whose requests are the only ones seen to wait for a
-// host.
+// onlyCaller is the endpoint whose requests are the ones that are seen to wait for
+// a host. Goroutines of a transport, which serve whoever comes, do not count.
 func (m *model) onlyCaller(peer string) (endpoint string, ok bool) {
+	sums, all := map[string]float64{}, 0.0
 	for _, s := range m.seen {
-		if s.peer != peer {
-			continue
+		if s.peer == peer && stacks.DeepestOwn(s.frames) >= 0 {
+			sums[s.endpoint] += s.before + s.after
+			all += s.before + s.after
 		}
-		if s.endpoint == "" || ok && s.endpoint != endpoint {
-			return "", false
-		}
-		endpoint, ok = s.endpoint, true
 	}
-	return endpoint, ok
+	for name, sum := range sums {
+		if name != "" && sum > 0.9*all {
+			return name, true
+		}
+	}
+	return "", false
 }
 
 // calling says what is wrong with a host's answers.
@@ -160,7 +165,7 @@ func (m *model) calling(p called, c claim, share float64) Finding {
 	}
 	each := both{per(p.calls.before, requests.before), per(p.calls.after, requests.after)}
 	often := ""
-	if each.ratio() > 1.5 && each.before > 0 {
+	if each.ratio() > 1.5 && each.before > 0 && m.beyondChance(p.calls.after, each.before*requests.after) {
 		often = w.say("; it is called %s times for %s%s", "; recibe %s llamadas por %s%s", w.number(each.after), to, w.wasNumber(each.before))
 	}
 	slower := p.seconds.ratio() > 1.5 && p.seconds.growth() > 0.002
@@ -173,7 +178,7 @@ func (m *model) calling(p called, c claim, share float64) Finding {
 			p.name, w.count(c.after), in, w.wasWaiting(c.before))
 	case wrong.after-wrong.before > 0.1 && p.failed.after > 0:
 		fails := w.pick("fails", "falla")
-		if status = m.failsMostWith(p.name); status == "4xx" {
+		if status = m.failsMostWith(p.name); strings.HasPrefix(status, "4") {
 			fails = w.pick("refuses calls", "rechaza llamadas")
 		}
 		f.Sentence = w.say("%s %s: %s of the calls%s %s%s%s.", "%s %s: el %s de las llamadas%s %s%s%s.",
@@ -181,12 +186,15 @@ func (m *model) calling(p called, c claim, share float64) Finding {
 	case slower && (each.ratio() < p.seconds.ratio() || each.before == 0):
 		f.Sentence = w.say("%s answers slowly: a call%s takes %s%s%s.", "%s responde despacio: una llamada%s tarda %s%s%s.",
 			p.name, caller, w.seconds(p.seconds.after), w.wasSeconds(p.seconds.before), often)
-	case each.ratio() > 1.5 && each.before > 0:
+	case often != "":
 		f.Sentence = w.say("%s is called more often%s: %s times for %s%s; a call takes %s%s.", "%s recibe más llamadas%s: %s por %s%s; cada una tarda %s%s.",
 			p.name, caller, w.number(each.after), to, w.wasNumber(each.before), w.seconds(p.seconds.after), w.wasSeconds(p.seconds.before))
 	default:
 		f.Sentence = w.say("%s does not answer in time: %s requests wait for it%s%s.", "%s no responde a tiempo: %s peticiones lo esperan a la vez%s%s.",
 			p.name, w.count(c.after), in, w.wasWaiting(c.before))
+	}
+	if strings.Contains(p.name, " ") { // it is no host's name
+		f.Sentence = upper(f.Sentence)
 	}
 	f.Rests = []string{
 		w.say("calls to %s: %s", "llamadas a %s: %s", p.name, w.rateWas(p.calls)),
@@ -200,12 +208,23 @@ func (m *model) calling(p called, c claim, share float64) Finding {
 	switch {
 	case often != "":
 		f.Next = w.say("Look in %s for retries without a pause, calls in a loop, or a cache that no longer hits.", "Buscar en %s reintentos sin pausa, llamadas en un bucle o una caché que ya no acierta.", cmp.Or(written(place.Function), w.pick("the code that calls it", "el código que lo llama")))
-	case status == "4xx":
+	case status == "429":
+		f.Next = w.say("Send fewer calls to %s, or ask for a larger quota; until then wait as long as its Retry-After says.", "Enviar menos llamadas a %s o pedir más cuota; mientras tanto, esperar lo que diga su Retry-After.", p.name)
+	case status == "401" || status == "403":
+		f.Next = w.say("Check the credentials that are sent to %s: have they expired, were they changed?", "Revisar las credenciales que se envían a %s: ¿caducaron, las cambiaron?", p.name)
+	case strings.HasPrefix(status, "4"):
 		f.Next = w.say("Check what is sent to %s: credentials, quota, the form of the request.", "Revisar qué se envía a %s: credenciales, cuota, formato de la petición.", p.name)
 	default:
 		f.Next = w.say("Ask the team that runs %s; until it recovers, shorten the timeout or answer without it.", "Preguntar al equipo de %s; mientras se recupera, acortar el timeout o responder sin él.", p.name)
 	}
 	return f
+}
+
+// beyondChance tells whether a rate is above one that was expected by more than
+// chance makes of so few.
+func (m *model) beyondChance(rate, expected float64) bool {
+	span := m.f.span(m.t.After)
+	return (rate-expected)*span > 3*math.Sqrt(max(expected*span, 1))
 }
 
 // resolves tells whether those who connect to a host wait for its address.

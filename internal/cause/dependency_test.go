@@ -65,14 +65,23 @@ var dependencyFaults = []fault{
 		e.requests.after = 0
 		s.waits = append(s.waits, standing{moved{0, 80}, map[string]string{"method": "POST", "endpoint": "/citas", "peer": "pagos.example.com"}, stack(httpCall, own("(*Payments).Charge", 33), serving)})
 	}, "dependency", "pagos.example.com", ""},
+	{"a server of a protocol that no library has", func(s *service) {
+		s.endpoint("GET /medicos/{id}").parts["lab"] = &part{each: moved{0.004, 0.9}, frames: stack(polling,
+			[]string{"bufio.(*Reader).fill bufio.go:113", "bufio.(*Reader).ReadString bufio.go:520"}, own("(*Lab).Ask", 21))}
+	}, "dependency", "The server that is called does not answer in time", "en"},
+	{"an endpoint calls a host in a loop, while a goroutine of nobody's is seen at it too", func(s *service) {
+		s.part("POST /citas", "pay").calls = moved{1, 25}
+		s.part("POST /citas", "pay").each = moved{0.02, 0.5}
+		s.waits = append(s.waits, standing{moved{0.1, 0.1}, map[string]string{"peer": "pagos.example.com"}, persistConn})
+	}, "dependency", "each request to POST /citas", "en"},
 	{"a host refuses our credentials", func(s *service) {
-		s.part("POST /citas", "pay").answers = map[string]moved{"2xx": {1, 0.1}, "4xx": {0, 0.9}}
+		s.part("POST /citas", "pay").answers = map[string]moved{"2xx": {1, 0.1}, "401": {0, 0.9}}
 		s.endpoint("POST /citas").status["502"] = moved{0, 0.9}
 		s.count("failures", moved{0, 9}, "endpoint", "/citas", "status", "502", "site", "clinic.(*API).reserve (api.go:99)")
 		s.alert = failing(s)
 	}, "dependency", "pagos.example.com", ""},
 	{"a host limits our calls, and its answer is handed on", func(s *service) {
-		s.part("POST /citas", "pay").answers = map[string]moved{"2xx": {1, 0.4}, "4xx": {0, 0.6}}
+		s.part("POST /citas", "pay").answers = map[string]moved{"2xx": {1, 0.4}, "429": {0, 0.6}}
 		s.endpoint("POST /citas").status["429"] = moved{0, 0.6}
 		s.alert = refusing(s)
 	}, "dependency", "pagos.example.com", ""},

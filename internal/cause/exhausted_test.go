@@ -41,6 +41,11 @@ var exhaustedFaults = []fault{
 		s.endpoint("POST /citas").parts["hand"] = &part{each: moved{0.0001, 0.7}, frames: stack(chanSend, own("(*Mailer).Send", 52))}
 		s.waits = append(s.waits, standing{moved{0.02, 1}, nil, stack(sleeping, own("(*Mailer).deliver", 71), own("(*Mailer).run", 60))})
 	}, "handover", "clinic.(*Mailer).deliver", ""},
+	{"workers that take from a channel are stuck, while the sender calls a host before as ever", func(s *service) {
+		s.endpoint("POST /citas").parts["hand"] = &part{each: moved{0.0001, 0.7}, frames: stack(chanSend, own("(*API).reserve", 99))}
+		s.part("POST /citas", "pay").frames = stack(httpCall, own("(*Payments).Charge", 33), own("(*API).reserve", 80))
+		s.waits = append(s.waits, standing{moved{0.02, 4}, nil, stack(polling, []string{"bufio.(*Reader).fill bufio.go:113"}, own("(*Mailer).deliver", 71), own("(*Mailer).run", 60))})
+	}, "handover", "clinic.(*Mailer).deliver", ""},
 	{"a channel gives no answer", func(s *service) {
 		s.endpoint("POST /citas").parts["answer"] = &part{each: moved{0.0001, 0.7}, frames: stack(chanReceive, own("(*Prices).Ask", 22))}
 	}, "handover", "clinic.(*Prices).Ask", ""},

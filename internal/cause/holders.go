@@ -263,7 +263,9 @@ func keeper(frames []stacks.Frame, at int, users map[string]bool) stacks.Frame {
 // othersIn are goroutines that are further in the function that a claim waits in
 // or, for what is handed on, those that work on it.
 func (m *model) othersIn(c claim) []activity {
-	found := m.activities(func(s *sighting) (stacks.Frame, bool) {
+	// Whoever holds others up does more than before.
+	idle := func(a activity) bool { return c.kind != stacks.Limiter && a.after < 1.5*a.before+0.1 }
+	found := slices.DeleteFunc(m.activities(func(s *sighting) (stacks.Frame, bool) {
 		if s.wait.Kind == c.kind {
 			if at, _ := own(s.frames); at.Function == c.at.Function {
 				return stacks.Frame{}, false
@@ -271,17 +273,17 @@ func (m *model) othersIn(c claim) []activity {
 		}
 		for _, f := range s.frames {
 			if f.Function == c.at.Function {
-				return f, s.endpoint != "" || s.startedBy != ""
+				// Above the wait it has nothing yet of what is waited for.
+				return f, f.Line >= c.at.Line && (s.endpoint != "" || s.startedBy != "")
 			}
 		}
 		return stacks.Frame{}, false
-	})
+	}), idle)
 	if held(found) > 0 || c.kind == stacks.Limiter {
 		return found
 	}
-	// Workers: goroutines of own code that serve no request, and do more than
-	// before. What waits for work does it less when there is more to do.
-	idle := func(a activity) bool { return a.after < 1.5*a.before+0.1 }
+	// Workers: goroutines of own code that serve no request. What waits for work
+	// does it less when there is more to do.
 	return slices.DeleteFunc(m.activities(func(s *sighting) (stacks.Frame, bool) {
 		if s.endpoint != "" {
 			return stacks.Frame{}, false

@@ -1,6 +1,7 @@
 package cause
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"path"
@@ -229,14 +230,15 @@ func (w words) does(a *activity) string {
 
 // server names who answers where no label says which host it is.
 func (w words) server(pkg, fallback string) string {
-	name := library(pkg, fallback)
-	if name == "exec" || name == "os" {
+	switch name := library(pkg, fallback); {
+	case name == "exec" || name == "os":
 		return w.pick("the program that is started", "el programa que se inicia")
-	}
-	if name == "http" || name == "net" {
+	case stacks.Owner(cmp.Or(pkg, stacks.Package(fallback))+".") == stacks.Runtime && name != "smtp":
+		// Of the standard library, only mail has a server of one kind.
 		return w.pick("the server that is called", "el servidor al que se llama")
+	default:
+		return name
 	}
-	return name
 }
 
 // library names a package by its last element that says something.

@@ -5,6 +5,7 @@ import "strings"
 // functions of libraries in which a goroutine waits for one thing only.
 var functions = map[string]string{
 	sqlPool:                                                 Pool,
+	"internal/poll.spliceDrain":                             socket,
 	"net/http.(*Transport).getConn":                         Pool,
 	"net/http.(*Transport).queueForDial":                    Pool,
 	"net/http.(*http2Transport).RoundTrip":                  Call,
@@ -39,6 +40,7 @@ var receivers = map[string]string{
 	"net.(*Resolver)":       DNS,
 	"net.(*Dialer)":         dials,
 	"net.(*sysDialer)":      dials,
+	"net.(*conn)":           socket,
 	"os.(*File)":            File,
 	"os.(*Root)":            File,
 	"os.(*Process)":         Call,

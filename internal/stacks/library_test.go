@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -41,6 +42,32 @@ func slowServer(t *testing.T) (url string, release func()) {
 	}))
 	t.Cleanup(s.Close)
 	return s.URL, sync.OnceFunc(func() { close(quit) })
+}
+
+func tempFile(t *testing.T) *os.File {
+	f, err := os.Create(filepath.Join(t.TempDir(), "file"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+// connected are the two ends of a connection.
+func connected(t *testing.T) (one, other net.Conn) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if one, err = net.Dial("tcp", l.Addr().String()); err == nil {
+		other, err = l.Accept()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { one.Close(); other.Close() })
+	return one, other
 }
 
 func get(client *http.Client, url string) {
@@ -94,6 +121,26 @@ func TestWaitInLibraries(t *testing.T) {
 			return served(t, 8, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.ReadAll(r.Body) })
 		},
 			told{Client, "net/http.(*connReader).Read", "network or file", false}},
+		"a slow client's body, copied to a file": {func(t *testing.T) waiting {
+			f := tempFile(t)
+			return served(t, 8, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(f, r.Body) })
+		},
+			told{Client, "net/http.(*connReader).Read", "network or file", false}},
+		"an answer, copied to a file": {func(t *testing.T) waiting {
+			url, release := slowServer(t)
+			client, f := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, tempFile(t)
+			return waiting{func() {
+				if res, err := client.Get(url + "/body"); err == nil {
+					_, _ = io.Copy(f, res.Body)
+					res.Body.Close()
+				}
+			}, release}
+		}, told{Call, "net/http.(*bodyEOFSignal).Read", "network or file", false}},
+		"a connection, copied to a file": {func(t *testing.T) waiting {
+			one, other := connected(t)
+			f := tempFile(t)
+			return waiting{func() { _, _ = io.Copy(f, one) }, func() { other.Close() }}
+		}, told{Call, "io.Copy", "network or file", false}},
 		"a client that does not read": {func(t *testing.T) waiting {
 			return served(t, 4, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 64*large)) })
 		}, told{Client, "net/http.checkConnErrorWriter.Write", "network or file", false}},

@@ -40,6 +40,7 @@ func Of(s *profile.Sample) []Frame {
 // Package is the import path in a function's name. Dots in its last element
 // are escaped there, so that the first one ends it.
 func Package(function string) string {
+	function = plain(function)
 	slash := strings.LastIndexByte(function, '/')
 	if dot := strings.IndexByte(function[slash+1:], '.'); dot >= 0 {
 		return function[:slash+1+dot]
@@ -47,14 +48,36 @@ func Package(function string) string {
 	return function
 }
 
-// Short is a function's name with its package's last element only.
+// Short is a function's name with its package's last element only, and without
+// type arguments, which are those of the compiler.
 func Short(function string) string {
-	// A type parameter may have a path of its own: func[github.com/x/y.T].
-	end := len(function)
-	if i := strings.IndexByte(function, '['); i >= 0 {
-		end = i
+	function = plain(function)
+	return function[strings.LastIndexByte(function, '/')+1:]
+}
+
+// plain is a function's name without type arguments. They hold paths, dots and
+// brackets of their own: Sort[go.shape.[]github.com/x/y.T].
+func plain(function string) string {
+	first := strings.IndexByte(function, '[')
+	if first < 0 {
+		return function
 	}
-	return function[strings.LastIndexByte(function[:end], '/')+1:]
+	var b strings.Builder
+	b.WriteString(function[:first])
+	depth := 0
+	for _, r := range function[first:] {
+		switch r {
+		case '[':
+			depth++
+		case ']':
+			depth--
+		default:
+			if depth <= 0 {
+				b.WriteRune(r)
+			}
+		}
+	}
+	return b.String()
 }
 
 // ShortFile is a file with its folder.

@@ -91,6 +91,7 @@ const (
 
 	dials  = "dial"         // is a call, and said of it
 	polled = "poll"         // how a goroutine blocks that waits for a file descriptor
+	socket = "socket"       // a connection of the network, whoever has it
 	ofSQL  = "database/sql" // what is told by that package: a call, or else what the driver says
 )
 
@@ -121,8 +122,9 @@ var blocks = map[string]struct{ kind, reason string }{
 }
 
 // rank orders what frames tell: a log before its lock and its file, an address
-// before the connection that it is for, a pool before the call that wants one.
-var rank = map[string]int{Log: 5, DNS: 4, dials: 3, Pool: 2, Limiter: 2, "": -1, ofSQL: -1}
+// before the connection that it is for, a pool before the call that wants one, and
+// a file after all that is read into it or written from it.
+var rank = map[string]int{Log: 5, DNS: 4, dials: 3, Pool: 2, Limiter: 2, File: -1, "": -2, ofSQL: -2}
 
 // tells is what the libraries between own code and the wait say, and the
 // function that says it. It is "" where how it blocks says more.
@@ -133,7 +135,12 @@ func tells(frames, between []Frame, how string) (kind, by string) {
 		if (k == Pool || k == Limiter) && (how == polled || how == Syscall) {
 			k = "" // it has what it waited for, and does something with it
 		}
-		if k != "" && rank[k] > rank[kind] || k == ofSQL && kind == "" {
+		switch {
+		case k == socket:
+			if kind == File { // it is copied from the network, or to it
+				kind, by = "", ""
+			}
+		case k != "" && rank[k] > rank[kind] || k == ofSQL && kind == "":
 			kind, by = k, f
 		}
 	}
