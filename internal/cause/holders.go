@@ -79,19 +79,28 @@ func (m *model) lockHolders(c claim) []activity {
 		}
 		return stacks.Frame{}, false
 	}
+	nested := m.lockedTwice(c.at)
 	if holder != "" && most > 0.2*all {
 		found := m.activities(func(s *sighting) (stacks.Frame, bool) { return on(s, func(f string) bool { return f == holder }) })
-		if held(found) > 0 {
-			return found
-		}
-		if found = m.computing(holder); len(found) > 0 {
+		if held(found) > 0.5*held(nested) {
 			return found
 		}
 	}
-	// Long holders may not have given it back yet.
+	if len(nested) > 0 {
+		return nested
+	}
+	if holder != "" && most > 0.2*all {
+		if found := m.computing(holder); len(found) > 0 {
+			return found
+		}
+	}
+	// Long holders may not have given it back yet. Those that wait for work as
+	// ever have nothing to give.
 	of := receiver(c.at.Function)
-	found := m.activities(func(s *sighting) (stacks.Frame, bool) {
+	found := slices.DeleteFunc(m.activities(func(s *sighting) (stacks.Frame, bool) {
 		return on(s, func(f string) bool { return strings.HasPrefix(f, of) && receiver(f) == of })
+	}), func(a activity) bool {
+		return (a.kind == stacks.Receive || a.kind == stacks.Select || a.kind == stacks.Condition) && a.after < 1.5*a.before+0.1
 	})
 	if held(found) > 0 {
 		return found
@@ -106,6 +115,49 @@ func (m *model) lockHolders(c claim) []activity {
 		return []activity{{function: at, at: at, kind: "", both: both{0, 1e-6}}}
 	}
 	return nil
+}
+
+// lockedTwice are those that have the lock that others wait for at a place, and
+// wait for another: they are further in the function. There is one of them, as
+// only one passes a lock; more would only come by a second time.
+func (m *model) lockedTwice(place stacks.Frame) []activity {
+	found := m.activities(func(s *sighting) (stacks.Frame, bool) {
+		if s.wait.Kind == stacks.Lock {
+			for _, f := range s.frames {
+				if f.Function == place.Function {
+					return f, f.Line > place.Line
+				}
+			}
+		}
+		return stacks.Frame{}, false
+	})
+	if n := held(found); n < 0.5 || n > 1.2 {
+		return nil
+	}
+	return found
+}
+
+// crossed is the function that has the lock that another one waits for, which has
+// its lock: a deadlock.
+func (m *model) crossed(with activity) (other activity, ok bool) {
+	tried := map[string]bool{with.function.Function: true}
+	for _, s := range m.seen {
+		at, i := own(s.frames)
+		if s.wait.Kind != stacks.Lock || i < 0 || tried[at.Function] {
+			continue
+		}
+		tried[at.Function] = true
+		first := at // where most of them would stand
+		for _, o := range m.seen {
+			if f, _ := own(o.frames); o.wait.Kind == stacks.Lock && f.Function == at.Function && f.Line < first.Line {
+				first = f
+			}
+		}
+		if found := m.lockedTwice(first); len(found) > 0 && found[0].after > other.after {
+			other, ok = found[0], true
+		}
+	}
+	return other, ok
 }
 
 // mutexFrames are the places where contended locks were given back.

@@ -20,7 +20,16 @@ func holdsLock(m *model) (list []Finding) {
 	f := Finding{Kind: "lock", Score: m.reach[latency] * share, Endpoint: first.endpoint, Function: first.at.Function, File: first.at.File, Line: first.at.Line}
 	rest := w.say("%s wait for it in %s: %s at a time%s", "%s lo esperan en %s: %s a la vez%s",
 		w.requestsTo(first.endpoint), where(first.at), w.count(waiting.after), w.wasWaiting(waiting.before))
-	if h := first.holder; h != nil {
+	if h := first.holder; h != nil && h.kind == stacks.Lock {
+		f.Function, f.File, f.Line = h.function.Function, h.function.File, h.function.Line
+		f.Sentence = w.say("%s holds a lock while it waits for another; %s.", "%s mantiene un candado (lock) mientras espera otro; %s.", where(h.function), rest)
+		if other, ok := m.crossed(*h); ok {
+			f.Sentence = w.say("Deadlock: %s and %s each hold a lock and wait for another; %s.", "Interbloqueo (deadlock): %s y %s mantienen cada una un candado (lock) y esperan otro; %s.",
+				where(h.function), where(other.function), rest)
+		}
+		f.Next = w.pick("Take locks in the same order everywhere, and call nothing that takes one while another is held; a restart ends a deadlock for now.",
+			"Tomar los candados en el mismo orden en todas partes y no llamar con uno tomado a nada que tome otro; reiniciar acaba con el interbloqueo por ahora.")
+	} else if h := first.holder; h != nil {
 		f.Function, f.File, f.Line, f.Peer = h.function.Function, h.function.File, h.function.Line, h.peer
 		f.Sentence = w.say("%s holds a lock while it %s; %s.", "%s mantiene un candado (lock) mientras %s; %s.", where(h.function), w.does(h), rest)
 		f.Next = w.say("Do that work in %s without the lock: take it only to read or change what it guards.", "Hacer ese trabajo de %s sin el candado: tomarlo solo para leer o cambiar lo que protege.", written(h.function.Function))

@@ -11,6 +11,13 @@ func locked(s *service, while []string, peer string) {
 	s.mutex = append(s.mutex, standing{moved{0.001, 12}, nil, stack([]string{"sync.(*Mutex).Unlock mutex.go:65"}, own("(*Agenda).Reserve", 86))})
 }
 
+// deadlocked has one request wait for ever in then, and many in first.
+func deadlocked(s *service, first, then []string, many float64) {
+	s.endpoint("GET /citas").requests.after = 0
+	of := map[string]string{"method": "GET", "endpoint": "/citas"}
+	s.waits = append(s.waits, standing{moved{0, many}, of, stack(mutexLock, first, serving)}, standing{moved{0, 1}, of, stack(mutexLock, then, serving)})
+}
+
 var lockFaults = []fault{
 	{"a lock is held during a call", func(s *service) { locked(s, httpCall, "avisos.example.com") }, "lock", "clinic.(*Agenda).Reserve", ""},
 	{"a lock is held while a file is written", func(s *service) { locked(s, fileSync, "") }, "lock", "clinic.(*Agenda).Reserve", ""},
@@ -30,6 +37,21 @@ var lockFaults = []fault{
 		e.requests.after = 0
 		s.waits = append(s.waits, standing{moved{0, 60}, map[string]string{"method": "GET", "endpoint": "/citas"}, stack(mutexLock, own("(*Agenda).List", 55), serving)})
 	}, "lock", "clinic.(*Agenda).List", ""},
+	{"two locks are taken in two orders, beside workers that have no work", func(s *service) {
+		deadlocked(s, own("(*Bank).Charge", 33), own("(*Bank).Charge", 36), 40)
+		deadlocked(s, own("(*Bank).Record", 44), own("(*Bank).Record", 47), 20)
+		s.waits = append(s.waits, standing{same(4), nil, stack(chanReceive, own("(*Bank).send", 12))})
+	}, "lock", "Deadlock: clinic.(*Bank).Charge (bank.go:36) and clinic.(*Bank).Record (bank.go:47)", "en"},
+	{"a method that has a lock calls one that takes it", func(s *service) {
+		deadlocked(s, own("(*Agenda).Move", 61), stack(own("(*Agenda).Find", 22), own("(*Agenda).Move", 64)), 40)
+	}, "lock", "clinic.(*Agenda).Move (agenda.go:64) holds a lock while it waits for another", "en"},
+	{"a function that many are in takes one lock twice, and a job has it", func(s *service) {
+		for _, line := range []int{55, 58} {
+			s.waits = append(s.waits, standing{moved{0, 20}, map[string]string{"method": "GET", "endpoint": "/citas"}, stack(mutexLock, own("(*Agenda).List", line), serving)})
+		}
+		s.endpoint("GET /citas").requests.after = 0
+		s.waits = append(s.waits, standing{moved{0.05, 1}, nil, stack(sleeping, own("(*Agenda).nightly", 90))})
+	}, "lock", "clinic.(*Agenda).nightly", ""},
 	{"a lock for reading and writing is held by a writer that computes", func(s *service) {
 		s.endpoint("GET /medicos/{id}").parts["lock"] = &part{each: moved{0.0001, 0.15}, frames: stack(readLock, own("(*Index).Find", 31))}
 		s.cpu = append(s.cpu, standing{moved{0.02, 0.8}, nil, stack([]string{"sort.Slice slice.go:29"}, own("(*Index).rebuild", 52), own("(*Index).run", 45))})

@@ -229,7 +229,7 @@ func merged(all []claim) []claim {
 		sum := sums[k]
 		sum.share += c.share
 		sum.both = sum.plus(c.both)
-		if c.share > biggest[k] {
+		if c.share > biggest[k] || c.share == biggest[k] && c.at.Line < sum.at.Line {
 			biggest[k] = c.share
 			sum.endpoint, sum.at, sum.library, sum.wait = c.endpoint, c.at, c.library, c.wait
 			if c.through != "" {
