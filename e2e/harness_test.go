@@ -43,6 +43,9 @@ func TestMain(m *testing.M) {
 		built.dir = dir
 		os.Exit(m.Run())
 	}
+	if err := os.Setenv("LC_ALL", "en_US.UTF-8"); err != nil { // what the command says is compared in English
+		panic(err)
+	}
 	dir, err := os.MkdirTemp("", "latido-e2e")
 	if err != nil {
 		panic(err)

@@ -139,19 +139,25 @@ func (o *text) String() string {
 	return o.b.String()
 }
 
-// TestQuickstart types the commands of docs/quickstart.md, and says how long
-// they took. Only the repository's address, ports, and the browser are others.
-func TestQuickstart(t *testing.T) {
-	t.Parallel()
-	var commands []string
-	for _, b := range blocks(t, "docs/quickstart.md") {
+// quickstartCommands are the commands that the document says.
+func quickstartCommands(t *testing.T, document string) (commands []string) {
+	t.Helper()
+	for _, b := range blocks(t, document) {
 		if b.language == "sh" {
 			commands = append(commands, strings.Split(strings.TrimSpace(b.text), "\n")...)
 		}
 	}
 	if len(commands) != 5 {
-		t.Fatalf("%d commands, and the document promises five: %q", len(commands), commands)
+		t.Fatalf("%d commands, and %s promises five: %q", len(commands), document, commands)
 	}
+	return commands
+}
+
+// TestQuickstart types the commands of docs/quickstart.md, and says how long
+// they took. Only the repository's address, ports, and the browser are others.
+func TestQuickstart(t *testing.T) {
+	t.Parallel()
+	commands := quickstartCommands(t, "docs/quickstart.md")
 	// change puts what is other here into a command of the document.
 	change := func(i int, from, to string) {
 		t.Helper()

@@ -94,6 +94,7 @@ func Command() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		found.Language = cli.Language(cli.LanguageOf(cmd), cli.DomainLanguage(in.data))
 		return found.Write(cmd.OutOrStdout(), *format)
 	}
 	return cmd

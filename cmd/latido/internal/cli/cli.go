@@ -113,7 +113,7 @@ func execute(root *cobra.Command, args []string, stderr io.Writer) int {
 			names = append(names, c.Name())
 		}
 		if !slices.Contains(names, args[0]) {
-			fmt.Fprintf(stderr, "latido: unknown verb %q%s; see latido help\n", args[0], DidYouMean(args[0], names))
+			fmt.Fprint(stderr, Say(Language(asked(args), ""), fmt.Sprintf("latido: unknown verb %q%s; see latido help\n", args[0], DidYouMean(args[0], names))))
 			return Wrong
 		}
 	}
@@ -126,50 +126,54 @@ func execute(root *cobra.Command, args []string, stderr io.Writer) int {
 	case errors.Is(err, errNoVerb):
 		return Wrong
 	case errors.As(err, &usage):
-		fmt.Fprintf(stderr, "%s: %v\nusage: %s\n", cmd.CommandPath(), err, cmd.UseLine())
+		language := Language(asked(args), "")
+		fmt.Fprintf(stderr, "%s: %s\n%s\n", cmd.CommandPath(), Say(language, err.Error()), Say(language, "usage: "+cmd.UseLine()))
 		return Wrong
 	case errors.Is(err, ErrProblems):
 		return Problems
 	}
-	fmt.Fprintf(stderr, "%s: %v\n", cmd.CommandPath(), err)
+	fmt.Fprintf(stderr, "%s: %s\n", cmd.CommandPath(), Say(Language(asked(args), ""), err.Error()))
 	return Problems
 }
 
 // help writes what a verb does, and its options as they are declared.
 func help(cmd *cobra.Command, _ []string) {
 	w := cmd.OutOrStdout()
+	language := Language(LanguageOf(cmd), "")
 	cmd.InitDefaultHelpFlag() // as cobra does when it runs a command
 	cmd.InitDefaultVersionFlag()
 	if cmd.HasParent() {
-		fmt.Fprintf(w, "usage: %s\n\n", cmd.UseLine())
+		fmt.Fprintf(w, "%s\n\n", Say(language, "usage: "+cmd.UseLine()))
 	}
-	fmt.Fprintln(w, strings.TrimSpace(cmp.Or(cmd.Long, cmd.Short)))
+	fmt.Fprintln(w, Say(language, strings.TrimSpace(cmp.Or(cmd.Long, cmd.Short))))
 	if cmd.HasAvailableSubCommands() {
 		fmt.Fprintln(w)
 		for _, c := range cmd.Commands() {
 			if c.IsAvailableCommand() {
-				fmt.Fprintf(w, "  %s %-10s  %s\n", cmd.CommandPath(), c.Name(), c.Short)
+				fmt.Fprintf(w, "  %s %-10s  %s\n", cmd.CommandPath(), c.Name(), Say(language, c.Short))
 			}
 		}
-		fmt.Fprintf(w, "\n%s VERB -h says more.\n", cmd.CommandPath())
+		fmt.Fprintf(w, "\n%s\n", Say(language, cmd.CommandPath()+" VERB -h says more."))
 	}
-	fmt.Fprintln(w, "\noptions:")
+	fmt.Fprintf(w, "\n%s\n", Say(language, "options:"))
 	Table(w, func(w io.Writer) {
-		cmd.Flags().VisitAll(func(f *pflag.Flag) { describe(w, f) })
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { describe(w, f, language) })
 	})
 }
 
 // describe writes a row about an option, as it is declared.
-func describe(w io.Writer, f *pflag.Flag) {
+func describe(w io.Writer, f *pflag.Flag, language string) {
 	if f.Hidden {
 		return
 	}
-	name, usage := pflag.UnquoteUsage(f)
+	said := *f
+	said.Usage = Say(language, f.Usage)
+	name, usage := pflag.UnquoteUsage(&said)
 	if f.Shorthand != "" {
 		name = "-" + f.Shorthand
 	}
 	if value := f.DefValue; value != "" && value != "false" && value != "0" && value != "[]" && value != "0s" {
-		usage += " (default " + value + ")"
+		usage += Say(language, " (default "+value+")")
 	}
 	fmt.Fprintf(w, "  %s\t%s\n", strings.TrimSpace("-"+f.Name+" "+name), usage)
 }
@@ -259,13 +263,28 @@ func (w *writer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Version is the command's, and Go's.
+// Version says what the command is: its version, which a build from a checkout
+// has none of, the revision if git told it, and Go's version.
 func Version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "latido of no known version"
 	}
-	return strings.TrimSpace("latido " + info.Main.Version + " " + info.GoVersion)
+	text := "latido " + info.Main.Version
+	if info.Main.Version == "" || info.Main.Version == "(devel)" {
+		text = "latido (devel), built from a checkout"
+	}
+	settings := map[string]string{}
+	for _, s := range info.Settings {
+		settings[s.Key] = s.Value
+	}
+	if revision := settings["vcs.revision"]; revision != "" {
+		text += ", revision " + revision[:min(len(revision), 12)]
+		if settings["vcs.modified"] == "true" {
+			text += " with changes"
+		}
+	}
+	return text + ", " + info.GoVersion
 }
 
 // DidYouMean is the end of a message about an unknown name: the nearest of

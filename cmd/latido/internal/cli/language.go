@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/latido-dev/latido/cmd/latido/internal/spanish"
 	"github.com/latido-dev/latido/domain"
 )
 
@@ -21,7 +24,46 @@ func languageOption(root *cobra.Command) {
 }
 
 // LanguageOf is the language that -language asks for, "" if it does not.
-func LanguageOf(cmd *cobra.Command) string { return cmd.Flag("language").Value.String() }
+func LanguageOf(cmd *cobra.Command) string {
+	if f := cmd.Flag("language"); f != nil && f.Changed { // a verb's own may have another default
+		return f.Value.String()
+	}
+	return ""
+}
+
+// asked is the language that -language asks for among the arguments of a call,
+// whether it could be read or not.
+func asked(args []string) string {
+	for i, arg := range args {
+		name, value, given := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		switch {
+		case !strings.HasPrefix(arg, "-") || name != "language":
+		case given:
+			return value
+		case i+1 < len(args):
+			return args[i+1]
+		}
+	}
+	return ""
+}
+
+// DomainLanguage is the language that a domain file names, mistakes or not.
+func DomainLanguage(data []byte) string {
+	if m := languageLine.FindSubmatch(data); m != nil {
+		return string(m[1])
+	}
+	return ""
+}
+
+var languageLine = regexp.MustCompile(`(?m)^language:\s*["']?(\w+)`)
+
+// Say writes a text of the command in a language.
+func Say(language, text string) string {
+	if language == "es" {
+		return spanish.Of(text)
+	}
+	return text
+}
 
 // Language is the language to speak to a person in: the one that was asked for,
 // or else that of the person's locale, or else the domain's, or else English.
@@ -51,4 +93,21 @@ func locale() string {
 		}
 	}
 	return ""
+}
+
+// Speaker is a writer that writes whole messages of the command in a language.
+func Speaker(w io.Writer, language string) io.Writer {
+	if language != "es" {
+		return w
+	}
+	return speaker{w}
+}
+
+type speaker struct{ to io.Writer }
+
+func (s speaker) Write(p []byte) (int, error) {
+	if _, err := io.WriteString(s.to, spanish.Of(string(p))); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }

@@ -14,6 +14,13 @@ import (
 	"github.com/latido-dev/latido/cmd/latido/internal/cli"
 )
 
+// Messages are compared in English, whoever runs the tests.
+func init() {
+	if err := os.Setenv("LC_ALL", "en"); err != nil {
+		panic(err)
+	}
+}
+
 // Verbs are those that a test may call.
 type Verbs []func() *cobra.Command
 

@@ -30,6 +30,8 @@ type Set struct {
 	Checks []Check `json:"checks"`
 
 	Verb string `json:"-"`
+	// Language is that of the texts when they are written; "" is English.
+	Language string `json:"-"`
 }
 
 // Add adds what a check found. A check with problems failed, whatever its
@@ -110,6 +112,7 @@ func Format(cmd *cobra.Command) *string {
 // Write writes the results in a format, and returns cli.ErrProblems if there
 // are any.
 func (s *Set) Write(w io.Writer, format string) error {
+	s.translate()
 	switch format {
 	case "json":
 		cli.JSON(w, s)
@@ -124,6 +127,23 @@ func (s *Set) Write(w io.Writer, format string) error {
 	return nil
 }
 
+// translate puts the texts into the set's language.
+func (s *Set) translate() {
+	say := func(text *string) { *text = cli.Say(s.Language, *text) }
+	for i := range s.Checks {
+		c := &s.Checks[i]
+		say(&c.Detail)
+		say(&c.About)
+		for j := range c.Notes {
+			say(&c.Notes[j])
+		}
+		for j := range c.Problems {
+			say(&c.Problems[j].Message)
+			say(&c.Problems[j].Fix)
+		}
+	}
+}
+
 // maxProblems is how many problems of one check are printed for people.
 const maxProblems = 20
 
@@ -131,18 +151,18 @@ const maxProblems = 20
 func (s *Set) writeText(w io.Writer) {
 	cli.Table(w, func(w io.Writer) {
 		for _, c := range s.Checks {
-			c.writeText(w)
+			c.writeText(w, s.Language)
 		}
 	})
 }
 
-func (c Check) writeText(w io.Writer) {
+func (c Check) writeText(w io.Writer, language string) {
 	if c.Status != Fail {
 		fmt.Fprintf(w, "%s\t%s\t%s\n", c.Subject, c.Status, c.Detail)
 	}
 	for i, p := range c.Problems {
 		if i == maxProblems {
-			fmt.Fprintf(w, "\t\tand %d more; -format json has them all\n", len(c.Problems)-i)
+			fmt.Fprintf(w, "\t\t%s\n", cli.Say(language, fmt.Sprintf("and %d more; -format json has them all", len(c.Problems)-i)))
 			break
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\n", c.Subject, c.Status, plain(p.String()))

@@ -66,7 +66,8 @@ func (s *starter) command() *cobra.Command {
 			return cli.UsageError(fmt.Sprintf("unexpected %q: everything is a flag, as in latido init -kind ecommerce", args[0]))
 		}
 		s.choice.language = *language
-		s.out, s.asker = cmd.OutOrStdout(), asker{in: bufio.NewReader(cmd.InOrStdin()), out: cmd.OutOrStdout()}
+		s.out = cli.Speaker(cmd.OutOrStdout(), s.speaks(f.Changed("language")))
+		s.asker = asker{in: bufio.NewReader(cmd.InOrStdin()), out: s.out}
 		s.terminal = s.terminal || cli.IsTerminal(cmd.InOrStdin())
 		s.chosen = slices.ContainsFunc([]string{"kind", "prefix", "app", "entity", "language"}, f.Changed)
 		if err := s.right(); err != nil {
@@ -123,6 +124,15 @@ func (s *starter) run() error {
 		return err
 	}
 	return s.finish(&p, d, mod, main)
+}
+
+// speaks is the language of messages: the one that was asked for, or else the
+// person's, or else that of the domain file.
+func (s *starter) speaks(asked bool) string {
+	if asked {
+		return s.choice.language
+	}
+	return cli.Language("", s.choice.language)
 }
 
 // ignoreSecrets keeps .env, which has passwords, out of version control. A

@@ -69,7 +69,7 @@ func TestInitTemplates(t *testing.T) {
 				if code, stdout, stderr := latido("check"); code != 1 || strings.Contains(stdout, "skip") || strings.Count(stdout, "FAIL") != 1 || !strings.Contains(stdout, "nobody hears of") {
 					t.Errorf("check: exit %d\n%s%s", code, stdout, stderr)
 				}
-				if !strings.Contains(out, "Nobody hears of alerts yet") {
+				if !strings.Contains(out, map[string]string{"en": "Nobody hears of alerts yet", "es": "Nadie recibe las alertas todavía"}[language]) {
 					t.Errorf("that nobody hears is not said:\n%s", out)
 				}
 				clitest.Put(t, dir, cli.DomainFile, strings.Replace(clitest.Contents(t, dir)[cli.DomainFile], "- log: {}", "- webhook: {url_env: ALERTAS}", 1))
