@@ -16,6 +16,8 @@ type domainView struct {
 	Metrics []metricRow
 	Silent  []string // events that were never counted
 	Broken  []rule   // rules that cannot be evaluated
+
+	EventSeries, MostSeries int // that the events can make, and may make
 }
 
 // metricRow is one metric of the contract or of the domain.
@@ -29,7 +31,7 @@ type metricRow struct {
 
 func (p *Page) domain(r *http.Request) view {
 	ctx := r.Context()
-	v := domainView{head: p.head(ctx, "domain", p.T("Domain", "Dominio")), Domain: p.Domain}
+	v := domainView{head: p.head(ctx, "domain", p.T("Domain", "Dominio")), Domain: p.Domain, MostSeries: domain.MaxSeries}
 	_, text := p.Get(ctx, "/metrics")
 	series := seriesOf(text)
 	var rules []rule
@@ -44,6 +46,7 @@ func (p *Page) domain(r *http.Request) view {
 	d := p.dashboard(ctx)
 	for _, m := range p.Domain.Metrics() {
 		row := metricRow{Metric: m, Series: series[m.Family]}
+		v.EventSeries += m.Series()
 		for _, r := range rules {
 			if strings.Contains(r.Query, m.Family) {
 				row.Rules = append(row.Rules, r.Name)
