@@ -26,6 +26,11 @@ var exhaustedFaults = []fault{
 		rows := standing{moved{0.1, 8}, map[string]string{"started_by": "POST /citas"}, stack(selecting, []string{"database/sql.(*Tx).awaitDone sql.go:2212"})}
 		s.waits = append(s.waits, rows)
 	}, "pool", "clinic.(*Store).Reserve", ""},
+	{"another process has the lock of a database in a file", func(s *service) {
+		starvedPool(s, 0.5)
+		s.endpoint("POST /citas").parts["locked"] = &part{each: moved{0, 0.8}, frames: stack(selecting, []string{"modernc.org/sqlite.busyHandler conn.go:300",
+			"modernc.org/sqlite.(*tx).exec tx.go:94", "modernc.org/sqlite.(*conn).BeginTx conn.go:1500", "database/sql.(*DB).BeginTx sql.go:1898"}, own("(*Store).Reserve", 81))}
+	}, "pool", "waits for the database's lock", "en"},
 	{"a pool is too small", func(s *service) {
 		starvedPool(s, 0.3)
 		s.level("pool_connections", moved{2, 1}, "pool", "main", "state", "used")

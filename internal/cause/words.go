@@ -212,6 +212,10 @@ func (w words) does(a *activity) string {
 			return w.say("waits for the database%s", "espera a la base de datos%s", in)
 		}
 		return w.say("waits for %s%s", "espera a %s%s", library(a.through, a.library), in)
+	case a.kind == stacks.Lock && a.through == "database/sql":
+		return w.say("waits for the database's lock, which another connection or process has%s", "espera el bloqueo de la base de datos, que tiene otra conexión u otro proceso%s", in)
+	case a.kind == stacks.Lock:
+		return w.say("waits for another lock%s", "espera otro candado (lock)%s", in)
 	case a.kind == stacks.File:
 		return w.say("reads or writes a file%s", "lee o escribe un archivo%s", in)
 	case a.kind == stacks.Log:

@@ -254,6 +254,7 @@ func TestWaitInOtherLibraries(t *testing.T) {
 		sel + "google.golang.org/grpc/internal/transport.(*recvBufferReader).readClient google.golang.org/grpc.(*clientStream).RecvMsg google.golang.org/grpc.(*ClientConn).Invoke" + own:       {Kind: Call, Library: "google.golang.org/grpc.(*ClientConn).Invoke"},
 		sys + "golang.org/x/sys/unix.Fdatasync modernc.org/libc.Xfdatasync modernc.org/sqlite/lib._unixSync modernc.org/sqlite.(*conn).exec database/sql.(*DB).Exec" + own:                      {Kind: File, Library: "modernc.org/sqlite.(*conn).exec"},
 		sleep + "modernc.org/libc.Xusleep modernc.org/sqlite/lib._sqliteDefaultBusyCallback modernc.org/sqlite.(*conn).exec database/sql.(*DB).Exec" + own:                                      {Kind: Lock, Library: "modernc.org/sqlite.(*conn).exec"},
+		sel + "modernc.org/sqlite.busyHandler modernc.org/sqlite.(*tx).exec modernc.org/sqlite.(*conn).BeginTx database/sql.(*DB).BeginTx" + own:                                                {Kind: Lock, Library: "modernc.org/sqlite.(*conn).BeginTx"},
 		"runtime.cgocall github.com/mattn/go-sqlite3._Cfunc_sqlite3_step github.com/mattn/go-sqlite3.(*SQLiteStmt).exec database/sql.(*DB).Exec" + own:                                          {Kind: File, Library: "github.com/mattn/go-sqlite3.(*SQLiteStmt).exec"},
 		"runtime.cgocall example.com/image._Cfunc_resize example.com/image.Resize" + own:                                                                                                        {},
 		sys + "syscall.Fsync" + own: {Kind: File, Library: "syscall.Fsync"},

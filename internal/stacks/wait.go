@@ -152,7 +152,7 @@ func tells(frames, between []Frame, how string) (kind, by string) {
 	case rank[kind] > 0:
 	case how == Lock:
 		return "", "" // of whatever library: a lock is waited for
-	case kind == File && how == Sleep:
+	case kind == File && (how == Sleep || how == Select):
 		kind = Lock // another connection or process has the file's: SQLite, bbolt
 	case kind == ofSQL && own:
 		kind = Call
