@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/labelmatch"
 )
 
 // preset is a rule that every domain gets.
@@ -90,7 +91,7 @@ func (b builder) sameOutcome(one, other question) bool {
 // one endpoint or method say nothing of the others.
 func whole(where map[string]string) bool {
 	for label, text := range where {
-		m, err := domain.ParseMatcher(text)
+		m, err := labelmatch.Parse(text)
 		if err != nil || !slices.Contains(outcomes, label) && !strings.HasPrefix(m.Op, "!") {
 			return false
 		}

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/labelmatch"
+	"github.com/latido-dev/latido/internal/promname"
 )
 
 // examples make up the labels of a series that the question is about, and of
@@ -17,7 +19,7 @@ import (
 func (q question) examples(d domain.Domain) (match, other map[string]string, found bool) {
 	match = map[string]string{}
 	for _, attribute := range q.metric.Attributes {
-		label := domain.Label(attribute)
+		label := promname.Label(attribute)
 		value, ok := example(d, q.metric, label, q.where[label])
 		if !ok {
 			return nil, nil, false
@@ -46,7 +48,7 @@ func example(d domain.Domain, m domain.Metric, label, filter string) (string, bo
 	if filter == "" {
 		return candidates[0], true
 	}
-	matcher, err := domain.ParseMatcher(filter)
+	matcher, err := labelmatch.Parse(filter)
 	if err != nil { // a valid domain has none
 		return "", false
 	}
@@ -79,7 +81,7 @@ func lets(filter, value string) bool {
 	if filter == "" {
 		return true
 	}
-	m, err := domain.ParseMatcher(filter)
+	m, err := labelmatch.Parse(filter)
 	if err != nil { // a valid domain has none
 		return false
 	}
@@ -95,7 +97,7 @@ func lets(filter, value string) bool {
 func candidates(d domain.Domain, m domain.Metric, label string) (values []string, open bool) {
 	if m.Event != nil {
 		for name, values := range m.Event.Attributes {
-			if domain.Label(name) == label {
+			if promname.Label(name) == label {
 				return append(slices.Clone(values), domain.Other), false
 			}
 		}
@@ -110,7 +112,7 @@ func candidates(d domain.Domain, m domain.Metric, label string) (values []string
 		}
 		return append(values, domain.MethodOther), false
 	case "error_type":
-		values = append(append([]string{"internal"}, domain.BuiltinErrors...), d.Errors...)
+		values = append(append([]string{"internal"}, domain.BuiltinErrors()...), d.Errors...)
 		if m.Key == "function_calls" { // one that succeeded
 			values = append([]string{""}, values...)
 		}

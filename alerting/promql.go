@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/labelmatch"
 )
 
 // This file is the only one that writes PromQL.
@@ -180,9 +181,9 @@ func selector(family string, where map[string]string) string {
 	}
 	var filters []string
 	for _, label := range slices.Sorted(maps.Keys(where)) {
-		m, err := domain.ParseMatcher(where[label])
+		m, err := labelmatch.Parse(where[label])
 		if err != nil { // a valid domain has none
-			m = domain.Matcher{Op: "=", Value: where[label]}
+			m = labelmatch.Matcher{Op: "=", Value: where[label]}
 		}
 		filters = append(filters, label+m.Op+quoted(m.Value))
 	}

@@ -52,7 +52,7 @@ func TestOptionsKeepTextAndType(t *testing.T) {
 // the same guards, unless it says otherwise.
 func TestOwnClientKeepsGuards(t *testing.T) {
 	t.Parallel()
-	for _, kind := range domain.Integrations {
+	for _, kind := range domain.Integrations() {
 		if text := receiversOf(t, "  - "+kind+": {http_config: {proxy_from_environment: true}}\n"); strings.Count(text, "follow_redirects: false") != 2 {
 			t.Errorf("%s follows redirects:\n%s", kind, text)
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/promname"
 )
 
 // Runbook is the runbook of a domain, in its language: docs/runbook.md. It has a
@@ -183,7 +184,7 @@ func (p *page) diagnosis(r Rule) []string {
 		if m := p.metric(r.Metric); len(m.Attributes) > 0 {
 			labels := make([]string, len(m.Attributes))
 			for i, a := range m.Attributes {
-				labels[i] = domain.Label(a)
+				labels[i] = promname.Label(a)
 			}
 			items = append(items, p.w.of("What is missing or in excess:", "Qué falta o sobra:")+" `"+p.breakdown(r.Metric, strings.Join(labels, ", "), nil)+"`.")
 		}
@@ -314,7 +315,7 @@ func (p *page) plan() {
 	p.line("")
 	rows := [][]string{{p.w.of("receiver", "receptor"), p.w.of("where", "dónde"), p.w.of("severities", "gravedades")}}
 	for _, s := range Receivers(p.d) {
-		severities := domain.Severities
+		severities := domain.Severities()
 		if len(s.Receiver.Severities) > 0 {
 			severities = s.Receiver.Severities
 		}

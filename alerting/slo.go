@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/labelmatch"
 )
 
 // objective is an SLO on its way to rules.
@@ -157,7 +158,7 @@ func (o objective) counts(w time.Duration) (all, bad string) {
 
 // negated keeps what a filter leaves out.
 func negated(text string) string {
-	m, err := domain.ParseMatcher(text)
+	m, err := labelmatch.Parse(text)
 	if err != nil { // a valid domain has none
 		return text
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/labelmatch"
 )
 
 // defaultWindow is what Threshold.Window 0 means.
@@ -143,9 +144,9 @@ func (w words) condition(q question, r Rule) string {
 	text := w.statistic(q)
 	var filters []string
 	for _, label := range slices.Sorted(maps.Keys(q.where)) {
-		m, err := domain.ParseMatcher(q.where[label])
+		m, err := labelmatch.Parse(q.where[label])
 		if err != nil {
-			m = domain.Matcher{Op: "=", Value: q.where[label]}
+			m = labelmatch.Matcher{Op: "=", Value: q.where[label]}
 		}
 		filters = append(filters, label+m.Op+strconv.Quote(m.Value))
 	}

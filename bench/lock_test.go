@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/latido-dev/latido/continuous"
+	"github.com/latido-dev/latido/internal/profiles"
 )
 
 // BenchmarkLockContended serves at full load with one lock for everybody, and
@@ -100,7 +101,7 @@ func serveLocked(b *testing.B, cfg continuous.Config, lock func() *sync.Mutex) {
 		return // too short for a window
 	}
 	if held, length, err := profiler.Profile(continuous.ProfileMutex, begun, time.Time{}); err == nil {
-		b.ReportMetric(continuous.Total("contentions", held)/length.Seconds(), "contentions/s")
+		b.ReportMetric(profiles.Total("contentions", held)/length.Seconds(), "contentions/s")
 	}
 	ours, total := 0.0, 0.0
 	for _, s := range cpu.Sample {

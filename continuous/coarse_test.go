@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/pprof/profile"
 
+	"github.com/latido-dev/latido/internal/profiles"
 	"github.com/latido-dev/latido/internal/stacks"
 )
 
@@ -27,7 +28,7 @@ func written(t testing.TB, samples, depth int, types ...string) *profile.Profile
 	}
 	random := rand.New(rand.NewPCG(1, 2))
 	for i := range samples {
-		s := &profile.Sample{Label: map[string][]string{LabelEndpoint: {fmt.Sprintf("/endpoint/%d", i%50)}}}
+		s := &profile.Sample{Label: map[string][]string{profiles.LabelEndpoint: {fmt.Sprintf("/endpoint/%d", i%50)}}}
 		for range types {
 			s.Value = append(s.Value, int64(i+1))
 		}
@@ -167,7 +168,7 @@ func TestStepsAreBounded(t *testing.T) {
 	}
 	light := min(int64(30_000-coarseSamples), want)
 	for _, s := range small.Sample {
-		if s.Location[0].Line[0].Function.Name != otherSamples && s.Value[0] <= light {
+		if s.Location[0].Line[0].Function.Name != profiles.OtherSamples && s.Value[0] <= light {
 			t.Fatalf("a sample of %d is kept", s.Value[0])
 		}
 	}

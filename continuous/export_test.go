@@ -18,7 +18,7 @@ func (p *Profiler) AddCPU(from, to time.Time, data []byte) {
 	if err != nil {
 		panic(err)
 	}
-	p.learn(labelled)
+	p.handlers.Learn(labelled)
 	p.ring.add(c)
 }
 

@@ -64,7 +64,7 @@ func (ps *profilers) share(c capture, labelled *profile.Profile) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock() // whoever has left is given nothing more
 	for _, p := range ps.all {
-		p.learn(labelled)
+		p.handlers.Learn(labelled)
 		p.keep(c)
 	}
 }

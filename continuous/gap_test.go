@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/google/pprof/profile"
+
+	"github.com/latido-dev/latido/internal/profiles"
 )
 
 func logging(t *testing.T, interval time.Duration) (*Profiler, *logged) {
@@ -57,7 +59,7 @@ func TestGap(t *testing.T) {
 			t.Errorf("%s:\n%s\nwant that CPU time is not known, and why", what, s)
 		}
 	}
-	if !report.lacks(MissingCPU) || report.Profiled != 0 {
+	if !report.Lacks(profiles.MissingCPU) || report.Profiled != 0 {
 		t.Errorf("missing %+v, %v s profiled", report.Missing, report.Profiled)
 	}
 	for path, want := range map[string]int{"/debug/pprof/profile?seconds=60": 503, "/debug/pprof/profile?last=1m": 404} {
@@ -71,7 +73,7 @@ func TestGap(t *testing.T) {
 	if report, err = p.Report(t.Context(), ReportOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if report.lacks(MissingCPU) || len(report.Missing) == 0 || report.Missing[0].What != MissingCPU || report.Missing[0].Seconds < 2*testInterval.Seconds() {
+	if report.Lacks(profiles.MissingCPU) || len(report.Missing) == 0 || report.Missing[0].What != profiles.MissingCPU || report.Missing[0].Seconds < 2*testInterval.Seconds() {
 		t.Errorf("missing %+v, want the time of the gap", report.Missing)
 	}
 	began, ended := log.count("another CPU profile runs"), log.count("the other CPU profile has ended")
@@ -83,7 +85,7 @@ func TestGap(t *testing.T) {
 // TestTwoProfilers of one process share its CPU profile: neither has a gap, and
 // the one goes on when the other ends.
 func TestTwoProfilers(t *testing.T) {
-	burn(t, LabelEndpoint, "/busy")
+	burn(t, profiles.LabelEndpoint, "/busy")
 	first, _ := logging(t, testInterval)
 	second, log := logging(t, testInterval)
 	for _, p := range []*Profiler{first, second} {

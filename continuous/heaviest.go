@@ -8,10 +8,9 @@ import (
 	"strings"
 
 	"github.com/google/pprof/profile"
-)
 
-// otherSamples is the function of the samples that were too many.
-const otherSamples = "_other"
+	"github.com/latido-dev/latido/internal/profiles"
+)
 
 // heaviestSamples keeps the n samples that matter the most, and adds up the others:
 // for each combination of labels there is one whose only frame is _other, so
@@ -36,7 +35,7 @@ func heaviestSamples(p *profile.Profile, n int) (*profile.Profile, error) {
 		}
 	}
 	slices.SortStableFunc(p.Sample, func(a, b *profile.Sample) int { return cmp.Compare(weight[b], weight[a]) })
-	function := &profile.Function{ID: 1, Name: otherSamples, SystemName: otherSamples}
+	function := &profile.Function{ID: 1, Name: profiles.OtherSamples, SystemName: profiles.OtherSamples}
 	location := &profile.Location{ID: 1, Line: []profile.Line{{Function: function}}}
 	for _, f := range p.Function {
 		function.ID = max(function.ID, f.ID+1)

@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/pprof/profile"
 	"github.com/grafana/pyroscope-go/godeltaprof"
+
+	"github.com/latido-dev/latido/internal/profiles"
 )
 
 // keep gives a capture to the ring and to the server.
@@ -39,15 +41,15 @@ func (p *Profiler) endCPU() {
 	if c.data = p.slimmed(c.data); c.data == nil {
 		return
 	}
-	c, labelled, err := c.settled(cpuDepth)
+	c, labelled, err := c.settled(profiles.CPUDepth)
 	p.drop(err)
 	process.share(c, labelled)
 }
 
 func (p *Profiler) keepWaits(from, to time.Time) {
-	sum, whole := p.waits.take(from, to)
+	sum, whole := p.looks.take(from, to)
 	if len(whole) > 0 {
-		if own, _, err := (capture{data: whole}).settled(goroutineDepth); err == nil {
+		if own, _, err := (capture{data: whole}).settled(profiles.GoroutineDepth); err == nil {
 			whole = own.data
 		}
 		if slim, err := withoutSpans(whole); err == nil {

@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"runtime/pprof"
 	"time"
+
+	"github.com/latido-dev/latido/internal/profiles"
 )
 
 // leaksPause is the least time between two looks for leaks: each runs a garbage
@@ -31,7 +33,7 @@ func (p *Profiler) keepLeaks(to time.Time) {
 		p.drop(fmt.Errorf("goroutine leak profile: %w", err))
 		return
 	}
-	settled, _, err := (capture{data: p.slimmed(buf.Bytes())}).settled(goroutineDepth)
+	settled, _, err := (capture{data: p.slimmed(buf.Bytes())}).settled(profiles.GoroutineDepth)
 	if err != nil {
 		p.drop(err)
 		return

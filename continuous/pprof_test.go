@@ -12,6 +12,7 @@ import (
 	"github.com/google/pprof/profile"
 
 	"github.com/latido-dev/latido/continuous"
+	"github.com/latido-dev/latido/internal/profiles"
 )
 
 func TestHandler(t *testing.T) {
@@ -49,7 +50,7 @@ func TestHandler(t *testing.T) {
 			}
 			if strings.Contains(path, "profile?last=5m") || strings.Contains(path, "format=pprof") {
 				got, err := profile.Parse(w.Body)
-				if err != nil || len(got.Sample) != 1 || got.Sample[0].Label[continuous.LabelEndpoint][0] != "/a" {
+				if err != nil || len(got.Sample) != 1 || got.Sample[0].Label[profiles.LabelEndpoint][0] != "/a" {
 					t.Errorf("profile %v, error %v: want the sample of /a", got, err)
 				}
 			}

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/grafana/pyroscope-go/godeltaprof"
+
+	"github.com/latido-dev/latido/internal/profiles"
 )
 
 // Profiler profiles the process. A nil Profiler, and one that Start returned
@@ -40,7 +42,7 @@ type Profiler struct {
 	// The loop's own.
 	cpu      *cpuWindow // nil while somebody else's runs
 	gap      gap
-	waits    waits
+	looks    goroutineSampler
 	heap     *godeltaprof.HeapProfiler
 	heapFrom time.Time
 	stacksAt time.Time // when all goroutines were kept
@@ -51,8 +53,7 @@ type Profiler struct {
 	fraction int       // of mutexes, before Start, where Config sets one
 	noSpans  time.Time // windows that ended until then have lost their spans' labels
 
-	mu    sync.Mutex
-	bound map[string]binding // by the name of a handler's function
+	handlers profiles.Handlers
 }
 
 // Stats are counts since Start.
@@ -187,8 +188,8 @@ func (p *Profiler) guard(fn func()) (ok bool) {
 
 // begin takes the baselines: what happened before is no part of a window.
 func (p *Profiler) begin() {
-	p.waits.period = min(time.Second, p.cfg.Interval/10)
-	p.waits.next = time.Now().Add(p.waits.period)
+	p.looks.period = min(time.Second, p.cfg.Interval/10)
+	p.looks.next = time.Now().Add(p.looks.period)
 	p.leaksAt = time.Now().Add(leaksPause)
 	p.heap = godeltaprof.NewHeapProfiler()
 	switch {
@@ -236,7 +237,7 @@ func (p *Profiler) window() (more bool) {
 	defer end.Stop()
 	retry := time.NewTicker(min(time.Second, p.cfg.Interval/4))
 	defer retry.Stop()
-	look := time.NewTimer(time.Until(p.waits.next))
+	look := time.NewTimer(time.Until(p.looks.next))
 	defer look.Stop()
 
 	var kept chan struct{}
@@ -271,8 +272,8 @@ func (p *Profiler) window() (more bool) {
 				profiled = p.tryCPU() || profiled
 			}
 		case <-look.C:
-			p.drop(p.waits.look())
-			look.Reset(time.Until(p.waits.next))
+			p.drop(p.looks.look())
+			look.Reset(time.Until(p.looks.next))
 		}
 	}
 	if !profiled && more { // the last window may be too short to have one

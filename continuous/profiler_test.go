@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/pprof/profile"
 
+	"github.com/latido-dev/latido/internal/profiles"
 	"github.com/latido-dev/latido/internal/stacks"
 )
 
@@ -97,7 +98,7 @@ func has(t *testing.T, captures []capture, function string) bool {
 
 func TestWindows(t *testing.T) {
 	burn(t)
-	blocked(t, 2, LabelEndpoint, "/slow")
+	blocked(t, 2, profiles.LabelEndpoint, "/slow")
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	previous := runtime.SetMutexProfileFraction(7)
@@ -151,7 +152,7 @@ func TestWindows(t *testing.T) {
 // With many goroutines a look costs more, and the next one comes some windows
 // later: but it comes.
 func TestLooksFarApart(t *testing.T) {
-	blocked(t, 2000, LabelEndpoint, "/slow")
+	blocked(t, 2000, profiles.LabelEndpoint, "/slow")
 	p := local(t, Config{})
 	waitUntil(t, "two looks", func() bool { return len(p.captures(kindGoroutine)) >= 2 })
 }
@@ -172,7 +173,7 @@ func TestHeapWithoutCollection(t *testing.T) {
 		t.Errorf("%d heap profiles without a garbage collection", n)
 	}
 	report, err := p.Report(t.Context(), ReportOptions{})
-	if err != nil || !report.lacks(MissingMemory) {
+	if err != nil || !report.Lacks(profiles.MissingMemory) {
 		t.Errorf("the report does not say that allocations are not known: %v", err)
 	}
 	allocate()
@@ -180,7 +181,7 @@ func TestHeapWithoutCollection(t *testing.T) {
 	runtime.GC()
 	waitUntil(t, "what was allocated", func() bool { return has(t, p.captures(kindHeap), ".allocate") })
 	report, err = p.Report(t.Context(), ReportOptions{})
-	if err != nil || report.lacks(MissingMemory) || report.Process.AllocBytes < 8<<20 {
+	if err != nil || report.Lacks(profiles.MissingMemory) || report.Process.AllocBytes < 8<<20 {
 		t.Errorf("the report has %.0f bytes, want the 8 MiB: %v", report.Process.AllocBytes, err)
 	}
 }
@@ -257,7 +258,7 @@ func TestStoppedByOthers(t *testing.T) {
 // What Start is called from has labels; the profiler's goroutines must not.
 func TestNotLabelled(t *testing.T) {
 	var p *Profiler
-	pprof.Do(context.Background(), pprof.Labels(LabelEndpoint, "/starts"), func(context.Context) { p = local(t, Config{}) })
+	pprof.Do(context.Background(), pprof.Labels(profiles.LabelEndpoint, "/starts"), func(context.Context) { p = local(t, Config{}) })
 	waitUntil(t, "a look", func() bool { return len(p.captures(kindGoroutine)) > 0 })
 	for _, c := range p.captures(kindGoroutine) {
 		parsed, err := c.parse()
@@ -265,7 +266,7 @@ func TestNotLabelled(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, s := range parsed.Sample {
-			if stacks.Label(s, LabelEndpoint) == "/starts" {
+			if stacks.Label(s, profiles.LabelEndpoint) == "/starts" {
 				t.Errorf("labelled as a request: %v", stacks.Of(s))
 			}
 		}

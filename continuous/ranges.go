@@ -1,7 +1,6 @@
 package continuous
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"runtime"
@@ -9,8 +8,6 @@ import (
 	"time"
 
 	"github.com/google/pprof/profile"
-
-	"github.com/latido-dev/latido/internal/stacks"
 )
 
 // The kinds of profile that the ring keeps, as [Profiler.Profile] takes them.
@@ -92,93 +89,14 @@ func (p *Profiler) Profile(kind string, from, to time.Time) (*profile.Profile, t
 // BindEndpoint). The original is left as it is; the two share what they have in
 // common, so that neither may be changed afterwards. It is never nil.
 func (p *Profiler) OfEndpoint(all *profile.Profile, endpoint string) *profile.Profile {
-	if all == nil {
-		return &profile.Profile{}
-	}
-	of := p.endpointOf(all)
-	part := &profile.Profile{
-		SampleType: all.SampleType, DefaultSampleType: all.DefaultSampleType, Comments: all.Comments,
-		Mapping: all.Mapping, Location: all.Location, Function: all.Function, PeriodType: all.PeriodType, Period: all.Period,
-		TimeNanos: all.TimeNanos, DurationNanos: all.DurationNanos,
-	}
-	for _, s := range all.Sample {
-		if of(s).endpoint == endpoint {
-			part.Sample = append(part.Sample, s)
-		}
-	}
-	return part
+	return p.endpoints().Samples(all, endpoint)
 }
 
 // ByEndpoint adds up a profile's values of one sample type by endpoint, as
 // OfEndpoint has it: CPU seconds, bytes, or goroutines seen. What belongs to
 // no endpoint is under "". It is never nil.
 func (p *Profiler) ByEndpoint(sampleType string, all *profile.Profile) map[string]float64 {
-	sums := map[string]float64{}
-	if all == nil {
-		return sums
-	}
-	i := stacks.Index(all, sampleType)
-	if i < 0 {
-		return sums
-	}
-	of, unit := p.endpointOf(all), unitOf(all.SampleType[i])
-	for _, s := range all.Sample {
-		sums[of(s).endpoint] += float64(s.Value[i]) * unit
-	}
-	return sums
-}
-
-// endpointOf tells which endpoint and method a sample belongs to, by its labels
-// or else by a handler that is bound to one endpoint only. Goroutines are told
-// by their labels alone: without any they count for nobody.
-func (p *Profiler) endpointOf(all *profile.Profile) func(*profile.Sample) binding {
-	h, goroutines := p.handlers(), stacks.Index(all, "goroutine") >= 0
-	return func(s *profile.Sample) binding {
-		if endpoint := stacks.Label(s, LabelEndpoint); endpoint != "" {
-			return binding{endpoint, stacks.Label(s, LabelMethod)}
-		}
-		if stacks.Label(s, LabelStartedBy) != "" || goroutines && unlabelled(s) {
-			return binding{}
-		}
-		by, _ := h.endpoint(stacks.Of(s))
-		return by
-	}
-}
-
-// unitOf turns a sample's value into seconds where it is nanoseconds.
-func unitOf(t *profile.ValueType) float64 {
-	if t.Unit == "nanoseconds" {
-		return 1e-9
-	}
-	return 1
-}
-
-// HotOf lists the functions and lines that cost the most in a profile, of one
-// sample type: top of each kind. It is a pure function.
-func HotOf(sampleType string, p *profile.Profile, top int) Hot {
-	return tallyOf(sampleType, p).hot(top, nil)
-}
-
-// Total is the sum of a profile's values of one sample type: CPU seconds, or
-// bytes. It is a pure function.
-func Total(sampleType string, p *profile.Profile) float64 {
-	return tallyOf(sampleType, p).total
-}
-
-// WaitsOf says where the goroutines of a profile of the kind ProfileWaits wait
-// that work for an endpoint or region, at most at top places. It is a pure
-// function.
-func WaitsOf(p *profile.Profile, top int) Waits {
-	var t waitTally
-	if p == nil {
-		return Waits{}
-	}
-	for _, s := range p.Sample {
-		if stacks.Label(s, LabelStartedBy) == "" && !unlabelled(s) { // no request waits in the others
-			t.add(stacks.Of(s), float64(s.Value[0]))
-		}
-	}
-	return t.waits(stacks.Rounds(p), top)
+	return p.endpoints().Sums(sampleType, all)
 }
 
 // Look looks at the goroutines that work for an endpoint or region, or have own
@@ -190,7 +108,7 @@ func (p *Profiler) Look(ctx context.Context, n int, every time.Duration) (*profi
 	if !p.running() {
 		return nil, errOff
 	}
-	from, w := time.Now(), waits{period: every}
+	from, w := time.Now(), goroutineSampler{period: every}
 	if runtime.NumGoroutine() > manyGoroutines {
 		n = 1
 	}
@@ -209,30 +127,3 @@ func (p *Profiler) Look(ctx context.Context, n int, every time.Duration) (*profi
 	}
 	return sum, nil
 }
-
-// AddWaits adds up two profiles of the kind ProfileWaits. Either may be nil.
-func AddWaits(a, b *profile.Profile) (*profile.Profile, error) {
-	if a == nil || b == nil {
-		return cmp.Or(a, b), nil
-	}
-	sum, err := profile.Merge([]*profile.Profile{a, b})
-	if err != nil {
-		return nil, fmt.Errorf("merge goroutine profiles: %w", err)
-	}
-	sum.Comments = []string{fmt.Sprintf("rounds=%d", stacks.Rounds(a)+stacks.Rounds(b))}
-	return sum, nil
-}
-
-// Short is a function's name with the last element of its package's path only:
-// shop.(*Supplier).Stock.
-func Short(function string) string { return stacks.Short(function) }
-
-// Whose code a function is.
-const (
-	Own        = stacks.Own        // the main module's
-	Dependency = stacks.Dependency // another module's
-	Runtime    = stacks.Runtime    // Go's runtime and standard library
-)
-
-// OwnerOf says whose code a function is: Own, Dependency or Runtime.
-func OwnerOf(function string) string { return stacks.Owner(function) }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/latido-dev/latido/continuous"
+	"github.com/latido-dev/latido/internal/profiles"
+	"github.com/latido-dev/latido/internal/stacks"
 )
 
 // Two ranges that touch share no window, wherever the border falls.
@@ -27,7 +29,7 @@ func TestProfileRanges(t *testing.T) {
 		if beforeLength+afterLength != time.Minute {
 			t.Errorf("border %d: %v and %v profiled, want a minute together", border, beforeLength, afterLength)
 		}
-		if sum := continuous.Total("cpu", before) + continuous.Total("cpu", after); math.Abs(sum-18) > 1e-9 {
+		if sum := profiles.Total("cpu", before) + profiles.Total("cpu", after); math.Abs(sum-18) > 1e-9 {
 			t.Errorf("border %d: %v CPU seconds together, want 18", border, sum)
 		}
 	}
@@ -38,8 +40,8 @@ func TestProfileRanges(t *testing.T) {
 	if by := p.ByEndpoint("cpu", all); math.Abs(by["/a"]-6) > 1e-9 || math.Abs(by["/b"]-12) > 1e-9 {
 		t.Errorf("by endpoint %v, want /a 6 and /b 12", by)
 	}
-	if of := p.OfEndpoint(all, "/b"); continuous.Total("cpu", of) != 12 || continuous.HotOf("cpu", of, 5).Own[0].Function != "main.b" {
-		t.Errorf("of /b: %v", continuous.HotOf("cpu", of, 5).Own)
+	if of := p.OfEndpoint(all, "/b"); profiles.Total("cpu", of) != 12 || profiles.TopOf("cpu", of, 5).Own[0].Function != "main.b" {
+		t.Errorf("of /b: %v", profiles.TopOf("cpu", of, 5).Own)
 	}
 	if _, _, err := p.Profile(continuous.ProfileCPU, start.Add(time.Hour), time.Time{}); !errors.Is(err, continuous.ErrNothing) {
 		t.Errorf("a range without windows: %v", err)
@@ -87,11 +89,11 @@ func TestWaitsOfRange(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := continuous.WaitsOf(p.OfEndpoint(all, "/a"), 5)
+	w := profiles.WaitsOf(p.OfEndpoint(all, "/a"), 5)
 	if w.Looks != 12 || w.Seen != 36 || w.Mean != 2 || len(w.Places) != 1 || w.Places[0].Reason != "select" {
 		t.Errorf("%+v, want 12 looks, 36 seen, 2 waiting at a time in one place", w)
 	}
-	if all := continuous.WaitsOf(all, 5); all.Seen != 36 || all.Mean != 2 {
+	if all := profiles.WaitsOf(all, 5); all.Seen != 36 || all.Mean != 2 {
 		t.Errorf("%+v in all, want those of /a", all)
 	}
 	if by := p.ByEndpoint("goroutine", all); by["/a"] != 36 || by[""] != 300 {
@@ -116,17 +118,17 @@ func TestCosts(t *testing.T) {
 		p.AddHeap(at(i), at(i+1).Add(-time.Millisecond), encode(t, stacks(t, "alloc_space", "bytes", []string{"", "100ns", "main.a", serving}, []string{"", "7ns", "main.b"})))
 		p.AddCPU(at(i), at(i+1), encode(t, stacks(t, "cpu", "nanoseconds", []string{"/a", "1s", "main.a"}, []string{"", "5s", "runtime.gc"})))
 	}
-	if _, err := p.Costs(time.Time{}); !errors.Is(err, continuous.ErrNothing) {
+	if _, err := p.EndpointCosts(time.Time{}); !errors.Is(err, continuous.ErrNothing) {
 		t.Errorf("without windows: %v", err)
 	}
-	var sum continuous.Cost
+	var sum continuous.EndpointCost
 	since := start
 	for i := range 5 {
 		window(i)
 		if i%2 == 1 {
 			continue
 		}
-		costs, err := p.Costs(since)
+		costs, err := p.EndpointCosts(since)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -136,11 +138,11 @@ func TestCosts(t *testing.T) {
 		sum.CPUSeconds += costs.Endpoints["/a"].CPUSeconds
 		sum.AllocBytes += costs.Endpoints["/a"].AllocBytes
 		since = costs.Until
-		if _, err := p.Costs(since); !errors.Is(err, continuous.ErrNothing) {
+		if _, err := p.EndpointCosts(since); !errors.Is(err, continuous.ErrNothing) {
 			t.Errorf("asked again: %v", err)
 		}
 	}
-	if sum != (continuous.Cost{CPUSeconds: 5, AllocBytes: 500}) {
+	if sum != (continuous.EndpointCost{CPUSeconds: 5, AllocBytes: 500}) {
 		t.Errorf("%+v in five windows, want 5 s and 500 bytes", sum)
 	}
 }
@@ -149,17 +151,17 @@ func TestDiffGoroutines(t *testing.T) {
 	before := stacks(t, "goroutine", "count", []string{"", "3ns", "runtime.chanrecv", "main.worker", "main.start.func1"}, []string{"", "9ns", "main.same"})
 	after := stacks(t, "goroutine", "count", []string{"", "53ns", "runtime.chanrecv", "main.worker", "main.start.func1"}, []string{"", "9ns", "main.same"},
 		[]string{"", "2ns", "internal/poll.runtime_pollWait", "net.(*conn).Read"})
-	groups := continuous.DiffGoroutines(before, after, 2)
+	groups := profiles.DiffGoroutines(before, after, 2)
 	if len(groups) != 2 {
 		t.Fatalf("%v, want the two that grew the most", groups)
 	}
-	if g := groups[0]; g.Function != "main.worker" || g.Before != 3 || g.After != 53 || g.Reason != "channel receive" || g.Started != "main.start.func1" || g.Owner != continuous.Own {
+	if g := groups[0]; g.Function != "main.worker" || g.Before != 3 || g.After != 53 || g.Reason != "channel receive" || g.Started != "main.start.func1" || g.Owner != stacks.Own {
 		t.Errorf("%+v", g)
 	}
-	if g := groups[1]; g.Owner != continuous.Runtime || g.Before != 0 || g.After != 2 {
+	if g := groups[1]; g.Owner != stacks.Runtime || g.Before != 0 || g.After != 2 {
 		t.Errorf("%+v", g)
 	}
-	if len(continuous.DiffGoroutines(nil, nil, 5)) != 0 {
+	if len(profiles.DiffGoroutines(nil, nil, 5)) != 0 {
 		t.Error("groups of nothing")
 	}
 }

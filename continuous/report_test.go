@@ -18,6 +18,8 @@ import (
 	"github.com/grafana/pyroscope-go/godeltaprof"
 
 	"github.com/latido-dev/latido/continuous"
+	"github.com/latido-dev/latido/internal/profiles"
+	"github.com/latido-dev/latido/internal/stacks"
 	"github.com/latido-dev/latido/internal/testkit"
 )
 
@@ -48,7 +50,7 @@ func callSupplier(reply <-chan struct{}) { <-reply }
 
 // labelled runs fn as a request of an endpoint.
 func labelled(endpoint string, fn func()) {
-	labels := pprof.Labels(continuous.LabelEndpoint, endpoint, continuous.LabelMethod, "GET")
+	labels := pprof.Labels(profiles.LabelEndpoint, endpoint, profiles.LabelMethod, "GET")
 	pprof.Do(context.Background(), labels, func(context.Context) { fn() })
 }
 
@@ -95,7 +97,7 @@ func TestReport(t *testing.T) {
 		"/inventario/proveedor": "wait in continuous_test.callSupplier",
 		"/catalogo/exportar":    "continuous_test.exportCatalogue",
 	} {
-		i := slices.IndexFunc(report.Endpoints, func(u continuous.Usage) bool { return u.Name == endpoint })
+		i := slices.IndexFunc(report.Endpoints, func(u profiles.Usage) bool { return u.Name == endpoint })
 		if i < 0 {
 			t.Errorf("%s is not in the report", endpoint)
 			continue
@@ -105,7 +107,7 @@ func TestReport(t *testing.T) {
 		}
 	}
 	burning := report.Endpoints[0]
-	if burning.Name != "/reportes/ventas" || burning.CPUShare < 0.8 || burning.CPU.Own[0].Owner != continuous.Own {
+	if burning.Name != "/reportes/ventas" || burning.CPUShare < 0.8 || burning.CPU.Own[0].Owner != stacks.Own {
 		t.Errorf("the first endpoint is %s with %.2f of the CPU, in %+v", burning.Name, burning.CPUShare, burning.CPU.Own)
 	}
 	if !slices.Equal(burning.Methods, []string{"GET"}) {
@@ -123,7 +125,7 @@ func TestReport(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		back, err := continuous.ReadReport(bytes.NewReader(data))
+		back, err := profiles.ReadReport(bytes.NewReader(data))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -158,7 +160,7 @@ func waiting(t *testing.T, function string) []byte {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.Sample = slices.DeleteFunc(p.Sample, func(s *profile.Sample) bool { return len(s.Label[continuous.LabelEndpoint]) == 0 })
+		p.Sample = slices.DeleteFunc(p.Sample, func(s *profile.Sample) bool { return len(s.Label[profiles.LabelEndpoint]) == 0 })
 		if !slices.ContainsFunc(p.Function, func(f *profile.Function) bool { return strings.HasSuffix(f.Name, function) }) || len(p.Sample) == 0 {
 			continue
 		}
@@ -189,7 +191,7 @@ func stacks(t *testing.T, sampleType, unit string, samples ...[]string) *profile
 		}
 		sample := &profile.Sample{Value: []int64{int64(d)}}
 		if s[0] != "" {
-			sample.Label = map[string][]string{continuous.LabelEndpoint: {s[0]}}
+			sample.Label = map[string][]string{profiles.LabelEndpoint: {s[0]}}
 		}
 		for _, name := range s[2:] {
 			location := functions[name]
@@ -284,8 +286,8 @@ func TestStartedInTheReport(t *testing.T) {
 	start := time.Now()
 	by := func(p *profile.Profile) *profile.Profile {
 		for _, s := range p.Sample {
-			if e := s.Label[continuous.LabelEndpoint]; len(e) > 0 && strings.Contains(e[0], " ") {
-				s.Label = map[string][]string{continuous.LabelStartedBy: e}
+			if e := s.Label[profiles.LabelEndpoint]; len(e) > 0 && strings.Contains(e[0], " ") {
+				s.Label = map[string][]string{profiles.LabelStartedBy: e}
 			}
 		}
 		return p
@@ -348,7 +350,7 @@ func TestReportNothing(t *testing.T) {
 func TestDiff(t *testing.T) {
 	before := stacks(t, "cpu", "nanoseconds", []string{"", "1s", "main.same"}, []string{"", "1s", "slices.Sort", "main.grew"}, []string{"", "2s", "main.gone"})
 	after := stacks(t, "cpu", "nanoseconds", []string{"", "2s", "main.same"}, []string{"", "8s", "slices.Sort", "main.grew"}, []string{"", "1s", "main.new"})
-	changes := continuous.Diff("cpu", before, 10, after, 20)
+	changes := profiles.Diff("cpu", before, 10, after, 20)
 	var got []string
 	for _, c := range changes {
 		got = append(got, c.Function)
@@ -359,7 +361,7 @@ func TestDiff(t *testing.T) {
 	if c := changes[0]; c.Before != 0.1 || c.After != 0.4 || c.Line == 0 {
 		t.Errorf("%+v, want 0.1 before and 0.4 after, with a line", c)
 	}
-	if len(continuous.Diff("cpu", nil, 0, after, 20)) != 3 {
+	if len(profiles.Diff("cpu", nil, 0, after, 20)) != 3 {
 		t.Error("without a profile before, everything is new")
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/pprof/profile"
 
+	"github.com/latido-dev/latido/internal/profiles"
 	"github.com/latido-dev/latido/internal/stacks"
 )
 
@@ -38,7 +39,7 @@ func within(frames int, fn func()) {
 func whose(p *profile.Profile) map[string]int64 {
 	sums := map[string]int64{}
 	for _, s := range p.Sample {
-		for _, name := range []string{LabelEndpoint, LabelRegion, LabelStartedBy} {
+		for _, name := range []string{profiles.LabelEndpoint, profiles.LabelRegion, profiles.LabelStartedBy} {
 			if v := stacks.Label(s, name); v != "" {
 				sums[name+" "+v] += s.Value[0]
 			}
@@ -61,18 +62,18 @@ func TestInheritedGoroutines(t *testing.T) {
 		ready.Add(1)
 		inherited(start, labels...)
 	}
-	started(wait, LabelEndpoint, "/signup", LabelMethod, "POST", LabelSpanID, "0123456789abcdef")
-	started(wait, LabelRegion, "import")
-	started(func() { within(20, wait) }, LabelEndpoint, "/deep")
-	started(func() { within(2*goroutineDepth, wait) }, LabelEndpoint, "/cut")
+	started(wait, profiles.LabelEndpoint, "/signup", profiles.LabelMethod, "POST", profiles.LabelSpanID, "0123456789abcdef")
+	started(wait, profiles.LabelRegion, "import")
+	started(func() { within(20, wait) }, profiles.LabelEndpoint, "/deep")
+	started(func() { within(2*profiles.GoroutineDepth, wait) }, profiles.LabelEndpoint, "/cut")
 	started(func() { // what it is given in a context is its own
-		ctx := pprof.WithLabels(context.Background(), pprof.Labels(LabelEndpoint, "/job", LabelMethod, "GET"))
+		ctx := pprof.WithLabels(context.Background(), pprof.Labels(profiles.LabelEndpoint, "/job", profiles.LabelMethod, "GET"))
 		Region(ctx, "job", func(context.Context) { wait() })
-	}, LabelEndpoint, "/pool", LabelMethod, "GET")
+	}, profiles.LabelEndpoint, "/pool", profiles.LabelMethod, "GET")
 	started(func() { // a pool's worker that sets labels aside of its own has none of the request's
 		pprof.Do(context.Background(), pprof.Labels("queue", "mail"), func(context.Context) { wait() })
-	}, LabelEndpoint, "/queue")
-	pprof.Do(context.Background(), pprof.Labels(LabelEndpoint, "/timer"), func(context.Context) {
+	}, profiles.LabelEndpoint, "/queue")
+	pprof.Do(context.Background(), pprof.Labels(profiles.LabelEndpoint, "/timer"), func(context.Context) {
 		ended.Add(1)
 		ready.Add(1)
 		time.AfterFunc(0, wait)
@@ -81,7 +82,7 @@ func TestInheritedGoroutines(t *testing.T) {
 	defer ended.Wait()
 	defer close(end)
 
-	w := waits{period: time.Millisecond}
+	w := goroutineSampler{period: time.Millisecond}
 	want := map[string]int64{
 		"started_by POST /signup": 1, "started_by import": 1, "started_by /deep": 1,
 		"endpoint /cut": 1, "endpoint /job": 1, "region job": 1,
@@ -97,7 +98,7 @@ func TestInheritedGoroutines(t *testing.T) {
 		return fmt.Sprint(got) == fmt.Sprint(want)
 	})
 	for _, s := range w.sum.Sample {
-		if by := stacks.Label(s, LabelStartedBy); by != "" && len(s.Label) != 1 {
+		if by := stacks.Label(s, profiles.LabelStartedBy); by != "" && len(s.Label) != 1 {
 			t.Errorf("started by %s: labels %v, want none of the request's", by, s.Label)
 		}
 	}
@@ -105,13 +106,13 @@ func TestInheritedGoroutines(t *testing.T) {
 
 // TestTimeoutHandler has a goroutine of its own for each request.
 func TestTimeoutHandler(t *testing.T) {
-	w := waits{period: time.Millisecond}
+	w := goroutineSampler{period: time.Millisecond}
 	h := http.TimeoutHandler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		if err := w.look(); err != nil {
 			t.Error(err)
 		}
 	}), time.Minute, "late")
-	pprof.Do(context.Background(), pprof.Labels(LabelEndpoint, "/slow"), func(context.Context) {
+	pprof.Do(context.Background(), pprof.Labels(profiles.LabelEndpoint, "/slow"), func(context.Context) {
 		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/slow", nil))
 	})
 	if got := whose(w.sum); got["endpoint /slow"] != 2 || len(got) != 1 { // and the one that waits for it
@@ -134,13 +135,13 @@ func TestInheritedCPU(t *testing.T) {
 		}
 	}
 	ended.Add(3)
-	go pprof.Do(context.Background(), pprof.Labels(LabelEndpoint, "/report"), func(context.Context) { work() })
-	inherited(work, LabelEndpoint, "/prices", LabelMethod, "GET")
-	inherited(func() { within(2*cpuDepth, work) }, LabelEndpoint, "/cut")
+	go pprof.Do(context.Background(), pprof.Labels(profiles.LabelEndpoint, "/report"), func(context.Context) { work() })
+	inherited(work, profiles.LabelEndpoint, "/prices", profiles.LabelMethod, "GET")
+	inherited(func() { within(2*profiles.CPUDepth, work) }, profiles.LabelEndpoint, "/cut")
 	ended.Wait()
 	pprof.StopCPUProfile()
 
-	c, parsed, err := capture{data: buf.Bytes()}.settled(cpuDepth)
+	c, parsed, err := capture{data: buf.Bytes()}.settled(profiles.CPUDepth)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +170,7 @@ func TestSettleScheduler(t *testing.T) {
 	serving := stacks.SDK + "telemetry.(*boundHandler).ServeHTTP"
 	p := &profile.Profile{}
 	add := func(value int64, endpoint string, functions ...string) {
-		s := &profile.Sample{Value: []int64{value}, Label: map[string][]string{LabelEndpoint: {endpoint}}}
+		s := &profile.Sample{Value: []int64{value}, Label: map[string][]string{profiles.LabelEndpoint: {endpoint}}}
 		for _, name := range functions {
 			f := &profile.Function{ID: uint64(len(p.Function) + 1), Name: name}
 			l := &profile.Location{ID: f.ID, Line: []profile.Line{{Function: f}}}
@@ -185,7 +186,7 @@ func TestSettleScheduler(t *testing.T) {
 	add(1, "/started", "main.handler", serving)
 	add(9, "/started", "main.worker")
 	add(1, "/unknown", scheduler...)
-	settle(p, cpuDepth)
+	profiles.Settle(p, profiles.CPUDepth)
 	want := map[string]int64{"endpoint /served": 6, "started_by /served": 2, "endpoint /started": 1, "started_by /started": 10, "started_by /unknown": 1}
 	if got := whose(p); fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("%v, want %v", got, want)
@@ -209,7 +210,7 @@ func BenchmarkSettle(b *testing.B) {
 			for i := range 1000 {
 				s := &profile.Sample{Value: []int64{1, 1e7}}
 				if endpoint != "" {
-					s.Label = map[string][]string{LabelEndpoint: {endpoint + strings.Repeat("x", i%20)}, LabelMethod: {"GET"}}
+					s.Label = map[string][]string{profiles.LabelEndpoint: {endpoint + strings.Repeat("x", i%20)}, profiles.LabelMethod: {"GET"}}
 				}
 				for j := range 30 {
 					s.Location = append(s.Location, p.Location[1+(i*7+j*13)%299])
@@ -227,11 +228,11 @@ func BenchmarkSettle(b *testing.B) {
 			of.BindEndpoint("GET", "/a", "main.handler")
 			b.ReportAllocs()
 			for b.Loop() {
-				_, labelled, err := capture{data: buf.Bytes()}.settled(cpuDepth)
+				_, labelled, err := capture{data: buf.Bytes()}.settled(profiles.CPUDepth)
 				if err != nil {
 					b.Fatal(err)
 				}
-				of.learn(labelled)
+				of.handlers.Learn(labelled)
 			}
 		})
 	}

@@ -14,6 +14,8 @@ import (
 
 	"github.com/google/pprof/profile"
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/latido-dev/latido/internal/profiles"
 )
 
 // A profile stays as it is up to these sizes: some 30 MB once it is parsed. Of a
@@ -56,7 +58,7 @@ func slim(data []byte) (small []byte, had int, err error) {
 	if p, err = heaviestSamples(p, maxSamples); err != nil {
 		return nil, 0, err
 	}
-	p.Comments = append(p.Comments, fmt.Sprintf("%d samples were too many: the lightest are in %s", had, otherSamples))
+	p.Comments = append(p.Comments, fmt.Sprintf("%d samples were too many: the lightest are in %s", had, profiles.OtherSamples))
 	var buf bytes.Buffer
 	if err := p.Write(&buf); err != nil {
 		return nil, 0, err
@@ -73,7 +75,7 @@ func (p *Profiler) slimmed(data []byte) []byte {
 		return nil
 	}
 	if had > 0 {
-		p.log.warn("a profile had too many samples: the lightest are added up", "samples", had, "kept", maxSamples, "as", otherSamples)
+		p.log.warn("a profile had too many samples: the lightest are added up", "samples", had, "kept", maxSamples, "as", profiles.OtherSamples)
 	}
 	return small
 }

@@ -13,6 +13,8 @@ import (
 
 	"github.com/google/pprof/profile"
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/latido-dev/latido/internal/profiles"
 )
 
 // large writes a gzipped CPU profile without ever having it: so many samples of
@@ -59,7 +61,7 @@ func large(t testing.TB, samples, different, depth int) (data []byte, size int) 
 		message(4, append(pairs(1, i+1), protowire.AppendBytes(protowire.AppendTag(nil, 4, protowire.BytesType), pairs(1, i+1))...))
 		message(5, pairs(1, i+1, 2, texts+i))
 	}
-	for _, text := range []string{"", "cpu", "nanoseconds", LabelEndpoint, "/a", "/b", LabelSpanID} {
+	for _, text := range []string{"", "cpu", "nanoseconds", profiles.LabelEndpoint, "/a", "/b", profiles.LabelSpanID} {
 		message(6, []byte(text))
 	}
 	for i := range functions {
@@ -116,7 +118,7 @@ func TestLargeProfile(t *testing.T) {
 			if had != c.samples {
 				t.Errorf("it had %d samples, want %d", had, c.samples)
 			}
-			p, labelled, err := capture{data: small}.settled(cpuDepth)
+			p, labelled, err := capture{data: small}.settled(profiles.CPUDepth)
 			if err != nil || labelled == nil {
 				t.Fatal(err)
 			}
@@ -131,7 +133,7 @@ func TestLargeProfile(t *testing.T) {
 			}
 			sums := map[string]int64{}
 			for _, s := range labelled.Sample {
-				sums[strings.Join(append(s.Label[LabelEndpoint], s.Label[LabelStartedBy]...), "")] += s.Value[0]
+				sums[strings.Join(append(s.Label[profiles.LabelEndpoint], s.Label[profiles.LabelStartedBy]...), "")] += s.Value[0]
 			}
 			if sums["/a"] != int64(c.samples/2) || sums["/b"] != int64(c.samples/2) {
 				t.Errorf("by endpoint %v, want half of each", sums)

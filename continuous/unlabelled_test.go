@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/latido-dev/latido/continuous"
+	"github.com/latido-dev/latido/internal/profiles"
 )
 
 //go:noinline
@@ -21,7 +22,7 @@ func TestWorkerWithoutLabels(t *testing.T) {
 	var ended sync.WaitGroup
 	ended.Go(func() { refreshesCache(quit) })
 	ended.Go(func() {
-		pprof.Do(context.Background(), pprof.Labels(continuous.LabelEndpoint, "/slow"), func(context.Context) { refreshesCache(quit) })
+		pprof.Do(context.Background(), pprof.Labels(profiles.LabelEndpoint, "/slow"), func(context.Context) { refreshesCache(quit) })
 	})
 	defer func() { close(quit); ended.Wait() }()
 
@@ -35,11 +36,11 @@ func TestWorkerWithoutLabels(t *testing.T) {
 		for _, s := range seen.Sample {
 			for _, l := range s.Location {
 				if strings.HasSuffix(l.Line[0].Function.Name, ".refreshesCache") {
-					found[strings.Join(s.Label[continuous.LabelEndpoint], "")] = true
+					found[strings.Join(s.Label[profiles.LabelEndpoint], "")] = true
 				}
 			}
 		}
-		if w := continuous.WaitsOf(seen, 5); found[""] && found["/slow"] && w.Seen == 1 {
+		if w := profiles.WaitsOf(seen, 5); found[""] && found["/slow"] && w.Seen == 1 {
 			return
 		} else if time.Now().After(end) {
 			t.Fatalf("found %v, and %+v counts: want both found, and /slow alone counted", found, w)

@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/pprof/profile"
+
+	"github.com/latido-dev/latido/internal/profiles"
 )
 
 // maxLabelValue is half of what Pyroscope takes by default.
@@ -34,7 +36,7 @@ func appName(service string, tags map[string]string, session string) string {
 	cleaned := map[string]string{}
 	for _, tag := range slices.Sorted(maps.Keys(tags)) {
 		key := labelName(tag)
-		if slices.Contains([]string{LabelEndpoint, LabelMethod, LabelRegion, LabelPeer, LabelSpanID, LabelStartedBy}, key) {
+		if slices.Contains([]string{profiles.LabelEndpoint, profiles.LabelMethod, profiles.LabelRegion, profiles.LabelPeer, profiles.LabelSpanID, profiles.LabelStartedBy}, key) {
 			key = "tag_" + key
 		}
 		value := strings.Map(func(r rune) rune {

@@ -1,6 +1,7 @@
 package continuous
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/google/pprof/profile"
 
+	"github.com/latido-dev/latido/internal/profiles"
 	"github.com/latido-dev/latido/internal/stacks"
 )
 
@@ -77,4 +79,30 @@ func dropInUse(p *profile.Profile) {
 			}
 		}
 	}
+}
+
+// settled returns a capture whose samples are settled, and what it says. It is
+// done once, when the capture is made, so that reports, pages, evidence and
+// Pyroscope agree (BenchmarkSettle). The profile is nil where no sample is
+// labelled, which costs little to find out.
+func (c capture) settled(depth int) (capture, *profile.Profile, error) {
+	raw, err := gunzip(c.data, maxTables)
+	if err != nil {
+		return c, nil, fmt.Errorf("profile of %s: %w", c.from.Format(time.TimeOnly), err)
+	}
+	if !bytes.Contains(raw, []byte(profiles.LabelEndpoint)) && !bytes.Contains(raw, []byte(profiles.LabelRegion)) {
+		return c, nil, nil
+	}
+	parsed, err := profile.ParseUncompressed(raw)
+	if err != nil {
+		return c, nil, fmt.Errorf("profile of %s: %w", c.from.Format(time.TimeOnly), err)
+	}
+	if profiles.Settle(parsed, depth) {
+		var buf bytes.Buffer
+		if err := parsed.Write(&buf); err != nil {
+			return c, nil, fmt.Errorf("profile: %w", err)
+		}
+		c.data = bytes.Clone(buf.Bytes())
+	}
+	return c, parsed, nil
 }

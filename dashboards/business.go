@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/promname"
 )
 
 // business is the dashboard of the domain's own events.
@@ -134,7 +135,7 @@ func splitting(m domain.Metric) []string {
 	if best == "" {
 		return nil
 	}
-	return []string{domain.Label(best)}
+	return []string{promname.Label(best)}
 }
 
 func legendOf(by []string) string { return strings.Join(labels(by), " ") }

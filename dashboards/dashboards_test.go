@@ -19,6 +19,7 @@ import (
 	seriespanel "github.com/grafana/grafana-foundation-sdk/go/timeseries"
 
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/profiles"
 	"github.com/latido-dev/latido/internal/testkit"
 )
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/labelmatch"
 )
 
 // This file writes the PromQL of the panels. That of the rules is alerting's:
@@ -165,9 +166,9 @@ func (b *board) subject(m domain.Metric, where map[string]string) (common, own [
 // filters are those of a threshold, in PromQL.
 func filters(where map[string]string) (all []string) {
 	for _, label := range slices.Sorted(maps.Keys(where)) {
-		m, err := domain.ParseMatcher(where[label])
+		m, err := labelmatch.Parse(where[label])
 		if err != nil { // a valid domain has none
-			m = domain.Matcher{Op: "=", Value: where[label]}
+			m = labelmatch.Matcher{Op: "=", Value: where[label]}
 		}
 		// Prometheus takes U+FFFD for a mistake unless it is escaped.
 		all = append(all, label+m.Op+strings.ReplaceAll(strconv.Quote(m.Value), "\uFFFD", `\ufffd`))

@@ -6,6 +6,7 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/promname"
 )
 
 // runtime is the dashboard of what the service runs on: the host, Go's runtime,
@@ -75,7 +76,7 @@ func (b *board) goMemory() []panel {
 		about: b.of("What the memory is used for, of all instances chosen. The garbage collector lets the heap grow up to its goal.",
 			"En qué se usa la memoria, de todas las instancias elegidas. El recolector deja crecer el heap hasta su meta."),
 		queries: []query{
-			{expr: sum(b.series(used, ""), domain.Label(used.Attributes[0])), legend: "{{" + domain.Label(used.Attributes[0]) + "}}"},
+			{expr: sum(b.series(used, ""), promname.Label(used.Attributes[0])), legend: "{{" + promname.Label(used.Attributes[0]) + "}}"},
 			{expr: sum(b.series(goal, "")), legend: goalName},
 		},
 		overrides: []dashboard.DashboardFieldConfigSourceOverrides{named(goalName, limitStyle("purple")...)},
@@ -118,7 +119,7 @@ func (b *board) self() []panel {
 		m := b.metric(key)
 		var by []string
 		for _, attribute := range m.Attributes {
-			by = append(by, domain.Label(attribute))
+			by = append(by, promname.Label(attribute))
 		}
 		p := panel{
 			kind: timeseries, title: title, about: about, width: 8, height: 7, stacked: true, axis: b.of("a minute", "por minuto"),

@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// DurationBuckets are the upper bounds, in seconds, of the duration histograms
+// durationBuckets are the upper bounds, in seconds, of the duration histograms
 // of a domain that gives none: 1 and 2.5 ms, which a fast route needs, and those
 // of OpenTelemetry's http.server.request.duration
 // (https://opentelemetry.io/docs/specs/semconv/http/http-metrics/). The limits
 // of the domain are added to them.
-var DurationBuckets = []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10}
+var durationBuckets = []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10}
 
-// DefaultBuckets are the bounds of an event histogram that names none: the
+// defaultBuckets are the bounds of an event histogram that names none: the
 // default of the OpenTelemetry SDK specification. The limits of the domain are
 // added to them.
-var DefaultBuckets = []float64{0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000}
+var defaultBuckets = []float64{0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000}
 
 // schedulerBuckets are bounds in seconds for the time that a goroutine waits
 // to run: from what is normal to what a person notices. The Go runtime's own are

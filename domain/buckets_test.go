@@ -56,7 +56,7 @@ func TestLimitsAreBounds(t *testing.T) {
 			}
 		})
 	}
-	if !slices.Contains(DurationBuckets, 0.001) || DurationBuckets[len(DurationBuckets)-1] != 10 || len(DefaultBuckets) != 15 {
+	if !slices.Contains(durationBuckets, 0.001) || durationBuckets[len(durationBuckets)-1] != 10 || len(defaultBuckets) != 15 {
 		t.Error("the defaults changed: limits go into a copy")
 	}
 }

@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/latido-dev/latido/internal/promname"
+	"github.com/latido-dev/latido/internal/spelling"
 )
 
 const (
@@ -131,7 +134,7 @@ func nearestMethod(method string) string {
 	if slices.Contains(endpointMethods, method) {
 		return method
 	}
-	return cmp.Or(Nearest(method, endpointMethods), "POST")
+	return cmp.Or(spelling.Nearest(method, endpointMethods), "POST")
 }
 
 // eventName checks the name with what becomes of it in Prometheus and in Go.
@@ -197,7 +200,7 @@ func (v *validator) attributes(e *Event, path string, idents map[string]string) 
 	labels, factors := make(map[string]string), []string(nil)
 	for _, name := range e.AttributeNames() {
 		at := key(path, name)
-		label := Label(name)
+		label := promname.Label(name)
 		switch err := checkName(name, attributeName, "a-z, 0-9, and single _ or . between them, and starts with a letter"); {
 		case slices.Contains(reservedLabels, name), strings.HasPrefix(name, "__"), strings.HasPrefix(name, "otel_"), strings.HasPrefix(name, "otel."):
 			v.add(at, "%q is reserved: Prometheus or OpenTelemetry adds a label of this name", name)

@@ -25,7 +25,7 @@ func (v *validator) receivers() {
 func (v *validator) receiver(r Receiver, path string) {
 	for i, s := range r.Severities {
 		at := index(path+".severities", i)
-		oneOf(v, at, s, Severities...)
+		oneOf(v, at, s, severities...)
 		if s == "" && !v.unread(at) {
 			v.add(at, "is empty: write one of page, ticket, info")
 		}
@@ -34,7 +34,7 @@ func (v *validator) receiver(r Receiver, path string) {
 		}
 	}
 	v.mutes(path+".mute", r.Mute)
-	for _, name := range Integrations {
+	for _, name := range integrations {
 		if len(r.Other) == 0 && v.unread(join(path, name)) {
 			return // what was meant has an error already
 		}
@@ -45,8 +45,8 @@ func (v *validator) receiver(r Receiver, path string) {
 	}
 	kinds := []string{"log", "action", "email", "webhook", "slack", "alertmanager"}
 	for _, name := range sortedNames(r.Other) {
-		if !slices.Contains(Integrations, name) {
-			v.add(path, "unknown receiver %q%s", name, meantOr(name, Integrations, "Alertmanager has"))
+		if !slices.Contains(integrations, name) {
+			v.add(path, "unknown receiver %q%s", name, meantOr(name, integrations, "Alertmanager has"))
 		}
 		set[name] = true
 		kinds = append(kinds, name)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/latido-dev/latido/internal/promname"
 	"github.com/latido-dev/latido/internal/ruletext"
 )
 
@@ -134,7 +135,7 @@ func (v *validator) alertExamples(t Threshold, m *Metric, shown []ruletext.Label
 func (v *validator) valuesOf(m *Metric, label string) []string {
 	if m.Event != nil {
 		for name, values := range m.Event.Attributes {
-			if Label(name) == label {
+			if promname.Label(name) == label {
 				return slices.Clone(values)
 			}
 		}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/latido-dev/latido/internal/spelling"
 )
 
 // How long the times of a threshold may be: a window that is longer reads
@@ -127,7 +129,7 @@ func (v *validator) threshold(t Threshold, path string) {
 	v.minCount(path, t.MinCount)
 	v.within(path+".for", t.For, leastWindow, maxFor)
 	v.within(path+".keep_firing", t.KeepFiring, leastWindow, maxFor)
-	oneOf(v, path+".severity", t.Severity, Severities...)
+	oneOf(v, path+".severity", t.Severity, severities...)
 	if strings.Contains(strings.TrimSpace(t.Summary), "\n") {
 		v.add(path+".summary", "has more than one line: put the rest into description")
 	}
@@ -170,7 +172,7 @@ func (v *validator) metricOf(path, name string) (Metric, bool) {
 	default:
 		meant := didYouMean(name, v.keys)
 		if meant == "" {
-			if near := Nearest(name, v.names); near != "" {
+			if near := spelling.Nearest(name, v.names); near != "" {
 				meant = ": there is an event " + near + ": write event: " + near
 			} else {
 				meant = ": the metrics are " + list(v.keys) + "; for a metric of others write expr"

@@ -9,6 +9,9 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/latido-dev/latido/internal/spelling"
+	"github.com/latido-dev/latido/internal/yamlpos"
 )
 
 // No file that makes sense has as many values, unless aliases multiply them;
@@ -26,7 +29,7 @@ var (
 // decode reads the node into v. Everything that does not fit is reported, and
 // v keeps its zero value there.
 func (l *loader) decode(n *yaml.Node, v reflect.Value, path string, depth int) {
-	n = target(n)
+	n = yamlpos.Target(n)
 	if l.left--; l.left <= 0 || depth > maxDepth {
 		if l.left >= 0 { // once: what follows is not read either
 			l.left = -1
@@ -84,14 +87,6 @@ func (l *loader) decode(n *yaml.Node, v reflect.Value, path string, depth int) {
 	case reflect.Interface:
 		l.open(n, v, path, depth)
 	}
-}
-
-// target follows an alias to what it stands for.
-func target(n *yaml.Node) *yaml.Node {
-	for n.Kind == yaml.AliasNode {
-		n = n.Alias
-	}
-	return n
 }
 
 // finite reads a number that is one.
@@ -179,7 +174,7 @@ func (l *loader) structure(n *yaml.Node, v reflect.Value, path string, depth int
 		known = append(known, f.key)
 	}
 	if open >= 0 {
-		known = append(known, Integrations...)
+		known = append(known, integrations...)
 	}
 	if n.Kind == yaml.ScalarNode && slices.Contains(known, n.Value) {
 		l.reject(n, path, "expected a map, got %s: write %s: {}", noun(n), n.Value)
@@ -192,7 +187,7 @@ func (l *loader) structure(n *yaml.Node, v reflect.Value, path string, depth int
 			l.decode(e.value, v.Field(fields[i].index), at, depth+1)
 			continue
 		}
-		if open >= 0 && slices.Contains(Integrations, e.key) {
+		if open >= 0 && slices.Contains(integrations, e.key) {
 			l.at[at] = e.at
 			m := v.Field(open)
 			if m.IsNil() {
@@ -212,7 +207,7 @@ func (l *loader) structure(n *yaml.Node, v reflect.Value, path string, depth int
 			continue
 		}
 		// What was meant counts as given, or a second error says that it is missing.
-		if near := Nearest(e.key, known); near != "" {
+		if near := spelling.Nearest(e.key, known); near != "" {
 			l.spoil(join(path, near))
 		}
 		l.add(e.at, path, "unknown key %q%s", e.key, meantOr(e.key, known, "the keys here are"))
@@ -265,7 +260,7 @@ func (l *loader) entries(n *yaml.Node, path string) []entry {
 	lines := make(map[string]int, len(n.Content)/2)
 	entries := make([]entry, 0, len(n.Content)/2)
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		k := target(n.Content[i])
+		k := yamlpos.Target(n.Content[i])
 		at := position{n.Content[i].Line, n.Content[i].Column}
 		switch first, twice := lines[k.Value]; {
 		case k.Kind != yaml.ScalarNode || k.Tag == "!!null":

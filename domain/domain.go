@@ -1,6 +1,9 @@
 package domain
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Domain is what one service is about. Its fields are the keys of the domain
 // file. It is plain data: copy it, compare it, build it in code. Nothing in
@@ -57,8 +60,9 @@ type Links struct {
 }
 
 // Buckets are the upper bounds of the histograms that every service has. A list
-// that is empty means DurationBuckets. The limits of thresholds and objectives
-// need not be among them: each is added by itself.
+// that is empty means 1 and 2.5 ms, and the bounds of OpenTelemetry's
+// http.server.request.duration, from 5 ms to 10 s. The limits of thresholds and
+// objectives need not be among them: each is added by itself.
 type Buckets struct {
 	// ResponseDuration are those of response_duration, rising: [50ms, 1s, 1h].
 	ResponseDuration []Quantity `yaml:"response_duration,omitempty"`
@@ -88,9 +92,9 @@ type Event struct {
 	// Unit is a UCUM unit such as "s" or "By", or a currency such as "COP".
 	// It becomes a suffix in Prometheus. Empty means none.
 	Unit string `yaml:"unit,omitempty"`
-	// Buckets are a histogram's upper bounds, rising. Empty means DefaultBuckets.
-	// The limits of thresholds are added. Values below 0 are refused, unless a
-	// bound is below 0.
+	// Buckets are a histogram's upper bounds, rising. Empty means those of the
+	// OpenTelemetry SDK, from 0 to 10000. The limits of thresholds are added.
+	// Values below 0 are refused, unless a bound is below 0.
 	Buckets []float64 `yaml:"buckets,omitempty"`
 	// Attributes maps each attribute to all the values it may have. A value
 	// that is not listed is recorded as Other, so that the number of series is
@@ -295,7 +299,9 @@ type Receiver struct {
 
 // Integrations are the receivers of Alertmanager that Receiver.Other may name:
 // those of its configuration file, less the ones that have a field here.
-var Integrations = []string{
+func Integrations() []string { return slices.Clone(integrations) }
+
+var integrations = []string{
 	"discord", "incidentio", "jira", "mattermost", "msteams", "msteamsv2", "opsgenie", "pagerduty", "pushover",
 	"rocketchat", "sns", "telegram", "victorops", "webex", "wechat",
 }

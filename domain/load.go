@@ -16,6 +16,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/latido-dev/latido/internal/yamlpos"
 )
 
 // MaxFileSize is how many bytes a domain file may have. The longest that
@@ -68,7 +70,7 @@ func Parse(name string, data []byte) (Domain, error) {
 		if !l.covers(e.Path) { // what could not be read has its error already
 			at := l.position(e.Path)
 			if e.offset > 0 {
-				at.line, at.column = Position(data, e.Path, e.offset)
+				at.line, at.column = yamlpos.Of(data, e.Path, e.offset)
 			}
 			l.add(at, e.Path, "%s", e.Message)
 		}
@@ -167,7 +169,7 @@ func (l *loader) root(data []byte) *yaml.Node {
 		l.add(at, "", "%s", problem)
 		return nil
 	}
-	docs, err := documents(data)
+	docs, err := yamlpos.Documents(data)
 	switch {
 	case err != nil:
 		l.syntax(err, data)
@@ -199,31 +201,6 @@ func unreadable(data []byte) (at position, problem string) {
 		data = data[size:]
 	}
 	return at, ""
-}
-
-// documents parses the text; the second of several documents is enough to
-// know that there are too many.
-func documents(data []byte) (values []*yaml.Node, err error) {
-	// The parser gives most of its failures back as errors; some it has let
-	// through as panics in the past. The service must start nevertheless.
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("yaml: cannot be read: %v", p)
-		}
-	}()
-	dec := yaml.NewDecoder(bytes.NewReader(data))
-	for len(values) < 2 {
-		var doc yaml.Node
-		if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
-			return values, nil
-		} else if err != nil {
-			return nil, err
-		}
-		if doc.Kind == yaml.DocumentNode && len(doc.Content) == 1 {
-			values = append(values, doc.Content[0])
-		}
-	}
-	return values, nil
 }
 
 var yamlLine = regexp.MustCompile(`^line (\d+): `)

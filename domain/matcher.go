@@ -2,65 +2,16 @@ package domain
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/latido-dev/latido/internal/labelmatch"
+	"github.com/latido-dev/latido/internal/promname"
 )
 
 // maxFilter is how many bytes a filter may have: an expression that long is
 // slow wherever it runs.
 const maxFilter = 1024
-
-// Matcher keeps the series whose label has, or has not, a value.
-type Matcher struct {
-	// Op is PromQL's: "=", "!=", "=~" or "!~".
-	Op string
-	// Value is a value, or after "=~" and "!~" a regular expression (RE2)
-	// that the whole value matches.
-	Value string
-}
-
-// ParseMatcher reads the text of Threshold.Where, SLO.Where and Good.Status:
-// a value, or a value or regular expression after one of the operators. It
-// returns an error for an expression that does not compile.
-func ParseMatcher(text string) (Matcher, error) {
-	m := Matcher{"=", text}
-	for _, op := range []string{"=~", "!~", "!=", "="} {
-		if value, ok := strings.CutPrefix(text, op); ok {
-			m = Matcher{op, strings.TrimSpace(value)}
-			break
-		}
-	}
-	if m.isRegexp() {
-		if _, err := m.compile(); err != nil {
-			return Matcher{}, fmt.Errorf("%q is no regular expression: %w", m.Value, err)
-		}
-	}
-	return m, nil
-}
-
-func (m Matcher) isRegexp() bool { return strings.HasSuffix(m.Op, "~") }
-
-// compile anchors the expression as Prometheus does.
-func (m Matcher) compile() (*regexp.Regexp, error) {
-	if _, err := regexp.Compile(m.Value); err != nil { // tells of the expression as the user wrote it
-		return nil, err
-	}
-	return regexp.Compile(`^(?s:` + m.Value + `)$`)
-}
-
-// names tells of a value of the label whether the matcher's own value or
-// expression, whichever way it is used, is about it.
-func (m Matcher) names() func(value string) bool {
-	if !m.isRegexp() {
-		return func(value string) bool { return m.Value == value }
-	}
-	re, err := m.compile()
-	if err != nil { // ParseMatcher refuses it
-		return func(string) bool { return false }
-	}
-	return re.MatchString
-}
 
 // knownMethods are those of the HTTP standards, and what stands for others.
 var knownMethods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE", "QUERY", MethodOther}
@@ -78,7 +29,7 @@ var knownStatuses = func() []string {
 func (v *validator) labelValues(m Metric, label string) []string {
 	if m.Event != nil {
 		for name, values := range m.Event.Attributes {
-			if Label(name) == label {
+			if promname.Label(name) == label {
 				return append([]string{Other}, values...)
 			}
 		}
@@ -89,7 +40,7 @@ func (v *validator) labelValues(m Metric, label string) []string {
 		return knownMethods
 	case "status":
 		if m.Key == "client_requests" {
-			return ClientStatuses
+			return clientStatuses
 		}
 		return knownStatuses
 	case "peer":
@@ -97,7 +48,7 @@ func (v *validator) labelValues(m Metric, label string) []string {
 			return append([]string{Other}, v.d.Peers...)
 		}
 	case "error_type":
-		all := append([]string{Other}, BuiltinErrors...)
+		all := append([]string{Other}, builtinErrors...)
 		if m.Key == "function_calls" {
 			all = append(all, "") // a call that succeeded
 		}
@@ -146,7 +97,7 @@ func (v *validator) matcher(path, label, text string, m Metric) {
 		v.add(path, "is too long, %d of at most %d bytes", len(text), maxFilter)
 		return
 	}
-	match, err := ParseMatcher(text)
+	match, err := labelmatch.Parse(text)
 	if err != nil {
 		v.check(path, err)
 		return
@@ -155,11 +106,11 @@ func (v *validator) matcher(path, label, text string, m Metric) {
 	if known == nil { // open, or without any, of which onMetric tells
 		return
 	}
-	if slices.ContainsFunc(known, match.names()) {
+	if slices.ContainsFunc(known, match.About()) {
 		return
 	}
 	switch {
-	case match.isRegexp():
+	case match.IsRegexp():
 		v.add(path, "no value of %s matches %q: the values are %s", label, match.Value, list(known))
 	case label == "status" && len(match.Value) == 3 && strings.HasSuffix(strings.ToLower(match.Value), "xx"):
 		op := map[string]string{"=": "=~", "!=": "!~"}[match.Op]
@@ -178,7 +129,7 @@ func (v *validator) matcher(path, label, text string, m Metric) {
 func (m Metric) labels() []string {
 	labels := make([]string, len(m.Attributes))
 	for i, a := range m.Attributes {
-		labels[i] = Label(a)
+		labels[i] = promname.Label(a)
 	}
 	return labels
 }

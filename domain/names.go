@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/otlptranslator"
+	"github.com/latido-dev/latido/internal/promname"
 )
 
 // Other is the attribute value that stands for every value that the domain
@@ -29,12 +29,16 @@ const (
 )
 
 // BuiltinErrors are the error types that every service counts by name.
-var BuiltinErrors = []string{"panic", "aborted", "timeout", "canceled", "validation", "not_found", "conflict", "internal",
+func BuiltinErrors() []string { return slices.Clone(builtinErrors) }
+
+var builtinErrors = []string{"panic", "aborted", "timeout", "canceled", "validation", "not_found", "conflict", "internal",
 	"disk_full", "too_many_files", "connection_refused"}
 
 // ClientStatuses are the values of the label status of client.requests: the
 // class of an answer, or why there was none.
-var ClientStatuses = []string{"1xx", "2xx", "3xx", "4xx", "5xx", "timeout", "canceled", "dial", "error", "401", "403", "404", "429"}
+func ClientStatuses() []string { return slices.Clone(clientStatuses) }
+
+var clientStatuses = []string{"1xx", "2xx", "3xx", "4xx", "5xx", "timeout", "canceled", "dial", "error", "401", "403", "404", "429"}
 
 // MaxPeers is how many hosts requests are counted for by name.
 const MaxPeers = 50
@@ -52,7 +56,8 @@ type Metric struct {
 	Kind Kind
 	// Description is the help text.
 	Description string
-	// Attributes are the attributes' OpenTelemetry names: error.type. See Label.
+	// Attributes are the attributes' OpenTelemetry names: error.type, which
+	// is error_type in Prometheus.
 	Attributes []string
 	// Buckets are a histogram's upper bounds: those declared, and every limit
 	// that the domain has on one of its quantiles, or as a latency objective.
@@ -69,42 +74,13 @@ type Metric struct {
 	Optional bool
 }
 
-// Label is the name in Prometheus of an OpenTelemetry attribute: error_type.
-func Label(attribute string) string {
-	namer := otlptranslator.LabelNamer{}
-	label, err := namer.Build(attribute)
-	if err != nil { // no letter or digit at all
-		return ""
-	}
-	return label
-}
-
-// Family is the name in Prometheus of an OpenTelemetry instrument: with its
-// unit and, for a counter, _total. It is "" for a name without a letter. The Collector and Prometheus' own OTLP
-// receiver translate with the same library, so that the name is the same
-// whichever way it takes.
-func Family(name, unit string, kind Kind) string {
-	types := map[Kind]otlptranslator.MetricType{
-		KindCounter:   otlptranslator.MetricTypeMonotonicCounter,
-		KindUpDown:    otlptranslator.MetricTypeNonMonotonicCounter,
-		KindHistogram: otlptranslator.MetricTypeHistogram,
-		KindGauge:     otlptranslator.MetricTypeGauge,
-	}
-	namer := otlptranslator.MetricNamer{WithMetricSuffixes: true}
-	f, err := namer.Build(otlptranslator.Metric{Name: name, Unit: unit, Type: types[kind]})
-	if err != nil { // a name that validation refuses
-		return ""
-	}
-	return f
-}
-
 // contract are the metrics that every service has, without the prefix. The
 // names of the last group are those of OpenTelemetry's instrumentation of the
 // Go runtime, which records them.
 var contract = []Metric{
 	{Name: "requests", Kind: KindCounter, Unit: "{request}", Attributes: []string{"method", "endpoint", "status"},
 		Description: "Requests answered, by route pattern and the status that the client got: 499 is a client that left, 500 an answer broken off, 101 a connection taken over."},
-	{Name: "response.duration", Kind: KindHistogram, Unit: "s", Attributes: []string{"method", "endpoint"}, Buckets: DurationBuckets,
+	{Name: "response.duration", Kind: KindHistogram, Unit: "s", Attributes: []string{"method", "endpoint"}, Buckets: durationBuckets,
 		Description: "Time from the request's arrival at its handler to the handler's return, or to the first flush of an answer that is flushed (a stream)."},
 	{Name: "active_connections", Kind: KindUpDown, Unit: "{connection}", Description: "TCP connections open to the service."},
 	{Name: "active_requests", Kind: KindUpDown, Unit: "{request}", Description: "Requests being handled: until the handler returns, the first flush of an answer that is flushed (a stream), or a connection is taken over."},
@@ -116,7 +92,7 @@ var contract = []Metric{
 	{Name: "api.errors", Kind: KindCounter, Unit: "{error}", Attributes: []string{"error.type"}, Description: "Errors by type."},
 	{Name: "client.requests", Kind: KindCounter, Unit: "{request}", Attributes: []string{"peer", "status"}, Optional: true,
 		Description: "Requests sent, by host and by class of status. Without an answer: timeout, canceled, dial, or error."},
-	{Name: "client.duration", Kind: KindHistogram, Unit: "s", Attributes: []string{"peer"}, Buckets: DurationBuckets, Optional: true,
+	{Name: "client.duration", Kind: KindHistogram, Unit: "s", Attributes: []string{"peer"}, Buckets: durationBuckets, Optional: true,
 		Description: "Time from sending a request to the header of its answer, or until there was none."},
 	{Name: "requests.gone.time", Kind: KindCounter, Unit: "s", Attributes: []string{"endpoint"}, Optional: true,
 		Description: "Time after which clients left before their answer, added up; requests with status 499 counts them."},
@@ -134,7 +110,7 @@ var contract = []Metric{
 		Description: "Time waited for connections to a database. A wait counts when it ends: while no connection is given back, it stands still and pool_waits grows."},
 	{Name: "function.calls", Kind: KindCounter, Unit: "{call}", Attributes: []string{"function", "error.type"},
 		Description: "Calls of monitored functions; error_type is empty for those that succeeded."},
-	{Name: "function.duration", Kind: KindHistogram, Unit: "s", Attributes: []string{"function"}, Buckets: DurationBuckets,
+	{Name: "function.duration", Kind: KindHistogram, Unit: "s", Attributes: []string{"function"}, Buckets: durationBuckets,
 		Description: "Duration of the calls of monitored functions."},
 	{Name: "build.info", Kind: KindGauge, Attributes: []string{"version", "revision", "goversion"}, Description: "Always 1; what is running is in its labels."},
 
@@ -220,7 +196,7 @@ func (d Domain) eventMetric(e *Event) Metric {
 	if m.Kind == KindHistogram {
 		m.Buckets = e.Buckets
 		if len(m.Buckets) == 0 {
-			m.Buckets = DefaultBuckets
+			m.Buckets = defaultBuckets
 		}
 	}
 	if m.Description == "" {
@@ -258,7 +234,7 @@ func (e *Event) kind() Kind {
 // named puts the prefix on a metric, and with it makes its name in Prometheus.
 func (d Domain) named(m Metric) Metric {
 	m.Name = d.Prefix + "." + m.Name
-	m.Family = Family(m.Name, m.Unit, m.Kind)
+	m.Family = promname.Family(m.Name, m.Unit, string(m.Kind))
 	return m
 }
 

@@ -10,6 +10,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/model"
 
+	"github.com/latido-dev/latido/internal/promname"
 	"github.com/latido-dev/latido/internal/testkit"
 )
 
@@ -46,7 +47,7 @@ func TestMetric(t *testing.T) {
 	if m, _ := d.Metric("valor_pedido"); !slices.Equal(m.Buckets, []float64{10000, 50000, 100000, 500000}) {
 		t.Errorf("buckets %v", m.Buckets)
 	}
-	if m, _ := (Domain{Prefix: "tienda", Events: []Event{{Name: "espera", Kind: KindHistogram}}}).Metric("espera"); !slices.Equal(m.Buckets, DefaultBuckets) {
+	if m, _ := (Domain{Prefix: "tienda", Events: []Event{{Name: "espera", Kind: KindHistogram}}}).Metric("espera"); !slices.Equal(m.Buckets, defaultBuckets) {
 		t.Errorf("buckets %v, want the default", m.Buckets)
 	}
 }
@@ -105,7 +106,7 @@ func TestService(t *testing.T) {
 	if got := (Domain{Prefix: "tienda", App: "shop"}).Service(); got != "shop" {
 		t.Error(got)
 	}
-	if got := Label(""); got != "" {
+	if got := promname.Label(""); got != "" {
 		t.Error(got)
 	}
 }

@@ -5,6 +5,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/latido-dev/latido/internal/promname"
+	"github.com/latido-dev/latido/internal/spelling"
 )
 
 // The names that the domain file has, by what they become: the start of
@@ -57,13 +60,15 @@ var placeholders = []string{
 	"my_service", "your_service", "changeme", "change_me", "todo", "fixme", "xxx",
 }
 
-func placeholder(name string) bool { return slices.Contains(placeholders, separated(words(name))) }
+func placeholder(name string) bool {
+	return slices.Contains(placeholders, spelling.Separated(spelling.Words(name)))
+}
 
 // CheckPrefix reports why a prefix cannot be one, and what to write instead.
 // It looks at the prefix alone; Validate also at what events make of it.
 func CheckPrefix(prefix string) error {
 	meant := ""
-	if s := slug(prefix, maxPrefix); s != prefix && prefixName.MatchString(s) && !slices.Contains(reservedPrefixes, s) && !placeholder(s) {
+	if s := spelling.Slug(prefix, maxPrefix); s != prefix && prefixName.MatchString(s) && !slices.Contains(reservedPrefixes, s) && !placeholder(s) {
 		meant = fmt.Sprintf(" (did you mean %q?)", s)
 	}
 	switch {
@@ -89,7 +94,7 @@ func CheckPrefix(prefix string) error {
 		return fmt.Errorf("%q has two underscores in a row, of which Prometheus keeps one%s", prefix, meant)
 	}
 	for _, m := range contract {
-		if got := Family(prefix+"."+m.Name, m.Unit, m.Kind); got != prefix+strings.TrimPrefix(Family("x."+m.Name, m.Unit, m.Kind), "x") {
+		if got := promname.Family(prefix+"."+m.Name, m.Unit, string(m.Kind)); got != prefix+strings.TrimPrefix(promname.Family("x."+m.Name, m.Unit, string(m.Kind)), "x") {
 			return fmt.Errorf("%q has a word that is a suffix in Prometheus, and would move or vanish there: %s: use another word", prefix, got)
 		}
 	}
@@ -107,7 +112,7 @@ func checkName(name string, want *regexp.Regexp, letters string) error {
 		return nil
 	}
 	meant := ""
-	if s := slug(name, maxName); s != "" && want.MatchString(s) {
+	if s := spelling.Slug(name, maxName); s != "" && want.MatchString(s) {
 		meant = fmt.Sprintf(" (did you mean %q?)", s)
 	}
 	return fmt.Errorf("%q may only have %s%s", name, letters, meant)

@@ -38,20 +38,20 @@ func TestSchema(t *testing.T) {
 		return object{{Key: "oneOf", Value: choices}}
 	}
 	items := func(o object) object { return object{{Key: "items", Value: o}} }
-	receivers := append([]string{"log", "action", "email", "webhook", "slack", "alertmanager"}, Integrations...)
+	receivers := append([]string{"log", "action", "email", "webhook", "slack", "alertmanager"}, integrations...)
 	got, err := schemagen.Generate(schemagen.Input{
 		ID:    "https://raw.githubusercontent.com/latido-dev/latido/main/domain/domain.schema.json",
 		Title: "Latido domain file",
 		Root:  reflect.TypeFor[Domain](), Source: source,
-		Keys: map[string][]string{"Receiver.Other": Integrations},
+		Keys: map[string][]string{"Receiver.Other": integrations},
 		Hints: map[string]object{
 			"Domain.Prefix":   pattern(prefixName),
 			"Domain.App":      named(appName),
 			"Domain.Entity":   named(eventName),
-			"Domain.Language": {{Key: "enum", Value: Languages}},
+			"Domain.Language": {{Key: "enum", Value: languages}},
 			"Kind":            enum([]Kind{KindCounter, KindUpDown, KindHistogram, KindGauge}),
 			"Stat":            enum([]Stat{StatP50, StatP95, StatP99, StatMean, StatRate, StatIncrease, StatRatio, StatValue, StatMax, StatMin}),
-			"Severity":        enum(Severities),
+			"Severity":        enum(severities),
 			"Quantity":        {{Key: "type", Value: []string{"number", "string"}}, {Key: "pattern", Value: `^ *[-+]?[0-9.]`}},
 			"Duration":        {{Key: "type", Value: "string"}, {Key: "pattern", Value: `^([0-9]+(y|w|d|h|m|s|ms))+$`}},
 
@@ -75,7 +75,7 @@ func TestSchema(t *testing.T) {
 			"SLO.Objective":        {{Key: "exclusiveMinimum", Value: 1}, {Key: "exclusiveMaximum", Value: 100}},
 			"SLO.MinCount":         {{Key: "minimum", Value: 0}},
 			"Good":                 oneOf("status", "faster_than", "event"),
-			"DefaultRules.Disable": items(enum(DefaultRuleNames)),
+			"DefaultRules.Disable": items(enum(defaultRuleNames)),
 
 			"Receiver":                  oneOf(receivers...),
 			"ActionReceiver.Name":       named(alertName),

@@ -1,6 +1,10 @@
 package domain
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/latido-dev/latido/internal/spelling"
+)
 
 func TestNearest(t *testing.T) {
 	keys := contractKeys()
@@ -22,28 +26,14 @@ func TestNearest(t *testing.T) {
 		"":                                 "",
 		"cpu_usage":                        "cpu_usage",
 	} {
-		if got := Nearest(name, keys); got != want {
-			t.Errorf("Nearest(%q) = %q, want %q", name, got, want)
+		if got := spelling.Nearest(name, keys); got != want {
+			t.Errorf("spelling.Nearest(%q) = %q, want %q", name, got, want)
 		}
 	}
-	if got := Nearest("page", nil); got != "" {
+	if got := spelling.Nearest("page", nil); got != "" {
 		t.Errorf("of nothing: %q", got)
 	}
-	if got := Nearest("ñandu", []string{"nandu"}); got != "nandu" {
+	if got := spelling.Nearest("ñandu", []string{"nandu"}); got != "nandu" {
 		t.Errorf("accents: %q", got)
-	}
-}
-
-func TestDistance(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"a", "", 1}, {"", "abc", 3}, {"abc", "abc", 0}, {"abc", "acb", 1}, {"abc", "axc", 1}, {"abc", "abxc", 1}, {"kitten", "sitting", 3}, {"ñu", "nu", 1}} {
-		if got := distance(c.a, c.b); got != c.want {
-			t.Errorf("distance(%q, %q) = %d, want %d", c.a, c.b, got, c.want)
-		}
-		if got := distance(c.b, c.a); got != c.want {
-			t.Errorf("distance(%q, %q) = %d, want %d", c.b, c.a, got, c.want)
-		}
 	}
 }

@@ -13,17 +13,23 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/latido-dev/latido/internal/spelling"
 )
 
 // Languages are those in which texts can be generated.
-var Languages = []string{"en", "es"}
+func Languages() []string { return slices.Clone(languages) }
 
-// DefaultRuleNames are the rules that every domain gets, as DefaultRules.Disable
+var languages = []string{"en", "es"}
+
+// defaultRuleNames are the rules that every domain gets, as DefaultRules.Disable
 // names them, and "all", which stands for every one of them.
-var DefaultRuleNames = []string{"error_ratio", "response_p95", "stuck", "clients", "refused", "pools", "cpu", "memory", "disk", "goroutines", "container_cpu", "container_memory", "files", "scrape", "telemetry", "all"}
+var defaultRuleNames = []string{"error_ratio", "response_p95", "stuck", "clients", "refused", "pools", "cpu", "memory", "disk", "goroutines", "container_cpu", "container_memory", "files", "scrape", "telemetry", "all"}
 
 // Severities lists the severities, loudest first.
-var Severities = []Severity{SeverityPage, SeverityTicket, SeverityInfo}
+func Severities() []Severity { return slices.Clone(severities) }
+
+var severities = []Severity{SeverityPage, SeverityTicket, SeverityInfo}
 
 // How many of each a domain has at most; far more than anyone reads.
 const (
@@ -118,7 +124,7 @@ func (v *validator) head() {
 		v.add("app", "%q is too long, %d of at most %d letters", app, len(app), maxName)
 	case !appName.MatchString(app):
 		meant := ""
-		if s := strings.ReplaceAll(slug(app, maxName), "_", "-"); s != "" {
+		if s := strings.ReplaceAll(spelling.Slug(app, maxName), "_", "-"); s != "" {
 			meant = fmt.Sprintf(" (did you mean %q?)", s)
 		}
 		v.add("app", "%q may only have letters, digits, ., - and _ between them, and starts with a letter%s", app, meant)
@@ -137,9 +143,9 @@ func (v *validator) head() {
 		v.check("entity", checkName(entity, eventName, snakeLetters))
 	}
 
-	if l := v.d.Language; l != "" && !slices.Contains(Languages, l) {
+	if l := v.d.Language; l != "" && !slices.Contains(languages, l) {
 		meant := ": write en or es"
-		switch folded := fold(l); {
+		switch folded := spelling.Fold(l); {
 		case strings.HasPrefix(folded, "es"), strings.HasPrefix(folded, "spa"), strings.HasPrefix(folded, "cast"):
 			meant = ` (did you mean "es"?)`
 		case strings.HasPrefix(folded, "en"), strings.HasPrefix(folded, "ing"):
@@ -204,8 +210,8 @@ func (v *validator) links() {
 func (v *validator) defaultRules() {
 	for i, name := range v.d.DefaultRules.Disable {
 		at := index("default_rules.disable", i)
-		if !slices.Contains(DefaultRuleNames, name) {
-			v.add(at, "unknown rule %q%s", name, meantOr(name, DefaultRuleNames, "the rules are"))
+		if !slices.Contains(defaultRuleNames, name) {
+			v.add(at, "unknown rule %q%s", name, meantOr(name, defaultRuleNames, "the rules are"))
 		} else if slices.Contains(v.d.DefaultRules.Disable[:i], name) {
 			v.add(at, "%q is there twice", name)
 		}

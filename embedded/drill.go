@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/latido-dev/latido/alerting"
-	"github.com/latido-dev/latido/domain"
 	"github.com/latido-dev/latido/embedded/alert"
+	"github.com/latido-dev/latido/internal/spelling"
 )
 
 // How long a drill's alert fires.
@@ -121,7 +121,7 @@ func (e *Embedded) unknownRule(name string) error {
 			names = append(names, r.Alert)
 		}
 	}
-	if near := domain.Nearest(name, names); near != "" {
+	if near := spelling.Nearest(name, names); near != "" {
 		return fmt.Errorf("%w as %q (did you mean %q?)", errNoRule, name, near)
 	}
 	return fmt.Errorf("%w as %q: the rules are %s", errNoRule, name, strings.Join(names, ", "))

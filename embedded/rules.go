@@ -15,6 +15,7 @@ import (
 
 	"github.com/latido-dev/latido/alerting"
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/spelling"
 )
 
 // ruleSet is what is evaluated.
@@ -211,7 +212,7 @@ func didYouMean(d domain.Domain, name string) string {
 	for _, m := range d.Metrics() {
 		families = append(families, m.Family)
 	}
-	if near := domain.Nearest(name, families); near != "" {
+	if near := spelling.Nearest(name, families); near != "" {
 		return fmt.Sprintf(" (did you mean %s?)", near)
 	}
 	return ""

@@ -59,7 +59,7 @@ type costReading struct {
 	at       time.Time
 	until    time.Time // of the windows
 	profiled time.Duration
-	used     []continuous.Cost // of each event's endpoint
+	used     []continuous.EndpointCost // of each event's endpoint
 	counts   []int64
 }
 
@@ -123,7 +123,7 @@ func (c *costs) stop() {
 }
 
 func (c *costs) begin(now time.Time) costReading {
-	r := costReading{at: now, until: now, used: make([]continuous.Cost, len(c.events)), counts: make([]int64, len(c.events))}
+	r := costReading{at: now, until: now, used: make([]continuous.EndpointCost, len(c.events)), counts: make([]int64, len(c.events))}
 	for i, e := range c.events {
 		for j := range e.event.numbers {
 			r.counts[i] += total(&e.event.numbers[j])
@@ -136,7 +136,7 @@ func (c *costs) begin(now time.Time) costReading {
 // the costs over the last ones.
 func (c *costs) read(now time.Time, over time.Duration) {
 	r := c.begin(now)
-	used, err := c.profiler.Costs(c.readings[len(c.readings)-1].until)
+	used, err := c.profiler.EndpointCosts(c.readings[len(c.readings)-1].until)
 	if err != nil { // another CPU profile runs, most likely: the next reading has both
 		if now.Sub(c.readings[len(c.readings)-1].at) > over { // what is known is too old
 			c.publish(make([]eventCost, len(c.events)))
@@ -157,7 +157,7 @@ func (c *costs) read(now time.Time, over time.Duration) {
 // of is what the endpoint of an event used: for the event's method, or else for
 // all of them. Of an event that names no method while several do work, the log
 // says once that its cost has them all.
-func (c *costs) of(e costedEvent, used map[string]continuous.Cost) (sum continuous.Cost) {
+func (c *costs) of(e costedEvent, used map[string]continuous.EndpointCost) (sum continuous.EndpointCost) {
 	if e.method != "" {
 		return used[e.method+" "+e.endpoint]
 	}
@@ -187,7 +187,7 @@ func (c *costs) work() []eventCost {
 	all := make([]eventCost, len(c.events))
 	for i := range c.events {
 		events := float64(last.counts[i] - first.counts[i])
-		var sum continuous.Cost
+		var sum continuous.EndpointCost
 		profiled := 0.0
 		for _, r := range c.readings[1:] {
 			sum.CPUSeconds += r.used[i].CPUSeconds

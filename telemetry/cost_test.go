@@ -22,7 +22,7 @@ func TestNoCost(t *testing.T) {
 func TestCostWork(t *testing.T) {
 	at := time.Now()
 	reading := func(after, profiled time.Duration, cpu, bytes float64, count int64) costReading {
-		return costReading{at: at.Add(after), profiled: profiled, used: []continuous.Cost{{CPUSeconds: cpu, AllocBytes: bytes}}, counts: []int64{count}}
+		return costReading{at: at.Add(after), profiled: profiled, used: []continuous.EndpointCost{{CPUSeconds: cpu, AllocBytes: bytes}}, counts: []int64{count}}
 	}
 	c := &costs{events: make([]costedEvent, 1), readings: []costReading{
 		reading(0, 99*time.Second, 99, 99, 1000), // before the range

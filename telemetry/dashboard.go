@@ -10,6 +10,7 @@ import (
 
 	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/profiles"
 )
 
 // The JSON of /metrics-dashboard. Field names are stable: they are only added.
@@ -104,9 +105,9 @@ type (
 	topPart struct {
 		CPUShare       float64                `json:"cpu_share"`
 		AllocShare     float64                `json:"alloc_share"`
-		Functions      []continuous.Function  `json:"functions"`       // own code by CPU seconds
-		AllocFunctions []continuous.Function  `json:"alloc_functions"` // own code by bytes allocated
-		Waits          []continuous.WaitPlace `json:"waits"`
+		Functions      []profiles.Function  `json:"functions"`       // own code by CPU seconds
+		AllocFunctions []profiles.Function  `json:"alloc_functions"` // own code by bytes allocated
+		Waits          []profiles.WaitPlace `json:"waits"`
 		Advice         []string               `json:"advice"`
 	}
 	eventPart struct {

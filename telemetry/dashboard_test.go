@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/latido-dev/latido/continuous"
+	"github.com/latido-dev/latido/internal/profiles"
 	"github.com/latido-dev/latido/internal/testkit"
 )
 
@@ -154,9 +155,9 @@ func TestDashboardProfile(t *testing.T) {
 	if d.Endpoints[0].Profile != nil {
 		t.Error("a profile out of nothing")
 	}
-	d.profile(&continuous.Report{Endpoints: []continuous.Usage{{
+	d.profile(&continuous.Report{Endpoints: []profiles.Usage{{
 		Name: "/a", CPUShare: 0.25, AllocShare: 0.5, Advice: []string{"look at burn"},
-		CPU: continuous.Hot{Own: []continuous.Function{{Function: "main.burn"}}}, Allocations: continuous.Hot{Own: []continuous.Function{{Function: "main.copy"}}},
+		CPU: profiles.Top{Own: []profiles.Function{{Function: "main.burn"}}}, Allocations: profiles.Top{Own: []profiles.Function{{Function: "main.copy"}}},
 	}}})
 	for i := range 2 {
 		p := d.Endpoints[i].Profile

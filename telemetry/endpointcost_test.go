@@ -12,6 +12,7 @@ import (
 
 	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/profiles"
 	"github.com/latido-dev/latido/telemetry"
 )
 
@@ -61,7 +62,7 @@ func settled(t *testing.T, p *continuous.Profiler) {
 	for windows := 0; windows < 2; { // the heap's is read before the end of the CPU's
 		select {
 		case <-tick.C:
-			costs, err := p.Costs(since)
+			costs, err := p.EndpointCosts(since)
 			if errors.Is(err, continuous.ErrNothing) {
 				continue
 			}
@@ -176,7 +177,7 @@ func TestAllocationsOfAMountedHandler(t *testing.T) {
 			t.Errorf("%s allocates %.0f bytes, and nobody asked for it", u.Name, u.AllocBytes)
 		}
 	}
-	i := slices.IndexFunc(report.Endpoints, func(u continuous.Usage) bool { return u.Name == "/catalogue" })
+	i := slices.IndexFunc(report.Endpoints, func(u profiles.Usage) bool { return u.Name == "/catalogue" })
 	if i < 0 || report.Endpoints[i].AllocShare < 0.7 {
 		t.Errorf("/catalogue is not what allocates: %+v", report.Process.Allocations.Own)
 	}

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/spelling"
 )
 
 // maxErrorTypes is how many Go types of errors are counted by name, beside the
@@ -50,7 +51,7 @@ func (t *Telemetry) declaredErrorType(name string) string {
 	t.self.refused(refusedErrorType).Add(1)
 	t.self.once("error type", func(log *slog.Logger) {
 		log.Warn("undeclared error type counts as "+domain.Other+"; add it to errors in the domain file",
-			"type", cleanValue(name), "nearest", domain.Nearest(cleanValue(name), t.errorTypes))
+			"type", cleanValue(name), "nearest", spelling.Nearest(cleanValue(name), t.errorTypes))
 	})
 	return domain.Other
 }

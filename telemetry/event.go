@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/spelling"
 )
 
 // Counter is an event that only goes up. Its zero value, and a nil pointer,
@@ -331,6 +332,6 @@ func (t *Telemetry) wrongEvent(name string, kind domain.Kind) {
 			return
 		}
 		log.Warn("undeclared event: nothing is counted; add it to the domain file, or mend its name",
-			"event", name, "nearest", domain.Nearest(name, t.events.names.names))
+			"event", name, "nearest", spelling.Nearest(name, t.events.names.names))
 	})
 }

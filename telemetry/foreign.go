@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/promname"
 )
 
 // foreign reads other libraries' instruments, once for all ways out, and
@@ -140,7 +141,7 @@ func (f *foreign) inOrder(scopes []metricdata.ScopeMetrics) []candidate {
 		c := &all[i]
 		var ok bool
 		if c.rank, ok = f.known[c.stream]; !ok {
-			c.rank = rank{maxKnown, domain.Family(c.name, c.unit, c.kind)}
+			c.rank = rank{maxKnown, promname.Family(c.name, c.unit, string(c.kind))}
 			if len(f.known) < maxKnown {
 				c.order = len(f.known)
 				f.known[c.stream] = c.rank
@@ -222,7 +223,7 @@ func (f *foreign) ambiguous(data metricdata.Aggregation) bool {
 func (f *foreign) label(key attribute.Key) string {
 	label, ok := f.labels[key]
 	if !ok {
-		label = domain.Label(string(key))
+		label = promname.Label(string(key))
 		if len(f.labels) < maxKnown {
 			f.labels[key] = label
 		}

@@ -9,8 +9,9 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/profiles"
+	"github.com/latido-dev/latido/internal/spelling"
 )
 
 // peer is the state of one host that the service sends requests to. All its
@@ -18,7 +19,7 @@ import (
 // failure.
 type peer struct {
 	host     string
-	statuses []*labelSet // of domain.ClientStatuses
+	statuses []*labelSet // of clientStatuses
 	requests []atomic.Int64
 	duration *histogram
 	labels   pprof.LabelSet
@@ -26,11 +27,11 @@ type peer struct {
 
 func newPeer(host string, bounds durationBounds) *peer {
 	p := &peer{
-		host: host, requests: make([]atomic.Int64, len(domain.ClientStatuses)),
+		host: host, requests: make([]atomic.Int64, len(clientStatuses)),
 		duration: bounds.histogram(newLabels([]string{"peer"}, []string{host})),
-		labels:   pprof.Labels(continuous.LabelPeer, host),
+		labels:   pprof.Labels(profiles.LabelPeer, host),
 	}
-	for _, status := range domain.ClientStatuses {
+	for _, status := range clientStatuses {
 		p.statuses = append(p.statuses, newLabels([]string{"peer", "status"}, []string{host, status}))
 	}
 	return p
@@ -90,7 +91,7 @@ func (t *Telemetry) peerOf(r *http.Request) *peer {
 		t.self.refused(refusedValue).Add(1)
 		t.self.once("peers/"+host, func(log *slog.Logger) {
 			log.Warn("undeclared host counts as "+domain.Other+"; add it to peers in the domain file if it is one of yours",
-				"host", host, "nearest", domain.Nearest(host, t.cfg.Domain.Peers))
+				"host", host, "nearest", spelling.Nearest(host, t.cfg.Domain.Peers))
 		})
 	case len(t.peers.all()) < domain.MaxPeers:
 		return t.peers.add(host)

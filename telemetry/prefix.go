@@ -11,7 +11,7 @@ import (
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	sdkexemplar "go.opentelemetry.io/otel/sdk/metric/exemplar"
 
-	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/promname"
 )
 
 // prefixView puts the domain's prefix on the instruments of other libraries.
@@ -132,7 +132,7 @@ func notHost(kv attribute.KeyValue) bool {
 func reservedLabel(name string) string {
 	label := ""
 	if utf8.ValidString(name) {
-		label = domain.Label(name)
+		label = promname.Label(name)
 	}
 	switch {
 	case label == "":

@@ -10,8 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/profiles"
 )
 
 // maxRoutes is how many routes have series of their own. Routes come from the
@@ -101,7 +101,7 @@ func (r *route) method(i int) *routeMethod {
 }
 
 func (m *routeMethod) profileLabels() pprof.LabelSet {
-	return pprof.Labels(continuous.LabelEndpoint, m.endpoint, continuous.LabelMethod, m.method)
+	return pprof.Labels(profiles.LabelEndpoint, m.endpoint, profiles.LabelMethod, m.method)
 }
 
 // status is the counter of one status; those outside of HTTP's count as

@@ -8,7 +8,7 @@ import (
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
-	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/spelling"
 )
 
 // samplers are the values of OTEL_TRACES_SAMPLER, as the OpenTelemetry
@@ -53,7 +53,7 @@ func (t *Telemetry) sampler() sdktrace.Sampler {
 	switch {
 	case !known:
 		t.samplerProblem(samplerVariable+" is not known: write one of "+strings.Join(names, ", ")+"; "+s.name+" is used",
-			"value", cleanValue(name), "nearest", domain.Nearest(cleanValue(name), names))
+			"value", cleanValue(name), "nearest", spelling.Nearest(cleanValue(name), names))
 	case arg == "":
 	case !s.ratio:
 		t.samplerProblem(samplerArgVariable+" has no effect: set "+samplerVariable+" to parentbased_traceidratio to keep that part of the traces",

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/spelling"
 )
 
 // The reasons for which a recording is refused: the values of the attribute
@@ -181,7 +182,7 @@ func (s *self) wrongAttribute(e *event, name string) {
 	name = cleanValue(name)
 	s.once("attribute/"+e.Key+"/"+name, func(log *slog.Logger) {
 		log.Warn("undeclared attribute is left out; add it to the domain file, or mend its name",
-			"event", e.Key, "attribute", name, "nearest", domain.Nearest(name, e.Attributes))
+			"event", e.Key, "attribute", name, "nearest", spelling.Nearest(name, e.Attributes))
 	})
 }
 
@@ -191,6 +192,6 @@ func (s *self) wrongValue(e *event, a *eventAttribute, value string) {
 	s.refused(refusedValue).Add(1)
 	if !a.warned.Load() && a.warned.CompareAndSwap(false, true) {
 		s.log.Warn("undeclared attribute value counts as "+domain.Other+"; add it to the domain file if it is one of yours",
-			"event", e.Key, "attribute", a.name, "value", cleanValue(value), "nearest", domain.Nearest(cleanValue(value), a.values.names))
+			"event", e.Key, "attribute", a.name, "value", cleanValue(value), "nearest", spelling.Nearest(cleanValue(value), a.values.names))
 	}
 }

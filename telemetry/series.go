@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/promname"
 )
 
 // family is one metric of ours. Its points are read at each collection, by
@@ -48,7 +49,7 @@ func newLabels(names, values []string) *labelSet {
 	for i, name := range names {
 		v := cleanValue(values[i])
 		attrs[i] = attribute.String(name, v)
-		label := domain.Label(name)
+		label := promname.Label(name)
 		l.pairs = append(l.pairs, &dto.LabelPair{Name: &label, Value: &v})
 	}
 	slices.SortFunc(l.pairs, func(a, b *dto.LabelPair) int { return strings.Compare(a.GetName(), b.GetName()) })

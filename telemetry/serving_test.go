@@ -10,6 +10,7 @@ import (
 	"github.com/google/pprof/profile"
 
 	"github.com/latido-dev/latido/continuous"
+	"github.com/latido-dev/latido/internal/profiles"
 )
 
 // profiled keeps all windows open for the length of a test.
@@ -30,7 +31,7 @@ func servedAs(t testing.TB, tel *Telemetry) map[string]int64 {
 func byLabel(p *profile.Profile) map[string]int64 {
 	sums := map[string]int64{}
 	for _, s := range p.Sample {
-		for _, name := range []string{continuous.LabelEndpoint, continuous.LabelMethod, continuous.LabelRegion, continuous.LabelStartedBy} {
+		for _, name := range []string{profiles.LabelEndpoint, profiles.LabelMethod, profiles.LabelRegion, profiles.LabelStartedBy} {
 			for _, value := range s.Label[name] {
 				sums[name+" "+value] += s.Value[0]
 			}
@@ -158,10 +159,10 @@ func TestWaitsOfRequests(t *testing.T) {
 		if seen, err = tel.Profiler().Look(t.Context(), 1, time.Millisecond); err != nil {
 			t.Fatal(err)
 		}
-		w := continuous.WaitsOf(tel.Profiler().OfEndpoint(seen, "/stock"), 5)
+		w := profiles.WaitsOf(tel.Profiler().OfEndpoint(seen, "/stock"), 5)
 		return w.Mean >= 2*each
 	})
-	w := continuous.WaitsOf(tel.Profiler().OfEndpoint(seen, "/stock"), 5)
+	w := profiles.WaitsOf(tel.Profiler().OfEndpoint(seen, "/stock"), 5)
 	if w.Seen != 2*each || len(w.Places) == 0 || w.Places[0].Share < 0.99 {
 		t.Errorf("%+v, want the %d requests at one place, and nothing else", w, 2*each)
 	}

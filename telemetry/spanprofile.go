@@ -8,7 +8,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/latido-dev/latido/continuous"
+	"github.com/latido-dev/latido/internal/profiles"
 )
 
 // profileID is the attribute by which Grafana sees that a span has a profile,
@@ -59,23 +59,23 @@ func (x *exchange) profileLabels() pprof.LabelSet {
 	case id == "":
 		return x.route.profileLabels()
 	case x.route == nil:
-		return pprof.Labels(continuous.LabelSpanID, id)
+		return pprof.Labels(profiles.LabelSpanID, id)
 	}
 	// In this order pprof does not have to sort them.
-	return pprof.Labels(continuous.LabelEndpoint, x.route.endpoint, continuous.LabelMethod, x.route.method, continuous.LabelSpanID, id)
+	return pprof.Labels(profiles.LabelEndpoint, x.route.endpoint, profiles.LabelMethod, x.route.method, profiles.LabelSpanID, id)
 }
 
 // regionLabels are those of a monitored function. A job has no request that
 // would have labelled its span.
 func (t *Telemetry) regionLabels(ctx context.Context, region string) pprof.LabelSet {
 	if t.tracing && !t.cfg.Profiling.Disabled {
-		if _, labelled := pprof.Label(ctx, continuous.LabelSpanID); !labelled {
+		if _, labelled := pprof.Label(ctx, profiles.LabelSpanID); !labelled {
 			span := trace.SpanFromContext(ctx)
 			if id := spanProfile(span); id != "" {
 				span.SetAttributes(profileID.String(id))
-				return pprof.Labels(continuous.LabelRegion, region, continuous.LabelSpanID, id)
+				return pprof.Labels(profiles.LabelRegion, region, profiles.LabelSpanID, id)
 			}
 		}
 	}
-	return pprof.Labels(continuous.LabelRegion, region)
+	return pprof.Labels(profiles.LabelRegion, region)
 }

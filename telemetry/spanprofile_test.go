@@ -13,7 +13,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/latido-dev/latido/continuous"
+	"github.com/latido-dev/latido/internal/profiles"
 )
 
 // wantProfileID checks which one of the spans says that it has a profile: the
@@ -80,7 +80,7 @@ func TestSpanProfile(t *testing.T) {
 				want := maps.Clone(c.labels)
 				if c.span {
 					id = trace.SpanContextFromContext(r.Context()).SpanID().String()
-					want[continuous.LabelSpanID] = id
+					want[profiles.LabelSpanID] = id
 				}
 				wantLabels(t, "in the handler", want)
 				ctx, child := tel.TracerProvider().Tracer("shop").Start(r.Context(), "child")
@@ -90,7 +90,7 @@ func TestSpanProfile(t *testing.T) {
 					if tel.cfg.NoRequestContext { // whose price that is
 						want = ""
 					}
-					if got := goroutineLabels(t)[continuous.LabelSpanID]; got != want {
+					if got := goroutineLabels(t)[profiles.LabelSpanID]; got != want {
 						t.Errorf("below a child the span is %q, want the request's, %q", got, want)
 					}
 					return nil
@@ -156,9 +156,9 @@ func TestSpanProfileOfAJob(t *testing.T) {
 	ctx, span := tel.TracerProvider().Tracer("jobs").Start(t.Context(), "nightly")
 	id := span.SpanContext().SpanID().String()
 	_ = tel.Monitor("export", func(ctx context.Context) error {
-		wantLabels(t, "in the job", map[string]string{continuous.LabelRegion: "export", continuous.LabelSpanID: id})
+		wantLabels(t, "in the job", map[string]string{profiles.LabelRegion: "export", profiles.LabelSpanID: id})
 		return tel.Monitor("part", func(context.Context) error {
-			wantLabels(t, "in a part of it", map[string]string{continuous.LabelRegion: "part", continuous.LabelSpanID: id})
+			wantLabels(t, "in a part of it", map[string]string{profiles.LabelRegion: "part", profiles.LabelSpanID: id})
 			return nil
 		})(ctx)
 	})(ctx)

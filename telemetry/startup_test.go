@@ -20,6 +20,7 @@ import (
 
 	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/promname"
 )
 
 // nowhere is an address at which nothing answers.
@@ -243,7 +244,7 @@ func TestPushedNames(t *testing.T) {
 				case m.GetSum() != nil:
 					kind = domain.KindUpDown
 				}
-				pushed[domain.Family(m.Name, m.Unit, kind)] = true
+				pushed[promname.Family(m.Name, m.Unit, string(kind))] = true
 				if m.Name == "tienda.pedidos_procesados" && m.GetSum().DataPoints[0].GetAsInt()+m.GetSum().DataPoints[1].GetAsInt()+m.GetSum().DataPoints[2].GetAsInt() != 4 {
 					t.Errorf("%v", m)
 				}

@@ -121,7 +121,7 @@ func newTelemetry(cfg Config) *Telemetry {
 	t := &Telemetry{
 		cfg: cfg, build: readBuild(cfg.Version), started: time.Now(), self: newSelf(cfg.Logger), stopped: make(chan struct{}),
 		propagator: newPropagator(true, true),
-		errorTypes: slices.Concat(domain.BuiltinErrors, cfg.Domain.Errors),
+		errorTypes: slices.Concat(domain.BuiltinErrors(), cfg.Domain.Errors),
 	}
 	t.routes.bounds, t.functions.bounds = boundsOf(cfg.Domain, "response_duration"), boundsOf(cfg.Domain, "function_duration")
 	t.peers.bounds = boundsOf(cfg.Domain, "client_duration")

@@ -121,8 +121,11 @@ func (c *transport) RoundTrip(r *http.Request) (answer *http.Response, err error
 	return answer, err
 }
 
+// clientStatuses are the values of the label status of client.requests.
+var clientStatuses = domain.ClientStatuses()
+
 // The values of the label status of client.requests that are no class of
-// answers, as places in domain.ClientStatuses.
+// answers, as places in clientStatuses.
 const (
 	clientTimeout  = 5 + iota // no answer in time
 	clientCanceled            // who asked no longer wants to know
@@ -211,7 +214,7 @@ func endClientSpan(span trace.Span, status int, answer *http.Response, err error
 	case err != nil:
 		reason := semconv.ErrorType(err)
 		if status != clientError {
-			reason = semconv.ErrorTypeKey.String(domain.ClientStatuses[status])
+			reason = semconv.ErrorTypeKey.String(clientStatuses[status])
 		}
 		span.SetStatus(codes.Error, err.Error())
 		span.SetAttributes(reason)

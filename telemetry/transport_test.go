@@ -19,8 +19,8 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
-	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/profiles"
 )
 
 // tripper is a RoundTripper of a function.
@@ -94,7 +94,7 @@ func TestOutgoingStatus(t *testing.T) {
 				s := scrape(t, tel)
 				s.of("tienda_client_requests_total").above0().wantOnly(t, series{clientRequests("shop.example", c.want): 1})
 				s.want(t, series{`tienda_client_duration_seconds_count{peer="shop.example"}`: 1})
-				if n := len(s.of("tienda_client_requests_total")); n != len(domain.ClientStatuses) {
+				if n := len(s.of("tienda_client_requests_total")); n != len(domain.ClientStatuses()) {
 					t.Errorf("%d series, want one of each status from the first request on", n)
 				}
 				if traced && len(spans.Ended()) != 1 {
@@ -204,7 +204,7 @@ func TestPeers(t *testing.T) {
 // TestOutgoingLabels: while a request waits its goroutine says for whom, beside
 // what it said before, which it says again afterwards.
 func TestOutgoingLabels(t *testing.T) {
-	peer := map[string]string{continuous.LabelPeer: "shop.example"}
+	peer := map[string]string{profiles.LabelPeer: "shop.example"}
 	both := maps.Clone(orderLabels)
 	maps.Copy(both, peer)
 	for name, c := range map[string]struct {

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/spelling"
 )
 
 // variables reads environment variables. An empty one counts as not set. What
@@ -55,7 +55,7 @@ func (r variables) choice(name, fallback string, known ...string) string {
 		return cmp.Or(value, fallback)
 	}
 	r.warn(name+" is not known: write one of "+strings.Join(known, ", ")+"; "+fallback+" is used",
-		"value", cleanValue(value), "nearest", domain.Nearest(cleanValue(value), known))
+		"value", cleanValue(value), "nearest", spelling.Nearest(cleanValue(value), known))
 	return fallback
 }
 
@@ -208,7 +208,7 @@ func (r variables) warnOfUnsupported() {
 		if known || strings.TrimSpace(value) == "" {
 			continue
 		}
-		if nearest := domain.Nearest(name, names); nearest != "" {
+		if nearest := spelling.Nearest(name, names); nearest != "" {
 			r.warn(cleanValue(name)+" is not known, and has no effect: is it a typing mistake?", "nearest", nearest)
 		} else {
 			r.log.Info(cleanValue(name) + " is not known, and has no effect")

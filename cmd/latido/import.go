@@ -21,7 +21,7 @@ func imported() *cobra.Command {
 	f.StringVar(&o.Prefix, "prefix", "", "how the names of all metrics begin; empty means what they suggest")
 	f.StringVar(&o.App, "app", "", "the service's `name`; empty means the prefix and -api")
 	f.StringVar(&o.Entity, "entity", "", "what the service is mostly about, in the singular; empty means the first counter")
-	language := cli.Choice(cmd, "language", "of the draft's comments and of what is generated from it: en or es", domain.Languages...)
+	language := cli.Choice(cmd, "language", "of the draft's comments and of what is generated from it: en or es", domain.Languages()...)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) != 1 {
 			return cli.UsageError("say whose metrics, such as latido import http://127.0.0.1:8080/metrics > domain.yaml")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/latido-dev/latido/domain"
 	"github.com/latido-dev/latido/internal/cause"
+	"github.com/latido-dev/latido/internal/promname"
 )
 
 // explained is what Compared and Explain make of an input that may be anything.
@@ -233,7 +234,7 @@ func inputOf(tb testing.TB, data []byte, what uint8) cause.Input {
 		}
 		labels := map[string]string{}
 		for _, a := range m.Attributes {
-			labels[domain.Label(a)] = []string{"", "/citas", "GET", "500", "499", "web", "timeout", "panic", "used", "a (b.go:1)"}[next()%10]
+			labels[promname.Label(a)] = []string{"", "/citas", "GET", "500", "499", "web", "timeout", "panic", "used", "a (b.go:1)"}[next()%10]
 		}
 		for _, suffix := range suffixes {
 			s := cause.Series{Name: m.Family + suffix, Labels: labels}

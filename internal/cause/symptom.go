@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/labelmatch"
 )
 
 // symptom is what an alert is about, and what others may stand behind.
@@ -95,7 +96,7 @@ var statusMatcher = regexp.MustCompile(`status(=~|!~|!=|=)"([^"]*)"`)
 func badStatus(d domain.Domain, a Alert) func(status string) bool {
 	expr := a.Expr
 	for _, o := range d.SLOs { // a rule on a budget reads what other rules have recorded
-		if m, err := domain.ParseMatcher(o.Good.Status); o.Name == a.Labels["slo"] && o.Good.Status != "" && err == nil {
+		if m, err := labelmatch.Parse(o.Good.Status); o.Name == a.Labels["slo"] && o.Good.Status != "" && err == nil {
 			expr = "status" + m.Op + `"` + m.Value + `"`
 		}
 	}

@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/latido-dev/latido/continuous"
+	"github.com/latido-dev/latido/internal/stacks"
 )
 
 // endpointView is one endpoint and method, over the last minutes.
@@ -20,7 +20,7 @@ func (p *Page) endpoint(r *http.Request) view {
 	ctx := r.Context()
 	v := endpointView{head: p.head(ctx, "endpoint", r.FormValue("method")+" "+r.FormValue("name")), D: p.dashboard(ctx),
 		endpointRow: endpointRow{Method: r.FormValue("method"), Endpoint: r.FormValue("name")},
-		Line:        func(f function) string { return continuous.Short(f.Function) + " " + place(f.File, f.Line) }}
+		Line:        func(f function) string { return stacks.Short(f.Function) + " " + place(f.File, f.Line) }}
 	status := http.StatusNotFound
 	for _, e := range v.D.Endpoints {
 		if e.Method == v.Method && e.Endpoint == v.Endpoint {

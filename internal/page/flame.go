@@ -13,6 +13,8 @@ import (
 	"github.com/google/pprof/profile"
 
 	"github.com/latido-dev/latido/continuous"
+	"github.com/latido-dev/latido/internal/profiles"
+	"github.com/latido-dev/latido/internal/stacks"
 )
 
 // profileKind is what a flame graph may be of.
@@ -75,7 +77,7 @@ func (p *Page) profile(s selection, then bool) (*profile.Profile, time.Duration,
 		all = p.Profiler.OfEndpoint(all, s.Endpoint)
 	}
 	if s.Region != "" {
-		all.Sample = slices.DeleteFunc(all.Sample, func(one *profile.Sample) bool { return !slices.Contains(one.Label[continuous.LabelRegion], s.Region) })
+		all.Sample = slices.DeleteFunc(all.Sample, func(one *profile.Sample) bool { return !slices.Contains(one.Label[profiles.LabelRegion], s.Region) })
 	}
 	return all, profiled, nil
 }
@@ -127,21 +129,21 @@ func (p *Page) flame(r *http.Request) view {
 	if s.Kind.Level {
 		length, lengthBefore = 1, 1
 	}
-	v.Total = continuous.Total(s.Kind.Sample, now) / max(length, 1)
-	v.TotalBefore = continuous.Total(s.Kind.Sample, then) / max(lengthBefore, 1)
+	v.Total = profiles.Total(s.Kind.Sample, now) / max(length, 1)
+	v.TotalBefore = profiles.Total(s.Kind.Sample, then) / max(lengthBefore, 1)
 	v.Now = s.address(false)
 	if v.Compared {
 		if !v.Unknown {
 			v.Then = s.address(true)
 		}
-		for _, c := range continuous.Diff(s.Kind.Sample, then, lengthBefore, now, length) {
+		for _, c := range profiles.Diff(s.Kind.Sample, then, lengthBefore, now, length) {
 			if part := c.Growth / max(v.Total, v.TotalBefore, 1e-12); len(v.Rows) < mostFunctions && math.Abs(part) >= leastShare {
 				v.Rows = append(v.Rows, flameRow{c.Function, place(c.File, c.Line), c.After, c.Before, part})
 			}
 		}
 		return view{name: "flame", data: v}
 	}
-	for _, f := range continuous.HotOf(s.Kind.Sample, now, mostFunctions).Own {
+	for _, f := range profiles.TopOf(s.Kind.Sample, now, mostFunctions).Own {
 		if f.Share >= leastShare {
 			v.Rows = append(v.Rows, flameRow{f.Function, place(f.File, f.Line), f.Self / max(length, 1), 0, f.Share})
 		}
@@ -160,7 +162,7 @@ func (p *Page) named(sample string, all *profile.Profile) (endpoints, regions []
 	}
 	slices.SortFunc(endpoints, func(a, b string) int { return cmp.Or(cmp.Compare(by[b], by[a]), cmp.Compare(a, b)) })
 	for _, s := range all.Sample {
-		for _, name := range s.Label[continuous.LabelRegion] {
+		for _, name := range s.Label[profiles.LabelRegion] {
 			if !slices.Contains(regions, name) && len(regions) < mostListed {
 				regions = append(regions, name)
 			}
@@ -225,7 +227,7 @@ func (v flameView) Amount(n float64) string {
 }
 
 // Short is a function's name without its package's path.
-func (v flameView) Short(function string) string { return continuous.Short(function) }
+func (v flameView) Short(function string) string { return stacks.Short(function) }
 
 // place is a file's name and a line.
 func place(file string, line int64) string {

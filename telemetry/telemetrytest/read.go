@@ -16,6 +16,8 @@ import (
 	"github.com/prometheus/common/expfmt"
 
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/promname"
+	"github.com/latido-dev/latido/internal/spelling"
 )
 
 // Value is what a counter, an up-down counter or a gauge stands at. The metric
@@ -127,7 +129,7 @@ func (r *Recorder) query(metric string, attributes []string) (domain.Metric, map
 	m := r.metrics[i]
 	labels := map[string]string{}
 	for pair := range slices.Chunk(attributes, 2) {
-		j := slices.IndexFunc(m.Attributes, func(a string) bool { return pair[0] == a || pair[0] == domain.Label(a) })
+		j := slices.IndexFunc(m.Attributes, func(a string) bool { return pair[0] == a || pair[0] == promname.Label(a) })
 		if j < 0 {
 			has := "it has none"
 			if len(m.Attributes) > 0 {
@@ -142,7 +144,7 @@ func (r *Recorder) query(metric string, attributes []string) (domain.Metric, map
 			return m, nil, fmt.Errorf("%s: attribute %q has no value %q%s",
 				metric, pair[0], pair[1], meant(pair[1], declared, "it has "+strings.Join(declared, ", ")))
 		}
-		label := domain.Label(m.Attributes[j])
+		label := promname.Label(m.Attributes[j])
 		if _, twice := labels[label]; twice {
 			return m, nil, fmt.Errorf("%s: attribute %q is given twice: a series has one value of it", metric, pair[0])
 		}
@@ -203,7 +205,7 @@ func value(s *dto.Metric, label string) string {
 
 // meant ends a message about a wrong name: the nearest one, or else.
 func meant(name string, candidates []string, otherwise string) string {
-	if near := domain.Nearest(name, candidates); near != "" {
+	if near := spelling.Nearest(name, candidates); near != "" {
 		return fmt.Sprintf(" (did you mean %q?)", near)
 	}
 	return ": " + otherwise

@@ -57,6 +57,6 @@ func New(t testing.TB, cfg telemetry.Config) *Recorder {
 	d := tel.Domain()
 	return &Recorder{
 		Telemetry: tel, t: t, metrics: d.Metrics(),
-		errors: append(append([]string{domain.Other}, domain.BuiltinErrors...), d.Errors...),
+		errors: append(append([]string{domain.Other}, domain.BuiltinErrors()...), d.Errors...),
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"path"
 	"strings"
 
-	"github.com/latido-dev/latido/continuous"
+	"github.com/latido-dev/latido/internal/stacks"
 )
 
 // The annotations that the evidence adds to an alert. cause is the sentence of
@@ -84,7 +84,7 @@ func (w words) hotRows(in *Incident) []row {
 		for _, group := range g.Groups {
 			if group.After > group.Before && len(rows) < maxHot {
 				rows = append(rows, row{percent(float64(group.After) / float64(max(g.After, 1))), fmt.Sprintf("+%d", group.After-group.Before),
-					continuous.Short(group.Function), place(group.File, group.Line)})
+					stacks.Short(group.Function), place(group.File, group.Line)})
 			}
 		}
 		return rows
@@ -98,7 +98,7 @@ func (w words) hotRows(in *Incident) []row {
 		list = s.Hot.Self
 	}
 	for _, f := range list[:min(maxHot, len(list))] {
-		rows = append(rows, row{percent(f.Share), w.change(s, f.Function), continuous.Short(f.Function), place(f.File, f.Line)})
+		rows = append(rows, row{percent(f.Share), w.change(s, f.Function), stacks.Short(f.Function), place(f.File, f.Line)})
 	}
 	return rows
 }
@@ -109,7 +109,7 @@ func (w words) waitRows(in *Incident) []row {
 	}
 	var rows []row
 	for _, p := range in.Waits.Places[:min(maxWaits, len(in.Waits.Places))] {
-		rows = append(rows, row{percent(p.Share), w.reason(p.Reason), continuous.Short(p.Function), place(p.File, p.Line)})
+		rows = append(rows, row{percent(p.Share), w.reason(p.Reason), stacks.Short(p.Function), place(p.File, p.Line)})
 	}
 	return rows
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/internal/cause"
+	"github.com/latido-dev/latido/internal/profiles"
 )
 
 // display is what an incident shows beside its findings, of every alert alike.
@@ -38,14 +39,14 @@ func (d *display) into(g *gathered) {
 // of the whole service.
 func (r *Recorder) display(ctx context.Context, f *found, endpoint string) *display {
 	d := &display{}
-	t, profiles := f.input.Times, f.input.Profiles
+	t, kept := f.input.Times, f.input.Profiles
 	v := figures{r.cfg.Domain, f.input.Series, t}
 	d.moved, d.errors, d.deployed = v.moved(), v.failures(endpoint), v.deployed()
 	d.slowest, _ = inTime(ctx, 0.5, r, func(ctx context.Context) *Slowest { return r.slowest(ctx, endpoint, t.After) })
-	d.profiles(r, profiles, endpoint, first(f.result))
-	d.waits = r.waiting(profiles, endpoint)
-	if g := profiles.Goroutines; g.After != nil {
-		d.goroutines = &Goroutines{Before: goroutineCount(g.Before), After: goroutineCount(g.After), Groups: continuous.DiffGoroutines(g.Before, g.After, maxListed)}
+	d.profiles(r, kept, endpoint, first(f.result))
+	d.waits = r.waiting(kept, endpoint)
+	if g := kept.Goroutines; g.After != nil {
+		d.goroutines = &Goroutines{Before: goroutineCount(g.Before), After: goroutineCount(g.After), Groups: profiles.DiffGoroutines(g.Before, g.After, maxListed)}
 	}
 	r.trace(ctx, d)
 	return d
@@ -81,7 +82,7 @@ func (d *display) profiles(r *Recorder, p cause.Profiles, endpoint, first string
 		{"inuse_space", "inuse_space", p.Heap, ""}, // whose request it was is long forgotten
 		{"mutex", "delay", p.Mutex, ""},            // who holds a lock is another than who waits
 	} {
-		if one.pair.After == nil || one.name == "mutex" && continuous.Total("delay", one.pair.After) == 0 {
+		if one.pair.After == nil || one.name == "mutex" && profiles.Total("delay", one.pair.After) == 0 {
 			continue
 		}
 		s := sectionOf(r.of(one.pair, one.endpoint), one.sampleType, one.name)
@@ -119,13 +120,13 @@ func sectionOf(b cause.Pair, sampleType, name string) Section {
 	if sampleType == "inuse_space" {
 		beforeFor, afterFor = 1, 1
 	}
-	s := Section{Type: name, Hot: continuous.HotOf(sampleType, b.After, maxListed)}
+	s := Section{Type: name, Hot: profiles.TopOf(sampleType, b.After, maxListed)}
 	if b.After != nil && afterFor > 0 {
-		s.After = continuous.Total(sampleType, b.After) / afterFor
+		s.After = profiles.Total(sampleType, b.After) / afterFor
 	}
 	if b.Before != nil && beforeFor > 0 {
-		s.Before = continuous.Total(sampleType, b.Before) / beforeFor
-		s.Diff = continuous.Diff(sampleType, b.Before, beforeFor, b.After, afterFor)
+		s.Before = profiles.Total(sampleType, b.Before) / beforeFor
+		s.Diff = profiles.Diff(sampleType, b.Before, beforeFor, b.After, afterFor)
 		s.Diff = s.Diff[:min(maxListed, len(s.Diff))]
 	}
 	return s
@@ -137,17 +138,17 @@ func (r *Recorder) waiting(p cause.Profiles, endpoint string) *Waiting {
 		return nil
 	}
 	mine := r.of(p.Waits, endpoint)
-	after := continuous.WaitsOf(mine.After, maxListed)
+	after := profiles.WaitsOf(mine.After, maxListed)
 	w := &Waiting{Seen: after.Seen, Looks: after.Looks, After: after.Mean}
-	before := continuous.Waits{}
+	before := profiles.Waits{}
 	if mine.Before != nil {
-		before = continuous.WaitsOf(mine.Before, 10*maxListed)
+		before = profiles.WaitsOf(mine.Before, 10*maxListed)
 		w.Before = before.Mean
 	}
 	if after.Seen > 0 && after.Looks > 0 {
 		w.Share = after.Mean * float64(after.Looks) / after.Seen
 		if cpu := r.of(p.CPU, endpoint); cpu.After != nil && cpu.AfterFor > 0 {
-			w.Busy = continuous.Total("cpu", cpu.After) / cpu.AfterFor.Seconds() / (after.Seen / float64(after.Looks))
+			w.Busy = profiles.Total("cpu", cpu.After) / cpu.AfterFor.Seconds() / (after.Seen / float64(after.Looks))
 		}
 	}
 	for _, place := range after.Places {
@@ -157,7 +158,7 @@ func (r *Recorder) waiting(p cause.Profiles, endpoint string) *Waiting {
 }
 
 // atATime is how many goroutines wait at a place at a time.
-func atATime(w continuous.Waits, at continuous.WaitPlace) float64 {
+func atATime(w profiles.Waits, at profiles.WaitPlace) float64 {
 	for _, p := range w.Places {
 		if p.Function == at.Function && p.Line == at.Line && p.Reason == at.Reason && w.Looks > 0 {
 			return p.Share * w.Seen / float64(w.Looks)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/internal/cause"
+	"github.com/latido-dev/latido/internal/profiles"
 )
 
 // What the profiles of both times show goes to the engine, and what it finds is
@@ -78,7 +79,7 @@ func TestEnrichWaits(t *testing.T) {
 		t.Errorf("hot_1 %q is another endpoint's", hot)
 	}
 	waits := given.Load().Profiles.Waits
-	if after := continuous.WaitsOf(p.OfEndpoint(waits.After, "/proveedor/stock"), 1); after.Looks < looksNow || after.Seen < 3 {
+	if after := profiles.WaitsOf(p.OfEndpoint(waits.After, "/proveedor/stock"), 1); after.Looks < looksNow || after.Seen < 3 {
 		t.Errorf("the engine was given %+v", after)
 	}
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/pprof/profile"
 
-	"github.com/latido-dev/latido/continuous"
+	"github.com/latido-dev/latido/internal/stacks"
 )
 
 // The flame graph's size. What is narrower than flameLeast of it is left out:
@@ -101,9 +101,9 @@ func (f *flame) draw(n *node, x float64, depth int, whole float64) {
 		return
 	}
 	if depth >= 0 {
-		name := continuous.Short(n.name)
+		name := stacks.Short(n.name)
 		y := float64(depth) * flameRow
-		f.Boxes = append(f.Boxes, box{X: x, Y: y, Width: width, Function: name, Text: fit(name, width), Owner: continuous.OwnerOf(n.name), Share: n.value / whole, Value: n.value})
+		f.Boxes = append(f.Boxes, box{X: x, Y: y, Width: width, Function: name, Text: fit(name, width), Owner: stacks.Owner(n.name), Share: n.value / whole, Value: n.value})
 		f.Height = max(f.Height, y+flameRow)
 	}
 	calls := make([]*node, 0, len(n.calls))

@@ -20,6 +20,7 @@ import (
 	"github.com/latido-dev/latido/domain"
 	"github.com/latido-dev/latido/embedded/alert"
 	"github.com/latido-dev/latido/internal/cause"
+	"github.com/latido-dev/latido/internal/profiles"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -117,7 +118,7 @@ func labelled(t testing.TB, endpoint string, fn func(stop <-chan struct{})) (sto
 	quit := make(chan struct{})
 	var done sync.WaitGroup
 	done.Go(func() {
-		pprof.Do(context.Background(), pprof.Labels(continuous.LabelEndpoint, endpoint), func(context.Context) { fn(quit) })
+		pprof.Do(context.Background(), pprof.Labels(profiles.LabelEndpoint, endpoint), func(context.Context) { fn(quit) })
 	})
 	stop = sync.OnceFunc(func() { close(quit); done.Wait() })
 	t.Cleanup(stop)

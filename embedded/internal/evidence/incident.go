@@ -4,8 +4,8 @@ import (
 	"time"
 
 	"github.com/latido-dev/latido/alerting"
-	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/internal/cause"
+	"github.com/latido-dev/latido/internal/profiles"
 )
 
 // The kinds of an incident.
@@ -83,8 +83,8 @@ type Section struct {
 	After  float64 `json:"after"`
 	// Hot are the functions of the window, Diff what changed since the time
 	// before; it is empty without a baseline.
-	Hot  continuous.Hot      `json:"hot"`
-	Diff []continuous.Change `json:"diff,omitempty"`
+	Hot  profiles.Top      `json:"hot"`
+	Diff []profiles.Change `json:"diff,omitempty"`
 }
 
 // Waiting says where the requests of an endpoint waited.
@@ -100,7 +100,7 @@ type Waiting struct {
 
 // WaitingPlace is one place in which requests waited.
 type WaitingPlace struct {
-	continuous.WaitPlace
+	profiles.WaitPlace
 	Before float64 `json:"before_mean"` // waiting there at a time
 	After  float64 `json:"after_mean"`
 }
@@ -110,7 +110,7 @@ type Goroutines struct {
 	Before     int64                       `json:"before"`
 	After      int64                       `json:"after"`
 	BeforeTime time.Time                   `json:"before_time,omitzero"`
-	Groups     []continuous.GoroutineGroup `json:"groups"` // grown the most first
+	Groups     []profiles.GoroutineGroup `json:"groups"` // grown the most first
 }
 
 // Move is a figure of the store that moved: how many in the window, and how many

@@ -14,8 +14,8 @@ import (
 
 	"github.com/google/pprof/profile"
 
-	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/internal/cause"
+	"github.com/latido-dev/latido/internal/stacks"
 )
 
 //go:embed page.css
@@ -107,7 +107,7 @@ func (v view) Rests() []string {
 func (v view) Text(name string) string { return v.Annotations[name] }
 
 // Short, Place, Percent and Bar write the cells of tables.
-func (v view) Short(function string) string { return continuous.Short(function) }
+func (v view) Short(function string) string { return stacks.Short(function) }
 
 // Place is a file and a line.
 func (v view) Place(file string, line int64) string { return place(file, line) }

@@ -13,9 +13,9 @@ import (
 	"github.com/google/pprof/profile"
 
 	"github.com/latido-dev/latido/alerting"
-	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/domain"
 	"github.com/latido-dev/latido/internal/cause"
+	"github.com/latido-dev/latido/internal/profiles"
 	"github.com/latido-dev/latido/internal/testkit"
 )
 
@@ -59,8 +59,8 @@ func sample(language string) *gathered {
 		Notes:    []string{"a <note>"},
 		Profiles: []Section{sectionOf(both, "cpu", "cpu")},
 		Waits: &Waiting{Share: 0.94, Busy: 0.01, Before: 0.1, After: 12.25, Seen: 130, Looks: 10, Places: []WaitingPlace{
-			{WaitPlace: continuous.WaitPlace{Function: "github.com/x/shop.(*Supplier).awaitAnswer", File: "/src/shop/supplier.go", Line: 61, Reason: "select", Share: 0.94}, Before: 0.1, After: 12.25}}},
-		Goroutines: &Goroutines{Before: 20, After: 4310, BeforeTime: at.Add(-time.Minute), Groups: []continuous.GoroutineGroup{
+			{WaitPlace: profiles.WaitPlace{Function: "github.com/x/shop.(*Supplier).awaitAnswer", File: "/src/shop/supplier.go", Line: 61, Reason: "select", Share: 0.94}, Before: 0.1, After: 12.25}}},
+		Goroutines: &Goroutines{Before: 20, After: 4310, BeforeTime: at.Add(-time.Minute), Groups: []profiles.GoroutineGroup{
 			{Function: "main.leak", File: "/src/shop/leak.go", Line: 8, Reason: "channel receive", Started: "main.leak.func1", Owner: "own", Before: 0, After: 4290}}},
 		Errors:   []Move{{Name: "requests", Endpoint: "/pagos", Label: "503", Before: 0, After: 41}},
 		Moved:    []Move{{Name: "pedidos_procesados", Before: 600, After: 12}, {Name: "requests", Before: 1000, After: 1010}},

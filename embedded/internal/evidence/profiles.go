@@ -9,6 +9,7 @@ import (
 
 	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/internal/cause"
+	"github.com/latido-dev/latido/internal/profiles"
 )
 
 // How often the goroutines are looked at when an alert begins to fire.
@@ -59,7 +60,7 @@ func (r *Recorder) profiles(ctx context.Context, t cause.Times, skew time.Durati
 	}
 	now, ok := look()
 	late = late || !ok
-	if sum, err := continuous.AddWaits(found.Waits.After, now.waits); err == nil {
+	if sum, err := profiles.AddWaits(found.Waits.After, now.waits); err == nil {
 		found.Waits.After = sum
 	}
 	found.Goroutines.After = now.all

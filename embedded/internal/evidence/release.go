@@ -19,6 +19,7 @@ import (
 	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/embedded/internal/whole"
 	"github.com/latido-dev/latido/internal/cause"
+	"github.com/latido-dev/latido/internal/profiles"
 )
 
 const (
@@ -238,7 +239,7 @@ func (w *releases) measure(ctx context.Context, running Release) *measure {
 	})
 	if p, profiled, err := w.r.cfg.profiler.Profile(continuous.ProfileCPU, from.Add(time.Since(to)), time.Time{}); err == nil {
 		m.profile, m.Profiled = p, profiled.Seconds()
-		m.CPU = continuous.Total("cpu", p) / m.Profiled * seconds / max(m.Requests, 1)
+		m.CPU = profiles.Total("cpu", p) / m.Profiled * seconds / max(m.Requests, 1)
 	}
 	return m
 }

@@ -7,8 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/internal/cause"
+	"github.com/latido-dev/latido/internal/profiles"
+	"github.com/latido-dev/latido/internal/stacks"
 )
 
 // Verdict compares a release with the one before.
@@ -144,10 +145,10 @@ func (w words) verdict(in *Incident, before, after measure) string {
 	// What a request costs in a function, so that more traffic is no growth.
 	requests := func(m measure) float64 { return m.Requests * m.Profiled / max(m.To.Sub(m.From).Seconds(), 1) }
 	if before.profile != nil && after.profile != nil && requests(before) > 0 && requests(after) > 0 {
-		for _, c := range continuous.Diff("cpu", before.profile, requests(before), after.profile, requests(after)) {
+		for _, c := range profiles.Diff("cpu", before.profile, requests(before), after.profile, requests(after)) {
 			if c.Growth > 0.1*max(after.CPU-before.CPU, 0) && c.Growth > 0 {
 				text += w.say("; %s (%s) grew the most, from %s to %s a request", "; lo que más creció es %s (%s), de %s a %s por petición",
-					continuous.Short(c.Function), place(c.File, c.Line), w.seconds(c.Before), w.seconds(c.After))
+					stacks.Short(c.Function), place(c.File, c.Line), w.seconds(c.Before), w.seconds(c.After))
 				break
 			}
 		}

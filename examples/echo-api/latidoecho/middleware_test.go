@@ -19,6 +19,7 @@ import (
 	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/domain"
 	"github.com/latido-dev/latido/examples/echo-api/internal/scrape"
+	"github.com/latido-dev/latido/internal/profiles"
 	"github.com/latido-dev/latido/telemetry"
 )
 
@@ -267,7 +268,7 @@ func TestProfileLabels(t *testing.T) {
 		return nil
 	})
 	do(e, "GET", "/pedidos/1")
-	if labels[continuous.LabelEndpoint] != "/pedidos/{id}" || labels[continuous.LabelMethod] != "GET" {
+	if labels[profiles.LabelEndpoint] != "/pedidos/{id}" || labels[profiles.LabelMethod] != "GET" {
 		t.Errorf("labels %v", labels)
 	}
 }

@@ -13,7 +13,7 @@ type Problem struct {
 	Status  int
 	Message string
 	Fields  []FieldProblem // what is wrong with the input, field by field
-	Kind    string         // error type in metrics: one of domain.yaml's errors, or of domain.BuiltinErrors
+	Kind    string         // error type in metrics: one of domain.yaml's errors, or of domain.BuiltinErrors()
 }
 
 // FieldProblem says what is wrong with one field of the input.

@@ -15,6 +15,8 @@ import (
 	"github.com/latido-dev/latido/cmd/latido/internal/expr"
 	"github.com/latido-dev/latido/cmd/latido/internal/result"
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/promname"
+	"github.com/latido-dev/latido/internal/yamlpos"
 )
 
 // KindNames are Prometheus' names of the kinds.
@@ -46,7 +48,7 @@ func checkDomain(in *inspection) (c result.Check) {
 		for i, e := range in.d.Events {
 			if m, _ := in.d.Metric(e.Name); len(m.Was) > 0 && time.Now().After(m.Was[0].Until) {
 				path := fmt.Sprintf("events[%d].was", i)
-				line, column := domain.Position(in.data, path, 0)
+				line, column := yamlpos.Of(in.data, path, 0)
 				c.Note("%s", result.Problem{File: in.file, Line: line, Column: column, Path: path, Message: "was until " + e.WasUntil + ": leave was and was_until out"})
 			}
 		}
@@ -66,7 +68,7 @@ func checkExpressions(in *inspection) result.Check {
 		add := func(field string, mistakes []expr.Mistake) {
 			path := fmt.Sprintf("thresholds[%d].%s", i, field)
 			for _, m := range mistakes {
-				line, column := domain.Position(in.data, path, m.Offset)
+				line, column := yamlpos.Of(in.data, path, m.Offset)
 				f.Problems = append(f.Problems, result.Problem{File: in.file, Line: line, Column: column, Path: path, Message: m.Message})
 			}
 		}
@@ -107,7 +109,7 @@ func checkNames(in *inspection) result.Check {
 		m, _ := in.d.Metric(e.Name)
 		one := &dto.Metric{}
 		for _, a := range m.Attributes {
-			one.Label = append(one.Label, &dto.LabelPair{Name: new(domain.Label(a))})
+			one.Label = append(one.Label, &dto.LabelPair{Name: new(promname.Label(a))})
 		}
 		kind := dto.MetricType(dto.MetricType_value[strings.ToUpper(KindNames[m.Kind])])
 		found, err := promlint.NewWithMetricFamilies([]*dto.MetricFamily{{Name: &m.Family, Help: &m.Description, Type: &kind, Metric: []*dto.Metric{one}}}).Lint()
@@ -115,7 +117,7 @@ func checkNames(in *inspection) result.Check {
 			f.Fail("%s: %v", m.Family, err)
 		}
 		path := fmt.Sprintf("events[%d]", i)
-		line, column := domain.Position(in.data, path, 0)
+		line, column := yamlpos.Of(in.data, path, 0)
 		for _, p := range found {
 			f.Notes = append(f.Notes, result.Problem{File: in.file, Line: line, Column: column, Path: path, Message: m.Family + ": " + p.Text}.String())
 		}

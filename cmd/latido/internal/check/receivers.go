@@ -13,6 +13,7 @@ import (
 	"github.com/latido-dev/latido/cmd/latido/internal/receivers"
 	"github.com/latido-dev/latido/cmd/latido/internal/result"
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/yamlpos"
 )
 
 // checkReceivers routes every alert as an Alertmanager does.
@@ -51,7 +52,7 @@ func checkReceivers(in *inspection) result.Check {
 		p := f.Fail("nobody hears of %s, %s first: log and action are receivers of a process that starts embedded, and %s does not require %s",
 			cli.Count(len(lost), "alert"), lost[0].Alert, module, gomod.Embedded)
 		p.File, p.Path = in.file, path
-		p.Line, p.Column = domain.Position(in.data, path, 0)
+		p.Line, p.Column = yamlpos.Of(in.data, path, 0)
 		p.Fix = "add to notify who hears of alerts from a server, such as email, webhook or slack, or call embedded.Start in main"
 	}
 	if missing := receivers.Missing(in.dir, in.d); len(missing) > 0 {

@@ -19,7 +19,7 @@ import (
 	"github.com/latido-dev/latido/cmd/latido/internal/expr"
 	"github.com/latido-dev/latido/cmd/latido/internal/remote"
 	"github.com/latido-dev/latido/cmd/latido/internal/result"
-	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/yamlpos"
 )
 
 // ruleSet are the rules that are checked: those of the files that are there,
@@ -168,7 +168,7 @@ func checkRule(in *inspection, f *result.Check, r fileRule) {
 	}
 	for _, m := range in.world().Mistakes(r.Expr, expr.Condition{Wait: time.Duration(r.For)}) {
 		p := r.problem(f, "%s: %s", r.name(), m.Message)
-		p.Line, p.Column = domain.Position(r.data, r.path+".expr", m.Offset)
+		p.Line, p.Column = yamlpos.Of(r.data, r.path+".expr", m.Offset)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/latido-dev/latido/cmd/latido/internal/expr"
 	"github.com/latido-dev/latido/cmd/latido/internal/result"
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/yamlpos"
 )
 
 const (
@@ -62,7 +63,7 @@ func checkWindows(in *inspection) result.Check {
 	for i, t := range in.d.Thresholds {
 		if window := time.Duration(t.Window); window > 0 && window < least {
 			path := fmt.Sprintf("thresholds[%d].window", i)
-			line, column := domain.Position(in.data, path, 0)
+			line, column := yamlpos.Of(in.data, path, 0)
 			f.Problems = append(f.Problems, result.Problem{File: in.file, Line: line, Column: column, Path: path,
 				Message: fmt.Sprintf("%s has less than four scrapes, which come every %s: write %s or more", t.Window, domain.Duration(every), domain.Duration(least))})
 		}

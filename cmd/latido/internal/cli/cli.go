@@ -18,7 +18,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/spelling"
 )
 
 // The exit codes.
@@ -290,7 +290,7 @@ func Version() string {
 // DidYouMean is the end of a message about an unknown name: the nearest of
 // those that there are, or "".
 func DidYouMean(name string, candidates []string) string {
-	if near := domain.Nearest(name, candidates); near != "" {
+	if near := spelling.Nearest(name, candidates); near != "" {
 		return fmt.Sprintf(" (did you mean %q?)", near)
 	}
 	return ""

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/promname"
+	"github.com/latido-dev/latido/internal/spelling"
 )
 
 // events compares the events, and with them their series.
@@ -66,7 +68,7 @@ func successor(before, after domain.Domain, old *domain.Event) *domain.Event {
 		now := &after.Events[i]
 		isNew := !slices.ContainsFunc(before.Events, func(e domain.Event) bool { return e.Name == now.Name })
 		if isNew && now.Kind == old.Kind && now.Unit == old.Unit && reflect.DeepEqual(now.Attributes, old.Attributes) &&
-			(now.Description == old.Description && now.Description != "" || domain.Nearest(old.Name, []string{now.Name}) != "") {
+			(now.Description == old.Description && now.Description != "" || spelling.Nearest(old.Name, []string{now.Name}) != "") {
 			same = append(same, now)
 		}
 	}
@@ -110,7 +112,7 @@ func event(u *uses, before, after domain.Domain, old, now *domain.Event) []Chang
 		})
 	}
 	for _, a := range old.AttributeNames() {
-		label := domain.Label(a)
+		label := promname.Label(a)
 		if _, kept := now.Attributes[a]; !kept {
 			changes = append(changes, Change{
 				Kind: "removed", What: "label", Name: label + " of " + old.Name, Breaks: breaks(u, m, " by "+label, label),
@@ -134,7 +136,7 @@ func event(u *uses, before, after domain.Domain, old, now *domain.Event) []Chang
 	}
 	for _, a := range now.AttributeNames() {
 		if _, had := old.Attributes[a]; !had {
-			changes = append(changes, Change{Kind: "added", What: "label", Name: domain.Label(a) + " of " + now.Name, Detail: "its series begin anew"})
+			changes = append(changes, Change{Kind: "added", What: "label", Name: promname.Label(a) + " of " + now.Name, Detail: "its series begin anew"})
 		}
 	}
 	if m.Kind == domain.KindHistogram && n.Kind == m.Kind {

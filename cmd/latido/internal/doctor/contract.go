@@ -13,6 +13,7 @@ import (
 	"github.com/latido-dev/latido/cmd/latido/internal/expr"
 	"github.com/latido-dev/latido/cmd/latido/internal/result"
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/promname"
 )
 
 // doctorContract compares the metrics of the service with those of the contract:
@@ -75,7 +76,7 @@ func (x *examination) compare(c *result.Check, m domain.Metric, family *dto.Metr
 	wrong, values := map[string]string{}, x.valuesOf(m) // the fix by the message
 	var want []string
 	for _, a := range m.Attributes {
-		want = append(want, domain.Label(a))
+		want = append(want, promname.Label(a))
 	}
 	total, other := 0.0, 0.0
 	for _, one := range family.GetMetric() {
@@ -121,10 +122,10 @@ func (x *examination) valuesOf(m domain.Metric) map[string][]string {
 	switch {
 	case m.Event != nil:
 		for _, a := range m.Attributes {
-			values[domain.Label(a)] = m.Event.Attributes[a]
+			values[promname.Label(a)] = m.Event.Attributes[a]
 		}
 	case m.Key == "api_errors":
-		values[domain.Label("error.type")] = append(slices.Clone(domain.BuiltinErrors), x.d.Errors...)
+		values[promname.Label("error.type")] = append(slices.Clone(domain.BuiltinErrors()), x.d.Errors...)
 	}
 	return values
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/latido-dev/latido/cmd/latido/internal/cli"
 	"github.com/latido-dev/latido/cmd/latido/internal/remote"
 	"github.com/latido-dev/latido/cmd/latido/internal/result"
-	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/spelling"
 )
 
 // profilesWithin is how far back a profile is looked for. The profiler uploads
@@ -166,7 +166,7 @@ func (x *examination) alias(f *result.Check, name string, services []string) boo
 		}
 	}
 	if len(others) == 0 || slices.Contains(services, name) {
-		if near := domain.Nearest(name, services); near != "" && near != name {
+		if near := spelling.Nearest(name, services); near != "" && near != name {
 			f.Note("Pyroscope has profiles of %s: is that the service?", cli.Safe(near))
 		}
 		return false

@@ -9,7 +9,8 @@ import (
 
 	"github.com/google/pprof/profile"
 
-	"github.com/latido-dev/latido/continuous"
+	"github.com/latido-dev/latido/internal/profiles"
+	"github.com/latido-dev/latido/internal/stacks"
 )
 
 // The size of a flame graph, in the units of its picture.
@@ -41,7 +42,7 @@ func flame(p *profile.Profile, sampleType, endpoint string) template.HTML {
 		return ""
 	}
 	for _, s := range p.Sample {
-		if !slices.Contains(s.Label[continuous.LabelEndpoint], endpoint) {
+		if !slices.Contains(s.Label[profiles.LabelEndpoint], endpoint) {
 			continue
 		}
 		root.add(stackOf(s), float64(s.Value[value]))
@@ -105,7 +106,7 @@ func (c *call) draw(b *strings.Builder, whole, left float64, row int) (rows int)
 		if width < leastFlame {
 			continue
 		}
-		name := continuous.Short(one.name)
+		name := stacks.Short(one.name)
 		fmt.Fprintf(b, `<g><title>%s %s, %.1f %%</title><rect class="f%d" x="%.1f" y="%d" width="%.1f" height="%d"/>`,
 			template.HTMLEscapeString(one.name), template.HTMLEscapeString(one.place), one.cost/whole*100, shade(one.name), left, row*flameRow, width, flameRow-1)
 		if letters := int((width - 6) / flameLetter); letters >= 3 {

@@ -26,6 +26,8 @@ import (
 	"github.com/latido-dev/latido/cmd/latido/internal/remote"
 	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/profiles"
+	"github.com/latido-dev/latido/internal/stacks"
 )
 
 //go:embed report.html
@@ -88,10 +90,10 @@ type endpointFigures struct {
 
 // endpointPart is an endpoint with where its time goes.
 type endpointPart struct {
-	continuous.Usage
+	profiles.Usage
 	Figures []endpointFigures // of each method
 	Flame   template.HTML
-	Waits   []continuous.WaitPlace
+	Waits   []profiles.WaitPlace
 	Waiting bool // the flame graph is of what waits, as nothing computes
 }
 
@@ -152,7 +154,7 @@ func htmlPage(ctx context.Context, u *url.URL, last time.Duration, top int, file
 }
 
 func readReport(u *url.URL, answer []byte) (*continuous.Report, error) {
-	r, err := continuous.ReadReport(bytes.NewReader(answer))
+	r, err := profiles.ReadReport(bytes.NewReader(answer))
 	if err == nil && r.To.IsZero() {
 		err = errors.New("the answer has no time range")
 	}
@@ -173,7 +175,7 @@ func domainAt(file string) (d domain.Domain, known bool, err error) {
 
 // endpoint has the figures and the picture of one endpoint: of its CPU time, or
 // of where it waits if it has used none.
-func (v *htmlReport) endpoint(ctx context.Context, u *url.URL, usage continuous.Usage, last time.Duration) endpointPart {
+func (v *htmlReport) endpoint(ctx context.Context, u *url.URL, usage profiles.Usage, last time.Duration) endpointPart {
 	e := endpointPart{Usage: usage, Waits: usage.Waits.Places}
 	for _, f := range v.Service.Endpoints {
 		if f.Endpoint == usage.Name && f.Requests > 0 {
@@ -305,7 +307,7 @@ func (w words) Clock(t time.Time) string { return t.Local().Format("2006-01-02 1
 
 // Place is a function's short name, with its file and line.
 func (w words) Place(function, file string, line int64) string {
-	return fmt.Sprintf("%s (%s:%d)", continuous.Short(function), file[strings.LastIndexByte(file, '/')+1:], line)
+	return fmt.Sprintf("%s (%s:%d)", stacks.Short(function), file[strings.LastIndexByte(file, '/')+1:], line)
 }
 
 // Reason says what a goroutine waits for.

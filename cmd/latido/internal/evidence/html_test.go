@@ -13,13 +13,14 @@ import (
 	"github.com/google/pprof/profile"
 
 	"github.com/latido-dev/latido/continuous"
+	"github.com/latido-dev/latido/internal/profiles"
 )
 
 // oneProfile is a profile of one endpoint: a handler below the SDK's frame.
 func oneProfile(t *testing.T, sample, endpoint string, functions ...string) []byte {
 	t.Helper()
 	p := &profile.Profile{SampleType: []*profile.ValueType{{Type: sample, Unit: "nanoseconds"}}}
-	s := &profile.Sample{Value: []int64{1e9}, Label: map[string][]string{continuous.LabelEndpoint: {endpoint}}}
+	s := &profile.Sample{Value: []int64{1e9}, Label: map[string][]string{profiles.LabelEndpoint: {endpoint}}}
 	for i, name := range functions { // the innermost first
 		f := &profile.Function{ID: uint64(i + 1), Name: name, Filename: "/home/ana/shop/report.go"}
 		at := &profile.Location{ID: uint64(i + 1), Line: []profile.Line{{Function: f, Line: 59}}}
@@ -46,11 +47,11 @@ func oneProfile(t *testing.T, sample, endpoint string, functions ...string) []by
 func TestReportHTML(t *testing.T) {
 	t.Parallel()
 	const hostile = `/<img src=x onerror=alert(1)>`
-	hot := continuous.Hot{Own: []continuous.Function{{Function: "example.com/shop.<b>stats", File: "/home/ana/shop/report.go", Line: 59, Share: 0.95}}}
-	report := continuous.Report{Service: "tienda-api", From: time.Unix(1, 0), To: time.Unix(61, 0), Endpoints: []continuous.Usage{
+	hot := profiles.Top{Own: []profiles.Function{{Function: "example.com/shop.<b>stats", File: "/home/ana/shop/report.go", Line: 59, Share: 0.95}}}
+	report := continuous.Report{Service: "tienda-api", From: time.Unix(1, 0), To: time.Unix(61, 0), Endpoints: []profiles.Usage{
 		{Name: "/reportes/ventas", CPUShare: 0.34, CPUSamples: 40, CPU: hot},
 		{Name: "unmatched", CPUShare: 0.2},
-		{Name: hostile, Waits: continuous.Waits{Places: []continuous.WaitPlace{{Function: "shop.wait", File: "a.go", Line: 3, Reason: "lock", Share: 0.8}}}},
+		{Name: hostile, Waits: profiles.Waits{Places: []profiles.WaitPlace{{Function: "shop.wait", File: "a.go", Line: 3, Reason: "lock", Share: 0.8}}}},
 	}}
 	text, err := json.Marshal(report)
 	if err != nil {

@@ -13,7 +13,8 @@ import (
 
 	"github.com/latido-dev/latido/cmd/latido/internal/cli"
 	"github.com/latido-dev/latido/cmd/latido/internal/remote"
-	"github.com/latido-dev/latido/continuous"
+	"github.com/latido-dev/latido/internal/profiles"
+	"github.com/latido-dev/latido/internal/stacks"
 )
 
 // incident is what a service knows about one: the part of its JSON that is for
@@ -49,14 +50,14 @@ type incident struct {
 type incidentProfile struct {
 	Type          string
 	Before, After float64
-	Hot           continuous.Hot
-	Diff          []continuous.Change
+	Hot           profiles.Top
+	Diff          []profiles.Change
 }
 
 type incidentWaits struct {
 	Share  float64
 	Places []struct {
-		continuous.WaitPlace
+		profiles.WaitPlace
 		Before float64 `json:"before_mean"`
 		After  float64 `json:"after_mean"`
 	}
@@ -64,7 +65,7 @@ type incidentWaits struct {
 
 type incidentGoroutines struct {
 	Before, After int64
-	Groups        []continuous.GoroutineGroup
+	Groups        []profiles.GoroutineGroup
 }
 
 type incidentMove struct {
@@ -162,7 +163,7 @@ func (in *incident) writeProfiles(w io.Writer) {
 				}
 			}
 			if f.Mostly != "" {
-				text += "\tmostly in " + cli.Safe(continuous.Short(f.Mostly))
+				text += "\tmostly in " + cli.Safe(stacks.Short(f.Mostly))
 			}
 			return text
 		})
@@ -251,7 +252,7 @@ func percent(share float64) string { return fmt.Sprintf("%.0f %%", share*100) }
 
 // place is a function and its line, for people.
 func place(function, file string, line int64) string {
-	return fmt.Sprintf("%s (%s:%d)", cli.Safe(continuous.Short(function)), cli.Safe(path.Base(file)), line)
+	return fmt.Sprintf("%s (%s:%d)", cli.Safe(stacks.Short(function)), cli.Safe(path.Base(file)), line)
 }
 
 // release is a version with the start of its revision; "" where neither is

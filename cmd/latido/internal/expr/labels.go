@@ -12,6 +12,8 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/promname"
+	"github.com/latido-dev/latido/internal/spelling"
 )
 
 // labelSet is what is known of the labels of all series of a result.
@@ -95,7 +97,7 @@ func (x *reading) selected(e *parser.VectorSelector) labelSet {
 		s.own = true
 		s.has["job"], s.has["instance"] = "", ""
 		for _, a := range m.Attributes {
-			s.has[domain.Label(a)] = ""
+			s.has[promname.Label(a)] = ""
 		}
 		if strings.HasSuffix(e.Name, "_bucket") && m.Kind == domain.KindHistogram {
 			s.has[model.BucketLabel] = ""
@@ -124,13 +126,13 @@ func (x *reading) selected(e *parser.VectorSelector) labelSet {
 func (x *reading) filter(e *parser.VectorSelector, m domain.Metric, match *labels.Matcher) {
 	names := make([]string, len(m.Attributes))
 	for i, a := range m.Attributes {
-		names[i] = domain.Label(a)
+		names[i] = promname.Label(a)
 	}
 	if !slices.Contains(names, match.Name) {
 		if match.Name == "job" || match.Name == "instance" || match.Name == model.BucketLabel {
 			return
 		}
-		if near := domain.Nearest(match.Name, names); near != "" {
+		if near := spelling.Nearest(match.Name, names); near != "" {
 			x.add(e, "%s has no label %s, so this would never be true (did you mean %s?)", e.Name, match.Name, near)
 		} else if x.labels[match.Name] {
 			x.add(e, "%s has no label %s, so this would never be true: leave the filter out, or ask for another metric", e.Name, match.Name)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/latido-dev/latido/alerting"
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/spelling"
 )
 
 // Parser is Prometheus' own parser, as a server has it by default.
@@ -123,7 +124,7 @@ func Nearest(d domain.Domain, name string, series []string) string {
 			short = append(short, rest)
 		}
 	}
-	if near := domain.Nearest(strings.TrimPrefix(name, d.Prefix+"_"), short); near != "" {
+	if near := spelling.Nearest(strings.TrimPrefix(name, d.Prefix+"_"), short); near != "" {
 		return d.Prefix + "_" + near
 	}
 	return ""

@@ -12,6 +12,8 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/promname"
+	"github.com/latido-dev/latido/internal/spelling"
 )
 
 // reading is one expression as it is read: what is known of its parts, and what
@@ -46,7 +48,7 @@ func newReading(w World) *reading {
 			}
 		}
 		for _, a := range m.Attributes {
-			x.labels[domain.Label(a)] = true
+			x.labels[promname.Label(a)] = true
 		}
 	}
 	return x
@@ -119,7 +121,7 @@ func (x *reading) aggregated(e *parser.AggregateExpr) facts {
 	for _, label := range e.Grouping {
 		if inner.labels.lacks(label, x) {
 			near := ""
-			if n := domain.Nearest(label, slices.Sorted(maps.Keys(inner.labels.has))); n != "" {
+			if n := spelling.Nearest(label, slices.Sorted(maps.Keys(inner.labels.has))); n != "" {
 				near = fmt.Sprintf(" (did you mean %s?)", n)
 			}
 			x.add(e, "there is no label %s to group by%s", label, near)

@@ -5,8 +5,8 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/latido-dev/latido/domain"
 	"github.com/latido-dev/latido/internal/ruletext"
+	"github.com/latido-dev/latido/internal/spelling"
 )
 
 // TextMistakes finds labels in a text of an alert that the result of its
@@ -23,7 +23,7 @@ func (w World) TextMistakes(expression, text string) []Mistake {
 	var mistakes []Mistake
 	for _, l := range parsed.Labels() {
 		has := slices.Sorted(maps.Keys(result.has))
-		near := domain.Nearest(l.Name, has)
+		near := spelling.Nearest(l.Name, has)
 		if _, there := result.has[l.Name]; there || !result.lacks(l.Name, x) && l.Name != "alertname" && near == "" {
 			continue
 		}

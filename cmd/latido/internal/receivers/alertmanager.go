@@ -21,6 +21,8 @@ import (
 	"github.com/latido-dev/latido/alerting"
 	"github.com/latido-dev/latido/cmd/latido/internal/result"
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/spelling"
+	"github.com/latido-dev/latido/internal/yamlpos"
 )
 
 // matchersOnce has Alertmanager read matchers as its server does without flags:
@@ -104,7 +106,7 @@ func OfDomain(file string, data []byte, d domain.Domain) []result.Problem {
 		for _, m := range mistakes(err) {
 			option := optionAt(alone, m.line)
 			path := strings.Join(append([]string{fmt.Sprintf("notify[%d]", i), kind}, option...), ".")
-			line, column := domain.Position(data, path, 0)
+			line, column := yamlpos.Of(data, path, 0)
 			problems = append(problems, result.Problem{File: file, Line: line, Column: column, Path: path, Message: m.explain(kind, option)})
 		}
 	}
@@ -155,7 +157,7 @@ func optionAt(text []byte, line int) []string {
 func (m mistake) explain(kind string, option []string) string {
 	if found := unknownOption.FindStringSubmatch(m.text); found != nil {
 		known := optionsAt(kind, option[:max(0, len(option)-1)])
-		near := domain.Nearest(found[1], known)
+		near := spelling.Nearest(found[1], known)
 		switch {
 		case near != "":
 			near = fmt.Sprintf(" (did you mean %q?)", near)

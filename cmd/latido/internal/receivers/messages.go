@@ -17,6 +17,7 @@ import (
 	"github.com/latido-dev/latido/alerting"
 	"github.com/latido-dev/latido/cmd/latido/internal/result"
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/yamlpos"
 )
 
 // Messages runs the templates in the options of receivers as Alertmanager
@@ -42,7 +43,7 @@ func Messages(file string, data []byte, d domain.Domain) []result.Problem {
 		for kind, options := range spec.Receiver.Other {
 			eachText(fmt.Sprintf("notify[%d].%s", i, kind), options, func(path, text string) {
 				if _, err := tmpl.ExecuteTextString(text, values); err != nil {
-					line, column := domain.Position(data, path, 0)
+					line, column := yamlpos.Of(data, path, 0)
 					problems = append(problems, result.Problem{
 						File: file, Line: line, Column: column, Path: path,
 						Message: "Alertmanager cannot run this template, and would send nothing: " + templatePlace.ReplaceAllString(err.Error(), ""),

@@ -58,7 +58,7 @@ func TestSecretsByTheirType(t *testing.T) {
 		}
 	}
 	kinds := optionsOfType(reflect.TypeFor[config.Receiver]())
-	for _, kind := range domain.Integrations {
+	for _, kind := range domain.Integrations() {
 		configs, ok := kinds[kind+"_configs"]
 		if !ok {
 			t.Errorf("Alertmanager has no %s", kind)

@@ -52,7 +52,7 @@ func start(s starter, stdin string, args ...string) (string, error) {
 // finds nothing, and a second run changes nothing.
 func TestInitTemplates(t *testing.T) {
 	for _, kind := range kinds {
-		for _, language := range domain.Languages {
+		for _, language := range domain.Languages() {
 			t.Run(kind+" "+language, func(t *testing.T) {
 				dir := t.TempDir()
 				out, err := start(starter{}, "", "-kind", kind, "-language", language, "-dir", dir)

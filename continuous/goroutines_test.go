@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/pprof/profile"
 
+	"github.com/latido-dev/latido/internal/profiles"
 	"github.com/latido-dev/latido/internal/stacks"
 )
 
@@ -40,7 +41,7 @@ func waitForSupplier(reply <-chan struct{}) { <-reply }
 func seenOf(p *profile.Profile, of string) (seen int64) {
 	for _, s := range p.Sample {
 		in := slices.ContainsFunc(stacks.Of(s), func(f stacks.Frame) bool { return strings.HasSuffix(f.Function, ".waitForSupplier") })
-		if in && stacks.Label(s, LabelEndpoint)+stacks.Label(s, LabelRegion) == of {
+		if in && stacks.Label(s, profiles.LabelEndpoint)+stacks.Label(s, profiles.LabelRegion) == of {
 			seen += s.Value[0]
 		}
 	}
@@ -48,11 +49,11 @@ func seenOf(p *profile.Profile, of string) (seen int64) {
 }
 
 func TestWaits(t *testing.T) {
-	blocked(t, 3, LabelEndpoint, "/slow", LabelSpanID, "0123456789abcdef", "customer", "4711")
-	blocked(t, 1, LabelRegion, "import")
+	blocked(t, 3, profiles.LabelEndpoint, "/slow", profiles.LabelSpanID, "0123456789abcdef", "customer", "4711")
+	blocked(t, 1, profiles.LabelRegion, "import")
 	blocked(t, 50, "customer", "4711")
 
-	w := waits{period: time.Millisecond}
+	w := goroutineSampler{period: time.Millisecond}
 	from := time.Now()
 	// A goroutine that is on its way into the channel has another stack.
 	waitUntil(t, "all wait", func() bool {
@@ -105,7 +106,7 @@ func TestWaits(t *testing.T) {
 func TestWaitsBounded(t *testing.T) {
 	p := &profile.Profile{}
 	for i := range maxWaitStacks + 500 {
-		p.Sample = append(p.Sample, &profile.Sample{Value: []int64{int64(i)}, Label: map[string][]string{LabelEndpoint: {"/slow"}}})
+		p.Sample = append(p.Sample, &profile.Sample{Value: []int64{int64(i)}, Label: map[string][]string{profiles.LabelEndpoint: {"/slow"}}})
 		p.Sample = append(p.Sample, &profile.Sample{Value: []int64{int64(10_000 * i)}}) // workers never push out what requests do
 	}
 	heaviestWaits(p, maxWaitStacks)
@@ -129,9 +130,9 @@ func TestWaitsBounded(t *testing.T) {
 }
 
 func BenchmarkLook(b *testing.B) { // 1,000 goroutines, half of them labelled
-	blocked(b, 500, LabelEndpoint, "/slow")
+	blocked(b, 500, profiles.LabelEndpoint, "/slow")
 	blocked(b, 500)
-	w := waits{period: time.Second}
+	w := goroutineSampler{period: time.Second}
 	b.ReportAllocs()
 	for b.Loop() {
 		if err := w.look(); err != nil {

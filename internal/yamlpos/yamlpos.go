@@ -1,7 +1,11 @@
-package domain
+// Package yamlpos says where a value stands in a YAML file.
+package yamlpos
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
+	"io"
 	"regexp"
 	"strconv"
 	"strings"
@@ -11,17 +15,17 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Position is where a byte of a text stands in a domain file: data is the
-// file's content, path the text's as in [Error], offset the byte's in the text
-// as it was loaded. Line and column are counted from 1. So a mistake that
+// Of is where a byte of a text stands in a YAML file: data is the file's
+// content, path the text's as domain.Error has it, offset the byte's in the
+// text as it was loaded. Line and column are counted from 1. So a mistake that
 // another parser finds in a value is shown where it was written, whichever of
 // YAML's ways of writing text was taken.
 //
 // Of a path that the file does not have it is the nearest place above, and of
 // a byte that cannot be found, because of an escape in quotes, the text's start.
-func Position(data []byte, path string, offset int) (line, column int) {
+func Of(data []byte, path string, offset int) (line, column int) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
-	docs, err := documents(data)
+	docs, err := Documents(data)
 	if err != nil || len(docs) == 0 {
 		return 1, 1
 	}
@@ -44,7 +48,7 @@ var pathStep = regexp.MustCompile(`[A-Za-z0-9_]+|"(?:[^"\\]|\\.)*"`)
 
 // child is the value of a field or the item of an index, nil if there is none.
 func child(n *yaml.Node, step string) *yaml.Node {
-	n = target(n)
+	n = Target(n)
 	if n.Kind == yaml.SequenceNode {
 		if i, err := strconv.Atoi(step); err == nil && i < len(n.Content) {
 			return n.Content[i]
@@ -55,7 +59,7 @@ func child(n *yaml.Node, step string) *yaml.Node {
 		step = unquoted
 	}
 	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
-		if target(n.Content[i]).Value == step {
+		if Target(n.Content[i]).Value == step {
 			return n.Content[i+1]
 		}
 	}
@@ -66,12 +70,12 @@ func child(n *yaml.Node, step string) *yaml.Node {
 // strips indents, but leaves all that is no space in its order: so the source
 // is followed letter by letter, and spaces count for nothing.
 func within(n *yaml.Node, data []byte, offset int) (line, column int, ok bool) {
-	n = target(n)
+	n = Target(n)
 	if n.Kind != yaml.ScalarNode || offset < 0 || offset > len(n.Value) {
 		return 0, 0, false
 	}
-	c := cursor{rest: string(data), at: position{1, 1}}
-	for c.at != (position{n.Line, n.Column}) {
+	c := cursor{rest: string(data), at: place{1, 1}}
+	for c.at != (place{n.Line, n.Column}) {
 		if !c.step() {
 			return 0, 0, false
 		}
@@ -118,7 +122,7 @@ func within(n *yaml.Node, data []byte, offset int) (line, column int, ok bool) {
 // cursor goes through a text and knows where it is.
 type cursor struct {
 	rest string
-	at   position
+	at   place
 }
 
 // step goes one letter further, and reports whether there was one.
@@ -130,7 +134,7 @@ func (c *cursor) step() bool {
 	c.rest = c.rest[size:]
 	c.at.column++
 	if r == '\n' {
-		c.at = position{c.at.line + 1, 1}
+		c.at = place{c.at.line + 1, 1}
 	}
 	return true
 }
@@ -142,4 +146,40 @@ func (c *cursor) spaces() {
 			return
 		}
 	}
+}
+
+// place is a line and a column, counted from 1.
+type place struct{ line, column int }
+
+// Documents parses the text; the second of several documents is enough to
+// know that there are too many.
+func Documents(data []byte) (values []*yaml.Node, err error) {
+	// The parser gives most of its failures back as errors; some it has let
+	// through as panics in the past. The service must start nevertheless.
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("yaml: cannot be read: %v", p)
+		}
+	}()
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	for len(values) < 2 {
+		var doc yaml.Node
+		if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
+			return values, nil
+		} else if err != nil {
+			return nil, err
+		}
+		if doc.Kind == yaml.DocumentNode && len(doc.Content) == 1 {
+			values = append(values, doc.Content[0])
+		}
+	}
+	return values, nil
+}
+
+// Target follows an alias to what it stands for.
+func Target(n *yaml.Node) *yaml.Node {
+	for n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	return n
 }

@@ -1,4 +1,4 @@
-package continuous
+package profiles
 
 import (
 	"bufio"
@@ -19,10 +19,10 @@ func (r *Report) WriteText(w io.Writer) error {
 		name = "service"
 	}
 	cpu, allocated := fmt.Sprintf("%.1f CPU seconds", r.Process.CPUSeconds), bytesText(r.Process.AllocBytes)+" allocated"
-	if r.lacks(MissingCPU) {
+	if r.Lacks(MissingCPU) {
 		cpu = "CPU not measured"
 	}
-	if r.lacks(MissingMemory) {
+	if r.Lacks(MissingMemory) {
 		allocated = "allocations not measured"
 	}
 	fmt.Fprintf(b, "%s, %s to %s: %.0f s of CPU profile, %s, %s\n", name,
@@ -50,20 +50,20 @@ func (u *Usage) write(b *bufio.Writer, what string, r *Report) {
 	fmt.Fprintf(b, "\n%s %s %s\n", what, u.Name, strings.Join(u.Methods, ", "))
 	cpu := fmt.Sprintf("CPU %.2f s, %s of the process", u.CPUSeconds, percent(u.CPUShare))
 	switch {
-	case r.lacks(MissingCPU):
+	case r.Lacks(MissingCPU):
 		cpu = "CPU not measured"
 	case u.CPUSeconds > 0 && u.CPUSamples < fewSamples:
 		cpu += fmt.Sprintf(" (by %.0f samples only)", u.CPUSamples)
 	}
 	allocated := fmt.Sprintf("allocated %s, %s", bytesText(u.AllocBytes), percent(u.AllocShare))
 	switch {
-	case r.lacks(MissingMemory):
+	case r.Lacks(MissingMemory):
 		allocated = "allocations not measured"
 	case u.AllocInferred:
 		allocated += " (by functions that only it runs)"
 	}
 	waiting := fmt.Sprintf("waiting %.2f at a time", u.Waits.Mean)
-	if r.lacks(MissingWaits) {
+	if r.Lacks(MissingWaits) {
 		waiting = "waiting not measured"
 	}
 	fmt.Fprintf(b, "  %s; %s; %s\n", cpu, allocated, waiting)

@@ -1,10 +1,7 @@
-package continuous
+package profiles
 
 import (
-	"bytes"
-	"fmt"
 	"strings"
-	"time"
 
 	"github.com/google/pprof/profile"
 
@@ -48,7 +45,7 @@ func placeOf(function string) place {
 	switch function {
 	case setsLabels:
 		return labelPlace
-	case otherSamples: // of the same labels as those that are told apart
+	case OtherSamples: // of the same labels as those that are told apart
 		return runtimePlace
 	}
 	outer := function
@@ -66,14 +63,15 @@ func placeOf(function string) place {
 	return anyPlace
 }
 
-// The runtime cuts stacks at so many frames, and drops the outermost ones:
+// The depths at which the runtime cuts stacks, in frames. It drops the outermost
+// ones:
 // maxCPUProfStack and the default of profstackdepth in Go 1.26.
 const (
-	cpuDepth       = 64
-	goroutineDepth = 128
+	CPUDepth       = 64
+	GoroutineDepth = 128
 )
 
-// settle decides whose each labelled sample is. One that nothing on its stack
+// Settle decides whose each labelled sample is. One that nothing on its stack
 // has labelled loses the labels of requests and regions, and has
 // LabelStartedBy instead. A stack that the runtime has cut keeps its labels:
 // what has set them may be among the frames that are missing. Stacks of the
@@ -81,7 +79,7 @@ const (
 // same labels go.
 //
 // It reports whether it changed anything.
-func settle(p *profile.Profile, depth int) (changed bool) {
+func Settle(p *profile.Profile, depth int) (changed bool) {
 	type labels struct{ endpoint, method, region string }
 	of := func(s *profile.Sample) labels {
 		return labels{stacks.Label(s, LabelEndpoint), stacks.Label(s, LabelMethod), stacks.Label(s, LabelRegion)}
@@ -150,28 +148,5 @@ func disown(s *profile.Sample) {
 	s.Label[LabelStartedBy] = []string{by}
 }
 
-// settled returns a capture whose samples are settled, and what it says. It is
-// done once, when the capture is made, so that reports, pages, evidence and
-// Pyroscope agree (BenchmarkSettle). The profile is nil where no sample is
-// labelled, which costs little to find out.
-func (c capture) settled(depth int) (capture, *profile.Profile, error) {
-	raw, err := gunzip(c.data, maxTables)
-	if err != nil {
-		return c, nil, fmt.Errorf("profile of %s: %w", c.from.Format(time.TimeOnly), err)
-	}
-	if !bytes.Contains(raw, []byte(LabelEndpoint)) && !bytes.Contains(raw, []byte(LabelRegion)) {
-		return c, nil, nil
-	}
-	parsed, err := profile.ParseUncompressed(raw)
-	if err != nil {
-		return c, nil, fmt.Errorf("profile of %s: %w", c.from.Format(time.TimeOnly), err)
-	}
-	if settle(parsed, depth) {
-		var buf bytes.Buffer
-		if err := parsed.Write(&buf); err != nil {
-			return c, nil, fmt.Errorf("profile: %w", err)
-		}
-		c.data = bytes.Clone(buf.Bytes())
-	}
-	return c, parsed, nil
-}
+// OtherSamples is the function of the samples that were too many.
+const OtherSamples = "_other"

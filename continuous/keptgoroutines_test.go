@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/latido-dev/latido/internal/profiles"
 )
 
 // All goroutines are kept now and then, those that work for no endpoint too.
@@ -23,7 +25,7 @@ func TestGoroutinesKept(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		grown := DiffGoroutines(then, now, 1)[0]
+		grown := profiles.DiffGoroutines(then, now, 1)[0]
 		return strings.HasSuffix(grown.Function, ".waitForSupplier") && grown.After-grown.Before == 40
 	})
 	if _, _, err := p.Goroutines(time.Now().Add(-time.Hour)); !errors.Is(err, ErrNothing) {
@@ -33,20 +35,20 @@ func TestGoroutinesKept(t *testing.T) {
 
 // Looks at this moment add up with those of the ring.
 func TestLook(t *testing.T) {
-	blocked(t, 3, LabelEndpoint, "/slow")
+	blocked(t, 3, profiles.LabelEndpoint, "/slow")
 	p := Filled()
 	now, err := p.Look(t.Context(), 4, time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}
-	both, err := AddWaits(now, now)
+	both, err := profiles.AddWaits(now, now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w := WaitsOf(both, 5); w.Looks != 8 || w.Seen != 24 || w.Mean != 3 {
+	if w := profiles.WaitsOf(both, 5); w.Looks != 8 || w.Seen != 24 || w.Mean != 3 {
 		t.Errorf("%+v, want 8 looks that saw 3 each", w)
 	}
-	if one, err := AddWaits(nil, now); one != now || err != nil {
+	if one, err := profiles.AddWaits(nil, now); one != now || err != nil {
 		t.Error("nothing and something are not something")
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/pprof/profile"
 
+	"github.com/latido-dev/latido/internal/profiles"
 	"github.com/latido-dev/latido/internal/stacks"
 )
 
@@ -32,10 +33,10 @@ func ofSpans(t *testing.T, n int) []byte {
 	}
 	for i := range n {
 		add(map[string][]string{
-			LabelEndpoint: {"/pay"}, LabelSpanID: {fmt.Sprintf("%016x", i*0x9e3779b97f4a7c1)}, "trace_id": {fmt.Sprintf("%032x", i)},
+			profiles.LabelEndpoint: {"/pay"}, profiles.LabelSpanID: {fmt.Sprintf("%016x", i*0x9e3779b97f4a7c1)}, "trace_id": {fmt.Sprintf("%032x", i)},
 		})
 	}
-	add(map[string][]string{LabelEndpoint: {"/other"}})
+	add(map[string][]string{profiles.LabelEndpoint: {"/other"}})
 	var buf bytes.Buffer
 	if err := p.Write(&buf); err != nil {
 		t.Fatal(err)
@@ -48,7 +49,7 @@ func ofSpans(t *testing.T, n int) []byte {
 func wantAddedUp(t *testing.T, p *profile.Profile, seconds map[string]int64) {
 	t.Helper()
 	for _, s := range p.Sample {
-		if len(s.Label) != 1 || s.Value[0] != seconds[stacks.Label(s, LabelEndpoint)]*1e9 {
+		if len(s.Label) != 1 || s.Value[0] != seconds[stacks.Label(s, profiles.LabelEndpoint)]*1e9 {
 			t.Errorf("%v of %v, want %v seconds by endpoint", s.Value, s.Label, seconds)
 		}
 	}
@@ -129,13 +130,13 @@ func TestSpansUploaded(t *testing.T) {
 		}
 		of := map[string]*atomic.Pointer[profile.Profile]{"cpu": &cpu, "goroutine": &goroutines}
 		for _, s := range p.Sample {
-			if last := of[p.SampleType[len(p.SampleType)-1].Type]; last != nil && stacks.Label(s, LabelEndpoint) == "/pay" {
+			if last := of[p.SampleType[len(p.SampleType)-1].Type]; last != nil && stacks.Label(s, profiles.LabelEndpoint) == "/pay" {
 				last.Store(p)
 			}
 		}
 	}))
 	defer server.Close()
-	burn(t, LabelEndpoint, "/pay", LabelSpanID, span)
+	burn(t, profiles.LabelEndpoint, "/pay", profiles.LabelSpanID, span)
 	p, err := Start(Config{ServerAddress: server.URL, Interval: testInterval, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	if err != nil {
 		t.Fatal(err)
@@ -148,7 +149,7 @@ func TestSpansUploaded(t *testing.T) {
 	waitUntil(t, "both are uploaded", func() bool { return cpu.Load() != nil && goroutines.Load() != nil })
 	spans := func(p *profile.Profile) (n int) {
 		for _, s := range p.Sample {
-			if stacks.Label(s, LabelSpanID) == span {
+			if stacks.Label(s, profiles.LabelSpanID) == span {
 				n++
 			}
 		}

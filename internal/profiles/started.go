@@ -1,4 +1,4 @@
-package continuous
+package profiles
 
 import (
 	"bufio"
@@ -27,40 +27,40 @@ type Started struct {
 // startedKey is who started goroutines, and with which function.
 type startedKey struct{ by, function string }
 
-type startedTally struct {
+type startedSum struct {
 	file      string
 	cpu, seen float64
 	byLine    map[int64]float64
 	reasons   map[string]float64
 }
 
-// started finds the tally of a sample with LabelStartedBy.
-func (b *builder) startedTally(by string, frames []stacks.Frame) (*startedTally, stacks.Frame) {
+// startedOf finds the sum of a sample with LabelStartedBy.
+func (b *Builder) startedOf(by string, frames []stacks.Frame) (*startedSum, stacks.Frame) {
 	if len(frames) == 0 {
 		frames = []stacks.Frame{{Function: "runtime.goexit"}}
 	}
 	root := frames[len(frames)-1]
 	for _, f := range slices.Backward(frames) {
-		if stacks.Owner(f.Function) == Own { // sync.(*WaitGroup).Go.func1 says little
+		if stacks.Owner(f.Function) == stacks.Own { // sync.(*WaitGroup).Go.func1 says little
 			root = f
 			break
 		}
 	}
 	key := startedKey{by, root.Function}
 	if b.started[key] == nil {
-		b.started[key] = &startedTally{file: root.File, byLine: map[int64]float64{}, reasons: map[string]float64{}}
+		b.started[key] = &startedSum{file: root.File, byLine: map[int64]float64{}, reasons: map[string]float64{}}
 	}
 	return b.started[key], root
 }
 
-func (b *builder) addStartedCPU(by string, frames []stacks.Frame, seconds float64) {
-	t, root := b.startedTally(by, frames)
+func (b *Builder) addStartedCPU(by string, frames []stacks.Frame, seconds float64) {
+	t, root := b.startedOf(by, frames)
 	t.cpu += seconds
 	t.byLine[root.Line] += seconds
 }
 
-func (b *builder) addStartedWait(by string, frames []stacks.Frame, count float64) {
-	t, root := b.startedTally(by, frames)
+func (b *Builder) addStartedWait(by string, frames []stacks.Frame, count float64) {
+	t, root := b.startedOf(by, frames)
 	t.seen += count
 	t.byLine[root.Line] += count * 1e-6 // where CPU time went says more
 	reason := stacks.WaitOf(frames).Reason
@@ -68,7 +68,7 @@ func (b *builder) addStartedWait(by string, frames []stacks.Frame, count float64
 }
 
 // finishStarted lists them: what uses CPU first, then own code.
-func (b *builder) finishStarted(top int) []Started {
+func (b *Builder) finishStarted(top int) []Started {
 	list := make([]Started, 0, len(b.started))
 	for key, t := range b.started {
 		list = append(list, Started{
@@ -78,7 +78,7 @@ func (b *builder) finishStarted(top int) []Started {
 		})
 	}
 	foreign := func(s Started) int {
-		if s.Owner == Own {
+		if s.Owner == stacks.Own {
 			return 0
 		}
 		return 1

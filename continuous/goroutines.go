@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/pprof/profile"
 
+	"github.com/latido-dev/latido/internal/profiles"
 	"github.com/latido-dev/latido/internal/stacks"
 )
 
@@ -25,11 +26,11 @@ const (
 	lookShare = 100 // a look may cost this part of the time between looks: 1 %
 )
 
-// waits looks at the goroutines several times in a window, and adds up those
+// goroutineSampler looks at the goroutines several times in a window, and adds up those
 // that work for an endpoint or a region, or have own code: whoever holds what
 // requests wait for may work for none. A CPU profile shows where a request
 // computes; this shows where it waits. It belongs to one goroutine.
-type waits struct {
+type goroutineSampler struct {
 	period time.Duration // between looks, at best
 	next   time.Time     // of the next look, maybe some windows away
 
@@ -40,7 +41,7 @@ type waits struct {
 }
 
 // look takes one goroutine profile.
-func (w *waits) look() error {
+func (w *goroutineSampler) look() error {
 	start := time.Now()
 	defer func() {
 		w.next = time.Now().Add(lookPause(w.period, time.Since(start), runtime.NumGoroutine()))
@@ -61,7 +62,7 @@ func (w *waits) look() error {
 	if err != nil {
 		return fmt.Errorf("goroutine profile: %w", err)
 	}
-	settle(seen, goroutineDepth)
+	profiles.Settle(seen, profiles.GoroutineDepth)
 	onlyTelling(seen)
 	both := []*profile.Profile{seen}
 	if w.sum != nil {
@@ -90,7 +91,7 @@ func lookPause(period, cost time.Duration, goroutines int) time.Duration {
 // such a goroutine was seen; the comment `rounds=N` says in how many looks, so
 // that value/N is how many there were at a time. It returns nil without a look.
 // whole is the profile of the last look.
-func (w *waits) take(from, to time.Time) (sum *profile.Profile, whole []byte) {
+func (w *goroutineSampler) take(from, to time.Time) (sum *profile.Profile, whole []byte) {
 	if w.rounds == 0 {
 		return nil, nil
 	}
@@ -107,24 +108,18 @@ func (w *waits) take(from, to time.Time) (sum *profile.Profile, whole []byte) {
 func onlyTelling(p *profile.Profile) {
 	own := make(map[*profile.Function]bool, len(p.Function))
 	for _, f := range p.Function {
-		own[f] = stacks.Owner(f.Name) == Own
+		own[f] = stacks.Owner(f.Name) == stacks.Own
 	}
-	p.Sample = slices.DeleteFunc(p.Sample, func(s *profile.Sample) bool { return unlabelled(s) && !on(s, own) })
+	p.Sample = slices.DeleteFunc(p.Sample, func(s *profile.Sample) bool { return profiles.Unlabelled(s) && !on(s, own) })
 	for _, s := range p.Sample {
 		kept := make(map[string][]string, 4)
-		for _, name := range []string{LabelEndpoint, LabelMethod, LabelRegion, LabelPeer, LabelStartedBy} {
+		for _, name := range []string{profiles.LabelEndpoint, profiles.LabelMethod, profiles.LabelRegion, profiles.LabelPeer, profiles.LabelStartedBy} {
 			if v := s.Label[name]; len(v) > 0 {
 				kept[name] = v
 			}
 		}
 		s.Label, s.NumLabel, s.NumUnit = kept, nil, nil
 	}
-}
-
-// unlabelled reports whether a goroutine works for no endpoint and no region,
-// and was started by none. It counts for no figure.
-func unlabelled(s *profile.Sample) bool {
-	return stacks.Label(s, LabelEndpoint) == "" && stacks.Label(s, LabelRegion) == "" && stacks.Label(s, LabelStartedBy) == ""
 }
 
 // on reports whether one of the functions is on a stack.
@@ -146,7 +141,7 @@ func heaviestWaits(p *profile.Profile, n int) {
 		return
 	}
 	first := func(s *profile.Sample) int {
-		if unlabelled(s) {
+		if profiles.Unlabelled(s) {
 			return 1
 		}
 		return 0

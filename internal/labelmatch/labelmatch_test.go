@@ -1,4 +1,4 @@
-package domain
+package labelmatch
 
 import (
 	"testing"
@@ -6,7 +6,7 @@ import (
 	"github.com/latido-dev/latido/internal/testkit"
 )
 
-func TestParseMatcher(t *testing.T) {
+func TestParse(t *testing.T) {
 	for text, want := range map[string]Matcher{
 		"web":      {"=", "web"},
 		"":         {"=", ""},
@@ -18,22 +18,22 @@ func TestParseMatcher(t *testing.T) {
 		"==~tilde": {"=", "=~tilde"}, // a value that looks like an operator
 		"a=~b":     {"=", "a=~b"},
 	} {
-		got, err := ParseMatcher(text)
+		got, err := Parse(text)
 		testkit.Error(t, err, "")
 		if got != want {
-			t.Errorf("ParseMatcher(%q) = %v, want %v", text, got, want)
+			t.Errorf("Parse(%q) = %v, want %v", text, got, want)
 		}
 	}
 	for _, text := range []string{"=~(", "!~[a", "=~a{2000}", "=~)|(", `=~\8`} {
-		_, err := ParseMatcher(text)
+		_, err := Parse(text)
 		testkit.Error(t, err, "is no regular expression")
 	}
 }
 
 func TestMatcherIsAnchored(t *testing.T) {
-	m, _ := ParseMatcher("=~web|movil")
+	m, _ := Parse("=~web|movil")
 	for value, want := range map[string]bool{"web": true, "movil": true, "web2": false, "xmovil": false} {
-		if m.names()(value) != want {
+		if m.About()(value) != want {
 			t.Errorf("%v about %q: want %v", m, value, want)
 		}
 	}

@@ -1,4 +1,4 @@
-package continuous
+package profiles
 
 import (
 	"cmp"
@@ -26,8 +26,8 @@ type Change struct {
 // that changed the most come first. A length of 0 counts as 1. It is a pure
 // function.
 func Diff(sampleType string, before *profile.Profile, beforeSeconds float64, after *profile.Profile, afterSeconds float64) []Change {
-	old, now := tallyOf(sampleType, before), tallyOf(sampleType, after)
-	rate := func(t *tally, name string, seconds float64) float64 {
+	old, now := byFunctionOf(sampleType, before), byFunctionOf(sampleType, after)
+	rate := func(t *byFunction, name string, seconds float64) float64 {
 		if t.own[name] == nil {
 			return 0
 		}
@@ -36,7 +36,7 @@ func Diff(sampleType string, before *profile.Profile, beforeSeconds float64, aft
 		}
 		return t.own[name].self / seconds
 	}
-	names := map[string]*cost{}
+	names := map[string]*functionCost{}
 	for name, c := range old.own {
 		names[name] = c
 	}
@@ -54,20 +54,4 @@ func Diff(sampleType string, before *profile.Profile, beforeSeconds float64, aft
 		return cmp.Or(cmp.Compare(max(b.Growth, -b.Growth), max(a.Growth, -a.Growth)), cmp.Compare(a.Function, b.Function))
 	})
 	return changes
-}
-
-func tallyOf(sampleType string, p *profile.Profile) *tally {
-	t := newTally()
-	if p == nil {
-		return t
-	}
-	i := stacks.Index(p, sampleType)
-	if i < 0 {
-		return t
-	}
-	unit := unitOf(p.SampleType[i])
-	for _, s := range p.Sample {
-		t.add(stacks.Of(s), float64(s.Value[i])*unit)
-	}
-	return t
 }

@@ -1,4 +1,4 @@
-package domain
+package yamlpos
 
 import (
 	"fmt"
@@ -26,7 +26,7 @@ func TestPosition(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			offset := 0
-			if d, err := documents([]byte(c.file)); err == nil && len(d) > 0 {
+			if d, err := Documents([]byte(c.file)); err == nil && len(d) > 0 {
 				n := d[0]
 				for _, step := range pathStep.FindAllString(c.path, -1) {
 					if n = child(n, step); n == nil {
@@ -34,10 +34,10 @@ func TestPosition(t *testing.T) {
 					}
 				}
 				if n != nil {
-					offset = strings.IndexByte(target(n).Value, '!')
+					offset = strings.IndexByte(Target(n).Value, '!')
 				}
 			}
-			line, column := Position([]byte(c.file), c.path, offset)
+			line, column := Of([]byte(c.file), c.path, offset)
 			if got := fmt.Sprintf("%d:%d", line, column); got != c.want {
 				t.Errorf("%s, want %s", got, c.want)
 			}
@@ -51,7 +51,7 @@ func TestPositionEnd(t *testing.T) {
 		file string
 		want string
 	}{{"entity: sum(\nprefix: x\n", "1:13"}, {"entity: 'sum('\n", "1:14"}, {"entity: |\n  sum(\n", "2:7"}} {
-		line, column := Position([]byte(c.file), "entity", 4)
+		line, column := Of([]byte(c.file), "entity", 4)
 		if got := fmt.Sprintf("%d:%d", line, column); got != c.want {
 			t.Errorf("%q: %s, want %s", c.file, got, c.want)
 		}
@@ -62,7 +62,7 @@ func FuzzPosition(f *testing.F) {
 	f.Add("entity: 'a ''b'' !'\n", "entity", 3)
 	f.Add("a:\n  - b: |+2\n      x\n", "a[0].b", 2)
 	f.Fuzz(func(t *testing.T, file, path string, offset int) {
-		if line, column := Position([]byte(file), path, offset); line < 1 || column < 1 {
+		if line, column := Of([]byte(file), path, offset); line < 1 || column < 1 {
 			t.Errorf("%d:%d", line, column)
 		}
 	})

@@ -1,4 +1,4 @@
-package continuous
+package profiles
 
 import (
 	"fmt"
@@ -11,7 +11,7 @@ import (
 
 // TestBindings: what each function is a trace of, once all of them were bound.
 func TestBindings(t *testing.T) {
-	p := &Profiler{}
+	h := &Handlers{}
 	for _, b := range [][3]string{
 		{"GET", "/a", "main.a"},
 		{"GET", "/b", "main.both"}, {"POST", "/b", "main.both"}, // two methods
@@ -21,10 +21,10 @@ func TestBindings(t *testing.T) {
 		{"GET", "/inner", stacks.SDK + "telemetry.(*boundHandler).ServeHTTP"},
 		{"GET", "/wrapped", "main.wrapped.func1"},
 	} {
-		p.BindEndpoint(b[0], b[1], b[2])
+		h.Bind(b[0], b[1], b[2])
 	}
-	want := map[string]binding{"main.a": {"/a", "GET"}, "main.both": {"/b", ""}, "main.wrapped.func1": {"/wrapped", "GET"}}
-	if got := p.handlers().bound; fmt.Sprint(got) != fmt.Sprint(want) {
+	want := map[string]Binding{"main.a": {"/a", "GET"}, "main.both": {"/b", ""}, "main.wrapped.func1": {"/wrapped", "GET"}}
+	if got := h.Endpoints().bound; fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("bound %v, want %v", got, want)
 	}
 
@@ -42,27 +42,27 @@ func TestBindings(t *testing.T) {
 		return of
 	}
 	serving := stacks.SDK + "telemetry.(*boundHandler).ServeHTTP"
-	p.learn(labelled("/other", "main.other", serving, "main.wrapped.func1"))
-	if got := p.handlers().bound; len(got) != len(want) {
+	h.Learn(labelled("/other", "main.other", serving, "main.wrapped.func1"))
+	if got := h.Endpoints().bound; len(got) != len(want) {
 		t.Errorf("bound %v: a function outside of the handler is taken for the handler", got)
 	}
-	p.learn(labelled("/other", "main.other", "main.wrapped.func1", serving))
-	if _, still := p.handlers().bound["main.wrapped.func1"]; still {
+	h.Learn(labelled("/other", "main.other", "main.wrapped.func1", serving))
+	if _, still := h.Endpoints().bound["main.wrapped.func1"]; still {
 		t.Error("a function that runs for another endpoint is still a trace of one")
 	}
 }
 
 // TestBindingsBounded: however many routes somebody binds, the map ends.
 func TestBindingsBounded(t *testing.T) {
-	p := &Profiler{}
+	h := &Handlers{}
 	for i := range 3 * maxBound {
-		p.BindEndpoint("GET", fmt.Sprint("/users/", i), fmt.Sprint("main.handler", i))
-		p.BindEndpoint("GET", fmt.Sprint("/users/", i), "main.one")
+		h.Bind("GET", fmt.Sprint("/users/", i), fmt.Sprint("main.handler", i))
+		h.Bind("GET", fmt.Sprint("/users/", i), "main.one")
 	}
-	if len(p.bound) > maxBound {
-		t.Errorf("%d functions are bound, want at most %d", len(p.bound), maxBound)
+	if len(h.bound) > maxBound {
+		t.Errorf("%d functions are bound, want at most %d", len(h.bound), maxBound)
 	}
-	if b := p.handlers().bound["main.one"]; b.endpoint != "" {
+	if b := h.Endpoints().bound["main.one"]; b.Endpoint != "" {
 		t.Errorf("a function of many endpoints is a trace of %v", b)
 	}
 }

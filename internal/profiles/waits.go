@@ -1,8 +1,11 @@
-package continuous
+package profiles
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+
+	"github.com/google/pprof/profile"
 
 	"github.com/latido-dev/latido/internal/stacks"
 )
@@ -27,13 +30,13 @@ type WaitPlace struct {
 	Share    float64 `json:"share"`  // of the goroutines seen, 0 to 1
 }
 
-// waitTally adds up the looks at one endpoint's goroutines.
-type waitTally struct {
+// waitPlaces adds up the looks at one endpoint's goroutines.
+type waitPlaces struct {
 	seen   float64
 	places map[WaitPlace]float64 // without a share
 }
 
-func (t *waitTally) add(frames []stacks.Frame, count float64) {
+func (t *waitPlaces) add(frames []stacks.Frame, count float64) {
 	if len(frames) == 0 {
 		return
 	}
@@ -44,7 +47,7 @@ func (t *waitTally) add(frames []stacks.Frame, count float64) {
 	}
 	i := blocked.Own
 	if i < 0 { // a library's own goroutine: its innermost frame outside of Go's
-		i = slices.IndexFunc(frames, func(f stacks.Frame) bool { return stacks.Owner(f.Function) == Dependency })
+		i = slices.IndexFunc(frames, func(f stacks.Frame) bool { return stacks.Owner(f.Function) == stacks.Dependency })
 	}
 	if i < 0 {
 		return
@@ -55,7 +58,7 @@ func (t *waitTally) add(frames []stacks.Frame, count float64) {
 	t.places[WaitPlace{Function: frames[i].Function, File: frames[i].File, Line: frames[i].Line, Reason: blocked.Reason, In: blocked.In}] += count
 }
 
-func (t *waitTally) waits(looks, top int) Waits {
+func (t *waitPlaces) waits(looks, top int) Waits {
 	w := Waits{Looks: looks, Seen: t.seen}
 	waiting := 0.0
 	for place, count := range t.places {
@@ -71,4 +74,33 @@ func (t *waitTally) waits(looks, top int) Waits {
 	})
 	w.Places = w.Places[:min(top, len(w.Places))]
 	return w
+}
+
+// WaitsOf says where the goroutines of a profile of the kind ProfileWaits wait
+// that work for an endpoint or region, at most at top places. It is a pure
+// function.
+func WaitsOf(p *profile.Profile, top int) Waits {
+	var t waitPlaces
+	if p == nil {
+		return Waits{}
+	}
+	for _, s := range p.Sample {
+		if stacks.Label(s, LabelStartedBy) == "" && !Unlabelled(s) { // no request waits in the others
+			t.add(stacks.Of(s), float64(s.Value[0]))
+		}
+	}
+	return t.waits(stacks.Rounds(p), top)
+}
+
+// AddWaits adds up two profiles of the kind ProfileWaits. Either may be nil.
+func AddWaits(a, b *profile.Profile) (*profile.Profile, error) {
+	if a == nil || b == nil {
+		return cmp.Or(a, b), nil
+	}
+	sum, err := profile.Merge([]*profile.Profile{a, b})
+	if err != nil {
+		return nil, fmt.Errorf("merge goroutine profiles: %w", err)
+	}
+	sum.Comments = []string{fmt.Sprintf("rounds=%d", stacks.Rounds(a)+stacks.Rounds(b))}
+	return sum, nil
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/pprof/profile"
+
+	"github.com/latido-dev/latido/internal/profiles"
 )
 
 // Labels that tell requests apart make a sample of its own out of each that the
@@ -18,7 +20,7 @@ import (
 // fetches the last windows from here for it. What is older, and whatever is
 // added up here, goes without.
 var requestLabels = []string{
-	LabelSpanID,
+	profiles.LabelSpanID,
 	"trace_id", // set by github.com/grafana/otel-profiling-go
 }
 

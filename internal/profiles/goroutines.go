@@ -1,68 +1,13 @@
-package continuous
+package profiles
 
 import (
-	"bytes"
 	"cmp"
-	"fmt"
-	"runtime"
-	"runtime/pprof"
 	"slices"
-	"time"
 
 	"github.com/google/pprof/profile"
 
 	"github.com/latido-dev/latido/internal/stacks"
 )
-
-// All goroutines are kept once in some windows, for leaks, which grow slowly: a
-// minute apart by default. One that is larger is left out: the process has more
-// different stacks than anybody reads, and the ring has better to keep.
-const (
-	stacksEvery    = 6 // windows
-	maxStacksBytes = 512 << 10
-)
-
-// keepStacks keeps the window's last look at all goroutines, now and then.
-func (p *Profiler) keepStacks(to time.Time, whole []byte) {
-	if len(whole) == 0 || len(whole) > maxStacksBytes || !p.stacksAt.IsZero() && to.Sub(p.stacksAt) < stacksEvery*p.cfg.Interval-p.cfg.Interval/2 {
-		return
-	}
-	p.stacksAt = to
-	p.ring.add(capture{kindStacks, to, to, bytes.Clone(whole)})
-}
-
-// Goroutines returns all goroutines as they were kept last before at, and when
-// that was. They are kept once in six windows, and once
-// in Config.Keep of what is older than that. A zero time means as they are
-// now. It returns ErrNothing, wrapped, if there is none that old. It is safe
-// for concurrent use.
-func (p *Profiler) Goroutines(at time.Time) (*profile.Profile, time.Time, error) {
-	if !p.running() {
-		return nil, time.Time{}, errOff
-	}
-	if at.IsZero() {
-		if n := runtime.NumGoroutine(); n > tooManyGoroutines {
-			return nil, time.Time{}, fmt.Errorf("%d goroutines are too many to look at: %w", n, ErrNothing)
-		}
-		var buf bytes.Buffer
-		if err := pprof.Lookup("goroutine").WriteTo(&buf, 0); err != nil {
-			return nil, time.Time{}, fmt.Errorf("goroutine profile: %w", err)
-		}
-		small, _, err := slim(buf.Bytes())
-		if err != nil {
-			return nil, time.Time{}, fmt.Errorf("goroutine profile: %w", err)
-		}
-		now, err := capture{data: small}.parse()
-		return now, time.Now(), err
-	}
-	list := slices.Concat(p.ring.reach(kindStacks, func(c capture) bool { return !c.to.After(at) }))
-	if len(list) == 0 {
-		return nil, time.Time{}, fmt.Errorf("goroutines: %w", ErrNothing)
-	}
-	last := list[len(list)-1]
-	then, err := last.parse()
-	return then, last.to, err
-}
 
 // GoroutineGroup are the goroutines that were started in one way and are at one
 // place, before and after.
@@ -78,7 +23,7 @@ type GoroutineGroup struct {
 }
 
 // DiffGoroutines compares two profiles of all goroutines, as
-// [Profiler.Goroutines] returns them: the groups that grew the most come first,
+// continuous.Profiler.Goroutines returns them: the groups that grew the most come first,
 // top at most. Without one before, everything grew. It is a pure function.
 func DiffGoroutines(before, after *profile.Profile, top int) []GoroutineGroup {
 	groups := map[GoroutineGroup]*GoroutineGroup{}
@@ -120,14 +65,14 @@ func groupOf(frames []stacks.Frame) (GoroutineGroup, bool) {
 	wait := stacks.WaitOf(frames)
 	i := wait.Own
 	if i < 0 {
-		i = slices.IndexFunc(frames, func(f stacks.Frame) bool { return stacks.Owner(f.Function) == Dependency })
+		i = slices.IndexFunc(frames, func(f stacks.Frame) bool { return stacks.Owner(f.Function) == stacks.Dependency })
 	}
 	if i < 0 {
 		i = len(frames) - 1
 	}
 	root := frames[len(frames)-1].Function // sync.(*WaitGroup).Go.func1 says little
 	for _, f := range slices.Backward(frames) {
-		if stacks.Owner(f.Function) == Own {
+		if stacks.Owner(f.Function) == stacks.Own {
 			root = f.Function
 			break
 		}

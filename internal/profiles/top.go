@@ -1,8 +1,10 @@
-package continuous
+package profiles
 
 import (
 	"cmp"
 	"slices"
+
+	"github.com/google/pprof/profile"
 
 	"github.com/latido-dev/latido/internal/stacks"
 )
@@ -29,8 +31,8 @@ type Line struct {
 	Share    float64 `json:"share"`
 }
 
-// Hot says where a cost goes: CPU seconds or allocated bytes.
-type Hot struct {
+// Top says where a cost goes: CPU seconds or allocated bytes.
+type Top struct {
 	// Own are functions of own code by what they cost without the own
 	// functions that they call: the first one is the bottleneck. Self is that
 	// figure, Cum includes the own functions that it calls.
@@ -44,38 +46,38 @@ type Hot struct {
 	Cum  []Function `json:"cum"`
 }
 
-// tally adds up the samples of one endpoint, region or process.
-type tally struct {
+// byFunction adds up the samples of one endpoint, region or process.
+type byFunction struct {
 	total float64
-	self  map[string]*cost // by function
-	own   map[string]*cost // by the innermost own function
+	self  map[string]*functionCost // by function
+	own   map[string]*functionCost // by the innermost own function
 	lines map[stacks.Frame]float64
 }
 
-// cost is what one function costs, by line for the one to point at, and for
+// functionCost is what one function costs, by line for the one to point at, and for
 // own code by the function in which it ended.
-type cost struct {
+type functionCost struct {
 	file      string
 	self, cum float64
 	byLine    map[int64]float64
 	leaf      map[string]float64
 }
 
-func newTally() *tally {
-	return &tally{self: map[string]*cost{}, own: map[string]*cost{}, lines: map[stacks.Frame]float64{}}
+func newByFunction() *byFunction {
+	return &byFunction{self: map[string]*functionCost{}, own: map[string]*functionCost{}, lines: map[stacks.Frame]float64{}}
 }
 
-func at(m map[string]*cost, f stacks.Frame) *cost {
+func at(m map[string]*functionCost, f stacks.Frame) *functionCost {
 	c := m[f.Function]
 	if c == nil {
-		c = &cost{file: f.File, byLine: map[int64]float64{}, leaf: map[string]float64{}}
+		c = &functionCost{file: f.File, byLine: map[int64]float64{}, leaf: map[string]float64{}}
 		m[f.Function] = c
 	}
 	return c
 }
 
 // add counts one stack.
-func (t *tally) add(frames []stacks.Frame, value float64) {
+func (t *byFunction) add(frames []stacks.Frame, value float64) {
 	if len(frames) == 0 || value == 0 {
 		return
 	}
@@ -103,12 +105,12 @@ func (t *tally) add(frames []stacks.Frame, value float64) {
 	t.lines[frames[i]] += value
 }
 
-// hot lists the top of each kind. Functions in plumbing are left out of Cum.
-func (t *tally) hot(top int, plumbing map[string]bool) Hot {
-	h := Hot{
-		Own:  t.functions(t.own, func(c *cost) float64 { return c.self }, top, nil),
-		Self: t.functions(t.self, func(c *cost) float64 { return c.self }, top, nil),
-		Cum:  t.functions(t.self, func(c *cost) float64 { return c.cum }, top, plumbing),
+// top lists the top of each kind. Functions in everywhere are left out of Cum.
+func (t *byFunction) top(top int, everywhere map[string]bool) Top {
+	h := Top{
+		Own:  t.functions(t.own, func(c *functionCost) float64 { return c.self }, top, nil),
+		Self: t.functions(t.self, func(c *functionCost) float64 { return c.self }, top, nil),
+		Cum:  t.functions(t.self, func(c *functionCost) float64 { return c.cum }, top, everywhere),
 	}
 	for i := range h.Own {
 		h.Own[i].Cum = t.self[h.Own[i].Function].cum
@@ -123,7 +125,7 @@ func (t *tally) hot(top int, plumbing map[string]bool) Hot {
 	return h
 }
 
-func (t *tally) functions(costs map[string]*cost, by func(*cost) float64, top int, without map[string]bool) []Function {
+func (t *byFunction) functions(costs map[string]*functionCost, by func(*functionCost) float64, top int, without map[string]bool) []Function {
 	list := make([]Function, 0, len(costs))
 	for name, c := range costs {
 		if by(c) <= 0 || without[name] {
@@ -142,9 +144,9 @@ func (t *tally) functions(costs map[string]*cost, by func(*cost) float64, top in
 	return list[:min(top, len(list))]
 }
 
-// plumbing are the functions under which nearly all of the cost of several
+// onEveryStack are the functions under which nearly all of the cost of several
 // endpoints lies: the server, the router, middleware.
-func plumbing(endpoints map[string]*Usage) map[string]bool {
+func onEveryStack(endpoints map[string]*Usage) map[string]bool {
 	const nearlyAll = 0.95
 	seen, several := map[string]bool{}, map[string]bool{}
 	for _, u := range endpoints {
@@ -167,4 +169,40 @@ func heaviest[K cmp.Ordered](m map[K]float64) (key K) {
 		}
 	}
 	return key
+}
+
+// unitOf turns a sample's value into seconds where it is nanoseconds.
+func unitOf(t *profile.ValueType) float64 {
+	if t.Unit == "nanoseconds" {
+		return 1e-9
+	}
+	return 1
+}
+
+// TopOf lists the functions and lines that cost the most in a profile, of one
+// sample type: top of each kind. It is a pure function.
+func TopOf(sampleType string, p *profile.Profile, top int) Top {
+	return byFunctionOf(sampleType, p).top(top, nil)
+}
+
+// Total is the sum of a profile's values of one sample type: CPU seconds, or
+// bytes. It is a pure function.
+func Total(sampleType string, p *profile.Profile) float64 {
+	return byFunctionOf(sampleType, p).total
+}
+
+func byFunctionOf(sampleType string, p *profile.Profile) *byFunction {
+	t := newByFunction()
+	if p == nil {
+		return t
+	}
+	i := stacks.Index(p, sampleType)
+	if i < 0 {
+		return t
+	}
+	unit := unitOf(p.SampleType[i])
+	for _, s := range p.Sample {
+		t.add(stacks.Of(s), float64(s.Value[i])*unit)
+	}
+	return t
 }

@@ -1,4 +1,4 @@
-package continuous
+package profiles
 
 import (
 	"fmt"

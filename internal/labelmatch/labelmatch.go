@@ -1,0 +1,61 @@
+// Package labelmatch reads the filters of the domain file: which series of a metric
+// a rule is about.
+package labelmatch
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// Matcher keeps the series whose label has, or has not, a value.
+type Matcher struct {
+	// Op is PromQL's: "=", "!=", "=~" or "!~".
+	Op string
+	// Value is a value, or after "=~" and "!~" a regular expression (RE2)
+	// that the whole value matches.
+	Value string
+}
+
+// Parse reads the text of the domain file's Threshold.Where, SLO.Where and Good.Status:
+// a value, or a value or regular expression after one of the operators. It
+// returns an error for an expression that does not compile.
+func Parse(text string) (Matcher, error) {
+	m := Matcher{"=", text}
+	for _, op := range []string{"=~", "!~", "!=", "="} {
+		if value, ok := strings.CutPrefix(text, op); ok {
+			m = Matcher{op, strings.TrimSpace(value)}
+			break
+		}
+	}
+	if m.IsRegexp() {
+		if _, err := m.compile(); err != nil {
+			return Matcher{}, fmt.Errorf("%q is no regular expression: %w", m.Value, err)
+		}
+	}
+	return m, nil
+}
+
+// IsRegexp tells whether Value is a regular expression.
+func (m Matcher) IsRegexp() bool { return strings.HasSuffix(m.Op, "~") }
+
+// compile anchors the expression as Prometheus does.
+func (m Matcher) compile() (*regexp.Regexp, error) {
+	if _, err := regexp.Compile(m.Value); err != nil { // tells of the expression as the user wrote it
+		return nil, err
+	}
+	return regexp.Compile(`^(?s:` + m.Value + `)$`)
+}
+
+// About tells of a value of the label whether the matcher's own value or
+// expression, whichever way it is used, is about it.
+func (m Matcher) About() func(value string) bool {
+	if !m.IsRegexp() {
+		return func(value string) bool { return m.Value == value }
+	}
+	re, err := m.compile()
+	if err != nil { // Parse refuses it
+		return func(string) bool { return false }
+	}
+	return re.MatchString
+}
