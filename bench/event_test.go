@@ -41,7 +41,7 @@ var shop = domain.Domain{
 func start(b *testing.B, change func(*telemetry.Config)) *telemetry.Telemetry {
 	cfg := telemetry.Config{
 		Domain: shop, KeepGlobals: true, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
-		Admin: telemetry.Admin{Disabled: true}, Profiling: continuous.Config{Disabled: true},
+		Admin: telemetry.AdminConfig{Disabled: true}, Profiling: continuous.Config{Disabled: true},
 	}
 	if change != nil {
 		change(&cfg)
@@ -134,9 +134,9 @@ func (s *striped) add() { s[rand.Uint32()%uint32(len(s))].n.Add(1) }
 // known when it happens.
 func BenchmarkEventByName(b *testing.B) {
 	b.Run("latido", func(b *testing.B) {
-		tel, ctx, i := start(b, nil), context.Background(), 0
+		tel, i := start(b, nil), 0
 		for b.Loop() {
-			tel.Record(ctx, "pedidos_procesados", "canal", channels[i%3], "pais", countries[i%4], "tipo", tiers[i%3])
+			tel.Count("pedidos_procesados", "canal", channels[i%3], "pais", countries[i%4], "tipo", tiers[i%3])
 			i++
 		}
 	})

@@ -42,7 +42,7 @@ func BenchmarkScrape(b *testing.B) {
 		sales, basket := tel.Counter("sales"), tel.Histogram("basket")
 		each(func(region, product string) { sales.With("region", region, "product", product).Add(1) },
 			func(store string) { basket.With("store", store).Record(context.Background(), 5) })
-		scrape(b, tel.AdminHandler())
+		scrape(b, tel.Admin().Handler())
 	})
 	b.Run("client_golang", func(b *testing.B) {
 		registry := prometheus.NewRegistry()

@@ -18,7 +18,7 @@ import (
 func TestHandler(t *testing.T) {
 	p := continuous.Filled()
 	start := time.Now().Add(-time.Minute)
-	p.AddCPU(start, start.Add(10*time.Second), encode(t, stacks(t, "cpu", "nanoseconds", []string{"/a", "1s", "main.burn"})))
+	p.AddCPU(start, start.Add(10*time.Second), encode(t, cpuOf(t, "cpu", "nanoseconds", []string{"/a", "1s", "main.burn"})))
 	for path, want := range map[string]struct {
 		status int
 		body   string
@@ -64,7 +64,7 @@ func TestProfileWaits(t *testing.T) {
 	p := continuous.Filled()
 	stop := make(chan struct{})
 	done := make(chan struct{})
-	data := encode(t, stacks(t, "cpu", "nanoseconds", []string{"/a", "1s", "main.burn"}))
+	data := encode(t, cpuOf(t, "cpu", "nanoseconds", []string{"/a", "1s", "main.burn"}))
 	go func() { // windows, as the loop makes them
 		defer close(done)
 		tick := time.NewTicker(20 * time.Millisecond)

@@ -17,7 +17,7 @@ func TestProfileRanges(t *testing.T) {
 	start := time.Date(2026, 1, 2, 15, 4, 0, 0, time.UTC)
 	for i := range 6 {
 		from := start.Add(time.Duration(i) * 10 * time.Second)
-		p.AddCPU(from, from.Add(10*time.Second), encode(t, stacks(t, "cpu", "nanoseconds", []string{"/a", "1s", "main.a"}, []string{"/b", "2s", "main.b"})))
+		p.AddCPU(from, from.Add(10*time.Second), encode(t, cpuOf(t, "cpu", "nanoseconds", []string{"/a", "1s", "main.a"}, []string{"/b", "2s", "main.b"})))
 	}
 	for _, border := range []time.Duration{20, 24, 26, 30} {
 		at := start.Add(border * time.Second)
@@ -63,7 +63,7 @@ func TestProfileOfHandler(t *testing.T) {
 	p := continuous.Filled()
 	p.BindEndpoint("", "/a", "main.handleA")
 	now := time.Now()
-	p.AddHeap(now, now.Add(time.Second), encode(t, stacks(t, "alloc_space", "bytes", []string{"", "300ns", "main.encode", "main.handleA", serving}, []string{"", "100ns", "main.other"})))
+	p.AddHeap(now, now.Add(time.Second), encode(t, cpuOf(t, "alloc_space", "bytes", []string{"", "300ns", "main.encode", "main.handleA", serving}, []string{"", "100ns", "main.other"})))
 	all, _, err := p.Profile(continuous.ProfileHeap, time.Time{}, time.Time{})
 	if err != nil {
 		t.Fatal(err)
@@ -79,7 +79,7 @@ func TestWaitsOfRange(t *testing.T) {
 	p.BindEndpoint("", "/a", "main.a")
 	start := time.Now()
 	for i := range 3 {
-		one := stacks(t, "goroutine", "count", []string{"/a", "8ns", "runtime.selectgo", "main.wait"}, []string{"/a", "4ns", "main.run"},
+		one := cpuOf(t, "goroutine", "count", []string{"/a", "8ns", "runtime.selectgo", "main.wait"}, []string{"/a", "4ns", "main.run"},
 			[]string{"", "100ns", "runtime.selectgo", "main.refresh", "main.a", serving}) // a worker counts for nobody
 		one.Comments = []string{"rounds=4"}
 		from := start.Add(time.Duration(i) * time.Second)
@@ -115,8 +115,8 @@ func TestCosts(t *testing.T) {
 	start := time.Now()
 	at := func(i int) time.Time { return start.Add(time.Duration(i) * 10 * time.Second) }
 	window := func(i int) {
-		p.AddHeap(at(i), at(i+1).Add(-time.Millisecond), encode(t, stacks(t, "alloc_space", "bytes", []string{"", "100ns", "main.a", serving}, []string{"", "7ns", "main.b"})))
-		p.AddCPU(at(i), at(i+1), encode(t, stacks(t, "cpu", "nanoseconds", []string{"/a", "1s", "main.a"}, []string{"", "5s", "runtime.gc"})))
+		p.AddHeap(at(i), at(i+1).Add(-time.Millisecond), encode(t, cpuOf(t, "alloc_space", "bytes", []string{"", "100ns", "main.a", serving}, []string{"", "7ns", "main.b"})))
+		p.AddCPU(at(i), at(i+1), encode(t, cpuOf(t, "cpu", "nanoseconds", []string{"/a", "1s", "main.a"}, []string{"", "5s", "runtime.gc"})))
 	}
 	if _, err := p.EndpointCosts(time.Time{}); !errors.Is(err, continuous.ErrNothing) {
 		t.Errorf("without windows: %v", err)
@@ -148,8 +148,8 @@ func TestCosts(t *testing.T) {
 }
 
 func TestDiffGoroutines(t *testing.T) {
-	before := stacks(t, "goroutine", "count", []string{"", "3ns", "runtime.chanrecv", "main.worker", "main.start.func1"}, []string{"", "9ns", "main.same"})
-	after := stacks(t, "goroutine", "count", []string{"", "53ns", "runtime.chanrecv", "main.worker", "main.start.func1"}, []string{"", "9ns", "main.same"},
+	before := cpuOf(t, "goroutine", "count", []string{"", "3ns", "runtime.chanrecv", "main.worker", "main.start.func1"}, []string{"", "9ns", "main.same"})
+	after := cpuOf(t, "goroutine", "count", []string{"", "53ns", "runtime.chanrecv", "main.worker", "main.start.func1"}, []string{"", "9ns", "main.same"},
 		[]string{"", "2ns", "internal/poll.runtime_pollWait", "net.(*conn).Read"})
 	groups := profiles.DiffGoroutines(before, after, 2)
 	if len(groups) != 2 {

@@ -178,9 +178,9 @@ func waiting(t *testing.T, function string) []byte {
 // serving is the function of telemetry that calls a request's handler.
 const serving = "github.com/latido-dev/latido/telemetry.(*boundHandler).ServeHTTP"
 
-// stacks builds a CPU profile: each line is an endpoint, seconds, and functions
+// cpuOf builds a CPU profile: each line is an endpoint, seconds, and functions
 // from the innermost.
-func stacks(t *testing.T, sampleType, unit string, samples ...[]string) *profile.Profile {
+func cpuOf(t *testing.T, sampleType, unit string, samples ...[]string) *profile.Profile {
 	t.Helper()
 	p := &profile.Profile{SampleType: []*profile.ValueType{{Type: sampleType, Unit: unit}}}
 	functions := map[string]*profile.Location{}
@@ -227,7 +227,7 @@ func TestReportText(t *testing.T) {
 	start := time.Date(2026, 1, 2, 15, 4, 0, 0, time.UTC)
 	end := start.Add(10 * time.Second)
 	serve := []string{"net/http.HandlerFunc.ServeHTTP", "net/http.(*conn).serve"}
-	p.AddCPU(start, end, encode(t, stacks(t, "cpu", "nanoseconds",
+	p.AddCPU(start, end, encode(t, cpuOf(t, "cpu", "nanoseconds",
 		append([]string{"/reportes/ventas", "3s", "slices.insertionSortOrdered[go.shape.float64]", "slices.Sort[go.shape.float64]", "main.salesStatistics", "main.reportHandler"}, serve...),
 		append([]string{"/reportes/ventas", "500ms", "runtime.mallocgc", "main.reportHandler"}, serve...),
 		append([]string{"/pedidos", "250ms", "encoding/json.Marshal", "main.listOrders"}, serve...),
@@ -249,11 +249,11 @@ func TestReportText(t *testing.T) {
 func TestInferredEndpoint(t *testing.T) {
 	p := continuous.Filled()
 	start := time.Now()
-	p.AddCPU(start, start.Add(time.Second), encode(t, stacks(t, "cpu", "nanoseconds",
+	p.AddCPU(start, start.Add(time.Second), encode(t, cpuOf(t, "cpu", "nanoseconds",
 		[]string{"/a", "1s", "main.encode", "main.handleA", "main.middleware", serving},
 		[]string{"/b", "1s", "main.encode", "main.handleB", "main.middleware", serving},
 	)))
-	heap := stacks(t, "alloc_space", "bytes",
+	heap := cpuOf(t, "alloc_space", "bytes",
 		[]string{"", "300ns", "main.encode", "main.handleA", "main.middleware", serving},
 		[]string{"", "100ns", "main.encode", "main.handleB", "main.middleware", serving},
 		[]string{"", "50ns", "main.encode", "main.middleware", serving},
@@ -292,11 +292,11 @@ func TestStartedInTheReport(t *testing.T) {
 		}
 		return p
 	}
-	p.AddCPU(start, start.Add(10*time.Second), encode(t, by(stacks(t, "cpu", "nanoseconds",
+	p.AddCPU(start, start.Add(10*time.Second), encode(t, by(cpuOf(t, "cpu", "nanoseconds",
 		[]string{"GET /prices", "9s", "slices.Sort", "main.refresh", "sync.(*Once).Do.func1"},
 		[]string{"/prices", "100ms", "main.prices", serving},
 	))))
-	waits := stacks(t, "goroutine", "count",
+	waits := cpuOf(t, "goroutine", "count",
 		[]string{"POST /signup", "4ns", "runtime.chanrecv", "main.mailer"},
 		[]string{"POST /signup", "800ns", "runtime.selectgo", "net/http.(*persistConn).readLoop"},
 		[]string{"/signup", "4ns", "runtime.selectgo", "main.signup", serving})
@@ -348,8 +348,8 @@ func TestReportNothing(t *testing.T) {
 }
 
 func TestDiff(t *testing.T) {
-	before := stacks(t, "cpu", "nanoseconds", []string{"", "1s", "main.same"}, []string{"", "1s", "slices.Sort", "main.grew"}, []string{"", "2s", "main.gone"})
-	after := stacks(t, "cpu", "nanoseconds", []string{"", "2s", "main.same"}, []string{"", "8s", "slices.Sort", "main.grew"}, []string{"", "1s", "main.new"})
+	before := cpuOf(t, "cpu", "nanoseconds", []string{"", "1s", "main.same"}, []string{"", "1s", "slices.Sort", "main.grew"}, []string{"", "2s", "main.gone"})
+	after := cpuOf(t, "cpu", "nanoseconds", []string{"", "2s", "main.same"}, []string{"", "8s", "slices.Sort", "main.grew"}, []string{"", "1s", "main.new"})
 	changes := profiles.Diff("cpu", before, 10, after, 20)
 	var got []string
 	for _, c := range changes {
@@ -375,7 +375,7 @@ func BenchmarkReport(b *testing.B) {
 		samples[i] = []string{"/e" + string(rune('a'+i%20)), "10ms", "runtime.mallocgc", "main.f" + string(rune('a'+i%26)), "main.handler"}
 	}
 	var buf bytes.Buffer
-	if err := stacks(&testing.T{}, "cpu", "nanoseconds", samples...).Write(&buf); err != nil {
+	if err := cpuOf(&testing.T{}, "cpu", "nanoseconds", samples...).Write(&buf); err != nil {
 		b.Fatal(err)
 	}
 	for i := range 6 {

@@ -21,7 +21,7 @@ type Domain struct {
 	Description string `yaml:"description,omitempty"`
 	// Language of the generated texts: "en" (the default) or "es".
 	Language string `yaml:"language,omitempty"`
-	// Errors lists the error types that APIErrorType counts by name. Those in
+	// Errors lists the error types that APIError counts by name. Those in
 	// BuiltinErrors need not be listed.
 	Errors []string `yaml:"errors,omitempty"`
 	// Buckets are the bounds of response_duration and function_duration.

@@ -25,7 +25,7 @@ func TestAdminHandlerOnFasthttp(t *testing.T) {
 	}{{false, http.StatusForbidden}, {true, http.StatusOK}} {
 		tel, err := telemetry.Init(t.Context(), telemetry.Config{
 			Domain: domain.Domain{Prefix: "tienda", Entity: "pedido"}, KeepGlobals: true, Logger: slog.New(slog.DiscardHandler),
-			Admin: telemetry.Admin{Disabled: true, Guarded: c.guarded}, Profiling: continuous.Config{Disabled: true},
+			Admin: telemetry.AdminConfig{Disabled: true, Guarded: c.guarded}, Profiling: continuous.Config{Disabled: true},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -35,7 +35,7 @@ func TestAdminHandlerOnFasthttp(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		server := &fasthttp.Server{Handler: fasthttpadaptor.NewFastHTTPHandler(tel.AdminHandler()), DisableKeepalive: true}
+		server := &fasthttp.Server{Handler: fasthttpadaptor.NewFastHTTPHandler(tel.Admin().Handler()), DisableKeepalive: true}
 		ended := make(chan struct{})
 		go func() { defer close(ended); _ = server.Serve(listener) }()
 		// Its Shutdown writes what the contexts of requests that ended still read.

@@ -53,7 +53,7 @@ func TestLimitsMeanWhatTheySay(t *testing.T) {
 
 	tel, err := telemetry.Init(t.Context(), telemetry.Config{
 		Domain: d, KeepGlobals: true, Logger: slog.New(slog.DiscardHandler),
-		Admin: telemetry.Admin{Disabled: true}, Profiling: continuous.Config{Disabled: true},
+		Admin: telemetry.AdminConfig{Disabled: true}, Profiling: continuous.Config{Disabled: true},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +67,7 @@ func TestLimitsMeanWhatTheySay(t *testing.T) {
 		for began := time.Now(); time.Since(began) < 400*time.Microsecond; { // a sleep may take more than twice that
 		}
 	})
-	service, admin := httptest.NewServer(mux), httptest.NewServer(tel.AdminHandler())
+	service, admin := httptest.NewServer(mux), httptest.NewServer(tel.Admin().Handler())
 	defer service.Close()
 	defer admin.Close()
 	tel.Gauge("tank").With("side", "low").Set(5)

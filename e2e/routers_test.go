@@ -61,7 +61,7 @@ func TestRouters(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			tel, err := telemetry.Init(t.Context(), telemetry.Config{
 				Domain: domain.Domain{Prefix: "tienda", Entity: "pedido"}, Route: router.route, KeepGlobals: true,
-				Logger: slog.New(slog.DiscardHandler), Admin: telemetry.Admin{Disabled: true}, Profiling: continuous.Config{Disabled: true},
+				Logger: slog.New(slog.DiscardHandler), Admin: telemetry.AdminConfig{Disabled: true}, Profiling: continuous.Config{Disabled: true},
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -72,7 +72,7 @@ func TestRouters(t *testing.T) {
 				handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, path, nil))
 			}
 			w := httptest.NewRecorder()
-			tel.AdminHandler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost/metrics", nil))
+			tel.Admin().Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost/metrics", nil))
 			text, err := io.ReadAll(w.Body)
 			if err != nil {
 				t.Fatal(err)

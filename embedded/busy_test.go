@@ -27,7 +27,7 @@ func TestBusyIsNotDown(t *testing.T) {
 		"tell": func(context.Context, Alert) error { return nil },
 	}})
 	eventually(t, "the first scrape", func() bool {
-		return strings.Contains(ask(t, tel.AdminURL()+"/api/v1/query?query=up"), `"1"`)
+		return strings.Contains(ask(t, tel.Admin().URL()+"/api/v1/query?query=up"), `"1"`)
 	})
 	var stop atomic.Bool
 	var busy sync.WaitGroup
@@ -85,7 +85,7 @@ func TestEvidenceBesideDashboards(t *testing.T) {
 		Moved []struct{ Name string }
 	}
 	eventually(t, "the incident", func() bool {
-		answer, err := http.Get(tel.AdminURL() + "/api/incidents/" + id)
+		answer, err := http.Get(tel.Admin().URL() + "/api/incidents/" + id)
 		if err != nil {
 			return false
 		}

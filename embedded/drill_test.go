@@ -14,7 +14,7 @@ func TestDrill(t *testing.T) {
 	tel, _ := started(t, levelDomain(), Config{Actions: map[string]Action{
 		"tell": func(_ context.Context, a Alert) error { told <- a; return nil },
 	}})
-	status, body := postDrill(t, tel.AdminURL(), "TooHigh", "yes")
+	status, body := postDrill(t, tel.Admin().URL(), "TooHigh", "yes")
 	var answer struct {
 		Alerts []struct {
 			Labels, Annotations map[string]string
@@ -51,7 +51,7 @@ func TestDrillRefused(t *testing.T) {
 		{"TooHihg", "yes", http.StatusNotFound, `did you mean "TooHigh"`},
 		{"Other", "yes", http.StatusNotFound, "the rules are TooHigh"},
 	} {
-		if status, body := postDrill(t, tel.AdminURL(), c.rule, c.confirm); status != c.status || !strings.Contains(body, c.says) {
+		if status, body := postDrill(t, tel.Admin().URL(), c.rule, c.confirm); status != c.status || !strings.Contains(body, c.says) {
 			t.Errorf("rule %q, confirmed %q: %d %s, want %d and %s", c.rule, c.confirm, status, body, c.status, c.says)
 		}
 	}

@@ -117,7 +117,7 @@ func (e *Embedded) start(ctx context.Context) (err error) {
 	store, err := prom.Start(ctx, prom.Config{
 		Dir: e.folder.sub("metrics"), Retention: e.cfg.Retention, MaxBytes: e.cfg.MaxBytes, MaxSeries: e.cfg.MaxSeries,
 		ScrapeInterval: e.cfg.ScrapeInterval, EvaluationInterval: e.cfg.EvaluationInterval,
-		Job: d.Service(), Instance: e.instance(), Metrics: e.tel.AdminHandler(), Rules: set.file, WrongRules: len(set.leftOut), ExternalURL: e.tel.AdminURL(),
+		Job: d.Service(), Instance: e.instance(), Metrics: e.tel.Admin().Handler(), Rules: set.file, WrongRules: len(set.leftOut), ExternalURL: e.tel.Admin().URL(),
 		Notify: e.pipeline.notify, Meter: e.tel.MeterProvider().Meter(scope), Logger: e.log,
 	})
 	if err != nil {
@@ -134,7 +134,7 @@ const scope = "github.com/latido-dev/latido/embedded"
 // instance is the label that a Prometheus server would give the process: the
 // address that it scrapes.
 func (e *Embedded) instance() string {
-	if u, err := url.Parse(e.tel.AdminURL()); err == nil && u.Host != "" {
+	if u, err := url.Parse(e.tel.Admin().URL()); err == nil && u.Host != "" {
 		return u.Host
 	}
 	host, err := os.Hostname()
@@ -152,7 +152,7 @@ func (e *Embedded) startReceivers(ctx context.Context, d domain.Domain, o alerti
 	}
 	cfg := am.Config{
 		Dir: e.folder.sub("alerts"), Secrets: map[string]string{}, Actions: map[string]am.Action{},
-		ExternalURL: e.tel.AdminURL(), Meter: e.tel.MeterProvider().Meter(scope), Logger: e.log,
+		ExternalURL: e.tel.Admin().URL(), Meter: e.tel.MeterProvider().Meter(scope), Logger: e.log,
 	}
 	var err error
 	if e.cfg.AlertmanagerFile != "" {
@@ -198,7 +198,7 @@ func (e *Embedded) startEvidence(ctx context.Context, d domain.Domain) (*evidenc
 		Domain: d, Rules: e.rules, Profiler: e.tel.Profiler(), Version: version, Revision: revision,
 		Series: e.series, Query: e.query, Exemplars: e.exemplars,
 		Dir: e.folder.sub("incidents"), MaxIncidents: e.cfg.MaxIncidents, MaxBytes: e.cfg.MaxIncidentBytes,
-		URL: e.tel.AdminURL, Timeout: evidenceTimeout, ReleaseAfter: releaseAfter,
+		URL: e.tel.Admin().URL, Timeout: evidenceTimeout, ReleaseAfter: releaseAfter,
 		Meter: e.tel.MeterProvider().Meter(scope), Logger: e.log,
 	})
 }
@@ -206,7 +206,7 @@ func (e *Embedded) startEvidence(ctx context.Context, d domain.Domain) (*evidenc
 // serve puts the pages on the admin listener. They answer 503 once Stop began.
 func (e *Embedded) serve() {
 	page := func(pattern, description string, h http.Handler) {
-		e.tel.HandleAdmin(pattern, description, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		e.tel.Admin().Handle(pattern, description, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if e.stopping.Err() != nil {
 				http.Error(w, "the service is stopping", http.StatusServiceUnavailable)
 				return

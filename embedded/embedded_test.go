@@ -36,7 +36,7 @@ func started(t *testing.T, d domain.Domain, cfg Config) (*telemetry.Telemetry, *
 	t.Helper()
 	tel, err := telemetry.Init(t.Context(), telemetry.Config{
 		Domain: d, KeepGlobals: true, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
-		Admin: telemetry.Admin{Address: "127.0.0.1:0"}, Profiling: continuous.Config{Interval: 200 * time.Millisecond},
+		Admin: telemetry.AdminConfig{Address: "127.0.0.1:0"}, Profiling: continuous.Config{Interval: 200 * time.Millisecond},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -73,18 +73,18 @@ func TestAlert(t *testing.T) {
 	if !strings.Contains(a.Annotations["incident"], "/incidents/") {
 		t.Errorf("no incident: %v", a.Annotations)
 	}
-	answer := ask(t, tel.AdminURL()+"/api/v1/query?query=levels_level")
+	answer := ask(t, tel.Admin().URL()+"/api/v1/query?query=levels_level")
 	if !strings.Contains(answer, `"10"`) {
 		t.Errorf("the store answers %s", answer)
 	}
-	if answer := ask(t, tel.AdminURL()+"/api/v2/alerts"); !strings.Contains(answer, `"TooHigh"`) {
+	if answer := ask(t, tel.Admin().URL()+"/api/v2/alerts"); !strings.Contains(answer, `"TooHigh"`) {
 		t.Errorf("the Alertmanager answers %s", answer)
 	}
 	var kept struct {
 		Incidents []struct{ ID, Name string }
 	}
 	eventually(t, "the incident is kept", func() bool { // which is not waited for
-		err := json.Unmarshal([]byte(ask(t, tel.AdminURL()+"/api/incidents")), &kept)
+		err := json.Unmarshal([]byte(ask(t, tel.Admin().URL()+"/api/incidents")), &kept)
 		return err == nil && len(kept.Incidents) == 1 && kept.Incidents[0].Name == "TooHigh"
 	})
 
@@ -95,7 +95,7 @@ func TestAlert(t *testing.T) {
 	if err := e.Stop(t.Context()); err != nil {
 		t.Error(err)
 	}
-	response, err := http.Get(tel.AdminURL() + "/api/v1/query?query=up")
+	response, err := http.Get(tel.Admin().URL() + "/api/v1/query?query=up")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +140,7 @@ func readAll(t *testing.T, r io.Reader) string {
 }
 
 func TestWrongConfig(t *testing.T) {
-	tel, err := telemetry.Init(t.Context(), telemetry.Config{Domain: levelDomain(), KeepGlobals: true, Admin: telemetry.Admin{Disabled: true}})
+	tel, err := telemetry.Init(t.Context(), telemetry.Config{Domain: levelDomain(), KeepGlobals: true, Admin: telemetry.AdminConfig{Disabled: true}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,7 +45,7 @@ func measureIdle(b *testing.B, with bool, length time.Duration) {
 	before := heap()
 	tel, err := telemetry.Init(b.Context(), telemetry.Config{
 		Domain: idleDomain(5000, 30), KeepGlobals: true, Logger: quiet,
-		Admin: telemetry.Admin{Address: "127.0.0.1:0"}, Profiling: continuous.Config{Disabled: true},
+		Admin: telemetry.AdminConfig{Address: "127.0.0.1:0"}, Profiling: continuous.Config{Disabled: true},
 	})
 	if err != nil {
 		b.Fatal(err)

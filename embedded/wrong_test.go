@@ -94,7 +94,7 @@ func TestWrongCostsItself(t *testing.T) {
 			log := &lines{}
 			tel, err := telemetry.Init(t.Context(), telemetry.Config{
 				Domain: d, KeepGlobals: true, Logger: slog.New(slog.NewTextHandler(log, nil)),
-				Admin: telemetry.Admin{Address: "127.0.0.1:0"}, Profiling: continuous.Config{Disabled: true},
+				Admin: telemetry.AdminConfig{Address: "127.0.0.1:0"}, Profiling: continuous.Config{Disabled: true},
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -110,7 +110,7 @@ func TestWrongCostsItself(t *testing.T) {
 				t.Errorf("told of %s", a.Name())
 			}
 			eventually(t, "the wrong one is counted", func() bool {
-				for line := range strings.Lines(ask(t, tel.AdminURL()+"/metrics")) {
+				for line := range strings.Lines(ask(t, tel.Admin().URL()+"/metrics")) {
 					if strings.Contains(line, c.counted) && !strings.HasSuffix(line, " 0\n") {
 						return true
 					}
@@ -191,7 +191,7 @@ func TestSecretsMissingAtStart(t *testing.T) {
 	log := &lines{}
 	tel, err := telemetry.Init(t.Context(), telemetry.Config{
 		Domain: d, KeepGlobals: true, Logger: slog.New(slog.NewTextHandler(log, nil)),
-		Admin: telemetry.Admin{Address: "127.0.0.1:0"}, Profiling: continuous.Config{Disabled: true},
+		Admin: telemetry.AdminConfig{Address: "127.0.0.1:0"}, Profiling: continuous.Config{Disabled: true},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -38,7 +38,7 @@ func private(next http.Handler) http.Handler {
 		if !seesInside(r) {
 			http.Error(w, "this page shows the inside of the service: ask the admin listener directly, from its own machine "+
 				"and at a loopback address, or set up authentication (Config.Admin.WebConfigFile for the listener, also "+
-				"behind a proxy; Config.Admin.Guarded for AdminHandler behind authentication of your own)", http.StatusForbidden)
+				"behind a proxy; Config.Admin.Guarded for Admin().Handler behind authentication of your own)", http.StatusForbidden)
 			return
 		}
 		next.ServeHTTP(w, r)

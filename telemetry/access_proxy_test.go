@@ -27,10 +27,10 @@ func TestWhoSeesWhat(t *testing.T) {
 	unguarded, _ := admin(t, func(c *Config) { c.Admin.Disabled = true })
 	guarded, _ := admin(t, func(c *Config) { c.Admin.Disabled, c.Admin.Guarded = true, true })
 	mustHave := func(tel *Telemetry) *Telemetry {
-		tel.HandleAdmin("GET /added", "", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		tel.Admin().Handle("GET /added", "", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 		return tel
 	}
-	at := mustHave(listener).AdminURL()
+	at := mustHave(listener).Admin().URL()
 	for name, c := range map[string]struct {
 		way             way
 		inside, outside int
@@ -59,7 +59,7 @@ func TestWhoSeesWhat(t *testing.T) {
 		tel    *Telemetry
 		inside int
 	}{{"handler", mustHave(unguarded), 403}, {"handler, guarded", mustHave(guarded), 200}} {
-		for name, way := range waysTo(t, c.tel.AdminHandler()) {
+		for name, way := range waysTo(t, c.tel.Admin().Handler()) {
 			t.Run(c.name+"/"+name, func(t *testing.T) { walkPages(t, way, c.inside, 200) })
 		}
 	}
@@ -196,7 +196,7 @@ func TestAdminSecuredBehindProxy(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "web.yaml")
 	must(t, os.WriteFile(file, []byte(basicAuth), 0o600))
 	tel, _ := admin(t, func(c *Config) { c.Admin.WebConfigFile = file })
-	front := proxy(t, tel.AdminURL(), func(r *httputil.ProxyRequest) { r.SetXForwarded(); keepHost(r) })
+	front := proxy(t, tel.Admin().URL(), func(r *httputil.ProxyRequest) { r.SetXForwarded(); keepHost(r) })
 	for password, want := range map[string]int{"secret": 200, "": 401, "wrong": 401} {
 		got := direct(front, func(r *http.Request) {
 			r.Host = "shop.example"

@@ -23,7 +23,7 @@ import (
 // name, after its DNS points here, or by a form.
 func TestAdminStrangers(t *testing.T) {
 	tel, _ := admin(t, func(c *Config) { c.Admin.Hosts = []string{"Tienda.internal:9464"} })
-	tel.HandleAdmin("POST /silences", "", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	tel.Admin().Handle("POST /silences", "", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	for what, c := range map[string]struct {
 		method, path, host, site string
 		status                   int
@@ -48,7 +48,7 @@ func TestAdminStrangers(t *testing.T) {
 		"a link":              {"GET", "/metrics-dashboard", "", "cross-site", 200},
 	} {
 		t.Run(what, func(t *testing.T) {
-			r := request(t, c.method, tel.AdminURL()+c.path, func(r *http.Request) {
+			r := request(t, c.method, tel.Admin().URL()+c.path, func(r *http.Request) {
 				r.Host = c.host
 				if c.site != "" {
 					r.Header.Set("Sec-Fetch-Site", c.site)
@@ -70,21 +70,21 @@ var publicPages = []string{"/metrics", "/healthz", "/readyz"}
 // TestAdminOutside is a listener that others reach.
 func TestAdminOutside(t *testing.T) {
 	tel, _ := admin(t, func(c *Config) { c.Admin.Address, c.Admin.Guarded = "0.0.0.0:0", true })
-	tel.HandleAdmin("GET /added", "", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	tel.Admin().Handle("GET /added", "", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	for _, path := range append([]string{"/endpoint", "/page/profile"}, privatePages...) {
-		status, body := ask(t, oneShot(nil), request(t, http.MethodGet, tel.AdminURL()+path, nil))
+		status, body := ask(t, oneShot(nil), request(t, http.MethodGet, tel.Admin().URL()+path, nil))
 		if status != http.StatusForbidden || !strings.Contains(body, "Config.Admin.WebConfigFile") {
 			t.Errorf("%s: status %d: %s; want 403 and what to do", path, status, body)
 		}
 	}
 	for _, path := range publicPages {
-		r := request(t, http.MethodGet, tel.AdminURL()+path, func(r *http.Request) { r.Host = "tienda.shop:9464" })
+		r := request(t, http.MethodGet, tel.Admin().URL()+path, func(r *http.Request) { r.Host = "tienda.shop:9464" })
 		if status, body := ask(t, oneShot(nil), r); status != http.StatusOK {
 			t.Errorf("%s: status %d: %s", path, status, body)
 		}
 	}
 	tel.AddReadyCheck("database", func(context.Context) error { return errors.New("no route to admin@10.0.0.7") })
-	status, body := ask(t, oneShot(nil), request(t, http.MethodGet, tel.AdminURL()+"/readyz", nil))
+	status, body := ask(t, oneShot(nil), request(t, http.MethodGet, tel.Admin().URL()+"/readyz", nil))
 	if status != http.StatusServiceUnavailable || !strings.Contains(body, `"database": "failed"`) {
 		t.Errorf("/readyz: status %d, %s; want 503 and no more than the name", status, body)
 	}
@@ -103,12 +103,12 @@ func TestAdminSecured(t *testing.T) {
 	const withTLS = "tls_server_config: {cert_file: cert.pem, key_file: key.pem}\n"
 	configure(basicAuth + withTLS)
 	tel, _ := admin(t, func(c *Config) { c.Admin.Address, c.Admin.WebConfigFile = "0.0.0.0:0", file })
-	if !strings.HasPrefix(tel.AdminURL(), "https://") {
-		t.Fatalf("AdminURL is %q", tel.AdminURL())
+	if !strings.HasPrefix(tel.Admin().URL(), "https://") {
+		t.Fatalf("the URL is %q", tel.Admin().URL())
 	}
 	check := func(path, password string, want int) {
 		t.Helper()
-		r := request(t, http.MethodGet, tel.AdminURL()+path, func(r *http.Request) {
+		r := request(t, http.MethodGet, tel.Admin().URL()+path, func(r *http.Request) {
 			if password != "" {
 				r.SetBasicAuth("ops", password)
 			}
@@ -126,7 +126,7 @@ func TestAdminSecured(t *testing.T) {
 	check("/metrics", "", 200)
 	check("/metrics-dashboard", "", 403)
 	configure("basic_auth_users: [") // nothing is served any more
-	if response, err := client.Do(request(t, http.MethodGet, tel.AdminURL()+"/metrics", nil)); err == nil {
+	if response, err := client.Do(request(t, http.MethodGet, tel.Admin().URL()+"/metrics", nil)); err == nil {
 		_ = response.Body.Close()
 		t.Errorf("status %d with a broken configuration", response.StatusCode)
 	}
@@ -148,14 +148,14 @@ func TestWebConfigMistakes(t *testing.T) {
 			if content != "" {
 				must(t, os.WriteFile(file, []byte(content), 0o600))
 			}
-			tel, err := Init(t.Context(), quiet(func(c *Config) { c.Admin = Admin{Address: "127.0.0.1:0", WebConfigFile: file} }))
+			tel, err := Init(t.Context(), quiet(func(c *Config) { c.Admin = AdminConfig{Address: "127.0.0.1:0", WebConfigFile: file} }))
 			for _, part := range []string{want, "Config.Admin.WebConfigFile: " + file} {
 				if err == nil || !strings.Contains(err.Error(), part) {
 					t.Errorf("error %v, want %q in it", err, part)
 				}
 			}
-			if tel.AdminURL() != "" {
-				t.Errorf("served at %s", tel.AdminURL())
+			if tel.Admin().URL() != "" {
+				t.Errorf("served at %s", tel.Admin().URL())
 			}
 		})
 	}

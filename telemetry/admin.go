@@ -8,17 +8,37 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/exporter-toolkit/web"
+	"golang.org/x/net/netutil"
+
+	"github.com/latido-dev/latido/internal/page"
 )
 
-// adminServer is the listener for metrics, health and the debug pages.
-type adminServer struct {
-	server *http.Server
+// Admin is what serves metrics, health and the debug pages: the admin listener,
+// and the handler of the same pages. Telemetry.Admin returns it. Its methods are
+// safe for concurrent use; a nil Admin has no pages.
+type Admin struct {
+	mux         *http.ServeMux
+	diagnostics *diagnostics
+	guarded     bool // Handler is behind authentication of the user's
+
+	mu     sync.Mutex
+	listed []page.Link // pages that were added, with a description
+
+	server *http.Server // nil without a listener
 	url    string
-	done   chan struct{}
+	done   chan struct{} // closed when the listener has ended
+}
+
+// Admin is the admin listener and its pages. It is nil, which serves nothing,
+// where nothing is recorded.
+func (t *Telemetry) Admin() *Admin {
+	if !t.recording() {
+		return nil
+	}
+	return t.admin
 }
 
 // newAdminServer has the limits without which one slow client could hold the
@@ -43,32 +63,31 @@ func newAdminServer(h http.Handler, profileWindow time.Duration) *http.Server {
 // listenTimeout bounds the look-up of a listener's host name.
 const listenTimeout = 2 * time.Second
 
-// startAdmin makes the pages, and listens and serves unless there is to be no
-// listener. A port that is taken is no reason for a service to stop: it is
-// warned of, and nil is returned. A wrong web configuration is an error: pages
-// that were to be protected are not served without.
-func (t *Telemetry) startAdmin(ctx context.Context, address string) (*adminServer, error) {
-	t.pages = t.newAdminPages()
-	if t.cfg.Admin.Disabled {
-		return nil, nil
+// listen serves the pages on a listener of their own. A port that is taken is no
+// reason for a service to stop: it is logged, and there is no listener. A wrong
+// web configuration is an error: pages that were to be protected are not served
+// without.
+func (a *Admin) listen(ctx context.Context, cfg AdminConfig, address string, profileWindow time.Duration) error {
+	if cfg.Disabled {
+		return nil
 	}
-	if t.cfg.Admin.Address != "" {
-		address = t.cfg.Admin.Address
+	if cfg.Address != "" {
+		address = cfg.Address
 	}
-	file := t.cfg.Admin.WebConfigFile
+	file := cfg.WebConfigFile
 	secured, err := readWebConfig(file)
 	if err != nil {
-		return nil, fmt.Errorf("Config.Admin.WebConfigFile: %s: %w", file, err)
+		return fmt.Errorf("Config.Admin.WebConfigFile: %s: %w", file, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, listenTimeout)
 	defer cancel()
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
-		t.self.log.Warn("the admin listener cannot start, so that /metrics is not served: choose another address by "+
+		a.diagnostics.log.Warn("the admin listener cannot start, so that /metrics is not served: choose another address by "+
 			"OTEL_EXPORTER_PROMETHEUS_HOST and OTEL_EXPORTER_PROMETHEUS_PORT, or Config.Admin.Address", "address", address, "error", err)
-		return nil, nil
+		return nil
 	}
-	who := adminAccess{loopback: isLoopback(listener.Addr()), hosts: t.cfg.Admin.Hosts}
+	who := adminAccess{loopback: isLoopback(listener.Addr()), hosts: cfg.Hosts}
 	if host, _, err := net.SplitHostPort(address); err == nil {
 		who.hosts = append([]string{host}, who.hosts...)
 	}
@@ -76,20 +95,18 @@ func (t *Telemetry) startAdmin(ctx context.Context, address string) (*adminServe
 		now, err := readWebConfig(file)
 		return err == nil && now.authenticates()
 	}
-	a := &adminServer{
-		server: newAdminServer(t.pages.behind(who.of), t.cfg.Profiling.Interval),
-		url:    localURL(secured.https(), listener.Addr()), done: make(chan struct{}),
-	}
-	a.server.ErrorLog = slog.NewLogLogger(t.self.log.Handler(), slog.LevelDebug) // what clients do wrong
+	a.server = newAdminServer(a.behind(who.of), profileWindow)
+	a.url, a.done = localURL(secured.https(), listener.Addr()), make(chan struct{})
+	a.server.ErrorLog = slog.NewLogLogger(a.diagnostics.log.Handler(), slog.LevelDebug) // what clients do wrong
 	go func() {
 		defer close(a.done)
 		defer listener.Close() // the toolkit leaves it open when it cannot start
-		err := serveAdmin(a.server, &limitedListener{Listener: listener}, file, t.self.log)
+		err := serveAdmin(a.server, netutil.LimitListener(listener, maxAdminConns), file, a.diagnostics.log)
 		if err != nil && !errors.Is(err, http.ErrServerClosed) {
-			t.self.log.Error("the admin listener ended", "address", address, "error", err)
+			a.diagnostics.log.Error("the admin listener ended", "address", address, "error", err)
 		}
 	}()
-	return a, nil
+	return nil
 }
 
 func serveAdmin(server *http.Server, listener net.Listener, webConfigFile string, log *slog.Logger) error {
@@ -104,10 +121,9 @@ type warnings struct{ slog.Handler }
 
 func (w warnings) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelWarn }
 
-// shutdown lets the pages in flight finish until ctx is done. It does nothing
-// for nil.
-func (a *adminServer) shutdown(ctx context.Context) error {
-	if a == nil {
+// shutdown lets the pages in flight finish until ctx is done.
+func (a *Admin) shutdown(ctx context.Context) error {
+	if a == nil || a.server == nil {
 		return nil
 	}
 	err := a.server.Shutdown(ctx)
@@ -131,51 +147,22 @@ func localURL(https bool, addr net.Addr) string {
 }
 
 // maxAdminConns is how many connections may be open at once. Each costs a file
-// descriptor of the service; a Prometheus needs one.
+// descriptor of the service; a Prometheus needs one. Further ones wait in the
+// system's queue until one of them ends.
 const maxAdminConns = 256
 
-// limitedListener closes the connections that are too many.
-type limitedListener struct {
-	net.Listener
-	open atomic.Int64
-}
-
-func (l *limitedListener) Accept() (net.Conn, error) {
-	for {
-		conn, err := l.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		if l.open.Add(1) <= maxAdminConns {
-			return &limitedConn{Conn: conn, leave: sync.OnceFunc(func() { l.open.Add(-1) })}, nil
-		}
-		l.open.Add(-1)
-		_ = conn.Close()
-	}
-}
-
-type limitedConn struct {
-	net.Conn
-	leave func()
-}
-
-func (c *limitedConn) Close() error {
-	c.leave()
-	return c.Conn.Close()
-}
-
-// AdminURL is where this machine reaches the admin listener,
-// http://127.0.0.1:9464 or with https. It is "" where there is none.
-func (t *Telemetry) AdminURL() string {
-	if !t.recording() || t.admin == nil {
+// URL is where this machine reaches the admin listener, http://127.0.0.1:9464 or
+// with https. It is "" where there is none.
+func (a *Admin) URL() string {
+	if a == nil {
 		return ""
 	}
-	return t.admin.url
+	return a.url
 }
 
-// AdminHandler serves the pages of the admin listener on a listener of the
-// user's, also with Admin.Disabled. It is safe for concurrent use. Where there
-// is nothing to serve, after a failed Init, it answers 503.
+// Handler serves the pages of the admin listener on a listener of the user's,
+// also with AdminConfig.Disabled. Where there is nothing to serve, after a failed
+// Init, it answers 503.
 //
 //	/                   the page: how the service is, for people; its other views are
 //	                    /endpoint, /flame, /graph, /alerts, /domain and /findings
@@ -187,20 +174,20 @@ func (t *Telemetry) AdminURL() string {
 //	/debug/pprof/       profiles for go tool pprof
 //
 // Everybody gets /metrics, /healthz and /readyz, under any host name. The other
-// pages show the inside of the service: they answer 403 unless Admin.Guarded
-// says that authentication of yours stands before the handler. The handler
+// pages show the inside of the service: they answer 403 unless
+// AdminConfig.Guarded says that authentication of yours stands before the handler. The handler
 // cannot find out by itself who asks. A proxy may stand before your server, and
 // what it forwards looks like a request of this machine. To see the pages
 // without authentication, ask the admin listener.
-func (t *Telemetry) AdminHandler() http.Handler {
-	if !t.recording() || t.pages == nil {
+func (a *Admin) Handler() http.Handler {
+	if a == nil {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, "telemetry is off", http.StatusServiceUnavailable)
 		})
 	}
 	shown := accessPublic
-	if t.cfg.Admin.Guarded {
+	if a.guarded {
 		shown = accessInside
 	}
-	return t.pages.behind(func(*http.Request) access { return shown })
+	return a.behind(func(*http.Request) access { return shown })
 }

@@ -26,7 +26,7 @@ func admin(t *testing.T, change func(*Config)) (*Telemetry, func() string) {
 	cfg := Config{
 		Domain:      domain.Domain{Prefix: "tienda", Entity: "pedido"},
 		KeepGlobals: true, Profiling: continuous.Config{Disabled: true},
-		Admin:  Admin{Address: "127.0.0.1:0"},
+		Admin:  AdminConfig{Address: "127.0.0.1:0"},
 		Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	if change != nil {
@@ -112,7 +112,7 @@ func TestAdminPages(t *testing.T) {
 		"/nowhere":             {404, ""},
 	} {
 		t.Run(path, func(t *testing.T) {
-			status, body := ask(t, oneShot(nil), request(t, http.MethodGet, tel.AdminURL()+path, nil))
+			status, body := ask(t, oneShot(nil), request(t, http.MethodGet, tel.Admin().URL()+path, nil))
 			if status != want.status || !strings.Contains(body, want.body) {
 				t.Errorf("status %d, body %.300q; want %d with %q", status, body, want.status, want.body)
 			}
@@ -123,7 +123,7 @@ func TestAdminPages(t *testing.T) {
 // TestAdminFormats asks for /metrics as a browser and as a Prometheus do: only
 // the latter gets exemplars, which the plain text does not have.
 func TestAdminFormats(t *testing.T) {
-	tel, _ := startTraced(t, func(c *Config) { c.Admin = Admin{Address: "127.0.0.1:0"} })
+	tel, _ := startTraced(t, func(c *Config) { c.Admin = AdminConfig{Address: "127.0.0.1:0"} })
 	mux := tel.NewServeMux()
 	mux.HandleFunc("GET /orders", func(http.ResponseWriter, *http.Request) {})
 	mux.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/orders", nil))
@@ -134,7 +134,7 @@ func TestAdminFormats(t *testing.T) {
 		"text/html": {"text/plain; version=0.0.4", false},
 		"application/openmetrics-text;version=1.0.0": {"application/openmetrics-text; version=1.0.0", true},
 	} {
-		r := request(t, http.MethodGet, tel.AdminURL()+"/metrics", func(r *http.Request) {
+		r := request(t, http.MethodGet, tel.Admin().URL()+"/metrics", func(r *http.Request) {
 			r.Header.Set("Accept", accept)
 			r.Header.Set("Accept-Encoding", "gzip")
 		})
@@ -181,7 +181,7 @@ func TestAdminLimits(t *testing.T) {
 // TestAdminConnections opens more connections than there may be.
 func TestAdminConnections(t *testing.T) {
 	tel, _ := admin(t, nil)
-	address := strings.TrimPrefix(tel.AdminURL(), "http://")
+	address := strings.TrimPrefix(tel.Admin().URL(), "http://")
 	dial := func() net.Conn {
 		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", address)
 		must(t, err)
@@ -199,7 +199,7 @@ func TestAdminConnections(t *testing.T) {
 	}
 	must(t, first.Close())
 	eventually(t, "a connection that ended makes room", func() bool {
-		response, err := oneShot(nil).Do(request(t, http.MethodGet, tel.AdminURL()+"/healthz", nil))
+		response, err := oneShot(nil).Do(request(t, http.MethodGet, tel.Admin().URL()+"/healthz", nil))
 		if err != nil {
 			return false
 		}
@@ -220,8 +220,8 @@ func TestAdminNoListener(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			tel, log := admin(t, func(c *Config) { c.Admin.Address = address })
-			if tel.AdminURL() != "" {
-				t.Errorf("AdminURL is %q", tel.AdminURL())
+			if tel.Admin().URL() != "" {
+				t.Errorf("the URL is %q", tel.Admin().URL())
 			}
 			for _, want := range []string{"level=WARN", "address=" + address, "OTEL_EXPORTER_PROMETHEUS_PORT", "Config.Admin.Address"} {
 				if strings.Count(log(), want) != 1 {
@@ -229,9 +229,9 @@ func TestAdminNoListener(t *testing.T) {
 				}
 			}
 			w := httptest.NewRecorder()
-			tel.AdminHandler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost/healthz", nil))
+			tel.Admin().Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost/healthz", nil))
 			if w.Code != http.StatusOK {
-				t.Errorf("AdminHandler answers %d", w.Code)
+				t.Errorf("the handler answers %d", w.Code)
 			}
 		})
 	}
@@ -242,15 +242,15 @@ func TestAdminAddress(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_PROMETHEUS_HOST", "127.0.0.2") // loopback is all of 127/8
 	t.Setenv("OTEL_EXPORTER_PROMETHEUS_PORT", "0")
 	tel, _ := admin(t, func(c *Config) { c.Admin.Address = "" })
-	if !strings.HasPrefix(tel.AdminURL(), "http://127.0.0.2:") {
-		t.Errorf("by the environment: %q", tel.AdminURL())
+	if !strings.HasPrefix(tel.Admin().URL(), "http://127.0.0.2:") {
+		t.Errorf("by the environment: %q", tel.Admin().URL())
 	}
-	if status, _ := ask(t, oneShot(nil), request(t, http.MethodGet, tel.AdminURL()+"/metrics-dashboard", nil)); status != http.StatusOK {
+	if status, _ := ask(t, oneShot(nil), request(t, http.MethodGet, tel.Admin().URL()+"/metrics-dashboard", nil)); status != http.StatusOK {
 		t.Errorf("status %d on a loopback address", status)
 	}
 	tel, _ = admin(t, func(c *Config) { c.Admin.Address = ":0" })
-	if !strings.HasPrefix(tel.AdminURL(), "http://localhost:") {
-		t.Errorf("by the code: %q", tel.AdminURL())
+	if !strings.HasPrefix(tel.Admin().URL(), "http://localhost:") {
+		t.Errorf("by the code: %q", tel.Admin().URL())
 	}
 }
 
@@ -259,11 +259,11 @@ func TestAdminAddress(t *testing.T) {
 func TestAdminShutdown(t *testing.T) {
 	for what, obeys := range map[string]bool{"obeys": true, "does not": false} {
 		t.Run(what, func(t *testing.T) {
-			cfg := quiet(func(c *Config) { c.Admin = Admin{Address: "127.0.0.1:0"} })
+			cfg := quiet(func(c *Config) { c.Admin = AdminConfig{Address: "127.0.0.1:0"} })
 			tel, err := Init(t.Context(), cfg)
 			must(t, err)
 			began, release, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
-			tel.HandleAdmin("GET /wait", "", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			tel.Admin().Handle("GET /wait", "", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				close(began)
 				if obeys {
 					<-r.Context().Done()
@@ -273,7 +273,7 @@ func TestAdminShutdown(t *testing.T) {
 			}))
 			go func() {
 				defer close(ended)
-				if response, err := oneShot(nil).Do(request(t, http.MethodGet, tel.AdminURL()+"/wait", nil)); err == nil {
+				if response, err := oneShot(nil).Do(request(t, http.MethodGet, tel.Admin().URL()+"/wait", nil)); err == nil {
 					_ = response.Body.Close()
 				}
 			}()
@@ -289,7 +289,7 @@ func TestAdminShutdown(t *testing.T) {
 				t.Errorf("Shutdown: %v", err)
 			}
 			<-ended // its connection is closed in any case
-			if _, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(tel.AdminURL(), "http://")); err == nil {
+			if _, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(tel.Admin().URL(), "http://")); err == nil {
 				t.Error("there is still a listener")
 			}
 			close(release)
@@ -301,13 +301,13 @@ func TestAdminShutdown(t *testing.T) {
 func TestAdminHandlerInert(t *testing.T) {
 	for _, tel := range []*Telemetry{nil, {}} {
 		w := httptest.NewRecorder()
-		tel.AdminHandler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost/metrics", nil))
+		tel.Admin().Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost/metrics", nil))
 		if w.Code != http.StatusServiceUnavailable {
 			t.Errorf("status %d, want 503", w.Code)
 		}
-		tel.HandleAdmin("/page", "", http.NotFoundHandler())
-		if tel.AdminURL() != "" {
-			t.Errorf("AdminURL is %q", tel.AdminURL())
+		tel.Admin().Handle("/page", "", http.NotFoundHandler())
+		if tel.Admin().URL() != "" {
+			t.Errorf("the URL is %q", tel.Admin().URL())
 		}
 	}
 }

@@ -25,11 +25,11 @@ func (t *Telemetry) Changed(name, from, to string) {
 	}
 	name = cleanValue(name) // two that a label cannot tell apart are one
 	if from != to {
-		t.self.log.Info("a setting changed", "change", name, "from", cleanValue(from), "to", cleanValue(to))
+		t.diagnostics.log.Info("a setting changed", "change", name, "from", cleanValue(from), "to", cleanValue(to))
 	}
 	if name == "" || t.changes.find(name) == nil && len(t.changes.all()) >= maxChanges { // one more, where two meet, does no harm
-		t.self.refused(refusedValue).Add(1)
-		t.self.once("changes", func(log *slog.Logger) {
+		t.diagnostics.refused(refusedValue).Add(1)
+		t.diagnostics.once("changes", func(log *slog.Logger) {
 			log.Warn("too many settings change, or one has no name: they count as "+domain.Other, "limit", maxChanges, "change", name)
 		})
 		name = domain.Other

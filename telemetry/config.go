@@ -44,7 +44,7 @@ type Config struct {
 	KeepGlobals bool
 
 	// Admin is the listener for /metrics, health and the debug pages.
-	Admin Admin
+	Admin AdminConfig
 	// OTLP sends metrics and traces to a Collector or a backend.
 	OTLP OTLP
 	// Profiling is the continuous profiler. Its Service and Logger are filled
@@ -89,11 +89,11 @@ type Config struct {
 	DiskPath string
 }
 
-// Admin configures the admin listener.
-type Admin struct {
-	// Disabled starts no listener; AdminHandler still serves the pages.
+// AdminConfig configures the admin listener.
+type AdminConfig struct {
+	// Disabled starts no listener; Admin.Handler still serves the pages.
 	Disabled bool
-	// Address is host:port; port 0 takes a free one, see AdminURL. Empty means
+	// Address is host:port; port 0 takes a free one, see Admin.URL. Empty means
 	// OTEL_EXPORTER_PROMETHEUS_HOST and _PORT, or else 127.0.0.1:9464.
 	Address string
 	// WebConfigFile is a file with TLS and basic auth settings, as Prometheus'
@@ -110,9 +110,9 @@ type Admin struct {
 	// listener's own host always are. Under any other name it answers 421. With
 	// authentication, and on an address that others reach, any name will do.
 	Hosts []string
-	// Guarded says that AdminHandler is mounted behind authentication of your
+	// Guarded says that Admin.Handler is mounted behind authentication of your
 	// own: it then serves every page to whoever reaches it. Without it,
-	// AdminHandler serves /metrics, /healthz and /readyz only. The listener does
+	// Admin.Handler serves /metrics, /healthz and /readyz only. The listener does
 	// not heed it.
 	Guarded bool
 }

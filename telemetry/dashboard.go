@@ -103,12 +103,12 @@ type (
 	// topPart is what the last minutes' profile says of an endpoint. Shares are
 	// of the process, 0 to 1.
 	topPart struct {
-		CPUShare       float64                `json:"cpu_share"`
-		AllocShare     float64                `json:"alloc_share"`
+		CPUShare       float64              `json:"cpu_share"`
+		AllocShare     float64              `json:"alloc_share"`
 		Functions      []profiles.Function  `json:"functions"`       // own code by CPU seconds
 		AllocFunctions []profiles.Function  `json:"alloc_functions"` // own code by bytes allocated
 		Waits          []profiles.WaitPlace `json:"waits"`
-		Advice         []string               `json:"advice"`
+		Advice         []string             `json:"advice"`
 	}
 	eventPart struct {
 		Name   string            `json:"name"`
@@ -129,7 +129,7 @@ func (t *Telemetry) serveDashboard(w http.ResponseWriter, r *http.Request) {
 
 func (t *Telemetry) dashboard(ctx context.Context) dashboard {
 	now := t.read()
-	before := t.readings.compare(now, t.started)
+	before := t.snapshots.compare(now, t.started)
 	uptime, window := now.at.Sub(t.started).Seconds(), now.at.Sub(before.at).Seconds()
 	host := t.host.read()
 	d := dashboard{
@@ -137,7 +137,7 @@ func (t *Telemetry) dashboard(ctx context.Context) dashboard {
 		Version: t.build.version, Revision: t.build.revision, UptimeSeconds: uptime, WindowSeconds: window,
 		System:  systemPart{host.cpu, host.memory, host.disk, t.activeRequests.Load(), t.activeConnections.Load()},
 		Reasons: []string{}, Endpoints: []endpointPart{}, Functions: []functionPart{}, Events: []eventPart{}, Errors: []eventPart{},
-		Advice: []string{}, Problems: t.self.problems.list(),
+		Advice: []string{}, Problems: t.diagnostics.problems.list(),
 	}
 	perSecond := func(n int64, seconds float64) float64 { return float64(n) / max(seconds, 1) }
 	for m := range t.routes.each {
@@ -223,7 +223,7 @@ func (h *histogram) slowest() *tracedPart {
 }
 
 // rates compares two readings of one series.
-func rates(h *histogram, now, before redReading) ratePart {
+func rates(h *histogram, now, before redSnapshot) ratePart {
 	part := ratePart{recent: now.count - before.count, failed: now.errors - before.errors, TimeSeconds: now.sum - before.sum}
 	if part.recent > 0 {
 		part.ErrorRatio = new(float64(part.failed) / float64(part.recent))

@@ -32,7 +32,7 @@ func TestDashboard(t *testing.T) {
 	}
 	tel.Counter("pedidos_procesados").With("canal", "web").Add(3)
 	tel.Histogram("valor_pedido").With().Record(t.Context(), 40)
-	tel.APIErrorType("timeout")
+	tel.APIError(ErrorType("timeout"))
 	tel.Counter("pedidos_procesado").With().Add(1) // a problem
 	var failure error
 	monitored := tel.Monitor("create_pedido", func(context.Context) error { return failure })
@@ -218,10 +218,10 @@ func TestJudge(t *testing.T) {
 // five seconds, and for one who comes back after an hour.
 func TestReadings(t *testing.T) {
 	began := time.Now()
-	var rs readings
+	var rs snapshots
 	window := func(after time.Duration) time.Duration {
 		now := began.Add(after)
-		return now.Sub(rs.compare(reading{at: now}, began).at)
+		return now.Sub(rs.compare(snapshot{at: now}, began).at)
 	}
 	for after := 5 * time.Second; after < 10*time.Minute; after += 5 * time.Second {
 		if w := window(after); w < min(after, dashboardWindow) || w > 2*dashboardWindow {

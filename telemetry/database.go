@@ -30,8 +30,8 @@ func (t *Telemetry) Database(name string, db *sql.DB) {
 	}
 	name = cleanValue(name) // two that a label cannot tell apart are one
 	if name == "" || db == nil {
-		t.self.refused(refusedValue).Add(1)
-		t.self.once("pools without", func(log *slog.Logger) {
+		t.diagnostics.refused(refusedValue).Add(1)
+		t.diagnostics.once("pools without", func(log *slog.Logger) {
 			log.Warn("Database was called without a name, or with a nil database: it is left out", "name", name)
 		})
 		return
@@ -45,13 +45,13 @@ func (t *Telemetry) Database(name string, db *sql.DB) {
 	case i >= 0 && all[i].db == db:
 		return
 	case i >= 0:
-		t.self.once("pools/"+name, func(log *slog.Logger) {
+		t.diagnostics.once("pools/"+name, func(log *slog.Logger) {
 			log.Warn("Database was called with another database of the same name: the later one is recorded; give each a name of its own", "name", name)
 		})
 		all[i] = newPool(name, db)
 	case len(all) >= maxPools:
-		t.self.refused(refusedRoute).Add(1)
-		t.self.once("pools", func(log *slog.Logger) {
+		t.diagnostics.refused(refusedRoute).Add(1)
+		t.diagnostics.once("pools", func(log *slog.Logger) {
 			log.Warn("too many databases: further ones are left out", "limit", maxPools, "name", name)
 		})
 		return

@@ -22,34 +22,38 @@ const maxErrorTypes = 100
 // "too_many_files" or "connection_refused" for those of the system; or else
 // the Go type of the innermost error (*strconv.NumError). Errors without a
 // type of their own, as errors.New makes them, count as "error". A nil error
-// counts nothing. It is safe for concurrent use.
+// counts nothing.
+//
+// A type from ErrorType() that the domain's errors do not list, and that is not
+// one of domain.BuiltinErrors, counts as domain.Other, is logged once and counted
+// as refused. APIError is safe for concurrent use.
 func (t *Telemetry) APIError(err error) {
-	if t == nil || t.self == nil || err == nil {
+	if t == nil || t.diagnostics == nil || err == nil {
 		return
 	}
 	t.countError(t.errorName(err))
-}
-
-// APIErrorType counts an error of a type that the domain's errors list, or
-// that domain.BuiltinErrors has. Any other counts as domain.Other, is logged
-// once and counted as refused. It is safe for concurrent use.
-func (t *Telemetry) APIErrorType(name string) {
-	if t == nil || t.self == nil {
-		return
-	}
-	t.countError(t.declaredErrorType(name))
 }
 
 func (t *Telemetry) countError(name string) {
 	t.apiErrors.get(name, func() *labelSet { return newLabels([]string{"error.type"}, []string{name}) }).n.Add(1)
 }
 
+// ErrorType is an error of a type by name, one that the domain's errors list or
+// that domain.BuiltinErrors has. APIError(ErrorType("validation")) counts it.
+type ErrorType string
+
+// Error is the name.
+func (e ErrorType) Error() string { return string(e) }
+
+// ErrorType is the name: the type under which APIError counts it.
+func (e ErrorType) ErrorType() string { return string(e) }
+
 func (t *Telemetry) declaredErrorType(name string) string {
 	if slices.Contains(t.errorTypes, name) || name == domain.Other {
 		return name
 	}
-	t.self.refused(refusedErrorType).Add(1)
-	t.self.once("error type", func(log *slog.Logger) {
+	t.diagnostics.refused(refusedErrorType).Add(1)
+	t.diagnostics.once("error type", func(log *slog.Logger) {
 		log.Warn("undeclared error type counts as "+domain.Other+"; add it to errors in the domain file",
 			"type", cleanValue(name), "nearest", spelling.Nearest(cleanValue(name), t.errorTypes))
 	})
@@ -68,7 +72,7 @@ func (t *Telemetry) errorName(err error) string {
 	}
 	if t.goErrorCount.Add(1) > maxErrorTypes {
 		t.goErrorCount.Add(-1)
-		t.self.refused(refusedErrorType).Add(1)
+		t.diagnostics.refused(refusedErrorType).Add(1)
 		return domain.Other
 	}
 	if _, known := t.goErrors.LoadOrStore(name, nil); known {
@@ -86,10 +90,13 @@ func errorType(err error) (name string, chosen bool) {
 			name, chosen = fmt.Sprintf("%T", err), false
 		}
 	}()
-	var typed interface{ ErrorType() string }
-	switch {
-	case errors.As(err, &typed):
+	if typed, ok := errors.AsType[interface {
+		error
+		ErrorType() string
+	}](err); ok {
 		return typed.ErrorType(), true
+	}
+	switch {
 	case errors.Is(err, context.Canceled):
 		return "canceled", true
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):

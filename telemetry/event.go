@@ -51,7 +51,7 @@ func (c *Counter) With(attributes ...string) BoundCounter {
 	}
 	i := c.e.index(attributes)
 	c.e.ensure(i)
-	return BoundCounter{n: &c.e.numbers[i], refused: c.e.self.refused(refusedNumber)}
+	return BoundCounter{n: &c.e.numbers[i], refused: c.e.diagnostics.refused(refusedNumber)}
 }
 
 // With binds attributes, as [Counter.With].
@@ -61,7 +61,7 @@ func (u *UpDown) With(attributes ...string) BoundUpDown {
 	}
 	i := u.e.index(attributes)
 	u.e.ensure(i)
-	return BoundUpDown{n: &u.e.numbers[i], refused: u.e.self.refused(refusedNumber)}
+	return BoundUpDown{n: &u.e.numbers[i], refused: u.e.diagnostics.refused(refusedNumber)}
 }
 
 // With binds attributes, as [Counter.With].
@@ -109,13 +109,13 @@ func (b BoundHistogram) Record(ctx context.Context, value float64) {
 	h.sum.Add(uint64(whole))
 }
 
-// Record counts one occurrence of the event, with attributes given as names
+// Count counts one occurrence of the event, with attributes given as names
 // and values: the way in for names that are only known at run time. Where they
 // are known, keep what With returns. A histogram or gauge needs a value and is
 // refused here; a wrong name or value is treated as in [Counter.With]. It does not
-// allocate and is safe for concurrent use.
-func (t *Telemetry) Record(_ context.Context, name string, attributes ...string) {
-	if t == nil || t.self == nil {
+// allocate, and is safe for concurrent use.
+func (t *Telemetry) Count(name string, attributes ...string) {
+	if t == nil || t.diagnostics == nil {
 		return
 	}
 	e := t.events.find(name)
@@ -161,13 +161,13 @@ func (es *events) find(name string) *event {
 // the number of series is bounded by construction.
 type event struct {
 	domain.Metric
-	self       *self
-	tracing    bool
-	attributes []eventAttribute
-	labels     []atomic.Pointer[labelSet] // nil for a series that does not exist yet
-	numbers    []atomic.Int64             // of counters, and the bits of gauges
-	histograms []atomic.Pointer[histogram]
-	observed   *observations // of gauges
+	diagnostics *diagnostics
+	tracing     bool
+	attributes  []eventAttribute
+	labels      []atomic.Pointer[labelSet] // nil for a series that does not exist yet
+	numbers     []atomic.Int64             // of counters, and the bits of gauges
+	histograms  []atomic.Pointer[histogram]
+	observed    *observations // of gauges
 }
 
 type eventAttribute struct {
@@ -177,8 +177,8 @@ type eventAttribute struct {
 	warned *atomic.Bool
 }
 
-func newEvent(m domain.Metric, self *self, tracing bool) *event {
-	e := &event{Metric: m, self: self, tracing: tracing}
+func newEvent(m domain.Metric, diagnostics *diagnostics, tracing bool) *event {
+	e := &event{Metric: m, diagnostics: diagnostics, tracing: tracing}
 	size := 1
 	for _, name := range m.Attributes {
 		a := eventAttribute{name: name, values: newSymbols(m.Event.Attributes[name]), stride: size, warned: new(atomic.Bool)}
@@ -229,7 +229,7 @@ func (e *event) indexAny(attributes []string) int {
 	for pair := 0; pair+1 < len(attributes); pair += 2 {
 		k := e.attribute(attributes[pair])
 		if k < 0 {
-			e.self.wrongAttribute(e, attributes[pair])
+			e.diagnostics.wrongAttribute(e, attributes[pair])
 			continue
 		}
 		if seen&(1<<k) != 0 { // given twice: the first one holds
@@ -239,13 +239,13 @@ func (e *event) indexAny(attributes []string) int {
 		a := &e.attributes[k]
 		v := a.values.find(attributes[pair+1])
 		if v == a.values.len() && attributes[pair+1] != domain.Other {
-			e.self.wrongValue(e, a, attributes[pair+1])
+			e.diagnostics.wrongValue(e, a, attributes[pair+1])
 		}
 		i += v * a.stride
 	}
 	for k := range e.attributes {
 		if a := &e.attributes[k]; seen&(1<<k) == 0 {
-			e.self.wrongValue(e, a, "")
+			e.diagnostics.wrongValue(e, a, "")
 			i += a.values.len() * a.stride
 		}
 	}
@@ -275,7 +275,7 @@ func (e *event) ensure(i int) *histogram {
 		labels := newLabels(e.Attributes, e.values(i))
 		if e.histograms != nil {
 			h := newHistogram(e.Buckets, labels)
-			h.tracing, h.refused = e.tracing, e.self.refused(refusedNumber)
+			h.tracing, h.refused = e.tracing, e.diagnostics.refused(refusedNumber)
 			e.histograms[i].CompareAndSwap(nil, h)
 		}
 		e.labels[i].CompareAndSwap(nil, labels)
@@ -312,7 +312,7 @@ func (e *event) points(yield func(point) bool) {
 
 // event finds a declared event of a kind; nil, reported once, if there is none.
 func (t *Telemetry) event(name string, kind domain.Kind) *event {
-	if t == nil || t.self == nil {
+	if t == nil || t.diagnostics == nil {
 		return nil
 	}
 	if e := t.events.find(name); e != nil && e.Kind == kind {
@@ -324,9 +324,9 @@ func (t *Telemetry) event(name string, kind domain.Kind) *event {
 
 // wrongEvent reports an event that the domain does not have, or not so.
 func (t *Telemetry) wrongEvent(name string, kind domain.Kind) {
-	t.self.refused(refusedEvent).Add(1)
+	t.diagnostics.refused(refusedEvent).Add(1)
 	name = cleanValue(name)
-	t.self.once("event/"+string(kind)+"/"+name, func(log *slog.Logger) {
+	t.diagnostics.once("event/"+string(kind)+"/"+name, func(log *slog.Logger) {
 		if e := t.events.find(name); e != nil {
 			log.Warn("event recorded as another kind: nothing is counted", "event", name, "declared", e.Kind, "used", kind)
 			return

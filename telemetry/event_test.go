@@ -45,7 +45,7 @@ func TestManyCombinations(t *testing.T) {
 			{Name: "wide", Kind: domain.KindHistogram, Attributes: map[string][]string{"a": values, "b": values}},
 		}
 	})
-	tel.Record(t.Context(), "many", "a", "v3", "b", "v39")
+	tel.Count("many", "a", "v3", "b", "v39")
 	tel.Histogram("wide").With("a", "v1", "b", "v2").Record(t.Context(), 3)
 	all := scrape(t, tel)
 	if n := len(all.of("tienda_few_total")); n != 400 {
@@ -78,7 +78,7 @@ func TestEventAttributes(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			tel := start(t)
-			tel.Record(t.Context(), "envios", c.attributes...)
+			tel.Count("envios", c.attributes...)
 			all := scrape(t, tel)
 			all.of("tienda_envios_total").above0().wantOnly(t, series{"tienda_envios_total{" + c.want + "}": 1})
 			want := series{}
@@ -99,9 +99,9 @@ func TestWrongEvents(t *testing.T) {
 	t.Parallel()
 	tel := start(t)
 	for range 3 {
-		tel.Record(t.Context(), "pedidos_procesado", "canal", "web")
+		tel.Count("pedidos_procesado", "canal", "web")
 		tel.Counter("valor_pedido").With().Add(1)
-		tel.Record(t.Context(), "valor_pedido")
+		tel.Count("valor_pedido")
 		tel.Histogram("carritos_activos").With().Record(t.Context(), 1)
 	}
 	all := scrape(t, tel)
@@ -148,7 +148,7 @@ func TestConcurrentRecording(t *testing.T) {
 			web := tel.Counter("pedidos_procesados").With("canal", "web")
 			for i := range 1000 {
 				web.Add(1)
-				tel.Record(context.Background(), "envios", "ciudad", "cali", "modo", "nuevo")
+				tel.Count("envios", "ciudad", "cali", "modo", "nuevo")
 				value.Record(context.Background(), float64(i%2)+0.5)
 				tel.APIError(fs.ErrNotExist)
 			}
@@ -169,15 +169,15 @@ func FuzzRecord(f *testing.F) {
 	f.Add("envios", "ciudad", "cali", "modo", "moto")
 	f.Add("", "", "\xff", "le", "\x00")
 	tel := start(f)
-	tel.Record(context.Background(), "envios")
+	tel.Count("envios")
 	f.Fuzz(func(t *testing.T, event, a, b, c, d string) {
 		for _, attributes := range [][]string{{a, b, c, d}, {a, b, c}, {a}, {"ciudad", b, a, d}} {
-			tel.Record(t.Context(), event, attributes...)
-			tel.Record(t.Context(), "envios", attributes...)
+			tel.Count(event, attributes...)
+			tel.Count("envios", attributes...)
 			tel.Counter(event).With(attributes...).Add(1)
 			tel.Histogram("valor_pedido").With(attributes...).Record(t.Context(), 1)
 		}
-		tel.APIErrorType(a)
+		tel.APIError(ErrorType(a))
 		if n := len(scrape(t, tel).of("tienda_envios_total")); n > 9 {
 			t.Errorf("%d series of an event with nine combinations", n)
 		}
@@ -246,7 +246,7 @@ func TestMonitor(t *testing.T) {
 		}()
 		_ = tel.Monitor("cobrar", func(context.Context) error { panic("boom") })(ctx)
 	}()
-	value, err := Monitored(tel, "leer", func(context.Context) (string, error) { return "x", nil })(ctx)
+	value, err := Monitor(tel, "leer", func(context.Context) (string, error) { return "x", nil })(ctx)
 	if value != "x" || err != nil {
 		t.Errorf("%q %v", value, err)
 	}

@@ -26,7 +26,7 @@ func begin() *telemetry.Telemetry {
 				{Name: "valor_pedido", Kind: domain.KindHistogram, Unit: "COP", Buckets: []float64{10_000, 50_000}},
 			},
 		},
-		KeepGlobals: true, Admin: telemetry.Admin{Disabled: true}, Profiling: continuous.Config{Disabled: true},
+		KeepGlobals: true, Admin: telemetry.AdminConfig{Disabled: true}, Profiling: continuous.Config{Disabled: true},
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -37,7 +37,7 @@ func begin() *telemetry.Telemetry {
 // show prints the series of /metrics that begin so and are not 0.
 func show(tel *telemetry.Telemetry, prefix string) {
 	w := httptest.NewRecorder()
-	tel.AdminHandler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost/metrics", nil))
+	tel.Admin().Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost/metrics", nil))
 	for line := range strings.Lines(w.Body.String()) {
 		if strings.HasPrefix(line, prefix) && !strings.HasSuffix(line, " 0\n") {
 			fmt.Print(line)
@@ -80,12 +80,11 @@ func ExampleCounter_With() {
 	// Output: tienda_pedidos_procesados_total{canal="web"} 3
 }
 
-func ExampleTelemetry_Record() {
+func ExampleTelemetry_Count() {
 	tel := begin()
 	defer tel.Shutdown(context.Background())
-	ctx := context.Background()
-	tel.Record(ctx, "pedidos_procesados", "canal", "movil")
-	tel.Record(ctx, "pedidos_procesados", "canal", "fax") // not declared
+	tel.Count("pedidos_procesados", "canal", "movil")
+	tel.Count("pedidos_procesados", "canal", "fax") // not declared
 	show(tel, "tienda_pedidos_procesados_total")
 	// Output:
 	// tienda_pedidos_procesados_total{canal="movil"} 1
@@ -117,7 +116,7 @@ func ExampleTelemetry_APIError() {
 	tel := begin()
 	defer tel.Shutdown(context.Background())
 	tel.APIError(fmt.Errorf("load order: %w", errors.New("no such row")))
-	tel.APIErrorType("payment_refused")
+	tel.APIError(telemetry.ErrorType("payment_refused"))
 	show(tel, "tienda_api_errors_total")
 	// Output:
 	// tienda_api_errors_total{error_type="payment_refused"} 1

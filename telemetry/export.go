@@ -17,11 +17,11 @@ import (
 // since OpenTelemetry's periodic one ends the process when a callback panics,
 // and waits 30 seconds for a server that hangs.
 type pusher struct {
-	reader   *sdkmetric.ManualReader
-	exporter *otlpmetrichttp.Exporter
-	interval time.Duration // between exports
-	timeout  time.Duration // of one
-	self     *self
+	reader      *sdkmetric.ManualReader
+	exporter    *otlpmetrichttp.Exporter
+	interval    time.Duration // between exports
+	timeout     time.Duration // of one
+	diagnostics *diagnostics
 
 	turn chan struct{}      // holds one, who pushes: what is sent later is newer
 	stop context.CancelFunc // nil before start
@@ -58,9 +58,9 @@ func (t *Telemetry) newPusher(ctx context.Context, env environment) (*pusher, er
 		otlpmetrichttp.WithTLSClientConfig(to.tls),
 		otlpmetrichttp.WithHTTPClient(t.client(to)),
 	}
-	t.self.readingEnvironment.Store(true)
+	t.diagnostics.readingEnvironment.Store(true)
 	exporter, err := otlpmetrichttp.New(ctx, options...)
-	t.self.readingEnvironment.Store(false)
+	t.diagnostics.readingEnvironment.Store(false)
 	if err != nil {
 		return nil, fmt.Errorf("otlp metrics: %w", err)
 	}
@@ -69,7 +69,7 @@ func (t *Telemetry) newPusher(ctx context.Context, env environment) (*pusher, er
 		sdkmetric.WithProducer(&producer{families: t.families, version: t.build.version, start: t.started}),
 	)
 	return &pusher{
-		reader: reader, exporter: exporter, self: t.self, turn: make(chan struct{}, 1),
+		reader: reader, exporter: exporter, diagnostics: t.diagnostics, turn: make(chan struct{}, 1),
 		interval: max(env.metricInterval, minPushInterval), timeout: env.metricTimeout,
 	}, nil
 }
@@ -113,18 +113,18 @@ func (p *pusher) push(ctx context.Context) (err error) {
 		outcome := exportSuccess
 		if err != nil {
 			outcome = exportFailure
-			p.self.once("otlp metrics", func(log *slog.Logger) {
+			p.diagnostics.once("otlp metrics", func(log *slog.Logger) {
 				log.Warn("metrics cannot be sent by OTLP; the next export tries again, and further failures are only counted", "error", err)
 			})
 		}
-		p.self.metricExports[outcome].Add(1)
+		p.diagnostics.metricExports[outcome].Add(1)
 	}()
 	var all metricdata.ResourceMetrics
 	if err := p.collect(ctx, &all); err != nil {
 		if len(all.ScopeMetrics) == 0 {
 			return fmt.Errorf("collect metrics: %w", err)
 		}
-		p.self.collectErrors[collectOther].Add(1) // what could be collected is sent
+		p.diagnostics.collectErrors[collectOther].Add(1) // what could be collected is sent
 	}
 	if err := p.exporter.Export(ctx, &all); err != nil {
 		return fmt.Errorf("otlp export of metrics: %w", err)

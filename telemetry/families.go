@@ -108,10 +108,10 @@ func (t *Telemetry) ownFamilies() []family {
 		"event_cpu":       t.costs.points(func(c eventCost) *float64 { return c.cpu }),
 		"event_allocated": t.costs.points(func(c eventCost) *float64 { return c.allocated }),
 
-		"telemetry_refused":           byValue([]string{"reason"}, reasons(refusedReasons[:]), func(i int) int64 { return t.self.refusals[i].Load() }),
-		"telemetry_collect_errors":    byValue([]string{"reason"}, reasons(collectReasons[:]), func(i int) int64 { return t.self.collectErrors[i].Load() }),
+		"telemetry_refused":           byValue([]string{"reason"}, reasons(refusedReasons[:]), func(i int) int64 { return t.diagnostics.refusals[i].Load() }),
+		"telemetry_collect_errors":    byValue([]string{"reason"}, reasons(collectReasons[:]), func(i int) int64 { return t.diagnostics.collectErrors[i].Load() }),
 		"telemetry_exports":           byValue([]string{"signal", "outcome"}, exportSeries, t.exports),
-		"telemetry_spans_lost":        byValue([]string{"reason"}, reasons(lostReasons[:]), func(i int) int64 { return t.self.spansLost[i].Load() }),
+		"telemetry_spans_lost":        byValue([]string{"reason"}, reasons(lostReasons[:]), func(i int) int64 { return t.diagnostics.spansLost[i].Load() }),
 		"telemetry_profiles_dropped":  one(func() int64 { return int64(t.profiler.Stats().Dropped) }),
 		"telemetry_profiles_gaps":     one(func() int64 { return int64(t.profiler.Stats().Gaps) }),
 		"telemetry_profiles_buffered": sampled(func() *float64 { return new(float64(t.profiler.Stats().RingBytes)) }),
@@ -151,13 +151,13 @@ var exportSeries = [][]string{
 func (t *Telemetry) exports(i int) int64 {
 	switch i {
 	case 0, 1:
-		return t.self.metricExports[i].Load()
+		return t.diagnostics.metricExports[i].Load()
 	case 2:
 		return int64(t.profiler.Stats().Uploaded)
 	case 3:
 		return int64(t.profiler.Stats().Failed)
 	default:
-		return t.self.spanExports[i-4].Load()
+		return t.diagnostics.spanExports[i-4].Load()
 	}
 }
 

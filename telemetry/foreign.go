@@ -27,10 +27,10 @@ import (
 // came first, always. The order of the SDK is another one at each collection,
 // so that the exporter alone would serve now this one and now that.
 type foreign struct {
-	reader *sdkmetric.ManualReader
-	prefix string // with a dot
-	self   *self
-	own    names
+	reader      *sdkmetric.ManualReader
+	prefix      string // with a dot
+	diagnostics *diagnostics
+	own         names
 
 	mu     sync.Mutex
 	known  map[stream]rank
@@ -58,13 +58,13 @@ const maxKnown = 5000
 // several of them began to hang still answers in time.
 const collectBudget = 5 * time.Second
 
-func newForeign(own []family, prefix string, self *self, producers ...sdkmetric.Producer) *foreign {
+func newForeign(own []family, prefix string, diagnostics *diagnostics, producers ...sdkmetric.Producer) *foreign {
 	var options []sdkmetric.ManualReaderOption
 	for _, p := range producers {
 		options = append(options, sdkmetric.WithProducer(p))
 	}
 	return &foreign{
-		reader: sdkmetric.NewManualReader(options...), prefix: prefix + ".", self: self, own: namesOf(own),
+		reader: sdkmetric.NewManualReader(options...), prefix: prefix + ".", diagnostics: diagnostics, own: namesOf(own),
 		known: map[stream]rank{}, labels: map[attribute.Key]string{},
 	}
 }
@@ -74,8 +74,8 @@ func newForeign(own []family, prefix string, self *self, producers ...sdkmetric.
 func (f *foreign) Produce(ctx context.Context) (scopes []metricdata.ScopeMetrics, _ error) {
 	defer func() {
 		if r := recover(); r != nil { // callbacks are guarded: what a View of the user brought along
-			f.self.collectErrors[collectPanic].Add(1)
-			f.self.once("collect panic", func(log *slog.Logger) {
+			f.diagnostics.collectErrors[collectPanic].Add(1)
+			f.diagnostics.once("collect panic", func(log *slog.Logger) {
 				log.Error("reading the instruments of other libraries panicked: they are missing", "panic", cleanValue(fmt.Sprint(r)))
 			})
 			scopes = nil
@@ -85,8 +85,8 @@ func (f *foreign) Produce(ctx context.Context) (scopes []metricdata.ScopeMetrics
 	defer cancel()
 	var all metricdata.ResourceMetrics
 	if err := f.reader.Collect(ctx, &all); err != nil && !errors.Is(err, sdkmetric.ErrReaderShutdown) {
-		f.self.collectErrors[collectOther].Add(1)
-		f.self.once("collect/"+err.Error(), func(log *slog.Logger) {
+		f.diagnostics.collectErrors[collectOther].Add(1)
+		f.diagnostics.once("collect/"+err.Error(), func(log *slog.Logger) {
 			log.Warn("some instruments of other libraries cannot be read", "error", cleanValue(err.Error()))
 		})
 	}
@@ -107,7 +107,7 @@ func (f *foreign) settle(scopes []metricdata.ScopeMetrics) []metricdata.ScopeMet
 	families := map[string][]candidate{}
 	for _, c := range f.inOrder(scopes) {
 		if taken := f.own.taken(c.family, prometheusType(c.kind)); taken != "" {
-			f.self.clash(taken)
+			f.diagnostics.clash(taken)
 			c.Data = nil
 			continue
 		}
@@ -195,9 +195,9 @@ func (f *foreign) decide(rivals []candidate) {
 
 // lost counts and tells what is not served.
 func (f *foreign) lost(first, second candidate, what string) {
-	f.self.collectErrors[collectClash].Add(1)
+	f.diagnostics.collectErrors[collectClash].Add(1)
 	name := func(c candidate) string { return strings.TrimPrefix(c.name, f.prefix) }
-	f.self.once(fmt.Sprint("claim/", first.family, second.stream), func(log *slog.Logger) {
+	f.diagnostics.once(fmt.Sprint("claim/", first.family, second.stream), func(log *slog.Logger) {
 		log.Warn("two instruments have one name in Prometheus: "+what+"; rename one by a View in Config.Views for its name and scope",
 			"family", first.family, "first", name(first), "first_scope", first.scope.Name, "second", name(second), "second_scope", second.scope.Name)
 	})

@@ -208,7 +208,7 @@ func TestCallbackThatHangs(t *testing.T) {
 	tel := newTelemetry(quiet())
 	must(t, tel.run(t.Context(), tel.parts(environment{})))
 	stopWith(t, tel)
-	provider := &guardedProvider{sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)), tel.self, prefixView("tienda", nil, tel.self)}
+	provider := &guardedProvider{sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)), tel.diagnostics, prefixView("tienda", nil, tel.diagnostics)}
 	release, returned := make(chan struct{}), make(chan struct{})
 	var calls atomic.Int64
 	hang := func(_ context.Context, o metric.Int64Observer) error {

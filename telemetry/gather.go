@@ -22,12 +22,12 @@ import (
 // three times cheaper than through an exporter, and then those of other
 // libraries. Nothing that is wrong with theirs keeps ours from being served.
 type gatherer struct {
-	families []family
-	foreign  prometheus.Gatherer
-	users    []*usersGatherer
-	own      names
-	self     *self
-	asked    func() // at each scrape
+	families    []family
+	foreign     prometheus.Gatherer
+	users       []*usersGatherer
+	own         names
+	diagnostics *diagnostics
+	asked       func() // at each scrape
 }
 
 // scrapeTimeout is how long /metrics may take before it answers 503, and
@@ -40,7 +40,7 @@ const (
 // metricsHandler serves /metrics: text, OpenMetrics with exemplars, or
 // protobuf, as asked for, compressed if the client can.
 func (t *Telemetry) metricsHandler() http.Handler {
-	return promhttp.HandlerFor(&gatherer{t.families, t.registry, newUsersGatherers(t.cfg.Gatherers, t.self), t.foreign.own, t.self, t.remember}, promhttp.HandlerOpts{
+	return promhttp.HandlerFor(&gatherer{t.families, t.registry, newUsersGatherers(t.cfg.Gatherers, t.diagnostics), t.foreign.own, t.diagnostics, t.remember}, promhttp.HandlerOpts{
 		ErrorHandling:       promhttp.ContinueOnError,
 		EnableOpenMetrics:   true,
 		MaxRequestsInFlight: scrapesInFlight,
@@ -54,7 +54,7 @@ func (g *gatherer) Gather() ([]*dto.MetricFamily, error) {
 	g.asked()
 	observe(context.Background(), g.families)
 	foreign, err := g.foreign.Gather()
-	report(g.self, err)
+	report(g.diagnostics, err)
 	foreign = g.withUsers(foreign)
 	all := make([]*dto.MetricFamily, 0, len(g.families)+len(foreign))
 	for i := range g.families {
@@ -69,7 +69,7 @@ func (g *gatherer) Gather() ([]*dto.MetricFamily, error) {
 
 // report logs and counts what a registry found wrong with the series of others.
 // They have been left out.
-func report(self *self, err error) {
+func report(diagnostics *diagnostics, err error) {
 	if err == nil {
 		return
 	}
@@ -89,8 +89,8 @@ func report(self *self, err error) {
 			strings.Contains(text, "collides with"), strings.Contains(text, "but should have"):
 			reason = collectClash
 		}
-		self.collectErrors[reason].Add(1)
-		self.once("gather/"+text, func(log *slog.Logger) {
+		diagnostics.collectErrors[reason].Add(1)
+		diagnostics.once("gather/"+text, func(log *slog.Logger) {
 			log.Error("a series that is not ours cannot be served: the others are", "error", cleanValue(text))
 		})
 	}

@@ -23,18 +23,18 @@ const gathererTimeout = 3 * time.Second
 // what nobody can parse costs its own series only.
 type usersGatherer struct {
 	prometheus.Gatherer
-	guard *guard
-	name  string
-	self  *self
+	guard       *guard
+	name        string
+	diagnostics *diagnostics
 }
 
-func newUsersGatherers(list []prometheus.Gatherer, self *self) (all []*usersGatherer) {
+func newUsersGatherers(list []prometheus.Gatherer, diagnostics *diagnostics) (all []*usersGatherer) {
 	for i, g := range list {
 		if g == nil {
 			continue
 		}
 		name := "Config.Gatherers[" + strconv.Itoa(i) + "]"
-		u := &usersGatherer{g, newGuard(name, self), name, self}
+		u := &usersGatherer{g, newGuard(name, diagnostics), name, diagnostics}
 		u.guard.timeout = gathererTimeout
 		all = append(all, u)
 	}
@@ -46,7 +46,7 @@ func (u *usersGatherer) gather(own names) (families []*dto.MetricFamily) {
 	var found atomic.Pointer[[]*dto.MetricFamily]
 	u.guard.run(context.Background(), func() error {
 		all, err := prometheus.Gatherers{u.Gatherer}.Gather() // which checks every series
-		report(u.self, err)
+		report(u.diagnostics, err)
 		all = slices.DeleteFunc(all, func(f *dto.MetricFamily) bool { return !u.servable(f, own) })
 		found.Store(&all)
 		return nil
@@ -60,14 +60,14 @@ func (u *usersGatherer) gather(own names) (families []*dto.MetricFamily) {
 // servable tells whether a family can be parsed, and has a name of its own.
 func (u *usersGatherer) servable(f *dto.MetricFamily, own names) bool {
 	if taken := own.taken(f.GetName(), f.GetType()); taken != "" {
-		u.self.clash(taken)
+		u.diagnostics.clash(taken)
 		return false
 	}
 	if model.UTF8Validation.IsValidMetricName(f.GetName()) && utf8.ValidString(f.GetHelp()) && !slices.ContainsFunc(f.Metric, doubled) {
 		return true
 	}
-	u.self.collectErrors[collectText].Add(1)
-	u.self.once("gatherer text/"+u.name+"/"+f.GetName(), func(log *slog.Logger) {
+	u.diagnostics.collectErrors[collectText].Add(1)
+	u.diagnostics.once("gatherer text/"+u.name+"/"+f.GetName(), func(log *slog.Logger) {
 		log.Error("a family of a gatherer cannot be parsed and is left out: its name, its help text or a label is wrong",
 			"gatherer", u.name, "family", cleanValue(f.GetName()))
 	})
@@ -91,12 +91,12 @@ func (g *gatherer) withUsers(foreign []*dto.MetricFamily) []*dto.MetricFamily {
 		return prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) { return families, nil })
 	}
 	all[0] = fixed(foreign)
-	var reading sync.WaitGroup
+	var snapshot sync.WaitGroup
 	for i, u := range g.users {
-		reading.Go(func() { all[i+1] = fixed(u.gather(g.own)) })
+		snapshot.Go(func() { all[i+1] = fixed(u.gather(g.own)) })
 	}
-	reading.Wait()
+	snapshot.Wait()
 	families, err := all.Gather()
-	report(g.self, err)
+	report(g.diagnostics, err)
 	return families
 }

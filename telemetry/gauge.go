@@ -56,7 +56,7 @@ func (b BoundGauge) Set(v float64) {
 		return
 	}
 	if v-v != 0 { // NaN, or infinite
-		b.event.self.refused(refusedNumber).Add(1)
+		b.event.diagnostics.refused(refusedNumber).Add(1)
 		return
 	}
 	b.bits.Store(int64(math.Float64bits(v) ^ unset))
@@ -93,12 +93,12 @@ type observations struct {
 
 // observation is one callback, and where its result goes.
 type observation struct {
-	bits  *atomic.Int64
-	fn    func(context.Context) float64
-	guard *guard
-	self  *self
-	of    *observations
-	ended bool // another took its place; guarded by of.mu
+	bits        *atomic.Int64
+	fn          func(context.Context) float64
+	guard       *guard
+	diagnostics *diagnostics
+	of          *observations
+	ended       bool // another took its place; guarded by of.mu
 }
 
 func (os *observations) set(e *event, bits *atomic.Int64, fn func(context.Context) float64) {
@@ -107,20 +107,20 @@ func (os *observations) set(e *event, bits *atomic.Int64, fn func(context.Contex
 	list := slices.DeleteFunc(slices.Clone(os.list), func(o *observation) bool {
 		if o.bits == bits {
 			o.ended = true
-			e.self.observed.Add(-1)
+			e.diagnostics.observed.Add(-1)
 		}
 		return o.bits == bits
 	})
 	bits.Store(0)
 	if fn != nil {
-		if e.self.observed.Add(1) > maxObserved {
-			e.self.observed.Add(-1)
-			e.self.refused(refusedNumber).Add(1)
-			e.self.once("observed", func(log *slog.Logger) {
+		if e.diagnostics.observed.Add(1) > maxObserved {
+			e.diagnostics.observed.Add(-1)
+			e.diagnostics.refused(refusedNumber).Add(1)
+			e.diagnostics.once("observed", func(log *slog.Logger) {
 				log.Warn("too many observed gauges: further ones are left out; use Set", "event", e.Key, "limit", maxObserved)
 			})
 		} else {
-			list = append(list, &observation{bits: bits, fn: fn, guard: newGuard(e.Name, e.self), self: e.self, of: os})
+			list = append(list, &observation{bits: bits, fn: fn, guard: newGuard(e.Name, e.diagnostics), diagnostics: e.diagnostics, of: os})
 		}
 	}
 	os.list = list
@@ -159,7 +159,7 @@ func (o *observation) run(ctx context.Context) {
 		if v-v == 0 {
 			bits = int64(math.Float64bits(v) ^ unset)
 		} else {
-			o.self.refused(refusedNumber).Add(1)
+			o.diagnostics.refused(refusedNumber).Add(1)
 		}
 	default:
 	}

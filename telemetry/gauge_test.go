@@ -40,7 +40,7 @@ func TestGauge(t *testing.T) {
 	})
 	all.want(t, series{"tienda_cola": math.MaxFloat64, refused("number"): 3, refused("value"): 1})
 
-	tel.Record(t.Context(), "cola") // needs a value
+	tel.Count("cola") // needs a value
 	tel.UpDown("cola").With().Add(1)
 	tel.Gauge("carritos_activos").With().Set(1)
 	scrape(t, tel).want(t, series{refused("event"): 3, "tienda_cola": math.MaxFloat64})

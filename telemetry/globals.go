@@ -47,8 +47,8 @@ func (s *swapped[T]) giveBack(get func() T, set func(T)) {
 // Config.Logger. The logger stays: OpenTelemetry does not tell which it had.
 func (t *Telemetry) takeLog(level slog.Level) {
 	if !t.cfg.KeepGlobals {
-		otel.SetLogger(logr.FromSlogHandler(sdkLog{t.self, level}))
-		t.globals.errors.take(otel.GetErrorHandler, otel.SetErrorHandler, otel.ErrorHandler(&sdkErrors{t.self}))
+		otel.SetLogger(logr.FromSlogHandler(sdkLog{t.diagnostics, level}))
+		t.globals.errors.take(otel.GetErrorHandler, otel.SetErrorHandler, otel.ErrorHandler(&sdkErrors{t.diagnostics}))
 	}
 }
 
@@ -75,7 +75,7 @@ func (t *Telemetry) returnProviders() {
 
 // sdkErrors takes what OpenTelemetry's SDK has to say: each kind of trouble is
 // logged once, and not at every export.
-type sdkErrors struct{ self *self }
+type sdkErrors struct{ diagnostics *diagnostics }
 
 func (e *sdkErrors) Handle(err error) {
 	var escape url.EscapeError
@@ -83,15 +83,15 @@ func (e *sdkErrors) Handle(err error) {
 		return
 	}
 	kind, _, _ := strings.Cut(err.Error(), ":")
-	e.self.once("sdk/"+kind, func(log *slog.Logger) { log.Warn("opentelemetry", "error", cleanValue(err.Error())) })
+	e.diagnostics.once("sdk/"+kind, func(log *slog.Logger) { log.Warn("opentelemetry", "error", cleanValue(err.Error())) })
 }
 
 // sdkLog takes OpenTelemetry's own log lines. It calls levels by logr's
 // verbosity, 1 for warnings, 4 for what is normal and 8 for details, which logr
 // hands to slog as -1, -4 and -8.
 type sdkLog struct {
-	self  *self
-	level slog.Level
+	diagnostics *diagnostics
+	level       slog.Level
 }
 
 func sdkLevel(level slog.Level) slog.Level {
@@ -122,11 +122,11 @@ func (h sdkLog) Handle(ctx context.Context, r slog.Record) error {
 		log.LogAttrs(ctx, level, "opentelemetry: "+r.Message, attrs...)
 	}
 	switch {
-	case h.self.readingEnvironment.Load():
+	case h.diagnostics.readingEnvironment.Load():
 	case level >= slog.LevelWarn:
-		h.self.once("sdk log/"+r.Message, say)
+		h.diagnostics.once("sdk log/"+r.Message, say)
 	default:
-		say(h.self.log)
+		say(h.diagnostics.log)
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ func TestMetricsGolden(t *testing.T) {
 		mux.ServeHTTP(httptest.NewRecorder(), r)
 	}
 	tel.Counter("pedidos_procesados").With("canal", "web").Add(2)
-	tel.Record(t.Context(), "envios", "ciudad", "bogota", "modo", "barco")
+	tel.Count("envios", "ciudad", "bogota", "modo", "barco")
 	tel.UpDown("carritos_activos").With("canal", "movil").Add(-1)
 	tel.Histogram("valor_pedido").With().Record(t.Context(), 60)
 	tel.Histogram("valor_pedido").With().Record(t.Context(), 0.5)
@@ -49,7 +49,7 @@ func TestMetricsGolden(t *testing.T) {
 	tel.Histogram("adjunto").With().Record(t.Context(), 2000)
 	tel.UpDown("cola").With().Add(3)
 	tel.EntityCreated()
-	tel.APIErrorType("pago")
+	tel.APIError(ErrorType("pago"))
 	tel.Changed("cache", "off", "on")
 	tel.Database("pedidos", opened(t, 8))
 	_ = tel.Monitor("cobrar", func(ctx context.Context) error { return ctx.Err() })(t.Context())
@@ -87,11 +87,11 @@ func TestAllocations(t *testing.T) {
 		"UpDown.Add":          func() { carts.Add(-1) },
 		"Histogram.Record":    func() { value.Record(ctx, 20) },
 		"a fraction":          func() { value.Record(ctx, 20.5) },
-		"Record":              func() { tel.Record(ctx, "envios", "ciudad", "cali", "modo", "moto") },
-		"Record in any order": func() { tel.Record(ctx, "envios", "modo", "moto", "ciudad", "cali") },
-		"undeclared value":    func() { tel.Record(ctx, "envios", "ciudad", "x", "modo", "y") },
+		"Record":              func() { tel.Count("envios", "ciudad", "cali", "modo", "moto") },
+		"Record in any order": func() { tel.Count("envios", "modo", "moto", "ciudad", "cali") },
+		"undeclared value":    func() { tel.Count("envios", "ciudad", "x", "modo", "y") },
 		"With":                func() { tel.Counter("pedidos_procesados").With("canal", "web").Add(1) },
-		"APIErrorType":        func() { tel.APIErrorType("timeout") },
+		"APIError by name":    func() { tel.APIError(ErrorType("timeout")) },
 	} {
 		f() // what is made once
 		if n := testing.AllocsPerRun(100, f); n != 0 {

@@ -21,8 +21,8 @@ const callbackTimeout = time.Second
 // pulled; one that hangs blocks every collection.
 type guardedProvider struct {
 	metric.MeterProvider
-	self *self
-	view sdkmetric.View // the provider's
+	diagnostics *diagnostics
+	view        sdkmetric.View // the provider's
 }
 
 func (p *guardedProvider) Meter(name string, options ...metric.MeterOption) metric.Meter {
@@ -31,24 +31,24 @@ func (p *guardedProvider) Meter(name string, options ...metric.MeterOption) metr
 		metric.WithInstrumentationVersion(validText(c.InstrumentationVersion())),
 		metric.WithSchemaURL(validText(c.SchemaURL())),
 		metric.WithInstrumentationAttributeSet(validSet(c.InstrumentationAttributes())))
-	return guardedMeter{meter, p.self, p.view, instrumentation.Scope{
+	return guardedMeter{meter, p.diagnostics, p.view, instrumentation.Scope{
 		Name: name, Version: validText(c.InstrumentationVersion()), SchemaURL: validText(c.SchemaURL()), Attributes: validSet(c.InstrumentationAttributes()),
 	}}
 }
 
 type guardedMeter struct {
 	metric.Meter
-	self  *self
-	view  sdkmetric.View
-	scope instrumentation.Scope
+	diagnostics *diagnostics
+	view        sdkmetric.View
+	scope       instrumentation.Scope
 }
 
 // guard runs one callback: in a goroutine of its own, one at a time, for a
 // limited time. After it, its observations are too late and are dropped.
 type guard struct {
-	name    string
-	self    *self
-	timeout time.Duration
+	name        string
+	diagnostics *diagnostics
+	timeout     time.Duration
 
 	mu      sync.Mutex   // collections for Prometheus and for OTLP may meet
 	running *guardedCall // nil while nobody calls
@@ -61,8 +61,8 @@ type guardedCall struct {
 	overdue bool // guarded by guard.mu
 }
 
-func newGuard(name string, self *self) *guard {
-	return &guard{name: name, self: self, timeout: callbackTimeout}
+func newGuard(name string, diagnostics *diagnostics) *guard {
+	return &guard{name: name, diagnostics: diagnostics, timeout: callbackTimeout}
 }
 
 // run calls, unless the collection is over: its context is done, or Shutdown
@@ -76,7 +76,7 @@ func (g *guard) run(ctx context.Context, call func() error) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-g.self.ended:
+		case <-g.diagnostics.ended:
 			return
 		default:
 		}
@@ -91,7 +91,7 @@ func (g *guard) run(ctx context.Context, call func() error) {
 			break
 		}
 		if overdue { // waiting again would only delay this collection
-			g.self.collectErrors[collectTimeout].Add(1)
+			g.diagnostics.collectErrors[collectTimeout].Add(1)
 			return
 		}
 		if !g.wait(ctx, other, timer.C) {
@@ -107,15 +107,15 @@ func (g *guard) run(ctx context.Context, call func() error) {
 		}()
 		defer func() {
 			if p := recover(); p != nil {
-				g.self.collectErrors[collectPanic].Add(1)
-				g.self.once("callback panic/"+g.name, func(log *slog.Logger) {
+				g.diagnostics.collectErrors[collectPanic].Add(1)
+				g.diagnostics.once("callback panic/"+g.name, func(log *slog.Logger) {
 					log.Error("a callback or gatherer panicked: its values are missing", "instrument", g.name, "panic", cleanValue(fmt.Sprint(p)))
 				})
 			}
 		}()
 		if err := call(); err != nil { // handed on, it would keep our own series from being sent
-			g.self.collectErrors[collectOther].Add(1)
-			g.self.once("callback error/"+g.name, func(log *slog.Logger) {
+			g.diagnostics.collectErrors[collectOther].Add(1)
+			g.diagnostics.once("callback error/"+g.name, func(log *slog.Logger) {
 				log.Warn("the callback of an instrument failed: what it observed is kept", "instrument", g.name, "error", cleanValue(err.Error()))
 			})
 		}
@@ -129,13 +129,13 @@ func (g *guard) wait(ctx context.Context, c *guardedCall, timeout <-chan time.Ti
 	case <-c.ended:
 		return true
 	case <-ctx.Done():
-	case <-g.self.ended:
+	case <-g.diagnostics.ended:
 	case <-timeout:
 		g.mu.Lock()
 		c.overdue = true
 		g.mu.Unlock()
-		g.self.collectErrors[collectTimeout].Add(1)
-		g.self.once("callback timeout/"+g.name, func(log *slog.Logger) {
+		g.diagnostics.collectErrors[collectTimeout].Add(1)
+		g.diagnostics.once("callback timeout/"+g.name, func(log *slog.Logger) {
 			log.Error("a callback, gatherer or file system hangs: its values are missing", "instrument", g.name, "after", g.timeout)
 		})
 	}
@@ -194,7 +194,7 @@ func (o gatedObserver) ObserveFloat64(i metric.Float64Observable, v float64, opt
 }
 
 func (m guardedMeter) RegisterCallback(call metric.Callback, instruments ...metric.Observable) (metric.Registration, error) {
-	g := newGuard(functionOf(call), m.self)
+	g := newGuard(functionOf(call), m.diagnostics)
 	return m.Meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
 		gate := &gate{}
 		defer gate.close()
@@ -221,7 +221,7 @@ func rebuild[Option any](c instrumentConfig, callbacks []any) []Option {
 func guardInt64[Option any](m guardedMeter, name string, c instrumentConfig, callbacks []metric.Int64Callback) []Option {
 	guarded := make([]any, len(callbacks))
 	for i, call := range callbacks {
-		g := newGuard(name, m.self)
+		g := newGuard(name, m.diagnostics)
 		guarded[i] = metric.WithInt64Callback(func(ctx context.Context, o metric.Int64Observer) error {
 			gate := &gate{}
 			defer gate.close()
@@ -235,7 +235,7 @@ func guardInt64[Option any](m guardedMeter, name string, c instrumentConfig, cal
 func guardFloat64[Option any](m guardedMeter, name string, c instrumentConfig, callbacks []metric.Float64Callback) []Option {
 	guarded := make([]any, len(callbacks))
 	for i, call := range callbacks {
-		g := newGuard(name, m.self)
+		g := newGuard(name, m.diagnostics)
 		guarded[i] = metric.WithFloat64Callback(func(ctx context.Context, o metric.Float64Observer) error {
 			gate := &gate{}
 			defer gate.close()

@@ -49,7 +49,7 @@ func start(t testing.TB, change ...func(*Config)) *Telemetry {
 func quiet(change ...func(*Config)) Config {
 	cfg := Config{
 		Domain: tienda(), Version: "v1.2.3", Logger: slog.New(&journal{}), KeepGlobals: true,
-		Admin: Admin{Disabled: true}, Profiling: continuous.Config{Disabled: true},
+		Admin: AdminConfig{Disabled: true}, Profiling: continuous.Config{Disabled: true},
 	}
 	for _, c := range change {
 		c(&cfg)

@@ -36,7 +36,7 @@ type step struct {
 // concurrent use.
 type history struct {
 	mu      sync.Mutex
-	before  reading
+	before  snapshot
 	moments []moment // oldest first
 }
 
@@ -58,7 +58,7 @@ func (t *Telemetry) remember() {
 	}
 	now := t.read()
 	if h.before.at.IsZero() {
-		h.before = reading{at: t.started}
+		h.before = snapshot{at: t.started}
 		h.moments = append(h.moments, moment{at: t.started})
 	}
 	h.moments = append(h.moments, t.moment(now, h.before))
@@ -66,7 +66,7 @@ func (t *Telemetry) remember() {
 	h.before = now
 }
 
-func (t *Telemetry) moment(now, before reading) moment {
+func (t *Telemetry) moment(now, before snapshot) moment {
 	m := moment{at: now.at, endpoints: map[*histogram]step{}, events: map[string]float64{}}
 	type busy struct {
 		*histogram

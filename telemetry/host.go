@@ -19,11 +19,11 @@ const hostTTL = time.Second
 
 // host samples the machine, the process and its container, when it is asked.
 type host struct {
-	diskPath  string
-	diskUsage func(path string) (*disk.UsageStat, error)
-	diskGuard *guard
-	container *container
-	self      *self
+	diskPath    string
+	diskUsage   func(path string) (*disk.UsageStat, error)
+	diskGuard   *guard
+	container   *container
+	diagnostics *diagnostics
 
 	mu     sync.Mutex
 	at     time.Time
@@ -40,13 +40,13 @@ type hostSample struct {
 	container         containerSample
 }
 
-func newHost(diskPath string, self *self) *host {
+func newHost(diskPath string, diagnostics *diagnostics) *host {
 	if diskPath == "" {
 		diskPath = "/"
 	}
 	h := &host{
-		diskPath: diskPath, diskUsage: disk.Usage, diskGuard: newGuard("disk.usage of "+diskPath, self),
-		container: newContainer(os.DirFS("/")), self: self,
+		diskPath: diskPath, diskUsage: disk.Usage, diskGuard: newGuard("disk.usage of "+diskPath, diagnostics),
+		container: newContainer(os.DirFS("/")), diagnostics: diagnostics,
 	}
 	h.busy, h.total, _ = cpuSeconds() // so that the first sample has something to compare with
 	return h
@@ -100,7 +100,7 @@ func (h *host) readDisk() *float64 {
 }
 
 func (h *host) missing(what string, err error) {
-	h.self.once("host/"+what, func(log *slog.Logger) {
+	h.diagnostics.once("host/"+what, func(log *slog.Logger) {
 		log.Warn("a figure of the host cannot be read: its series is missing", "figure", what, "error", err)
 	})
 }

@@ -87,11 +87,11 @@ func TestShutdownWithHungDisk(t *testing.T) {
 func TestGuardRecovers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		self := newSelf(quiet().Logger)
+		diagnostics := newDiagnostics(quiet().Logger)
 		var all sync.WaitGroup
 		for range 200 {
 			all.Go(func() {
-				g := newGuard("instrument", self)
+				g := newGuard("instrument", diagnostics)
 				for range 200 {
 					g.run(t.Context(), func() error { time.Sleep(callbackTimeout); return nil })
 					time.Sleep(callbackTimeout) // nothing runs any more
@@ -113,7 +113,7 @@ func TestGuardRecovers(t *testing.T) {
 func TestGuardOfCallsThatDoNotReturn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		g := newGuard("instrument", newSelf(quiet().Logger))
+		g := newGuard("instrument", newDiagnostics(quiet().Logger))
 		for _, call := range []func() error{func() error { panic("no") }, func() error { panic(error(nil)) }, func() error { runtime.Goexit(); return nil }, func() error { return nil }} {
 			began := time.Now()
 			g.run(t.Context(), call)

@@ -127,16 +127,16 @@ func TestInertGoesThrough(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			called := false
 			must(t, tel.Monitor("f", func(context.Context) error { called = true; return nil })(t.Context()))
-			if value, err := Monitored(tel, "g", func(context.Context) (int, error) { return 3, nil })(t.Context()); !called || value != 3 || err != nil {
+			if value, err := Monitor(tel, "g", func(context.Context) (int, error) { return 3, nil })(t.Context()); !called || value != 3 || err != nil {
 				t.Errorf("monitored functions do not run: %v %v %v", called, value, err)
 			}
-			if _, err := Monitored(tel, "h", func(context.Context) (int, error) { return 0, io.EOF })(t.Context()); !errors.Is(err, io.EOF) {
+			if _, err := Monitor(tel, "h", func(context.Context) (int, error) { return 0, io.EOF })(t.Context()); !errors.Is(err, io.EOF) {
 				t.Errorf("the error is %v", err)
 			}
 			answer := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
 			mux := tel.NewServeMux()
 			mux.Handle("/", answer)
-			for _, h := range []http.Handler{mux, tel.Middleware(answer), tel.Handler("/", answer)} {
+			for _, h := range []http.Handler{mux, tel.Middleware(answer), tel.RouteHandler("/", answer)} {
 				w := httptest.NewRecorder()
 				h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 				if w.Code != http.StatusTeapot {
@@ -150,7 +150,7 @@ func TestInertGoesThrough(t *testing.T) {
 			if tel.Propagator() == nil || tel.Logger() == nil {
 				t.Error("no propagator, or no logger")
 			}
-			tel.AdminHandler().ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "http://localhost/metrics", nil))
+			tel.Admin().Handler().ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "http://localhost/metrics", nil))
 		})
 	}
 }

@@ -114,7 +114,7 @@ func TestProfileLabels(t *testing.T) {
 
 func ofMux(tel *Telemetry, h http.HandlerFunc) http.Handler { return muxed(tel.NewServeMux(), h) }
 func ofHandler(tel *Telemetry, h http.HandlerFunc) http.Handler {
-	return tel.Handler("/orders/{id}", h)
+	return tel.RouteHandler("/orders/{id}", h)
 }
 func ofMiddleware(tel *Telemetry, h http.HandlerFunc) http.Handler {
 	return tel.Middleware(muxed(http.NewServeMux(), h))

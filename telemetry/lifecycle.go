@@ -54,10 +54,10 @@ func (t *Telemetry) parts(env environment) []part {
 		{name: "profiler", start: t.startProfiler, flush: func(ctx context.Context) error { return t.profiler.Flush(ctx) }, stop: func(ctx context.Context) error { return t.profiler.Stop(ctx) }},
 		{name: "cost of events", start: none(func() { t.costs = t.startCosts() }), stop: none(func() { t.costs.stop() })},
 		{name: "metrics", start: func(ctx context.Context) error { return t.beginMetrics(ctx, env) }, flush: t.forceMetrics, stop: t.endMetrics},
-		{name: "admin listener", start: func(ctx context.Context) (err error) {
+		{name: "admin listener", start: func(ctx context.Context) error {
 			t.warnOfDefaultServeMux()
-			t.admin, err = t.startAdmin(ctx, env.adminAddress)
-			return err
+			t.admin = t.newAdmin()
+			return t.admin.listen(ctx, t.cfg.Admin, env.adminAddress, t.cfg.Profiling.Interval)
 		}, stop: func(ctx context.Context) error { return t.admin.shutdown(ctx) }},
 		{name: "opentelemetry's providers", start: none(t.takeProviders), stop: none(t.returnProviders)},
 	}
@@ -157,7 +157,7 @@ func (t *Telemetry) Shutdown(ctx context.Context) error {
 	}
 	defer close(t.stopped)
 	err := t.each(ctx, "stop", func(p part) func(context.Context) error { return p.stop })
-	t.self.end()
+	t.diagnostics.end()
 	for _, client := range t.clients {
 		client.CloseIdleConnections()
 	}
@@ -189,7 +189,7 @@ func (t *Telemetry) each(ctx context.Context, verb string, of func(part) func(co
 			delete(waiting, r.i)
 		case <-done:
 			if t.stopping.Load() {
-				t.self.end()
+				t.diagnostics.end()
 			}
 			done, late = nil, time.After(stopGrace)
 		case <-late:
@@ -224,7 +224,7 @@ func (t *Telemetry) declare(exemplars bool) {
 	}
 	for _, m := range t.cfg.Domain.Metrics() {
 		if m.Event != nil {
-			t.events.list = append(t.events.list, newEvent(m, t.self, t.exemplars))
+			t.events.list = append(t.events.list, newEvent(m, t.diagnostics, t.exemplars))
 		}
 	}
 	t.events.index()
@@ -240,7 +240,7 @@ func (t *Telemetry) startProfiler(context.Context) (err error) {
 		cfg.Service = t.cfg.Domain.Service()
 	}
 	if cfg.Logger == nil {
-		cfg.Logger = t.self.log
+		cfg.Logger = t.diagnostics.log
 	}
 	tags := map[string]string{"domain": t.cfg.Domain.Prefix, "entity": t.cfg.Domain.Entity, "version": t.build.version, "service_instance_id": instanceOf(t.resource)}
 	for name, value := range cfg.Tags {
@@ -256,7 +256,7 @@ func (t *Telemetry) startProfiler(context.Context) (err error) {
 // beginMetrics starts what serves the metrics, and what sends them.
 func (t *Telemetry) beginMetrics(ctx context.Context, env environment) (err error) {
 	t.families = t.ownFamilies()
-	t.foreign = newForeign(t.families, t.cfg.Domain.Prefix, t.self, t.runtimeProducer())
+	t.foreign = newForeign(t.families, t.cfg.Domain.Prefix, t.diagnostics, t.runtimeProducer())
 	var reader sdkmetric.Reader
 	if env.metrics.url != "" {
 		if t.pusher, err = t.newPusher(ctx, env); err != nil {

@@ -31,7 +31,7 @@ func everything(t *testing.T) Config {
 	domain := tienda()
 	domain.Events[0].Endpoint = "/orders" // so that its cost is read
 	return Config{
-		Domain: domain, Logger: slog.New(&journal{}), Admin: Admin{Address: "127.0.0.1:0"},
+		Domain: domain, Logger: slog.New(&journal{}), Admin: AdminConfig{Address: "127.0.0.1:0"},
 		OTLP:      OTLP{Endpoint: server.URL, MetricInterval: 20 * time.Millisecond},
 		Profiling: continuous.Config{ServerAddress: server.URL, Interval: 100 * time.Millisecond},
 	}
@@ -120,7 +120,7 @@ func TestShutdownLeavesGlobals(t *testing.T) {
 	propagator.Inject(t.Context(), make(headerCarrier))
 	otel.Handle(errors.New("late"))
 
-	own := &sdkErrors{newSelf(slog.New(&journal{}))}
+	own := &sdkErrors{newDiagnostics(slog.New(&journal{}))}
 	tel, err = Init(t.Context(), everything(t))
 	must(t, err)
 	otel.SetErrorHandler(own) // by another library, meanwhile
@@ -173,7 +173,7 @@ func TestShutdownWithEachPartHanging(t *testing.T) {
 						}))
 					must(t, err)
 				}
-				go visit(tel.AdminURL() + "/metrics")
+				go visit(tel.Admin().URL() + "/metrics")
 				<-begun
 			}
 		},
@@ -202,8 +202,8 @@ func TestShutdownWithEachPartHanging(t *testing.T) {
 		"an admin page": func(t *testing.T, _ *Config, release <-chan struct{}) func(*Telemetry) {
 			return func(tel *Telemetry) {
 				begun := make(chan struct{})
-				tel.HandleAdmin("GET /slow", "", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { close(begun); <-release }))
-				go visit(tel.AdminURL() + "/slow")
+				tel.Admin().Handle("GET /slow", "", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { close(begun); <-release }))
+				go visit(tel.Admin().URL() + "/slow")
 				<-begun
 			}
 		},
@@ -356,7 +356,7 @@ func TestNilContext(t *testing.T) {
 	must(t, err)
 	//nolint:staticcheck // which people write
 	{
-		tel.Record(nil, "pedidos_procesados", "canal", "web")
+		tel.Count("pedidos_procesados", "canal", "web")
 		tel.Histogram("valor_pedido").With().Record(nil, 1)
 		must(t, tel.Monitor("job", func(ctx context.Context) error { return ctx.Err() })(nil))
 		continuous.Region(nil, "region", func(context.Context) {})

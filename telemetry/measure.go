@@ -22,9 +22,9 @@ import (
 // The SDK's own way is a filter of the stream. It costs four times what the
 // recording does, for attributes that nearly always are as they should be.
 type attributeCheck struct {
-	instrument string
-	wanted     attribute.Filter // of the stream; nil for all
-	self       *self
+	instrument  string
+	wanted      attribute.Filter // of the stream; nil for all
+	diagnostics *diagnostics
 
 	mu   sync.Mutex // held while a set is added
 	seen atomic.Pointer[map[attribute.Distinct]struct{}]
@@ -37,7 +37,7 @@ const maxSeen = 256
 
 func (m guardedMeter) attributeCheck(name string, kind sdkmetric.InstrumentKind) *attributeCheck {
 	stream, _ := m.view(sdkmetric.Instrument{Name: name, Kind: kind, Scope: m.scope})
-	return &attributeCheck{instrument: stream.Name, wanted: stream.AttributeFilter, self: m.self}
+	return &attributeCheck{instrument: stream.Name, wanted: stream.AttributeFilter, diagnostics: m.diagnostics}
 }
 
 // plain tells whether all attributes are known to be exportable.
@@ -122,7 +122,7 @@ func clean[Option any](m *attributeCheck, set attribute.Set, options []Option) a
 		if m.wanted != nil && !m.wanted(kv) {
 			continue // the stream has it not, whatever is in it
 		}
-		if isPlain(kv) || exportable(kv, m.instrument, m.self) {
+		if isPlain(kv) || exportable(kv, m.instrument, m.diagnostics) {
 			kept = append(kept, kv)
 		}
 	}
@@ -167,11 +167,11 @@ const maxForeignValue = 1024
 
 // exportable tells whether an attribute can be exported, and counts and tells
 // one that cannot.
-func exportable(kv attribute.KeyValue, instrument string, self *self) bool {
+func exportable(kv attribute.KeyValue, instrument string, diagnostics *diagnostics) bool {
 	ok := reservedLabel(string(kv.Key)) == "" && isValid(kv.Value) && lengthOf(kv.Value) <= maxForeignValue
 	if !ok {
-		self.collectErrors[collectText].Add(1)
-		self.once("foreign attribute/"+instrument+"/"+string(kv.Key), func(log *slog.Logger) {
+		diagnostics.collectErrors[collectText].Add(1)
+		diagnostics.once("foreign attribute/"+instrument+"/"+string(kv.Key), func(log *slog.Logger) {
 			log.Warn("an attribute of another library's instrument cannot be exported and is left out",
 				"instrument", instrument, "attribute", cleanValue(string(kv.Key)), "value", cleanValue(kv.Value.String()))
 		})

@@ -20,7 +20,7 @@ const statusGone = 499
 // request's Pattern, or what Config.Route says; without either the request
 // counts as domain.Unmatched, and in the profile it has no endpoint. Where
 // routes are known beforehand, prefer [Telemetry.NewServeMux] or
-// [Telemetry.Handler]. next must hand on the very request that it gets, or its
+// [Telemetry.RouteHandler]. next must hand on the very request that it gets, or its
 // Pattern is not seen.
 //
 // The status is the one that the client gets, as far as that can be known:
@@ -82,8 +82,8 @@ func (t *Telemetry) resolve(r *http.Request) (endpoint string) {
 	defer func() {
 		if p := recover(); p != nil {
 			endpoint = ""
-			t.self.refused(refusedResolver).Add(1)
-			t.self.once("resolver", func(log *slog.Logger) {
+			t.diagnostics.refused(refusedResolver).Add(1)
+			t.diagnostics.once("resolver", func(log *slog.Logger) {
 				log.Error("Config.Route panicked: its requests count as "+domain.Unmatched+"; it must answer for every request, before its handler too",
 					"panic", fmt.Sprint(p))
 			})
@@ -92,15 +92,15 @@ func (t *Telemetry) resolve(r *http.Request) (endpoint string) {
 	return t.cfg.Route(r)
 }
 
-// Handler measures every request that next answers under one endpoint: the way
-// in for router adapters, which know a handler's route. The status is recorded
-// as [Telemetry.Middleware] says. Within a request that is being measured
-// already, it only names the endpoint, and where a prefix of the path was
-// stripped in between, the outer route's prefix stays in front: /v1/ and
+// RouteHandler measures every request that next answers under one endpoint: the
+// way in for router adapters, which know a handler's route. The status is
+// recorded as [Telemetry.Middleware] says. Within a request that is being
+// measured already, it only names the endpoint, and where a prefix of the path
+// was stripped in between, the outer route's prefix stays in front: /v1/ and
 // /users/{id} are /v1/users/{id}. A wrapper of the ResponseWriter in between
 // needs Unwrap, as for http.ResponseController, or this is another request. A
-// nil next is returned as it is. Handler is safe for concurrent use.
-func (t *Telemetry) Handler(endpoint string, next http.Handler) http.Handler {
+// nil next is returned as it is. It is safe for concurrent use.
+func (t *Telemetry) RouteHandler(endpoint string, next http.Handler) http.Handler {
 	if !t.recording() || isNil(next) {
 		return next
 	}

@@ -17,15 +17,18 @@ import (
 // counted twice. A panic counts as the error type "panic" and goes on. The
 // wrapped function is safe for concurrent use if fn is.
 func (t *Telemetry) Monitor(name string, fn func(context.Context) error) func(context.Context) error {
-	monitored := Monitored(t, name, func(ctx context.Context) (struct{}, error) { return struct{}{}, fn(ctx) })
+	monitored := Monitor(t, name, func(ctx context.Context) (struct{}, error) { return struct{}{}, fn(ctx) })
 	return func(ctx context.Context) error {
 		_, err := monitored(ctx)
 		return err
 	}
 }
 
-// Monitored is [Telemetry.Monitor] for a function that also returns a value.
-func Monitored[T any](t *Telemetry, name string, fn func(context.Context) (T, error)) func(context.Context) (T, error) {
+// Monitor is [Telemetry.Monitor] for a function that also returns a value: it
+// counts and times each call of fn under name, and labels its profile. A panic
+// counts as the error type "panic" and goes on. The wrapped function is safe for
+// concurrent use if fn is.
+func Monitor[T any](t *Telemetry, name string, fn func(context.Context) (T, error)) func(context.Context) (T, error) {
 	f := t.function(name)
 	if f == nil {
 		return fn
@@ -70,7 +73,7 @@ type functions struct {
 }
 
 func (t *Telemetry) function(name string) *function {
-	if t == nil || t.self == nil {
+	if t == nil || t.diagnostics == nil {
 		return nil
 	}
 	name = cleanValue(name) // two that a label cannot tell apart are one
@@ -79,8 +82,8 @@ func (t *Telemetry) function(name string) *function {
 	defer fs.mu.Unlock()
 	if fs.byName[name] == nil && len(fs.list) >= maxFunctions {
 		name = domain.Other
-		t.self.refused(refusedRoute).Add(1)
-		t.self.once("functions", func(log *slog.Logger) {
+		t.diagnostics.refused(refusedRoute).Add(1)
+		t.diagnostics.once("functions", func(log *slog.Logger) {
 			log.Warn("too many monitored functions: further ones count as "+domain.Other, "limit", maxFunctions)
 		})
 	}

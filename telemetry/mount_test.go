@@ -54,8 +54,8 @@ func TestStrippedPrefix(t *testing.T) {
 		"below no pattern":           {in(tel.NewServeMux(), "/", shift(users)), "/es/users/7", "/users/{id}"},
 		"three routers":              {in(tel.NewServeMux(), "/a/", http.StripPrefix("/a", in(tel.NewServeMux(), "/b/", http.StripPrefix("/b", users)))), "/a/b/users/7", "/a/b/users/{id}"},
 		"three, stripped once":       {in(tel.NewServeMux(), "/c/", http.StripPrefix("/c", in(tel.NewServeMux(), "/d/", ours("/d/users/{id}")))), "/c/d/users/7", "/c/d/users/{id}"},
-		"Handler":                    {tel.Handler("/v6/{path...}", http.StripPrefix("/v6", users)), "/v6/users/7", "/v6/users/{id}"},
-		"Handler without a path":     {tel.Handler("shop", http.StripPrefix("/v7", users)), "/v7/users/7", "/users/{id}"},
+		"Handler":                    {tel.RouteHandler("/v6/{path...}", http.StripPrefix("/v6", users)), "/v6/users/7", "/v6/users/{id}"},
+		"Handler without a path":     {tel.RouteHandler("shop", http.StripPrefix("/v7", users)), "/v7/users/7", "/users/{id}"},
 		"bare mux in ours":           {in(tel.NewServeMux(), "/legacy/", inner(http.NewServeMux(), "/legacy/users/{id}")), "/legacy/users/7", "/legacy/"},
 		"bare mux in ours, stripped": {in(tel.NewServeMux(), "/legacy/", http.StripPrefix("/legacy", inner(http.NewServeMux(), "/users/{id}"))), "/legacy/users/7", "/legacy/"},
 		"measured bare mux in ours":  {in(tel.NewServeMux(), "/v8/", http.StripPrefix("/v8", tel.Middleware(inner(http.NewServeMux(), "/users/{id}")))), "/v8/users/7", "/v8/users/{id}"},
@@ -162,14 +162,14 @@ func TestTwoDomains(t *testing.T) {
 					m.Handle("/stock/", h)
 					return m
 				},
-				"handler": func(d domains, h http.Handler) http.Handler { return d.shop.Handler("/stock/", h) },
+				"handler": func(d domains, h http.Handler) http.Handler { return d.shop.RouteHandler("/stock/", h) },
 				"middleware": func(d domains, h http.Handler) http.Handler {
 					m := http.NewServeMux()
 					m.Handle("/stock/", h)
 					return d.shop.Middleware(m)
 				},
 				"other's writer": func(d domains, h http.Handler) http.Handler {
-					return d.shop.Handler("/stock/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(unwrapping{w}, r) }))
+					return d.shop.RouteHandler("/stock/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(unwrapping{w}, r) }))
 				},
 			} {
 				t.Run(name+"/"+mount+"/"+protocol, func(t *testing.T) {
@@ -211,9 +211,9 @@ func TestLabelsAfterAnotherDomain(t *testing.T) {
 	for name, change := range map[string][]func(*Config){"plain": nil, "without context": {noRequestContext}} {
 		t.Run(name, func(t *testing.T) {
 			shop, warehouse := labelling(start(t, change...)), labelling(start(t, change...))
-			inner := warehouse.Handler("/inner", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+			inner := warehouse.RouteHandler("/inner", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 			var before, after map[string]string
-			shop.Handler("/outer", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			shop.RouteHandler("/outer", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				before = goroutineLabels(t)
 				inner.ServeHTTP(w, r)
 				after = goroutineLabels(t)
@@ -278,9 +278,9 @@ func TestNilHandlers(t *testing.T) {
 	for name, register := range map[string]func(m interface{ Handle(string, http.Handler) }){
 		"nil":          func(m interface{ Handle(string, http.Handler) }) { m.Handle("/x", nil) },
 		"nil function": func(m interface{ Handle(string, http.Handler) }) { m.Handle("/x", http.HandlerFunc(nil)) },
-		"measured":     func(m interface{ Handle(string, http.Handler) }) { m.Handle("/x", tel.Handler("/x", nil)) },
+		"measured":     func(m interface{ Handle(string, http.Handler) }) { m.Handle("/x", tel.RouteHandler("/x", nil)) },
 		"measured function": func(m interface{ Handle(string, http.Handler) }) {
-			m.Handle("/x", tel.Handler("/x", http.HandlerFunc(nil)))
+			m.Handle("/x", tel.RouteHandler("/x", http.HandlerFunc(nil)))
 		},
 		"behind middleware": func(m interface{ Handle(string, http.Handler) }) { m.Handle("/x", tel.Middleware(nil)) },
 		"function, middleware": func(m interface{ Handle(string, http.Handler) }) {

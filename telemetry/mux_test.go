@@ -34,7 +34,7 @@ func mounted(t testing.TB, tel *Telemetry) http.Handler {
 	m.Handle("/inner/", inner)
 	m.Handle("/plain/", plain)
 	m.Handle("/copied", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { ok(w, r.WithContext(t.Context())) }))
-	m.Handle("/named", tel.Handler("/by-adapter", http.HandlerFunc(ok)))
+	m.Handle("/named", tel.RouteHandler("/by-adapter", http.HandlerFunc(ok)))
 	return m
 }
 
@@ -225,7 +225,7 @@ func TestWrappersInBetween(t *testing.T) {
 				}),
 			} {
 				before := scrape(t, tel)
-				outer := tel.Handler("/outer/"+way, h)
+				outer := tel.RouteHandler("/outer/"+way, h)
 				serve(t, 1, outer).get(t, "/orders/7")
 				outer.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/orders/7", nil))
 				after := scrape(t, tel)
@@ -255,7 +255,7 @@ func TestTimeoutHandlerInBetween(t *testing.T) {
 			late, ended := make(chan bool), make(chan bool)
 			inner := labelling(tel).NewServeMux()
 			inner.HandleFunc("/slow", func(w http.ResponseWriter, _ *http.Request) { <-late; w.WriteHeader(500) })
-			outer := tel.Handler("/outer", http.TimeoutHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			outer := tel.RouteHandler("/outer", http.TimeoutHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				defer close(ended)
 				inner.ServeHTTP(w, r)
 			}), 1, "too slow")) // a nanosecond

@@ -46,7 +46,7 @@ func (n names) taken(family string, t dto.MetricType) string {
 }
 
 // clash counts and tells that somebody has a name of ours.
-func (s *self) clash(family string) {
+func (s *diagnostics) clash(family string) {
 	s.collectErrors[collectClash].Add(1)
 	s.once("clash/"+family, func(log *slog.Logger) {
 		log.Error("another library's instrument has the name of one of ours: only ours is served", "family", family)

@@ -88,16 +88,16 @@ func (t *Telemetry) peerOf(r *http.Request) *peer {
 	switch {
 	case host == "": // base will refuse it
 	case len(t.cfg.Domain.Peers) > 0:
-		t.self.refused(refusedValue).Add(1)
-		t.self.once("peers/"+host, func(log *slog.Logger) {
+		t.diagnostics.refused(refusedValue).Add(1)
+		t.diagnostics.once("peers/"+host, func(log *slog.Logger) {
 			log.Warn("undeclared host counts as "+domain.Other+"; add it to peers in the domain file if it is one of yours",
 				"host", host, "nearest", spelling.Nearest(host, t.cfg.Domain.Peers))
 		})
 	case len(t.peers.all()) < domain.MaxPeers:
 		return t.peers.add(host)
 	default:
-		t.self.refused(refusedRoute).Add(1)
-		t.self.once("peers", func(log *slog.Logger) {
+		t.diagnostics.refused(refusedRoute).Add(1)
+		t.diagnostics.once("peers", func(log *slog.Logger) {
 			log.Warn("requests go to too many hosts: further ones count as "+domain.Other+"; list those that matter under peers in the domain file",
 				"limit", domain.MaxPeers, "host", host)
 		})

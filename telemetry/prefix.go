@@ -20,9 +20,9 @@ import (
 // are copied, since a Stream that only has a name loses them and with them its
 // name in Prometheus; without an Aggregation the bucket advice holds. Of the
 // user's own views, the first that matches applies, inside.
-func prefixView(prefix string, users []sdkmetric.View, self *self) sdkmetric.View {
+func prefixView(prefix string, users []sdkmetric.View, diagnostics *diagnostics) sdkmetric.View {
 	return func(i sdkmetric.Instrument) (sdkmetric.Stream, bool) {
-		stream := userStream(i, users, self)
+		stream := userStream(i, users, diagnostics)
 		if stream.Name == "" {
 			stream.Name = i.Name
 		}
@@ -39,14 +39,14 @@ func prefixView(prefix string, users []sdkmetric.View, self *self) sdkmetric.Vie
 		name, inner := stream.Name, stream.AttributeFilter
 		switch {
 		case inner != nil:
-			stream.AttributeFilter = recovered(inner, name, self)
+			stream.AttributeFilter = recovered(inner, name, diagnostics)
 		case strings.HasPrefix(i.Name, "http.server."):
 			stream.AttributeFilter = notHost
 		}
 		if observed(i.Kind) {
 			wanted := stream.AttributeFilter
 			stream.AttributeFilter = func(kv attribute.KeyValue) bool {
-				return (wanted == nil || wanted(kv)) && exportable(kv, name, self)
+				return (wanted == nil || wanted(kv)) && exportable(kv, name, diagnostics)
 			}
 		}
 		if stream.AttributeFilter != nil { // what it leaves out would be in the exemplars
@@ -69,12 +69,12 @@ func observed(kind sdkmetric.InstrumentKind) bool {
 
 // recovered is a user's filter. One that panics would do so wherever something
 // is recorded: it keeps the attribute.
-func recovered(filter attribute.Filter, instrument string, self *self) attribute.Filter {
+func recovered(filter attribute.Filter, instrument string, diagnostics *diagnostics) attribute.Filter {
 	return func(kv attribute.KeyValue) (keep bool) {
 		defer func() {
 			if r := recover(); r != nil {
 				keep = true
-				self.once("filter/"+instrument, func(log *slog.Logger) {
+				diagnostics.once("filter/"+instrument, func(log *slog.Logger) {
 					log.Error("the attribute filter of a view panicked and leaves nothing out: mend Config.Views", "instrument", instrument, "panic", cleanValue(fmt.Sprint(r)))
 				})
 			}
@@ -86,23 +86,23 @@ func recovered(filter attribute.Filter, instrument string, self *self) attribute
 // userStream is what the first of the user's views that matches makes of an
 // instrument. One that panics matches nothing, and is said once: it runs where
 // other libraries make their instruments, in Init too.
-func userStream(i sdkmetric.Instrument, users []sdkmetric.View, self *self) sdkmetric.Stream {
+func userStream(i sdkmetric.Instrument, users []sdkmetric.View, diagnostics *diagnostics) sdkmetric.Stream {
 	for n, view := range users {
-		if s, ok := applyView(i, n, view, self); ok {
+		if s, ok := applyView(i, n, view, diagnostics); ok {
 			return s
 		}
 	}
 	return sdkmetric.Stream{}
 }
 
-func applyView(i sdkmetric.Instrument, n int, view sdkmetric.View, self *self) (stream sdkmetric.Stream, ok bool) {
+func applyView(i sdkmetric.Instrument, n int, view sdkmetric.View, diagnostics *diagnostics) (stream sdkmetric.Stream, ok bool) {
 	if view == nil {
 		return stream, false
 	}
 	defer func() {
 		if r := recover(); r != nil {
 			stream, ok = sdkmetric.Stream{}, false
-			self.once("view/"+strconv.Itoa(n), func(log *slog.Logger) {
+			diagnostics.once("view/"+strconv.Itoa(n), func(log *slog.Logger) {
 				log.Error("a view panicked and has no effect on the instrument: mend Config.Views", "view", n, "instrument", cleanValue(i.Name), "panic", cleanValue(fmt.Sprint(r)))
 			})
 		}

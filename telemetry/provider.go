@@ -85,7 +85,7 @@ func (t *Telemetry) startMeters(otlp sdkmetric.Reader) error {
 		out = append(out, sdkmetric.WithReader(otlp))
 	}
 	readers := sdkmetric.NewMeterProvider(out...)
-	view := prefixView(t.cfg.Domain.Prefix, t.cfg.Views, t.self)
+	view := prefixView(t.cfg.Domain.Prefix, t.cfg.Views, t.diagnostics)
 	provider := sdkmetric.NewMeterProvider(
 		sdkmetric.WithResource(t.resource),
 		sdkmetric.WithReader(t.foreign.reader),
@@ -94,7 +94,7 @@ func (t *Telemetry) startMeters(otlp sdkmetric.Reader) error {
 	t.stopMeters = func(ctx context.Context) error {
 		return errors.Join(readers.Shutdown(ctx), provider.Shutdown(ctx))
 	}
-	t.meters = &guardedProvider{provider, t.self, view}
+	t.meters = &guardedProvider{provider, t.diagnostics, view}
 	if err := goruntime.Start(goruntime.WithMeterProvider(t.meters), goruntime.WithMinimumReadMemStatsInterval(hostTTL)); err != nil {
 		return fmt.Errorf("go runtime metrics: %w", err)
 	}

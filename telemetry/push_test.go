@@ -56,7 +56,9 @@ func TestPushSurvivesText(t *testing.T) {
 		}},
 		"resource": {func(c *Config) { c.Attributes = []attribute.KeyValue{attribute.String("k", notUTF8)} }, nil},
 		"version":  {func(c *Config) { c.Version = notUTF8 }, nil},
-		"endpoint": {nil, func(_ *testing.T, tel *Telemetry, _ metric.Meter) { tel.Handler("/"+notUTF8, http.NotFoundHandler()) }},
+		"endpoint": {nil, func(_ *testing.T, tel *Telemetry, _ metric.Meter) {
+			tel.RouteHandler("/"+notUTF8, http.NotFoundHandler())
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -16,7 +16,7 @@ func (t *Telemetry) describe(ctx context.Context, env environment) {
 	var err error
 	t.resource, err = newResource(ctx, t.cfg, t.build, env.attributes)
 	if err != nil {
-		t.self.log.Warn("a part of the resource cannot be found out", "error", cleanValue(err.Error()))
+		t.diagnostics.log.Warn("a part of the resource cannot be found out", "error", cleanValue(err.Error()))
 	}
 	t.cfg.Domain.App = t.attribute(semconv.ServiceNameKey)
 	t.build.version, t.build.revision = t.attribute(semconv.ServiceVersionKey), t.attribute(semconv.VCSRefHeadRevisionKey)

@@ -161,8 +161,8 @@ func (t *Telemetry) route(endpoint string) *route {
 	if r := rs.add(endpoint); r != nil {
 		return r
 	}
-	t.self.refused(refusedRoute).Add(1)
-	t.self.once("routes", func(log *slog.Logger) {
+	t.diagnostics.refused(refusedRoute).Add(1)
+	t.diagnostics.once("routes", func(log *slog.Logger) {
 		log.Warn("too many routes: further ones count as "+domain.Other+"; is a path given where a pattern should be?",
 			"limit", maxRoutes, "endpoint", endpoint)
 	})

@@ -74,7 +74,7 @@ func (t *Telemetry) sampler() sdktrace.Sampler {
 func (t *Telemetry) samplerProblem(message string, args ...any) {
 	told := false
 	for _, kind := range []string{"unsupported sampler", "parsing sampler argument", "invalid trace ID ratio"} {
-		t.self.once("sdk/"+kind, func(log *slog.Logger) {
+		t.diagnostics.once("sdk/"+kind, func(log *slog.Logger) {
 			if !told {
 				log.Warn(message, args...)
 			}

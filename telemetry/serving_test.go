@@ -65,7 +65,7 @@ func TestServingFrames(t *testing.T) {
 		"middleware with a resolver": {func(c *Config) { profiled(c); c.Route = func(*http.Request) string { return "/orders/{id}" } },
 			func(tel *Telemetry, h http.HandlerFunc) http.Handler { return tel.Middleware(h) }},
 		"in a timeout": {profiled, func(tel *Telemetry, h http.HandlerFunc) http.Handler {
-			return tel.Handler("/orders/{id}", http.TimeoutHandler(h, time.Minute, "late"))
+			return tel.RouteHandler("/orders/{id}", http.TimeoutHandler(h, time.Minute, "late"))
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

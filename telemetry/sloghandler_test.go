@@ -198,7 +198,7 @@ func TestAsDefaultLogger(t *testing.T) {
 			slog.SetDefault(slog.New(cases[name](tel)))
 			slog.InfoContext(inSpan(t), "one")
 			log.Print("two") // which goes to slog now
-			tel.APIErrorType("undeclared")
+			tel.APIError(ErrorType("undeclared"))
 			must(t, tel.Shutdown(t.Context()))
 		}
 		for text, want := range map[string]int{"msg=one": 2, "msg=two": 2, "undeclared error type": 2} {
@@ -214,9 +214,9 @@ func TestAsDefaultLogger(t *testing.T) {
 	for name := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			self := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestAsDefaultLogger$", "-test.timeout=30s")
-			self.Env = append(os.Environ(), variable+"="+name)
-			if out, err := self.CombinedOutput(); err != nil {
+			diagnostics := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestAsDefaultLogger$", "-test.timeout=30s")
+			diagnostics.Env = append(os.Environ(), variable+"="+name)
+			if out, err := diagnostics.CombinedOutput(); err != nil {
 				t.Errorf("%v\n%s", err, out)
 			}
 		})

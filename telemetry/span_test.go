@@ -48,7 +48,7 @@ func FuzzSpanAsOtelhttp(f *testing.F) {
 			_, _ = w.Write(sent)
 		})
 		for _, h := range []http.Handler{
-			tel.Handler("/orders/{id}", answer),
+			tel.RouteHandler("/orders/{id}", answer),
 			otelhttp.NewHandler(answer, "", otelhttp.WithTracerProvider(theirs), otelhttp.WithMeterProvider(noop.NewMeterProvider()),
 				otelhttp.WithPropagators(propagation.TraceContext{})),
 		} {

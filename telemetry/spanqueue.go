@@ -16,7 +16,7 @@ import (
 // it than fit in.
 type spanQueue struct {
 	sdktrace.SpanProcessor // the batcher
-	self                   *self
+	diagnostics            *diagnostics
 	limit                  int64
 	pending                atomic.Int64 // ended, and neither sent nor lost yet
 	failed                 atomic.Pointer[error]
@@ -26,8 +26,8 @@ type spanQueue struct {
 // in the batcher's queue.
 const flushes = 16
 
-func newSpanQueue(exporter sdktrace.SpanExporter, b batch, self *self) *spanQueue {
-	q := &spanQueue{self: self, limit: int64(b.queue)}
+func newSpanQueue(exporter sdktrace.SpanExporter, b batch, diagnostics *diagnostics) *spanQueue {
+	q := &spanQueue{diagnostics: diagnostics, limit: int64(b.queue)}
 	q.SpanProcessor = sdktrace.NewBatchSpanProcessor(countedExporter{exporter, q},
 		sdktrace.WithMaxQueueSize(b.queue+flushes),
 		sdktrace.WithMaxExportBatchSize(b.size),
@@ -43,8 +43,8 @@ func (q *spanQueue) OnEnd(s sdktrace.ReadOnlySpan) {
 	}
 	if q.pending.Add(1) > q.limit {
 		q.pending.Add(-1)
-		q.self.spansLost[lostQueue].Add(1)
-		q.self.once("spans/queue", func(log *slog.Logger) {
+		q.diagnostics.spansLost[lostQueue].Add(1)
+		q.diagnostics.once("spans/queue", func(log *slog.Logger) {
 			log.Warn("spans are lost: more end than can be sent; keep a part of the traces with "+samplerVariable+
 				", or raise OTEL_BSP_MAX_QUEUE_SIZE; further ones are only counted", "queue", q.limit)
 		})
@@ -74,17 +74,17 @@ func (e countedExporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadO
 	defer q.pending.Add(-int64(len(spans)))
 	err := e.SpanExporter.ExportSpans(ctx, spans)
 	if err == nil {
-		q.self.spanExports[exportSuccess].Add(1)
+		q.diagnostics.spanExports[exportSuccess].Add(1)
 		return nil
 	}
 	lost, reason, outcome := int64(len(spans)), lostExport, exportFailure
 	if n, ok := rejected(err); ok {
 		lost, reason, outcome = min(n, lost), lostRejected, exportSuccess
 	}
-	q.self.spansLost[reason].Add(lost)
-	q.self.spanExports[outcome].Add(1)
+	q.diagnostics.spansLost[reason].Add(lost)
+	q.diagnostics.spanExports[outcome].Add(1)
 	q.failed.Store(&err)
-	q.self.once("spans/"+lostReasons[reason], func(log *slog.Logger) {
+	q.diagnostics.once("spans/"+lostReasons[reason], func(log *slog.Logger) {
 		log.Warn("spans could not be sent by OTLP; further ones are only counted", "spans", lost, "reason", lostReasons[reason], "error", cleanValue(err.Error()))
 	})
 	return nil

@@ -41,17 +41,17 @@ func TestInitWithNothing(t *testing.T) {
 	log := &journal{}
 	tel, err := Init(t.Context(), Config{
 		Domain: tienda(), KeepGlobals: true, Logger: slog.New(log),
-		Admin:     Admin{Address: listener.Addr().String()},
+		Admin:     AdminConfig{Address: listener.Addr().String()},
 		OTLP:      OTLP{Endpoint: "http://" + nowhere(t), MetricInterval: 20 * time.Millisecond},
 		Profiling: continuous.Config{ServerAddress: "http://" + nowhere(t), Interval: 100 * time.Millisecond},
 	})
 	must(t, err)
 	mux := tel.NewServeMux()
 	mux.HandleFunc("GET /orders", func(http.ResponseWriter, *http.Request) {})
-	for deadline := time.Now().Add(20 * time.Second); tel.self.metricExports[exportFailure].Load() < 3 && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(20 * time.Second); tel.diagnostics.metricExports[exportFailure].Load() < 3 && time.Now().Before(deadline); {
 		mux.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/orders", nil))
 	}
-	if tel.self.metricExports[exportFailure].Load() < 3 {
+	if tel.diagnostics.metricExports[exportFailure].Load() < 3 {
 		t.Error("failed exports are not counted")
 	}
 	wantTold(t, log, "the admin listener cannot start")
@@ -84,7 +84,7 @@ func TestShutdownAgainstHanging(t *testing.T) {
 	defer hanging.Close()
 	defer close(release)
 	tel, err := Init(t.Context(), Config{
-		Domain: tienda(), KeepGlobals: true, Logger: slog.New(&journal{}), Admin: Admin{Disabled: true},
+		Domain: tienda(), KeepGlobals: true, Logger: slog.New(&journal{}), Admin: AdminConfig{Disabled: true},
 		OTLP:      OTLP{Endpoint: hanging.URL, MetricInterval: time.Hour},
 		Profiling: continuous.Config{ServerAddress: hanging.URL, Interval: time.Hour},
 	})
@@ -213,7 +213,7 @@ func TestPushedNames(t *testing.T) {
 	must(t, err)
 	tel.Counter("pedidos_procesados").With("canal", "web").Add(4)
 	tel.Histogram("valor_pedido").With().Record(t.Context(), 60)
-	for deadline := time.Now().Add(20 * time.Second); tel.self.metricExports[exportSuccess].Load() < 2 && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(20 * time.Second); tel.diagnostics.metricExports[exportSuccess].Load() < 2 && time.Now().Before(deadline); {
 		scrape(t, tel)
 	}
 	scraped := map[string]bool{}
@@ -287,10 +287,10 @@ func TestCardinality(t *testing.T) {
 		r.URL = &url.URL{Path: "/made/up/" + made}
 		w := plainRecorder{}
 		mux.ServeHTTP(w, r)
-		tel.Record(t.Context(), "pedidos_procesados", "canal", made)
-		tel.Record(t.Context(), "envios", "ciudad", made, "modo", made, made, made)
-		tel.Record(t.Context(), "event"+strconv.Itoa(i%50))
-		tel.APIErrorType(made)
+		tel.Count("pedidos_procesados", "canal", made)
+		tel.Count("envios", "ciudad", made, "modo", made, made, made)
+		tel.Count("event" + strconv.Itoa(i%50))
+		tel.APIError(ErrorType(made))
 	}
 	if added := len(scrape(t, tel)) - before; added > maxSeriesOfStrangers {
 		t.Errorf("%d series were added, want %d at most", added, maxSeriesOfStrangers)

@@ -25,12 +25,12 @@ import (
 // use; on a nil Telemetry, and on one that Init returned with an error, they
 // record nothing.
 type Telemetry struct {
-	cfg        Config
-	build      build
-	started    time.Time
-	propagator *propagator
-	resource   *resource.Resource
-	self       *self // nil in one that records nothing
+	cfg         Config
+	build       build
+	started     time.Time
+	propagator  *propagator
+	resource    *resource.Resource
+	diagnostics *diagnostics // nil in one that records nothing
 
 	// The state of our series.
 	events            events
@@ -51,7 +51,7 @@ type Telemetry struct {
 	entitiesUpdated   atomic.Int64
 	exchanges         sync.Pool
 	ready             readyChecks
-	readings          readings
+	snapshots         snapshots
 	reports           reports
 	history           history
 
@@ -65,9 +65,8 @@ type Telemetry struct {
 	tracing   bool
 	exemplars bool // are kept, of what is recorded in a sampled span
 	profiler  *continuous.Profiler
-	costs     *costs // nil where no event has one
-	admin     *adminServer
-	pages     *adminPages
+	costs     *eventCosts // nil where no event has one
+	admin     *Admin
 
 	stopMeters, stopTraces, flushTraces func(context.Context) error
 	pusher                              *pusher // nil where metrics are not sent
@@ -102,9 +101,9 @@ func Init(ctx context.Context, cfg Config) (*Telemetry, error) {
 		return &Telemetry{}, fmt.Errorf("latido: %w", err)
 	}
 	t := newTelemetry(cfg)
-	env := readEnvironment(t.self.log, cfg.OTLP)
+	env := readEnvironment(t.diagnostics.log, cfg.OTLP)
 	if env.disabled {
-		t.self.log.Info("telemetry is off: OTEL_SDK_DISABLED is true")
+		t.diagnostics.log.Info("telemetry is off: OTEL_SDK_DISABLED is true")
 		if !cfg.KeepGlobals { // the specification has others' traces go through
 			otel.SetTextMapPropagator(newPropagator(!env.noTraceContext, !env.noBaggage))
 		}
@@ -119,14 +118,14 @@ func Init(ctx context.Context, cfg Config) (*Telemetry, error) {
 // newTelemetry makes the state of our series.
 func newTelemetry(cfg Config) *Telemetry {
 	t := &Telemetry{
-		cfg: cfg, build: readBuild(cfg.Version), started: time.Now(), self: newSelf(cfg.Logger), stopped: make(chan struct{}),
+		cfg: cfg, build: readBuild(cfg.Version), started: time.Now(), diagnostics: newDiagnostics(cfg.Logger), stopped: make(chan struct{}),
 		propagator: newPropagator(true, true),
 		errorTypes: slices.Concat(domain.BuiltinErrors(), cfg.Domain.Errors),
 	}
 	t.routes.bounds, t.functions.bounds = boundsOf(cfg.Domain, "response_duration"), boundsOf(cfg.Domain, "function_duration")
 	t.peers.bounds = boundsOf(cfg.Domain, "client_duration")
 	t.exchanges.New = func() any { return new(exchange) }
-	t.host = newHost(cfg.DiskPath, t.self)
+	t.host = newHost(cfg.DiskPath, t.diagnostics)
 	for _, name := range append(slices.Clone(t.errorTypes), domain.Other) {
 		t.apiErrors.get(name, func() *labelSet { return newLabels([]string{"error.type"}, []string{name}) })
 	}
@@ -134,7 +133,7 @@ func newTelemetry(cfg Config) *Telemetry {
 }
 
 // recording tells whether t was started and has something to record with.
-func (t *Telemetry) recording() bool { return t != nil && t.self != nil }
+func (t *Telemetry) recording() bool { return t != nil && t.diagnostics != nil }
 
 // MeterProvider is what other libraries make their instruments with: they get
 // the prefix. It is OpenTelemetry's global one, unless KeepGlobals is set.
@@ -190,7 +189,7 @@ func (t *Telemetry) Logger() *slog.Logger {
 	if !t.recording() {
 		return slog.Default()
 	}
-	return t.self.log
+	return t.diagnostics.log
 }
 
 // Version is the service's version and the revision that it was built from, ""

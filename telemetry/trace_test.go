@@ -46,7 +46,7 @@ func TestSpanNames(t *testing.T) {
 		})
 	}
 	for name, front := range map[string]func(*Telemetry, http.Handler) http.Handler{
-		"GET /by-adapter": func(tel *Telemetry, h http.Handler) http.Handler { return tel.Handler("/by-adapter", h) },
+		"GET /by-adapter": func(tel *Telemetry, h http.Handler) http.Handler { return tel.RouteHandler("/by-adapter", h) },
 		"GET /resolved":   func(tel *Telemetry, h http.Handler) http.Handler { return tel.Middleware(h) },
 	} {
 		tel, spans := startTraced(t, func(c *Config) { c.Route = func(*http.Request) string { return "/resolved" } })

@@ -38,13 +38,13 @@ func (t *Telemetry) startTraces(ctx context.Context, env environment) error {
 		otlptracehttp.WithTLSClientConfig(to.tls),
 		otlptracehttp.WithHTTPClient(t.client(to)),
 	}
-	t.self.readingEnvironment.Store(true)
+	t.diagnostics.readingEnvironment.Store(true)
 	exporter, err := otlptracehttp.New(ctx, options...)
-	t.self.readingEnvironment.Store(false)
+	t.diagnostics.readingEnvironment.Store(false)
 	if err != nil {
 		return fmt.Errorf("otlp traces: %w", err)
 	}
-	queue := newSpanQueue(validExporter{exporter}, env.batch, t.self)
+	queue := newSpanQueue(validExporter{exporter}, env.batch, t.diagnostics)
 	provider := sdktrace.NewTracerProvider(
 		sdktrace.WithSpanProcessor(queue),
 		sdktrace.WithRawSpanLimits(env.limits),

@@ -23,7 +23,7 @@ func TestWriterOffersWhatItWraps(t *testing.T) {
 	tel := start(t)
 	for name, inner := range writers(&record{}) {
 		t.Run(name, func(t *testing.T) {
-			tel.Handler("/", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			tel.RouteHandler("/", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				if got, want := capabilities(w), capabilities(inner); !slices.Equal(got, want) {
 					t.Errorf("offers %v, want %v", got, want)
 				}
@@ -65,7 +65,7 @@ func TestWriterOfEveryKindCounts(t *testing.T) {
 					continue
 				}
 				tel := start(t)
-				tel.Handler("/", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				tel.RouteHandler("/", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 					c.do(w)
 					if c.code != 101 {
 						w.WriteHeader(500) // too late
@@ -138,7 +138,7 @@ func TestServeFile(t *testing.T) {
 		scrape(t, tel).want(t, series{requests("GET", "/orders/{id}", 200): 1})
 	})
 	r := &record{header: http.Header{}}
-	start(t).Handler("/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, file) })).
+	start(t).RouteHandler("/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, file) })).
 		ServeHTTP(writers(r)["HTTP/1"], httptest.NewRequest(http.MethodGet, "/", nil))
 	if want := "ReadFrom *io.LimitedReader"; len(r.calls) != 2 || r.calls[1] != want { // of an *os.File, which net/http knows
 		t.Errorf("the inner writer was told %q, want %q", r.calls, want)

@@ -104,7 +104,7 @@ func work(ctx context.Context, tel *telemetry.Telemetry, d domain.Domain, url st
 			happen(ctx, tel, e)
 		}
 		for _, name := range append(d.Errors, "validation", "panic") {
-			tel.APIErrorType(name)
+			tel.APIError(telemetry.ErrorType(name))
 		}
 		_ = monitored(ctx)
 		_ = failing(ctx)

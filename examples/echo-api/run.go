@@ -67,7 +67,7 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	}
 	tel, err := telemetry.Init(ctx, telemetry.Config{
 		Domain: d, Profiling: profiling,
-		Admin: telemetry.Admin{Guarded: true}, // AdminHandler is mounted nowhere: only the summary asks it
+		Admin: telemetry.AdminConfig{Guarded: true}, // its Handler is mounted nowhere: only the summary asks it
 	})
 	if err != nil {
 		slog.Error("telemetry is off, and the shop works without it", "error", err)
@@ -89,7 +89,7 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 
 	api := shop.New(store, tel)
 	defer api.Breaks.Close()
-	tel.HandleAdmin(breaks.Path, "break the shop on purpose, and heal it", api.Breaks.Handler())
+	tel.Admin().Handle(breaks.Path, "break the shop on purpose, and heal it", api.Breaks.Handler())
 
 	server := &http.Server{
 		Handler:           api.Handler(),
@@ -116,14 +116,14 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	}
 	// Alerts begin after the orders that SinPedidos waits for, and end before.
 	stopAlerts := startAlerts(ctx, tel, o, out)
-	where(out, o, d, apiURL, tel.AdminURL())
-	if o.open && tel.AdminURL() != "" {
-		if err := openPage(ctx, tel.AdminURL()); err != nil {
+	where(out, o, d, apiURL, tel.Admin().URL())
+	if o.open && tel.Admin().URL() != "" {
+		if err := openPage(ctx, tel.Admin().URL()); err != nil {
 			slog.Warn("no browser can be opened from here", "error", err)
 		}
 	}
 	if o.started != nil {
-		o.started(apiURL, tel.AdminURL())
+		o.started(apiURL, tel.Admin().URL())
 	}
 	select {
 	case <-working.Done():
@@ -137,7 +137,7 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), serverGrace)
 	defer cancel()
 	err = errors.Join(err, server.Shutdown(stopping))
-	summary(stopping, out, time.Since(start), customers.Summary(), tel.AdminHandler())
+	summary(stopping, out, time.Since(start), customers.Summary(), tel.Admin().Handler())
 	return err
 }
 

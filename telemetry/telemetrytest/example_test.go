@@ -44,7 +44,7 @@ func ExampleRecorder_Value() {
 	orders := rec.Telemetry.Counter("pedidos_procesados")
 	orders.With("canal", "web").Add(2)
 	orders.With("canal", "movil").Add(1)
-	rec.Telemetry.APIErrorType("payment_refused")
+	rec.Telemetry.APIError(telemetry.ErrorType("payment_refused"))
 
 	fmt.Println(rec.Value("pedidos_procesados", "canal", "web"))
 	fmt.Println(rec.Value("pedidos_procesados")) // of all channels
@@ -85,7 +85,7 @@ func ExampleRecorder_Refused() {
 	rec := telemetrytest.New(t, tienda)
 	defer t.end() // a test ends by itself
 
-	rec.Telemetry.Record(t.Context(), "pedido_procesado") // the domain has pedidos_procesados
+	rec.Telemetry.Count("pedido_procesado") // the domain has pedidos_procesados
 
 	fmt.Println(rec.Refused())
 	// Output: 1

@@ -175,7 +175,7 @@ func (r *Recorder) gather(family string) ([]*dto.Metric, error) {
 	request := httptest.NewRequest(http.MethodGet, "http://localhost/metrics", nil)
 	request.Header.Set("Accept", string(format))
 	answer := httptest.NewRecorder()
-	r.Telemetry.AdminHandler().ServeHTTP(answer, request)
+	r.Telemetry.Admin().Handler().ServeHTTP(answer, request)
 	if answer.Code != http.StatusOK {
 		return nil, fmt.Errorf("/metrics answers %d: %s", answer.Code, bytes.TrimSpace(answer.Body.Bytes()))
 	}

@@ -47,12 +47,12 @@ func TestValue(t *testing.T) {
 	orders.With("canal", "web", "pago", "tarjeta").Add(1)
 	orders.With("canal", "web", "pago", "efectivo").Add(2)
 	orders.With("canal", "movil", "pago", "efectivo").Add(4)
-	tel.Record(ctx, "pedidos_procesados", "canal", "fax", "pago", "efectivo")
+	tel.Count("pedidos_procesados", "canal", "fax", "pago", "efectivo")
 	tel.UpDown("carritos_activos").With().Add(3)
 	tel.UpDown("carritos_activos").With().Add(-4)
 	tel.Gauge("nivel_tanque").With("tanque.lado", "norte").Set(40.5)
 	tel.EntityCreated()
-	tel.APIErrorType("payment_refused")
+	tel.APIError(telemetry.ErrorType("payment_refused"))
 	_, err := strconv.Atoi("x")
 	tel.APIError(err)
 	tel.APIError(errors.New("no type"))
@@ -247,7 +247,7 @@ func TestNothingLeavesTheTest(t *testing.T) {
 		mux := rec.Telemetry.NewServeMux()
 		mux.HandleFunc("/", func(http.ResponseWriter, *http.Request) {})
 		mux.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
-		if rec.Telemetry.AdminURL() != "" {
+		if rec.Telemetry.Admin().URL() != "" {
 			t.Error("there is an admin listener")
 		}
 		if otel.GetMeterProvider() != global {
@@ -311,7 +311,7 @@ func TestEndsWithTheTest(t *testing.T) {
 		rec.Refused()
 	})
 	before := asked.Load()
-	rec.Telemetry.AdminHandler().ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	rec.Telemetry.Admin().Handler().ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	if after := asked.Load(); before == 0 || after != before {
 		t.Errorf("the callback was called %d times, and %d times once the test had ended", before, after-before)
 	}

@@ -157,7 +157,7 @@ func (s *Service) answer(pattern string, h func(http.ResponseWriter, *http.Reque
 				status = p.status
 			}
 			if p != nil && p.kind != "" {
-				s.tel.APIErrorType(p.kind)
+				s.tel.APIError(telemetry.ErrorType(p.kind))
 			} else if status >= http.StatusInternalServerError {
 				s.tel.APIError(err)
 			}

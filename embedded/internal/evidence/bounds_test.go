@@ -87,7 +87,7 @@ func manySeries(_ context.Context, ranges ...cause.Range) ([]cause.Series, error
 }
 
 func TestAlertOfManySeries(t *testing.T) {
-	p := stacks("900 main.list")
+	p := cpuProfile("900 main.list")
 	inBounds(t, Config{profiler: &fakeProfiler{cpu: p, heap: p, waits: p}, Series: manySeries})
 }
 
@@ -152,7 +152,7 @@ func explainsLate(release <-chan struct{}) func(cause.Input) cause.Result {
 // A process that has no time to read its profiles says what its figures tell.
 func TestLateProfiles(t *testing.T) {
 	release := make(chan struct{})
-	p := stacks("900 main.list")
+	p := cpuProfile("900 main.list")
 	r := start(t, Config{profiler: &fakeProfiler{cpu: p, heap: p, waits: p}, Series: oneSeries, Timeout: 500 * time.Millisecond, explain: explainsLate(release)})
 	t.Cleanup(func() { close(release) })
 	out := r.Enrich(t.Context(), firing("Slow"))

@@ -19,9 +19,9 @@ import (
 	"github.com/latido-dev/latido/internal/testkit"
 )
 
-// stacks builds a CPU profile: each line is milliseconds and functions, from
+// cpuProfile builds a CPU profile: each line is milliseconds and functions, from
 // the outermost.
-func stacks(lines ...string) *profile.Profile {
+func cpuProfile(lines ...string) *profile.Profile {
 	p := &profile.Profile{SampleType: []*profile.ValueType{{Type: "cpu", Unit: "nanoseconds"}}, PeriodType: &profile.ValueType{Type: "cpu", Unit: "nanoseconds"}, Period: 1e7}
 	locations := map[string]*profile.Location{}
 	for _, line := range lines {
@@ -46,8 +46,8 @@ func stacks(lines ...string) *profile.Profile {
 // sample is an incident with all that one can have, and labels of an enemy.
 func sample(language string) *gathered {
 	at := time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
-	before := stacks("900 net/http.serve main.list encoding/json.Marshal", "50 net/http.serve main.report main.sort")
-	after := stacks("800 net/http.serve main.list encoding/json.Marshal", "5200 net/http.serve main.report main.sort math.Sin", "40 runtime.gcBgMarkWorker")
+	before := cpuProfile("900 net/http.serve main.list encoding/json.Marshal", "50 net/http.serve main.report main.sort")
+	after := cpuProfile("800 net/http.serve main.list encoding/json.Marshal", "5200 net/http.serve main.report main.sort math.Sin", "40 runtime.gcBgMarkWorker")
 	both := cause.Pair{Before: before, After: after, BeforeFor: 10 * time.Second, AfterFor: 10 * time.Second}
 	end := at.Add(90 * time.Second)
 	in := &Incident{
@@ -115,7 +115,7 @@ func TestFlameBounded(t *testing.T) {
 		}
 		lines = append(lines, line)
 	}
-	f := newFlame(stacks(lines...), "cpu")
+	f := newFlame(cpuProfile(lines...), "cpu")
 	if len(f.Boxes) > maxFlame || f.Height > (maxDepth+1)*flameRow {
 		t.Errorf("%d boxes, %v high", len(f.Boxes), f.Height)
 	}
@@ -124,7 +124,7 @@ func TestFlameBounded(t *testing.T) {
 			t.Errorf("box %+v", b)
 		}
 	}
-	if newFlame(nil, "cpu") != nil || newFlame(&profile.Profile{}, "cpu") != nil || newFlame(stacks(), "cpu") != nil {
+	if newFlame(nil, "cpu") != nil || newFlame(&profile.Profile{}, "cpu") != nil || newFlame(cpuProfile(), "cpu") != nil {
 		t.Error("a graph of nothing")
 	}
 }

@@ -54,7 +54,7 @@ func TestMeasure(t *testing.T) {
 func measured(version string, cpu float64, orders red, event cost, profile ...string) measure {
 	at := time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
 	return measure{Release: Release{version, ""}, From: at, To: at.Add(10 * time.Minute), Requests: 6000, CPU: cpu, Profiled: 600,
-		Endpoints: map[string]red{"/pedidos": orders, "/catalogo": {Rate: 4, P95: 0.02}}, Events: map[string]cost{"pedidos_procesados": event}, profile: stacks(profile...)}
+		Endpoints: map[string]red{"/pedidos": orders, "/catalogo": {Rate: 4, P95: 0.02}}, Events: map[string]cost{"pedidos_procesados": event}, profile: cpuProfile(profile...)}
 }
 
 func TestJudge(t *testing.T) {
@@ -159,7 +159,7 @@ func TestReleases(t *testing.T) {
 // baseline: for as long as this one runs, and after it has been compared.
 func TestReleaseBeforeIsBaseline(t *testing.T) {
 	dir := t.TempDir()
-	kept := &fakeProfiler{cpu: stacks("900 main.old"), heap: stacks("900 main.oldHeap")}
+	kept := &fakeProfiler{cpu: cpuProfile("900 main.old"), heap: cpuProfile("900 main.oldHeap")}
 	run := func(version string, p *fakeProfiler) (*Recorder, *atomic.Pointer[cause.Input]) {
 		explain, given := explains()
 		return start(t, Config{Dir: dir, Version: version, ReleaseAfter: time.Second, profiler: p, explain: explain}), given
@@ -174,7 +174,7 @@ func TestReleaseBeforeIsBaseline(t *testing.T) {
 	}
 	// A restart changes nothing, nor does a first window that is as bad.
 	for name, since := range map[string]time.Time{"CPU": time.Now().Add(time.Hour), "Slow": time.Now().Add(time.Hour), "Orders": {}} {
-		now, given := run("1.4.2", &fakeProfiler{cpu: stacks("100 main.new"), heap: stacks("100 main.newHeap"), since: since})
+		now, given := run("1.4.2", &fakeProfiler{cpu: cpuProfile("100 main.new"), heap: cpuProfile("100 main.newHeap"), since: since})
 		waitUntil(t, "it knows of the release before", func() bool { return now.before.Load() != nil })
 		now.Enrich(t.Context(), firing(name))
 		in := given.Load().Profiles

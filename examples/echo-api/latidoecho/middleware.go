@@ -125,7 +125,7 @@ func (a *adapter) route(pattern string) *route {
 	r := &route{endpoint: endpoint(pattern)}
 	r.calls.New = func() any {
 		call := &call{tel: a.tel, next: a.next}
-		call.measured = a.tel.Handler(r.endpoint, call)
+		call.measured = a.tel.RouteHandler(r.endpoint, call)
 		return call
 	}
 	routes[pattern] = r

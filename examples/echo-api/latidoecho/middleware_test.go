@@ -53,7 +53,7 @@ func quiet() telemetry.Config {
 // check compares the series of a family that are not 0.
 func check(t testing.TB, tel *telemetry.Telemetry, family string, want ...string) {
 	t.Helper()
-	scrape.Check(t, scrape.Counted(scrape.Text(t, tel.AdminHandler()), family), want...)
+	scrape.Check(t, scrape.Counted(scrape.Text(t, tel.Admin().Handler()), family), want...)
 }
 
 func do(e http.Handler, method, path string) *httptest.ResponseRecorder {
@@ -127,7 +127,7 @@ func TestUse(t *testing.T) {
 	e.GET("/pedidos/:id", ok)
 	e.Any("/todo", ok)
 	e.Group("/admin", func(next echo.HandlerFunc) echo.HandlerFunc { return next }).POST("/x", ok)
-	text := scrape.Text(t, tel.AdminHandler())
+	text := scrape.Text(t, tel.Admin().Handler())
 	for _, want := range []string{
 		`prueba_requests_total{endpoint="/pedidos/{id}",method="GET",status="500"} 0`,
 		`prueba_requests_total{endpoint="/admin/x",method="POST",status="200"} 0`,

@@ -47,7 +47,7 @@ func New(store *Store, tel *telemetry.Telemetry) *API {
 	api := &API{Store: store, Supplier: NewSupplier(), Gateway: NewGateway(), Breaks: new(breaks.Set), tel: tel, metrics: newMetrics(tel)}
 	api.Supplier.Slow, api.Gateway.Down = &api.Breaks.Slow, &api.Breaks.Errors
 	api.carts.active = api.metrics.carts
-	api.stock = telemetry.Monitored(tel, "consultar_proveedor", func(ctx context.Context) (Stock, error) {
+	api.stock = telemetry.Monitor(tel, "consultar_proveedor", func(ctx context.Context) (Stock, error) {
 		return api.Supplier.Stock(ctx)
 	})
 	return api

@@ -49,7 +49,7 @@ func open(t *testing.T, path string) *testShop {
 // openProfiled also has a profiler: without one, goroutines have no labels.
 func openProfiled(t *testing.T, path string) *testShop {
 	t.Helper()
-	tel, err := telemetry.Init(t.Context(), telemetry.Config{Domain: tienda(t), KeepGlobals: true, Admin: telemetry.Admin{Disabled: true}})
+	tel, err := telemetry.Init(t.Context(), telemetry.Config{Domain: tienda(t), KeepGlobals: true, Admin: telemetry.AdminConfig{Disabled: true}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -335,7 +335,7 @@ func TestStoreCannotOpen(t *testing.T) {
 func TestDatabaseMetrics(t *testing.T) {
 	s := open(t, Memory)
 	s.ask("POST", "/pedidos", coffee, 201, "")
-	text := scrape.Text(t, s.rec.Telemetry.AdminHandler())
+	text := scrape.Text(t, s.rec.Telemetry.Admin().Handler())
 	for _, family := range []string{"tienda_db_client_operation_duration_seconds_count", "tienda_db_sql_connection_max_open"} {
 		if len(scrape.Counted(text, family)) == 0 {
 			t.Errorf("/metrics has no %s", family)

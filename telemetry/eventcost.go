@@ -21,15 +21,15 @@ const (
 
 // costs are what the events cost whose endpoint the domain tells: the CPU time
 // and the allocations of the endpoint over the count of the event.
-type costs struct {
-	profiler *continuous.Profiler
-	self     *self
-	events   []costedEvent
+type eventCosts struct {
+	profiler    *continuous.Profiler
+	diagnostics *diagnostics
+	events      []costedEvent
 
 	quit, done chan struct{}
 	stopOnce   sync.Once
 
-	readings []costReading // the loop's own; oldest first
+	snapshots []costSnapshot // the loop's own; oldest first
 
 	mu   sync.Mutex
 	last []eventCost // one for each of events
@@ -53,9 +53,9 @@ const leastProfiled = 0.2
 // wrong one.
 type eventCost struct{ cpu, allocated *float64 }
 
-// costReading is what happened since the reading before, and the counts of the
+// costSnapshot is what happened since the reading before, and the counts of the
 // events when it was taken.
-type costReading struct {
+type costSnapshot struct {
 	at       time.Time
 	until    time.Time // of the windows
 	profiled time.Duration
@@ -65,7 +65,7 @@ type costReading struct {
 
 // startCosts begins to read the costs. It is nil, which has none, for a domain
 // that tells no endpoint or a service that is not profiled.
-func (t *Telemetry) startCosts() *costs {
+func (t *Telemetry) startCosts() *eventCosts {
 	c, interval := t.newCosts(), t.profiler.Interval()
 	if len(c.events) == 0 || interval == 0 {
 		return nil
@@ -74,8 +74,8 @@ func (t *Telemetry) startCosts() *costs {
 	return c
 }
 
-func (t *Telemetry) newCosts() *costs {
-	c := &costs{profiler: t.profiler, self: t.self, quit: make(chan struct{}), done: make(chan struct{})}
+func (t *Telemetry) newCosts() *eventCosts {
+	c := &eventCosts{profiler: t.profiler, diagnostics: t.diagnostics, quit: make(chan struct{}), done: make(chan struct{})}
 	for _, e := range t.events.list {
 		if e.Event != nil && e.Event.Endpoint != "" && e.numbers != nil {
 			method, endpoint := e.Event.Route()
@@ -83,11 +83,11 @@ func (t *Telemetry) newCosts() *costs {
 		}
 	}
 	c.last = make([]eventCost, len(c.events))
-	c.readings = []costReading{c.begin(time.Now())}
+	c.snapshots = []costSnapshot{c.begin(time.Now())}
 	return c
 }
 
-func (c *costs) run(interval time.Duration) {
+func (c *eventCosts) run(interval time.Duration) {
 	defer close(c.done)
 	tick := time.NewTicker(costEvery * interval)
 	defer tick.Stop()
@@ -102,10 +102,10 @@ func (c *costs) run(interval time.Duration) {
 }
 
 // guarded runs fn; a panic of it is logged once and costs one reading.
-func (c *costs) guarded(fn func()) {
+func (c *eventCosts) guarded(fn func()) {
 	defer func() {
 		if r := recover(); r != nil {
-			c.self.once("cost", func(log *slog.Logger) {
+			c.diagnostics.once("cost", func(log *slog.Logger) {
 				log.Error("the cost of events could not be read", "panic", cleanValue(fmt.Sprint(r)))
 			})
 		}
@@ -114,7 +114,7 @@ func (c *costs) guarded(fn func()) {
 }
 
 // stop ends the background reading. It may be called more than once.
-func (c *costs) stop() {
+func (c *eventCosts) stop() {
 	if c == nil {
 		return
 	}
@@ -122,8 +122,8 @@ func (c *costs) stop() {
 	<-c.done
 }
 
-func (c *costs) begin(now time.Time) costReading {
-	r := costReading{at: now, until: now, used: make([]continuous.EndpointCost, len(c.events)), counts: make([]int64, len(c.events))}
+func (c *eventCosts) begin(now time.Time) costSnapshot {
+	r := costSnapshot{at: now, until: now, used: make([]continuous.EndpointCost, len(c.events)), counts: make([]int64, len(c.events))}
 	for i, e := range c.events {
 		for j := range e.event.numbers {
 			r.counts[i] += total(&e.event.numbers[j])
@@ -134,11 +134,11 @@ func (c *costs) begin(now time.Time) costReading {
 
 // read takes a reading, if a window has ended since the last one, and works out
 // the costs over the last ones.
-func (c *costs) read(now time.Time, over time.Duration) {
+func (c *eventCosts) read(now time.Time, over time.Duration) {
 	r := c.begin(now)
-	used, err := c.profiler.EndpointCosts(c.readings[len(c.readings)-1].until)
+	used, err := c.profiler.EndpointCosts(c.snapshots[len(c.snapshots)-1].until)
 	if err != nil { // another CPU profile runs, most likely: the next reading has both
-		if now.Sub(c.readings[len(c.readings)-1].at) > over { // what is known is too old
+		if now.Sub(c.snapshots[len(c.snapshots)-1].at) > over { // what is known is too old
 			c.publish(make([]eventCost, len(c.events)))
 		}
 		return
@@ -147,9 +147,9 @@ func (c *costs) read(now time.Time, over time.Duration) {
 	for i, e := range c.events {
 		r.used[i] = c.of(e, used.Endpoints)
 	}
-	c.readings = append(c.readings, r)
-	for len(c.readings) > 2 && now.Sub(c.readings[1].at) >= over {
-		c.readings = append(c.readings[:0:0], c.readings[1:]...)
+	c.snapshots = append(c.snapshots, r)
+	for len(c.snapshots) > 2 && now.Sub(c.snapshots[1].at) >= over {
+		c.snapshots = append(c.snapshots[:0:0], c.snapshots[1:]...)
 	}
 	c.publish(c.work())
 }
@@ -157,7 +157,7 @@ func (c *costs) read(now time.Time, over time.Duration) {
 // of is what the endpoint of an event used: for the event's method, or else for
 // all of them. Of an event that names no method while several do work, the log
 // says once that its cost has them all.
-func (c *costs) of(e costedEvent, used map[string]continuous.EndpointCost) (sum continuous.EndpointCost) {
+func (c *eventCosts) of(e costedEvent, used map[string]continuous.EndpointCost) (sum continuous.EndpointCost) {
 	if e.method != "" {
 		return used[e.method+" "+e.endpoint]
 	}
@@ -171,7 +171,7 @@ func (c *costs) of(e costedEvent, used map[string]continuous.EndpointCost) (sum 
 		}
 	}
 	if len(with) > 1 {
-		c.self.once("cost of several methods/"+e.event.Key, func(log *slog.Logger) {
+		c.diagnostics.once("cost of several methods/"+e.event.Key, func(log *slog.Logger) {
 			log.Warn("the cost of an event has all methods of its endpoint in it: write the one that produces it in the domain file, such as "+
 				with[0]+" "+e.endpoint, "event", e.event.Key, "endpoint", e.endpoint, "methods", strings.Join(with, ", "))
 		})
@@ -181,15 +181,15 @@ func (c *costs) of(e costedEvent, used map[string]continuous.EndpointCost) (sum 
 
 // work divides what the endpoints used by the count of their events. CPU time
 // is taken by the second, since there may be gaps in its profile.
-func (c *costs) work() []eventCost {
-	first, last := c.readings[0], c.readings[len(c.readings)-1]
+func (c *eventCosts) work() []eventCost {
+	first, last := c.snapshots[0], c.snapshots[len(c.snapshots)-1]
 	elapsed := last.at.Sub(first.at).Seconds()
 	all := make([]eventCost, len(c.events))
 	for i := range c.events {
 		events := float64(last.counts[i] - first.counts[i])
 		var sum continuous.EndpointCost
 		profiled := 0.0
-		for _, r := range c.readings[1:] {
+		for _, r := range c.snapshots[1:] {
 			sum.CPUSeconds += r.used[i].CPUSeconds
 			sum.AllocBytes += r.used[i].AllocBytes
 			profiled += r.profiled.Seconds()
@@ -207,14 +207,14 @@ func (c *costs) work() []eventCost {
 	return all
 }
 
-func (c *costs) publish(all []eventCost) {
+func (c *eventCosts) publish(all []eventCost) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.last = all
 }
 
 // points are the series of one of the two families.
-func (c *costs) points(of func(eventCost) *float64) iter.Seq[point] {
+func (c *eventCosts) points(of func(eventCost) *float64) iter.Seq[point] {
 	if c == nil {
 		return nil
 	}

@@ -21,19 +21,19 @@ func TestNoCost(t *testing.T) {
 // profile are no thrift.
 func TestCostWork(t *testing.T) {
 	at := time.Now()
-	reading := func(after, profiled time.Duration, cpu, bytes float64, count int64) costReading {
-		return costReading{at: at.Add(after), profiled: profiled, used: []continuous.EndpointCost{{CPUSeconds: cpu, AllocBytes: bytes}}, counts: []int64{count}}
+	snapshot := func(after, profiled time.Duration, cpu, bytes float64, count int64) costSnapshot {
+		return costSnapshot{at: at.Add(after), profiled: profiled, used: []continuous.EndpointCost{{CPUSeconds: cpu, AllocBytes: bytes}}, counts: []int64{count}}
 	}
-	c := &costs{events: make([]costedEvent, 1), readings: []costReading{
-		reading(0, 99*time.Second, 99, 99, 1000), // before the range
-		reading(30*time.Second, 30*time.Second, 3, 300, 1100),
-		reading(60*time.Second, 0, 0, 300, 1200), // a gap
+	c := &eventCosts{events: make([]costedEvent, 1), snapshots: []costSnapshot{
+		snapshot(0, 99*time.Second, 99, 99, 1000), // before the range
+		snapshot(30*time.Second, 30*time.Second, 3, 300, 1100),
+		snapshot(60*time.Second, 0, 0, 300, 1200), // a gap
 	}}
 	got := c.work()[0]
 	if got.cpu == nil || *got.cpu != 3.0/30*60/200 || got.allocated == nil || *got.allocated != 3 {
 		t.Errorf("%+v, want 30 ms and 3 bytes", got)
 	}
-	c.readings[2].counts[0] = 1000
+	c.snapshots[2].counts[0] = 1000
 	if got := c.work()[0]; got.cpu != nil || got.allocated != nil {
 		t.Error("a cost without events")
 	}

@@ -11,58 +11,47 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/latido-dev/latido/internal/page"
 )
 
-// adminPages are the pages of the admin listener and of AdminHandler.
-type adminPages struct {
-	mux  *http.ServeMux
-	self *self
-
-	mu     sync.Mutex
-	listed []page.Link // those that were added, with a description
-}
-
 // maxAdminBody is how much, in bytes, a page may be sent.
 const maxAdminBody = 1 << 20
 
-func (t *Telemetry) newAdminPages() *adminPages {
-	p := &adminPages{mux: http.NewServeMux(), self: t.self}
-	p.mux.Handle("GET /metrics", t.metricsHandler())
-	p.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
-	p.mux.HandleFunc("GET /readyz", t.serveReady)
-	p.mux.Handle("GET /metrics-dashboard", private(http.HandlerFunc(t.serveDashboard)))
-	p.mux.Handle("GET /debug/", private(t.profiler.Handler()))
-	page.New(page.Config{Domain: t.cfg.Domain, Profiler: t.profiler, Get: p.get, Links: p.links}).
-		Register(func(pattern string, h http.Handler) { p.mux.Handle(pattern, private(h)) })
-	return p
+func (t *Telemetry) newAdmin() *Admin {
+	a := &Admin{mux: http.NewServeMux(), diagnostics: t.diagnostics, guarded: t.cfg.Admin.Guarded}
+	a.mux.Handle("GET /metrics", t.metricsHandler())
+	a.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
+	a.mux.HandleFunc("GET /readyz", t.serveReady)
+	a.mux.Handle("GET /metrics-dashboard", private(http.HandlerFunc(t.serveDashboard)))
+	a.mux.Handle("GET /debug/", private(t.profiler.Handler()))
+	page.New(page.Config{Domain: t.cfg.Domain, Profiler: t.profiler, Get: a.get, Links: a.links}).
+		Register(func(pattern string, h http.Handler) { a.mux.Handle(pattern, private(h)) })
+	return a
 }
 
-// HandleAdmin adds a page to the admin listener and to AdminHandler, beside
-// those that are there, with the guards of the debug pages: no stranger sees
-// it, no other site posts to it, and a request's body ends after a mebibyte.
+// Handle adds a page to the admin listener and to Handler, beside those that
+// are there, with the guards of the debug pages: no stranger sees it, no other site posts to it, and a request's body ends after a mebibyte.
 // Its pattern is one of http.ServeMux's without a host, "GET /console/".
 // description is what the first page says of it; with "" it is not listed there.
 //
 // A pattern that cannot be added, as it is wrong or there already, is logged
-// and left out. HandleAdmin is safe for concurrent use, as h must be. A page
+// and left out. h must be safe for concurrent use. A page
 // that answers for longer than the listener allows, two minutes or so, extends
 // that by http.ResponseController.
-func (t *Telemetry) HandleAdmin(pattern, description string, h http.Handler) {
-	if !t.recording() || t.pages == nil {
+func (a *Admin) Handle(pattern, description string, h http.Handler) {
+	if a == nil {
 		return
 	}
-	if err := t.pages.add(pattern, description, h); err != nil {
-		t.self.once("admin page/"+cleanValue(pattern), func(log *slog.Logger) {
+	if err := a.add(pattern, description, h); err != nil {
+		a.diagnostics.once("admin page/"+cleanValue(pattern), func(log *slog.Logger) {
 			log.Warn("an admin page is left out: its pattern is to be one of http.ServeMux's, with a path that no other page has",
 				"pattern", cleanValue(pattern), "error", cleanValue(err.Error()))
 		})
 	}
 }
 
-func (p *adminPages) add(pattern, description string, h http.Handler) (err error) {
+func (a *Admin) add(pattern, description string, h http.Handler) (err error) {
 	_, path, hasMethod := strings.Cut(pattern, " ")
 	if !hasMethod {
 		path = pattern
@@ -79,19 +68,19 @@ func (p *adminPages) add(pattern, description string, h http.Handler) (err error
 			err = fmt.Errorf("%v", r)
 		}
 	}()
-	p.mux.Handle(pattern, private(h))
+	a.mux.Handle(pattern, private(h))
 	path = strings.TrimSuffix(path, "{$}")
 	if description != "" {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.listed = append(p.listed, page.Link{Path: path, Description: description})
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.listed = append(a.listed, page.Link{Path: path, Description: description})
 	}
 	return nil
 }
 
 // behind serves the pages to those whom accessOf lets in. A page that panics
 // costs its own request, on whatever server it is mounted.
-func (p *adminPages) behind(accessOf func(*http.Request) access) http.Handler {
+func (a *Admin) behind(accessOf func(*http.Request) access) http.Handler {
 	recovered := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			v := recover()
@@ -100,33 +89,33 @@ func (p *adminPages) behind(accessOf func(*http.Request) access) http.Handler {
 			}
 			if v != http.ErrAbortHandler { //nolint:errorlint // net/http compares it so
 				stack := debug.Stack()
-				p.self.once("admin page panic/"+r.Pattern, func(log *slog.Logger) {
+				a.diagnostics.once("admin page panic/"+r.Pattern, func(log *slog.Logger) {
 					log.Error("an admin page panicked", "page", r.Pattern, "panic", cleanValue(fmt.Sprint(v)), "stack", string(stack))
 				})
 			}
 			panic(http.ErrAbortHandler) // ends the answer, whatever was written of it, without another log
 		}()
-		p.mux.ServeHTTP(w, r)
+		a.mux.ServeHTTP(w, r)
 	})
 	return guarded(accessOf, http.MaxBytesHandler(recovered, maxAdminBody))
 }
 
 // links are the pages that were added, for the page.
-func (p *adminPages) links() []page.Link {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return slices.Clone(p.listed)
+func (a *Admin) links() []page.Link {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.listed)
 }
 
 // get asks one of the pages in the process, as somebody who sees all of them.
-func (p *adminPages) get(ctx context.Context, path string) (status int, body []byte) {
+func (a *Admin) get(ctx context.Context, path string) (status int, body []byte) {
 	r, err := http.NewRequestWithContext(context.WithValue(ctx, accessKey{}, accessInside), http.MethodGet, path, http.NoBody)
 	if err != nil {
 		return http.StatusBadRequest, nil
 	}
 	r.Body = http.NoBody // which a server's request always has
 	w := inMemory{header: http.Header{}, status: http.StatusOK}
-	p.mux.ServeHTTP(&w, r)
+	a.mux.ServeHTTP(&w, r)
 	return w.status, w.Bytes()
 }
 
@@ -158,7 +147,7 @@ func writeJSON(w http.ResponseWriter, status int, value any) {
 // every service has it and few serve that mux.
 func (t *Telemetry) warnOfDefaultServeMux() {
 	if paths := debugPaths(http.DefaultServeMux); len(paths) > 0 {
-		t.self.log.Info("http.DefaultServeMux serves " + strings.Join(paths, ", ") +
+		t.diagnostics.log.Info("http.DefaultServeMux serves " + strings.Join(paths, ", ") +
 			", which libraries registered: do not serve it to strangers (http.ListenAndServe with a nil handler does)")
 	}
 }

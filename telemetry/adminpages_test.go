@@ -11,10 +11,10 @@ import (
 	"testing"
 )
 
-// askHandler asks AdminHandler for a page, and returns the answer.
+// askHandler asks Admin.Handler for a page, and returns the answer.
 func askHandler(tel *Telemetry, method, path string, body io.Reader) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
-	tel.AdminHandler().ServeHTTP(w, httptest.NewRequest(method, "http://localhost"+path, body))
+	tel.Admin().Handler().ServeHTTP(w, httptest.NewRequest(method, "http://localhost"+path, body))
 	return w
 }
 
@@ -26,8 +26,8 @@ func TestHandleAdmin(t *testing.T) {
 	page := func(text string) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) })
 	}
-	tel.HandleAdmin("GET /console/{$}", "what happens <now>", page("the console"))
-	tel.HandleAdmin("/hidden", "", page("hidden"))
+	tel.Admin().Handle("GET /console/{$}", "what happens <now>", page("the console"))
+	tel.Admin().Handle("/hidden", "", page("hidden"))
 	if got := askHandler(tel, "GET", "/console/", nil).Body.String(); got != "the console" {
 		t.Errorf("the page says %q", got)
 	}
@@ -49,14 +49,14 @@ func TestHandleAdmin(t *testing.T) {
 
 	for _, pattern := range []string{"", "console", "GET", "GET /a{", "GET example.com/a", "GET /console/{$}", "/metrics", "GET /debug/pprof/{x...}", "GE T /x"} {
 		before := strings.Count(log(), "an admin page is left out")
-		tel.HandleAdmin(pattern, "wrong", page(""))
-		tel.HandleAdmin(pattern, "wrong", page(""))
+		tel.Admin().Handle(pattern, "wrong", page(""))
+		tel.Admin().Handle(pattern, "wrong", page(""))
 		known := pattern == "/metrics" || strings.HasPrefix(pattern, "GET /debug") // more general, and more special, than what is there
 		if n := strings.Count(log(), "an admin page is left out") - before; n != 1 && !known {
 			t.Errorf("pattern %q: %d warnings", pattern, n)
 		}
 	}
-	tel.HandleAdmin("/nil", "nil", nil)
+	tel.Admin().Handle("/nil", "nil", nil)
 	if got := askHandler(tel, "GET", "/nil", nil).Code; got != http.StatusNotFound {
 		t.Errorf("a page without a handler: status %d", got)
 	}
@@ -66,7 +66,7 @@ func TestHandleAdmin(t *testing.T) {
 func TestAdminBody(t *testing.T) {
 	tel, _ := admin(t, func(c *Config) { c.Admin.Disabled, c.Admin.Guarded = true, true })
 	var read error
-	tel.HandleAdmin("POST /upload", "", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, read = io.Copy(io.Discard, r.Body) }))
+	tel.Admin().Handle("POST /upload", "", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, read = io.Copy(io.Discard, r.Body) }))
 	askHandler(tel, "POST", "/upload", bytes.NewReader(make([]byte, maxAdminBody)))
 	must(t, read)
 	askHandler(tel, "POST", "/upload", bytes.NewReader(make([]byte, maxAdminBody+1)))
@@ -79,12 +79,12 @@ func TestAdminBody(t *testing.T) {
 // no answer that looks whole.
 func TestAdminPanic(t *testing.T) {
 	tel, log := admin(t, nil)
-	tel.HandleAdmin("GET /broken", "", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	tel.Admin().Handle("GET /broken", "", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "half")
 		panic("nil map")
 	}))
 	for range 2 {
-		response, err := oneShot(nil).Do(request(t, http.MethodGet, tel.AdminURL()+"/broken", nil))
+		response, err := oneShot(nil).Do(request(t, http.MethodGet, tel.Admin().URL()+"/broken", nil))
 		if err == nil {
 			_, err = io.ReadAll(response.Body)
 			_ = response.Body.Close()

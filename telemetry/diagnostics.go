@@ -58,9 +58,9 @@ const (
 
 var lostReasons = [...]string{"queue_full", "export_failed", "rejected"}
 
-// self is what Latido says of itself: counts of what it could not do, and a
+// diagnostics is what Latido says of itself: counts of what it could not do, and a
 // log in which a repeated problem stands once.
-type self struct {
+type diagnostics struct {
 	log      *slog.Logger // the user's; what it is told is a problem too
 	problems *problems
 
@@ -82,20 +82,20 @@ type self struct {
 	said map[string]map[string]bool // by kind of problem
 }
 
-func (s *self) end() { s.endOnce.Do(func() { close(s.ended) }) }
+func (s *diagnostics) end() { s.endOnce.Do(func() { close(s.ended) }) }
 
 // maxSaid is how many problems of one kind are logged. The rest only counts: a
 // stranger who sends wrong names must not fill the log, nor keep a problem of
 // another kind out of it.
 const maxSaid = 100
 
-func newSelf(log *slog.Logger) *self {
+func newDiagnostics(log *slog.Logger) *diagnostics {
 	p := &problems{}
 	next := log.Handler()
 	if older, ok := next.(problemHandler); ok { // of a Telemetry before this one, whose logger is slog's default now
 		next = older.Handler
 	}
-	return &self{log: slog.New(problemHandler{next, p}), problems: p, ended: make(chan struct{}), said: map[string]map[string]bool{}}
+	return &diagnostics{log: slog.New(problemHandler{next, p}), problems: p, ended: make(chan struct{}), said: map[string]map[string]bool{}}
 }
 
 // problems are the last warnings and errors that were logged, for the
@@ -156,11 +156,11 @@ func (h problemHandler) WithGroup(name string) slog.Handler {
 	return problemHandler{h.Handler.WithGroup(name), h.problems}
 }
 
-func (s *self) refused(reason int) *atomic.Int64 { return &s.refusals[reason] }
+func (s *diagnostics) refused(reason int) *atomic.Int64 { return &s.refusals[reason] }
 
 // once calls say for the first problem of this key, which is "kind" or
 // "kind/what it is about". It is safe for concurrent use.
-func (s *self) once(key string, say func(*slog.Logger)) {
+func (s *diagnostics) once(key string, say func(*slog.Logger)) {
 	key = cleanValue(key) // it is kept, and may be of any length
 	kind, _, _ := strings.Cut(key, "/")
 	s.mu.Lock()
@@ -177,7 +177,7 @@ func (s *self) once(key string, say func(*slog.Logger)) {
 	}
 }
 
-func (s *self) wrongAttribute(e *event, name string) {
+func (s *diagnostics) wrongAttribute(e *event, name string) {
 	s.refused(refusedAttribute).Add(1)
 	name = cleanValue(name)
 	s.once("attribute/"+e.Key+"/"+name, func(log *slog.Logger) {
@@ -188,7 +188,7 @@ func (s *self) wrongAttribute(e *event, name string) {
 
 // wrongValue reports an attribute value that counts as Other. It is logged
 // once an attribute, and cheap: values may come from strangers, and in masses.
-func (s *self) wrongValue(e *event, a *eventAttribute, value string) {
+func (s *diagnostics) wrongValue(e *event, a *eventAttribute, value string) {
 	s.refused(refusedValue).Add(1)
 	if !a.warned.Load() && a.warned.CompareAndSwap(false, true) {
 		s.log.Warn("undeclared attribute value counts as "+domain.Other+"; add it to the domain file if it is one of yours",

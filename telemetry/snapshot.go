@@ -9,35 +9,35 @@ import (
 )
 
 // The dashboard's rates and quantiles are over a window that ends now. Nothing
-// runs in between: the window begins at a reading that an earlier look left
+// runs in between: the window begins at a snapshot that an earlier look left
 // behind. Someone who looks regularly gets one or two dashboardWindows;
 // someone who comes back after a break gets the break first, and something
-// recent minReading later.
+// recent minSnapshot later.
 const (
 	dashboardWindow = time.Minute
-	minReading      = 15 * time.Second
+	minSnapshot      = 15 * time.Second
 )
 
-// reading is what the RED series and the functions said at some time.
-type reading struct {
+// snapshot is what the RED series and the functions said at some time.
+type snapshot struct {
 	at time.Time
-	of map[*histogram]redReading
+	of map[*histogram]redSnapshot
 }
 
-type redReading struct {
+type redSnapshot struct {
 	count, errors int64
 	buckets       []uint64
 	sum           float64
 }
 
-// readings keeps two, so that there is always one to compare with.
-type readings struct {
+// snapshots keeps two, so that there is always one to compare with.
+type snapshots struct {
 	mu           sync.Mutex
-	older, newer reading
+	older, newer snapshot
 }
 
-func (t *Telemetry) read() reading {
-	r := reading{at: time.Now(), of: map[*histogram]redReading{}}
+func (t *Telemetry) read() snapshot {
+	r := snapshot{at: time.Now(), of: map[*histogram]redSnapshot{}}
 	for m := range t.routes.each {
 		one := readDurations(m.duration)
 		for _, s := range m.statuses.all() {
@@ -63,24 +63,24 @@ func (t *Telemetry) read() reading {
 	return r
 }
 
-func readDurations(h *histogram) (r redReading) {
+func readDurations(h *histogram) (r redSnapshot) {
 	r.buckets = make([]uint64, len(h.buckets))
 	_, r.sum = h.read(r.buckets)
 	return r
 }
 
-// compare returns what to compare a reading of now with. The first one is of
+// compare returns what to compare a snapshot of now with. The first one is of
 // the start, when there was nothing.
-func (rs *readings) compare(now reading, start time.Time) (before reading) {
+func (rs *snapshots) compare(now snapshot, start time.Time) (before snapshot) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	if rs.newer.at.IsZero() {
-		rs.older, rs.newer = reading{at: start}, reading{at: start}
+		rs.older, rs.newer = snapshot{at: start}, snapshot{at: start}
 	}
 	switch age := now.at.Sub(rs.newer.at); {
 	case age >= dashboardWindow:
 		rs.older, rs.newer = rs.newer, now
-	case age >= minReading && now.at.Sub(rs.older.at) > 2*dashboardWindow:
+	case age >= minSnapshot && now.at.Sub(rs.older.at) > 2*dashboardWindow:
 		return rs.newer
 	}
 	return rs.older
