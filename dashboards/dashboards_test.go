@@ -19,7 +19,6 @@ import (
 	seriespanel "github.com/grafana/grafana-foundation-sdk/go/timeseries"
 
 	"github.com/latido-dev/latido/domain"
-	"github.com/latido-dev/latido/internal/profiles"
 	"github.com/latido-dev/latido/internal/testkit"
 )
 

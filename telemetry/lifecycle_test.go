@@ -20,7 +20,6 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/latido-dev/latido/continuous"
-	"github.com/latido-dev/latido/domain"
 )
 
 // everything is a Config with all parts on, against a server that takes all.

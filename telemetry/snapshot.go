@@ -15,7 +15,7 @@ import (
 // recent minSnapshot later.
 const (
 	dashboardWindow = time.Minute
-	minSnapshot      = 15 * time.Second
+	minSnapshot     = 15 * time.Second
 )
 
 // snapshot is what the RED series and the functions said at some time.

@@ -107,9 +107,9 @@ type WaitingPlace struct {
 
 // Goroutines says which goroutines there are more of.
 type Goroutines struct {
-	Before     int64                       `json:"before"`
-	After      int64                       `json:"after"`
-	BeforeTime time.Time                   `json:"before_time,omitzero"`
+	Before     int64                     `json:"before"`
+	After      int64                     `json:"after"`
+	BeforeTime time.Time                 `json:"before_time,omitzero"`
 	Groups     []profiles.GoroutineGroup `json:"groups"` // grown the most first
 }
 
