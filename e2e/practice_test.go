@@ -1,0 +1,116 @@
+//go:build unix
+
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/latido-dev/latido/e2e/servers"
+)
+
+// lastCell is the command in the last cell of a table's row.
+var lastCell = regexp.MustCompile("(?m)^\\|.*\\| `(.+)` \\|$")
+
+// TestPractice does what docs/es/practica-26.md says as a student does: makes
+// the service, has its alerts in the process, and runs the command of each row.
+func TestPractice(t *testing.T) {
+	const document = "docs/es/practica-26.md"
+	text, err := os.ReadFile(filepath.Join(repository, document))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var typed []string
+	var lines string
+	for _, b := range blocks(t, document) {
+		switch b.language {
+		case "sh":
+			typed = append(typed, strings.Split(strings.TrimSpace(b.text), "\n")...)
+		case "go":
+			lines = b.text
+		}
+	}
+	rows := lastCell.FindAllStringSubmatch(string(text), -1)
+	if len(typed) != 5 || lines == "" || len(rows) < 45 {
+		t.Fatalf("%d commands, %d rows, and the lines %q", len(typed), len(rows), lines)
+	}
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "| ") && !lastCell.MatchString(strings.TrimSpace(line)) && !strings.HasSuffix(line, "| comando |\n") {
+			t.Errorf("a row without a command: %s", line)
+		}
+	}
+
+	home := t.TempDir()
+	bin := filepath.Join(home, "bin")
+	if err := os.Mkdir(bin, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(program(t, "cmd/latido"), filepath.Join(bin, "latido")); err != nil {
+		t.Fatal(err)
+	}
+	admin := servers.FreeAddr(t)
+	host, port, _ := strings.Cut(admin, ":")
+	p := &person{t: t, dir: home, env: append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "GOWORK=",
+		"OTEL_EXPORTER_PROMETHEUS_HOST="+host, "OTEL_EXPORTER_PROMETHEUS_PORT="+port, "PPROF_TMPDIR="+t.TempDir(), "XDG_CACHE_HOME="+t.TempDir())}
+	if cache, err := exec.Command("go", "env", "GOCACHE").Output(); err == nil { // which would be below that folder
+		p.env = append(p.env, "GOCACHE="+strings.TrimSpace(string(cache)))
+	}
+	for _, command := range typed[:3] {
+		p.types(strings.ReplaceAll(command, "../latido/embedded", filepath.Join(repository, "embedded")))
+	}
+	main := filepath.Join(p.dir, "main.go")
+	source, err := os.ReadFile(main)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const bind, imported = "\tevents.Bind(tel)\n", "\t\"github.com/latido-dev/latido/domain\"\n"
+	if bytes.Count(source, []byte(bind)) != 1 || bytes.Count(source, []byte(imported)) != 1 {
+		t.Fatalf("main.go has no place for the lines:\n%s", source)
+	}
+	changed := strings.Replace(string(source), bind, bind+"\n"+lines, 1)
+	changed = strings.Replace(changed, imported, imported+"\t\"github.com/latido-dev/latido/embedded\"\n", 1)
+	if err := os.WriteFile(main, []byte(changed), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.types(typed[3])
+	service := p.leaves(typed[4] + " -addr " + servers.FreeAddr(t))
+	servers.WaitFor(t, 15*time.Minute, "the service, with rules and a profile", func() error {
+		service.running()
+		if _, err := fetch("http://" + admin + "/api/v1/rules"); err != nil {
+			return err
+		}
+		report, err := fetch("http://" + admin + "/debug/report?format=json")
+		if err == nil && strings.Count(report, `"methods"`) < 3 {
+			err = fmt.Errorf("less than three endpoints:\n%.300s", report)
+		}
+		return err
+	})
+	url := " -url http://" + admin
+	for _, row := range rows {
+		command := strings.NewReplacer(`\|`, "|", "127.0.0.1:9464", admin, "chromium --headless", "chromium --headless --no-sandbox --disable-gpu",
+			"latido report", "latido report"+url, "latido fire", "latido fire"+url, "latido incidents", "latido incidents"+url).Replace(row[1])
+		cmd := exec.Command("bash", "-o", "pipefail", "-c", command)
+		cmd.Dir, cmd.Env = p.dir, p.env
+		output, err := cmd.CombinedOutput()
+		if err != nil || len(output) == 0 && !strings.Contains(command, " -out ") && !strings.Contains(command, " > ") {
+			t.Errorf("%s: %v\n%.2000s", row[1], err, output)
+		}
+	}
+	page, err := os.ReadFile(filepath.Join(p.dir, "informe.html"))
+	if n := bytes.Count(page, []byte(`<h3 class="code">`)); err != nil || n != 3 || !bytes.Contains(page, []byte("<svg")) || !bytes.Contains(page, []byte("Plan de respuesta")) {
+		t.Errorf("the report has %d endpoints (%v)", n, err)
+	}
+	for _, file := range []string{"tablero.png", "metricas.txt", "docs/runbook.md"} {
+		if info, err := os.Stat(filepath.Join(p.dir, file)); err != nil || info.Size() < 10_000 {
+			t.Errorf("%s: %v %v", file, info, err)
+		}
+	}
+	_ = service.ctrlC() // go run has no good exit code for it
+}
