@@ -122,6 +122,39 @@ func testPageWeight(t *testing.T, shop shop) {
 	idle := cpu() - before
 	each := (busy - idle) / looks
 	t.Logf("a look takes %.1f ms of CPU time, so that ten minutes of the page take %.2f %% of a core", each*1000, each/5*100)
+	if open := os.Getenv("PAGE_OPEN"); open != "" {
+		pageOpen(t, shop, cpu, open)
+	}
+}
+
+// pageOpen has a browser show the first view for a time, and then none for as
+// long: what the service used more of is the page's.
+func pageOpen(t *testing.T, shop shop, cpu func() float64, text string) {
+	length, err := time.ParseDuration(text)
+	if err != nil {
+		t.Fatalf("PAGE_OPEN: %v", err)
+	}
+	used := func() float64 {
+		before, began := cpu(), time.Now()
+		servers.WaitFor(t, length+time.Minute, "the time to pass", func() error {
+			if time.Since(began) < length {
+				return errors.New("not yet")
+			}
+			return nil
+		})
+		return (cpu() - before) / time.Since(began).Seconds()
+	}
+	b := startBrowser(t, shop.URL(), desktop)
+	b.open(t, "/")
+	asked := b.requests("/")
+	open := used()
+	asked = b.requests("/") - asked
+	if asked == 0 {
+		t.Error("the page that is open asks nothing")
+	}
+	b.do(t, chromedp.Navigate("about:blank"))
+	closed := used()
+	t.Logf("open for %v, with %d updates: %.2f %% of a core; without the page %.2f %%: the page takes %.2f %%", length, asked, open*100, closed*100, (open-closed)*100)
 }
 
 // testPageFigures holds what the page says against /metrics and the API: a

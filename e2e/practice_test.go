@@ -22,6 +22,7 @@ var lastCell = regexp.MustCompile("(?m)^\\|.*\\| `(.+)` \\|$")
 // TestPractice does what docs/es/practica-26.md says as a student does: makes
 // the service, has its alerts in the process, and runs the command of each row.
 func TestPractice(t *testing.T) {
+	t.Parallel()
 	const document = "docs/es/practica-26.md"
 	text, err := os.ReadFile(filepath.Join(repository, document))
 	if err != nil {
