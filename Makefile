@@ -23,7 +23,7 @@ test: ## Test every module; no server is built. TESTFLAGS=-race has the race det
 
 e2e: ## Build the real servers once, and test against them.
 	e2e/servers/build.sh
-	cd e2e && GOWORK=off go test -race -count=1 -timeout 30m -parallel 4 $(TESTFLAGS) ./...
+	cd e2e && GOWORK=off go test -race -count=1 -timeout 45m -parallel 4 $(TESTFLAGS) ./...
 
 causes: ## Break a service, judge what its alerts say, write docs/causes.md. FAULT=name,name PACE=normal HEALTHY=30m
 	cd e2e && CAUSES=$(or $(PACE),fast) FAULT=$(FAULT) HEALTHY=$(HEALTHY) GOWORK=off \
