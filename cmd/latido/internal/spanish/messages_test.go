@@ -16,7 +16,7 @@ import (
 // speaking are the folders of the packages whose messages reach a person by way
 // of check, init and the mistakes of a domain file.
 var speaking = []string{
-	"../../../../domain", "../../../../internal/mute", "../../../../internal/ruletext",
+	"../../../../domain", "../../../../internal/labelmatch", "../../../../internal/mute", "../../../../internal/ruletext", "../../../../internal/yamlpos",
 	"../check", "../cli", "../expr", "../receivers", "../result", "../scaffold", "../..",
 }
 
