@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/latido-dev/latido/internal/stacks"
 )
 
 // site is where answers of one kind come from.
@@ -95,6 +97,8 @@ func failing(m *model) (list []Finding) {
 		if _, caller, ok := strings.Cut(m.sites(m.bad)[0].text, " < "); ok {
 			name, at, _ := strings.Cut(caller, " ")
 			from += w.say(", called by %s %s", ", llamada por %s %s", written(name), at)
+		} else if handler, ok := m.within(f.Function, endpoint); ok {
+			from += w.say(", which calls %s", ", que llama a %s", written(handler))
 		}
 	}
 	kind, types := m.errorType()
@@ -118,6 +122,32 @@ func failing(m *model) (list []Finding) {
 	}
 	f.Rests = []string{w.say("bad answers: %s more; requests: %s", "respuestas malas: %s más; peticiones: %s", w.rate(added), w.rate(m.requests.after))}
 	return append(list, f)
+}
+
+// within is the function that serves an endpoint within one that serves several:
+// one that writes what goes wrong in any of them, or lets requests through.
+func (m *model) within(wrapper, endpoint string) (handler string, ok bool) {
+	sums := map[string]float64{}
+	shared := false
+	for _, s := range m.seen {
+		for i := 1; i < len(s.frames) && s.endpoint != ""; i++ {
+			if written(s.frames[i].Function) != wrapper {
+				continue
+			}
+			shared = shared || s.endpoint != endpoint
+			if f := s.frames[i-1]; s.endpoint == endpoint && stacks.Owner(f.Function) == stacks.Own && written(f.Function) != wrapper {
+				sums[f.Function] += s.before + s.after
+			}
+			break
+		}
+	}
+	most := 0.0
+	for name, sum := range sums {
+		if sum > most || sum == most && name < handler {
+			most, handler, ok = sum, name, true
+		}
+	}
+	return handler, ok && shared
 }
 
 func placeText(f Finding) string {

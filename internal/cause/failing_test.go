@@ -23,6 +23,16 @@ var failingFaults = []fault{
 		s.count("failures", moved{0.04, 12}, "endpoint", "/citas", "status", "500", "site", "clinic.(*API).list (api.go:66)")
 		s.alert = failing(s)
 	}, "errors", "clinic.(*API).list", ""},
+	{"all handlers return their errors to one function", func(s *service) {
+		for _, e := range []string{"GET /citas", "POST /citas"} {
+			for _, p := range s.endpoint(e).parts {
+				p.frames = stack(p.frames, own("(*API).answer.func1", 140))
+			}
+		}
+		s.endpoint("GET /citas").status["500"] = moved{0, 0.3}
+		s.count("failures", moved{0, 12}, "endpoint", "/citas", "status", "500", "site", "clinic.(*API).answer (api.go:141)")
+		s.alert = failing(s)
+	}, "errors", "from clinic.(*API).answer (api.go:141), which calls clinic.(*Store).List", "en"},
 	{"an endpoint answers 500, and nobody knows where from", func(s *service) {
 		s.endpoint("GET /citas").status["500"] = moved{0, 0.3}
 		s.alert = failing(s)
