@@ -2,6 +2,7 @@ package alerting
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -72,13 +73,8 @@ func (b builder) alert(r Rule, trials []trial) Rule {
 		labels[name] = value
 	}
 	r.Labels = labels
-	r.Annotations = map[string]string{
-		"summary": r.Summary, "description": r.Description,
-		"runbook_url": cmp.Or(b.o.RunbookURL, "docs/runbook.md") + "#" + anchor(r.Alert),
-	}
-	if b.o.EvidenceURL != "" && r.Source != SourceHeartbeat {
-		r.Annotations["incident"] = incidentURL(b.o.EvidenceURL, r.Alert)
-	}
+	r.Annotations = map[string]string{"summary": r.Summary, "description": r.Description}
+	maps.Copy(r.Annotations, b.links(r))
 	r.trials = finished(r, trials)
 	r.Drill = drillOf(r.trials)
 	return r

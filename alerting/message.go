@@ -24,8 +24,8 @@ var messages = template.Must(template.New(TemplatesName).Delims("[[", "]]").Pars
 // stands beside the Alertmanager file. It defines latido.subject, latido.text
 // and latido.html for mail, and latido.title, which is short, for chats.
 //
-// Beside summary, description and runbook_url they show the annotations that
-// the evidence adds: cause, next, also_1, also_2, changed, the rows hot_1 to hot_5 and waits_1 to
+// Beside summary, description, runbook_url and dashboard they show the
+// annotations that the evidence adds: cause, next, also_1, also_2, changed, the rows hot_1 to hot_5 and waits_1 to
 // waits_3, whose columns are parted by " | ", evidence and incident.
 func Templates(d domain.Domain, _ Options) []byte {
 	say := wordsOf(d).of
@@ -39,7 +39,8 @@ func Templates(d domain.Domain, _ Options) []byte {
 		"Next": say("What to do", "Qué hacer"), "Also": say("Also", "También"),
 		"Hot": say("Hot functions", "Funciones calientes"), "HotColumns": say("share | change | function | where", "parte | cambio | función | dónde"),
 		"Waits": say("Where requests wait", "Dónde esperan las peticiones"), "WaitsColumns": say("share | reason | function | where", "parte | motivo | función | dónde"),
-		"Evidence": say("Evidence", "Evidencia"), "Incident": say("Incident", "Incidente"), "Runbook": "Runbook", "Query": say("Query", "Consulta"),
+		"Evidence": say("Evidence", "Evidencia"), "Incident": say("Incident", "Incidente"), "Runbook": "Runbook", "Dashboard": "Dashboard",
+		"Query": say("Query", "Consulta"), "QueryURL": d.Links.Prometheus,
 		"More": say("And this many more", "Y además"), "MoreResolved": say("And this many more resolved", "Y además resueltas"),
 	})
 	return b.Bytes()

@@ -159,7 +159,7 @@ func integration(s ReceiverSpec) (key string, entry fields) {
 		return "slack_configs", append(entry, secretFile("api_url_file", r.Slack.URLFile, r.Slack.URLEnv),
 			field{key: "channel", value: r.Slack.Channel},
 			field{key: "title", value: show("latido.title")},
-			field{key: "title_link", value: "{{ .CommonAnnotations.incident }}"},
+			field{key: "title_link", value: show("latido.link")},
 			field{key: "text", value: show("latido.text")})
 	}
 	for kind, options := range s.Receiver.Other {
@@ -217,10 +217,10 @@ var texts = map[string]fields{
 	"mattermost": {{key: "text", value: show("latido.text")}},
 	"msteams":    {{key: "title", value: show("latido.title")}, {key: "text", value: show("latido.text")}},
 	"msteamsv2":  {{key: "title", value: show("latido.title")}, {key: "text", value: show("latido.text")}},
-	"opsgenie":   {{key: "message", value: show("latido.title")}, {key: "description", value: show("latido.text")}},
-	"pagerduty":  {{key: "description", value: show("latido.title")}},
-	"pushover":   {{key: "title", value: show("latido.title")}, {key: "message", value: show("latido.text")}},
-	"rocketchat": {{key: "title", value: show("latido.title")}, {key: "text", value: show("latido.text")}},
+	"opsgenie":   {{key: "message", value: show("latido.title")}, {key: "description", value: show("latido.text")}, {key: "source", value: show("latido.link")}},
+	"pagerduty":  {{key: "description", value: show("latido.title")}, {key: "client_url", value: show("latido.link")}},
+	"pushover":   {{key: "title", value: show("latido.title")}, {key: "message", value: show("latido.text")}, {key: "url", value: show("latido.link")}},
+	"rocketchat": {{key: "title", value: show("latido.title")}, {key: "title_link", value: show("latido.link")}, {key: "text", value: show("latido.text")}},
 	"sns":        {{key: "subject", value: show("latido.title")}, {key: "message", value: show("latido.text")}},
 	// By default its text is HTML.
 	"telegram":  {{key: "message", value: show("latido.text")}, {key: "parse_mode", value: ""}},

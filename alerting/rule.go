@@ -14,12 +14,11 @@ type Options struct {
 	// once a second can show. It is for demonstrations and tests.
 	Fast bool
 	// RunbookURL is where the runbook is published; an alert's section is added
-	// as #anchor. Empty means docs/runbook.md.
+	// as #anchor. Empty means no links to it.
 	RunbookURL string
 	// EvidenceURL is the base URL of the service's admin listener as the
 	// Alertmanager server reaches it. The Alertmanager file then calls it with
-	// every alert, so that the service keeps an incident, and alerts link to
-	// that. Empty means neither.
+	// every alert, so that the service keeps an incident. Empty means none.
 	EvidenceURL string
 	// Retention is how long samples are kept where the rules are evaluated. A
 	// window of an objective that is longer is left out, with the alerts and the

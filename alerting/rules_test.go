@@ -194,8 +194,9 @@ func TestEveryAlert(t *testing.T) {
 			t.Fatal(err)
 		}
 		seen := map[string]bool{}
-		runbook := string(Runbook(d, Options{}))
-		for _, r := range Rules(d, Options{}) {
+		published := Options{RunbookURL: "https://wiki.example.com"}
+		runbook := string(Runbook(d, published))
+		for _, r := range Rules(d, published) {
 			if r.Record != "" {
 				continue
 			}

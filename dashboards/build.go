@@ -55,15 +55,8 @@ func (b *board) metric(key string) domain.Metric {
 	return m
 }
 
-// maxUID is how long Grafana lets a uid be.
-const maxUID = 40
-
-// uid is that of a dashboard, the same for ever. Names differ in their first
-// letters, so that the longest prefixes can cut them.
-func (b *board) uid(name string) string {
-	uid := b.d.Prefix + "-" + name
-	return uid[:min(len(uid), maxUID)]
-}
+// uid is that of a dashboard.
+func (b *board) uid(name string) string { return alerting.DashboardUID(b.d, name) }
 
 // address is the page's name in uids: the number stands first, where it is not
 // cut.

@@ -50,13 +50,25 @@ type Domain struct {
 // Links are addresses that generated files have in them.
 type Links struct {
 	// Runbook is where the runbook is published: alerts and dashboards link to
-	// its sections. Empty means docs/runbook.md, and no links in dashboards.
+	// its sections. Empty means no such links.
 	Runbook string `yaml:"runbook,omitempty"`
 	// Evidence is the base URL of the service's admin listener as an
 	// Alertmanager server reaches it. The Alertmanager then calls the service
-	// with every alert, the service keeps an incident, and alerts link to it.
-	// Empty means neither.
+	// with every alert, and the service keeps an incident. Empty means neither.
 	Evidence string `yaml:"evidence,omitempty"`
+	// ExternalURL is the base URL of the service's admin listener as people
+	// reach it from their own machines: alerts link to their incidents below it.
+	// Empty means no such links in what leaves this machine.
+	ExternalURL string `yaml:"external_url,omitempty"`
+	// Prometheus is the base URL of the Prometheus server as people reach it:
+	// alerts link to their query. Empty means no such links.
+	Prometheus string `yaml:"prometheus,omitempty"`
+	// Alertmanager is the base URL of the Alertmanager server as people reach it:
+	// its own links lead there.
+	Alertmanager string `yaml:"alertmanager,omitempty"`
+	// Grafana is the base URL of Grafana as people reach it: alerts link to their
+	// dashboard. Empty means no such links.
+	Grafana string `yaml:"grafana,omitempty"`
 }
 
 // Buckets are the upper bounds of the histograms that every service has. A list

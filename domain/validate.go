@@ -196,7 +196,11 @@ func (v *validator) peers() {
 
 // links checks the addresses of generated files. Everybody reads those.
 func (v *validator) links() {
-	for _, link := range []struct{ path, text string }{{"links.runbook", v.d.Links.Runbook}, {"links.evidence", v.d.Links.Evidence}} {
+	l := v.d.Links
+	for _, link := range []struct{ path, text string }{
+		{"links.runbook", l.Runbook}, {"links.evidence", l.Evidence}, {"links.external_url", l.ExternalURL},
+		{"links.prometheus", l.Prometheus}, {"links.alertmanager", l.Alertmanager}, {"links.grafana", l.Grafana},
+	} {
 		switch {
 		case link.text == "":
 		case strings.Contains(link.text, "{{"):

@@ -29,7 +29,7 @@ func TestEvidenceForServers(t *testing.T) {
 	write(t, file, []byte(failing))
 	service := shopAt(startAnyDomain(t, file, nil, "-evidence", t.TempDir()))
 	hook := startWebhook(t)
-	_, alertmanager := startServers(t, service.Running, file, hook.URL, "links: {evidence: \""+service.URL()+"\"}\n")
+	_, alertmanager := startServers(t, service.Running, file, hook.URL, fmt.Sprintf("links: {evidence: %q, external_url: %[1]q}\n", service.URL()))
 
 	all := func(map[string]string) bool { return true }
 	servers.WaitFor(t, 2*time.Minute, "the alert", func() error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/latido-dev/latido/embedded/alert"
@@ -47,8 +48,14 @@ type Config struct {
 	// as Prometheus and Alertmanager read them. Empty means the domain's.
 	RuleFile, AlertmanagerFile string
 	// RunbookURL is where the runbook is published. Empty means links.runbook of
-	// the domain file, or docs/runbook.md.
+	// the domain file, or no links to it.
 	RunbookURL string
+	// ExternalURL is the base URL of the admin listener as people reach it from
+	// their own machines, http or https: messages link to incidents and queries
+	// below it. Empty means links.external_url of the domain file. Without either,
+	// a listener on the loopback interface has links in the service's log only:
+	// they lead nowhere from another machine.
+	ExternalURL string
 	// Actions are the functions that the domain's action receivers name.
 	Actions map[string]Action
 	// Fast lets a minute pass in a second, for demonstrations and tests: see
@@ -82,6 +89,9 @@ func (c Config) withDefaults() (Config, error) {
 		if f.negative {
 			errs = append(errs, fmt.Errorf("%s %v: write what is above 0, or 0 for the default", f.name, f.value))
 		}
+	}
+	if u, err := url.Parse(c.ExternalURL); c.ExternalURL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		errs = append(errs, fmt.Errorf("ExternalURL %q: write the address that people reach, such as https://shop.example.com:9464", c.ExternalURL))
 	}
 	if c.Memory && c.Dir != "" {
 		errs = append(errs, errors.New("a Dir has no meaning with Memory: leave out one of the two"))

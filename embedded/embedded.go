@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"sync"
@@ -36,6 +37,7 @@ type Embedded struct {
 	tel   *telemetry.Telemetry
 	log   *slog.Logger
 	rules []alerting.Rule
+	local bool // only this machine reaches the links
 
 	folder   *folder // nil for memory
 	alerts   *am.Server
@@ -85,6 +87,11 @@ func Start(ctx context.Context, tel *telemetry.Telemetry, cfg Config) (*Embedded
 // something to.
 func (e *Embedded) start(ctx context.Context) (err error) {
 	d := e.tel.Domain()
+	if d.Links.ExternalURL = cmp.Or(e.cfg.ExternalURL, d.Links.ExternalURL); d.Links.ExternalURL == "" {
+		d.Links.ExternalURL = e.tel.Admin().URL()
+		e.local = loopback(d.Links.ExternalURL)
+	}
+	d.Links.Prometheus = d.Links.ExternalURL // the process answers as Prometheus does
 	o := alerting.Options{Fast: e.cfg.Fast, RunbookURL: cmp.Or(e.cfg.RunbookURL, d.Links.Runbook), Retention: e.cfg.Retention}
 	set, err := newRuleSet(d, e.cfg, o)
 	if err != nil {
@@ -117,7 +124,7 @@ func (e *Embedded) start(ctx context.Context) (err error) {
 	store, err := prom.Start(ctx, prom.Config{
 		Dir: e.folder.sub("metrics"), Retention: e.cfg.Retention, MaxBytes: e.cfg.MaxBytes, MaxSeries: e.cfg.MaxSeries,
 		ScrapeInterval: e.cfg.ScrapeInterval, EvaluationInterval: e.cfg.EvaluationInterval,
-		Job: d.Service(), Instance: e.instance(), Metrics: e.tel.Admin().Handler(), Rules: set.file, WrongRules: len(set.leftOut), ExternalURL: e.tel.Admin().URL(),
+		Job: d.Service(), Instance: e.instance(), Metrics: e.tel.Admin().Handler(), Rules: set.file, WrongRules: len(set.leftOut), ExternalURL: d.Links.ExternalURL,
 		Notify: e.pipeline.notify, Meter: e.tel.MeterProvider().Meter(scope), Logger: e.log,
 	})
 	if err != nil {
@@ -130,6 +137,17 @@ func (e *Embedded) start(ctx context.Context) (err error) {
 
 // scope is the instrumentation scope of what the parts say of themselves.
 const scope = "github.com/latido-dev/latido/embedded"
+
+// loopback tells whether at most this machine reaches an address, that of a
+// listener which is not there included.
+func loopback(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || u.Hostname() == "" || u.Hostname() == "localhost" {
+		return true
+	}
+	addr, err := netip.ParseAddr(u.Hostname())
+	return err == nil && addr.IsLoopback()
+}
 
 // instance is the label that a Prometheus server would give the process: the
 // address that it scrapes.
@@ -152,7 +170,7 @@ func (e *Embedded) startReceivers(ctx context.Context, d domain.Domain, o alerti
 	}
 	cfg := am.Config{
 		Dir: e.folder.sub("alerts"), Secrets: map[string]string{}, Actions: map[string]am.Action{},
-		ExternalURL: e.tel.Admin().URL(), Meter: e.tel.MeterProvider().Meter(scope), Logger: e.log,
+		ExternalURL: d.Links.ExternalURL, Local: e.local, Meter: e.tel.MeterProvider().Meter(scope), Logger: e.log,
 	}
 	var err error
 	if e.cfg.AlertmanagerFile != "" {
@@ -198,7 +216,7 @@ func (e *Embedded) startEvidence(ctx context.Context, d domain.Domain) (*evidenc
 		Domain: d, Rules: e.rules, Profiler: e.tel.Profiler(), Version: version, Revision: revision,
 		Series: e.series, Query: e.query, Exemplars: e.exemplars,
 		Dir: e.folder.sub("incidents"), MaxIncidents: e.cfg.MaxIncidents, MaxBytes: e.cfg.MaxIncidentBytes,
-		URL: e.tel.Admin().URL, Timeout: evidenceTimeout, ReleaseAfter: releaseAfter,
+		URL: func() string { return d.Links.ExternalURL }, Timeout: evidenceTimeout, ReleaseAfter: releaseAfter,
 		Meter: e.tel.MeterProvider().Meter(scope), Logger: e.log,
 	})
 }

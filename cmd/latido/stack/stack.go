@@ -115,6 +115,7 @@ type values struct {
 	Host       string // and in the network
 	Main       string
 	Go         string
+	Links      domain.Links
 	LongTerm   bool     // the file is for a Prometheus whose samples another store keeps
 	Dashboards []string // without .json
 	Specs      []string // of the PrometheusRules
@@ -123,7 +124,7 @@ type values struct {
 // fill writes the file p.
 func fill(p, text string, d domain.Domain, o Options) ([]byte, error) {
 	v := values{
-		Prefix: d.Prefix, Service: d.Service(), Host: dns(d.Service()), Main: o.Main, Go: goVersion,
+		Prefix: d.Prefix, Service: d.Service(), Host: dns(d.Service()), Main: o.Main, Go: goVersion, Links: d.Links,
 		LongTerm: p == longTerm,
 	}
 	var err error

@@ -50,8 +50,11 @@ type Config struct {
 	// If File has receivers called alertmanager, alertmanager-2 and so on, the
 	// servers get, in that order, what the routes lead there; otherwise all.
 	Forward []string
-	// ExternalURL is where people reach this Alertmanager; templates use it.
+	// ExternalURL is where people reach this Alertmanager; templates use it. With
+	// Local it is an address that only this machine reaches: then no link to it
+	// leaves the process but by its log and its actions.
 	ExternalURL string
+	Local       bool
 	// Meter takes the figures. Nil means none.
 	Meter metric.Meter
 	// Logger takes the lines of the log receiver, and troubles. Nil means
@@ -125,6 +128,7 @@ func (s *Server) start(cfg Config, loaded *loaded) error {
 			continue
 		}
 		f.to = loaded.forwardReceiver(i)
+		f.local, f.hides = cfg.ExternalURL, cfg.Local
 		f.start(s.running.Go)
 		s.forwards = append(s.forwards, f)
 	}

@@ -185,6 +185,10 @@ func integrations(s *Server, l *loaded, cfg Config, d deliveries, log *slog.Logg
 
 // guarded has a guard before an integration.
 func (s *Server) guarded(one notify.Integration, receiver string, d deliveries, l *loaded, cfg Config) *notify.Integration {
+	if kind := one.Name(); cfg.Local && kind != "log" && kind != "action" {
+		linked := one
+		one = notify.NewIntegration(unlinked{&linked, cfg.ExternalURL}, &linked, kind, linked.Index(), receiver)
+	}
 	g := newGuard(s.base, &one, &record{receiver: receiver, kind: one.Name(), deliveries: d, secrets: l.secrets, log: cfg.Logger})
 	s.receivers = append(s.receivers, g)
 	guarded := notify.NewIntegration(g, &one, one.Name(), one.Index(), receiver)

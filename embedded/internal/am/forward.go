@@ -34,6 +34,8 @@ type forward struct {
 	base    context.Context // done when the server stops
 	to      string          // the receiver whose alerts are handed over; "" for all
 	target  string
+	local   string // an address below which links are left out, where hides is set
+	hides   bool
 	resolve time.Duration
 }
 
@@ -92,6 +94,9 @@ func (f *forward) put(a alert.Alert) {
 	c, err := convert(a, time.Now(), f.resolve)
 	if err != nil { // the process's own Alertmanager refuses it too, and says so
 		return
+	}
+	if f.hides {
+		c = withoutLinks(c, f.local)
 	}
 	f.Send(&notifier.Alert{Labels: labelsOf(c.Labels), Annotations: labelsOf(c.Annotations), StartsAt: c.StartsAt, EndsAt: c.EndsAt, GeneratorURL: c.GeneratorURL})
 }

@@ -153,7 +153,9 @@ func templates(conf *config.Config, cfg Config) (*template.Template, error) {
 	if err := tmpl.Parse(bytes.NewReader(cfg.Templates)); err != nil {
 		return nil, fmt.Errorf("templates: %w", err)
 	}
-	if tmpl.ExternalURL, err = url.Parse(cfg.ExternalURL); err != nil {
+	if cfg.Local {
+		tmpl.ExternalURL = &url.URL{}
+	} else if tmpl.ExternalURL, err = url.Parse(cfg.ExternalURL); err != nil {
 		return nil, fmt.Errorf("external URL: %w", err)
 	}
 	return tmpl, nil
@@ -198,7 +200,7 @@ func (l *loaded) sample(receiver string) *template.Data {
 				"alertname": "Sample", "severity": "page", "domain": "sample", "job": "sample", "instance": model.LabelValue(state),
 			},
 			Annotations: model.LabelSet{
-				"summary": "a sample", "description": "a sample", "runbook_url": "docs/runbook.md#sample", "cause": "a sample",
+				"summary": "a sample", "description": "a sample", "runbook_url": "http://localhost/runbook#sample", "cause": "a sample",
 				"hot_1": "50.0% | +40.0% | main.work | main.go:1", "waits_1": "50.0% | select | main.wait | main.go:2",
 				"changed": "a sample", "incident": "http://localhost/incidents/1", "evidence": "cpu",
 			},

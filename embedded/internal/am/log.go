@@ -79,6 +79,7 @@ func attrsOf(a alert.Alert) []slog.Attr {
 	add("waits", a.Annotations["waits_1"])
 	add("evidence", a.Annotations["evidence"])
 	add("incident", a.Annotations["incident"])
+	add("dashboard", a.Annotations["dashboard"])
 	add("runbook", a.Annotations["runbook_url"])
 	attrs = append(attrs, slog.Time("since", a.StartsAt))
 	if a.Resolved() {

@@ -11,7 +11,9 @@ import (
 	"github.com/latido-dev/latido/cmd/latido/internal/result"
 )
 
-// checkRunbook looks for the section that each alert's runbook_url names.
+// checkRunbook looks for the section that each alert's runbook_url names. A
+// generated one has no such link where no runbook is published, and has its
+// section nevertheless.
 func checkRunbook(in *inspection) result.Check {
 	alerts := in.rules.alerts()
 	text, from, wrong := in.read(in.runbook, "runbook", func() ([]byte, error) { return alerting.Runbook(in.d, in.options()), nil })
@@ -22,6 +24,9 @@ func checkRunbook(in *inspection) result.Check {
 	anchors := sections(string(text))
 	for _, r := range alerts {
 		_, anchor, ok := strings.Cut(r.Annotations["runbook_url"], "#")
+		if _, generated := r.Labels["domain"]; !ok && generated && in.d.Links.Runbook == "" {
+			anchor, ok = strings.ToLower(r.Alert), true
+		}
 		switch {
 		case !ok:
 			r.problem(&f, "%s has no runbook_url with a section, such as %s#%s", r.Alert, generate.RunbookFile, strings.ToLower(r.Alert))
