@@ -129,21 +129,24 @@ func TestGenerateFlags(t *testing.T) {
 // What belongs to the domain is in its file, so that a plain "generate all"
 // never undoes it; nor which package and which main package there are.
 func TestPlainGenerateUndoesNothing(t *testing.T) {
-	shop(t, flower+"links: {runbook: 'https://wiki/book', evidence: 'http://floreria:9464'}\n")
+	shop(t, flower+"links: {runbook: 'https://wiki/book', evidence: 'http://floreria:9464', external_url: 'https://floreria.example.com', prometheus: 'https://prom.example.com'}\n")
 	for what, flags := range map[string][]string{"stack": {"-main", "./cmd/shop"}, "events": {"-package", "sales"}} {
 		say(t, 0, append([]string{"generate", what}, flags...)...)
 	}
 	before := clitest.Contents(t, ".")
 	for name, want := range map[string]string{
-		generate.RulesFile("floreria"):                        "incident: http://floreria:9464/incidents/?alert=",
+		generate.RulesFile("floreria"):                        "incident: https://floreria.example.com/incidents/?alert=",
 		generate.AlertmanagerFile:                             "url: http://floreria:9464/api/evidence",
 		generate.DashboardsFolder + "/floreria-overview.json": "https://wiki/book#",
-		"docker-compose.yml":                                  "MAIN: ./cmd/shop",
+		"docker-compose.yml":                                  "--web.external-url=https://prom.example.com\n",
 		generate.EventsFile:                                   "package sales",
 	} {
 		if !strings.Contains(before[name], want) {
 			t.Errorf("%s has no %q", name, want)
 		}
+	}
+	if !strings.Contains(before["docker-compose.yml"], "MAIN: ./cmd/shop") {
+		t.Error("docker-compose.yml builds another main package")
 	}
 	say(t, 0, "check")
 	if out := say(t, 0, "generate", "all"); strings.Contains(out, "written") {
