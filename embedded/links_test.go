@@ -50,7 +50,7 @@ func TestLinksElsewhere(t *testing.T) {
 				if text := one.Annotations["incident"] + one.GeneratorURL + message.ExternalURL; text != "" {
 					t.Errorf("the message links to %q", text)
 				}
-				if !strings.HasPrefix(local, tel.AdminURL()+"/incidents/") {
+				if !strings.HasPrefix(local, tel.Admin().URL()+"/incidents/") {
 					t.Errorf("here the incident is at %q", local)
 				}
 				return

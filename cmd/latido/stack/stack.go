@@ -8,6 +8,7 @@ package stack
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"fmt"
 	"io/fs"
@@ -15,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"text/template"
+	"time"
 
 	"github.com/latido-dev/latido/domain"
 )
@@ -116,6 +118,7 @@ type values struct {
 	Main       string
 	Go         string
 	Links      domain.Links
+	Days       int      // for which samples are kept
 	LongTerm   bool     // the file is for a Prometheus whose samples another store keeps
 	Dashboards []string // without .json
 	Specs      []string // of the PrometheusRules
@@ -124,7 +127,7 @@ type values struct {
 // fill writes the file p.
 func fill(p, text string, d domain.Domain, o Options) ([]byte, error) {
 	v := values{
-		Prefix: d.Prefix, Service: d.Service(), Host: dns(d.Service()), Main: o.Main, Go: goVersion, Links: d.Links,
+		Prefix: d.Prefix, Service: d.Service(), Host: dns(d.Service()), Main: o.Main, Go: goVersion, Links: d.Links, Days: days(d),
 		LongTerm: p == longTerm,
 	}
 	var err error
@@ -153,7 +156,8 @@ func fill(p, text string, d domain.Domain, o Options) ([]byte, error) {
 			}
 			return en
 		},
-		"dns": dns,
+		"dns":       dns,
+		"gigabytes": func(days int) int { return (8*days + leastDays - 1) / leastDays }, // of samples, as much a day as for the least
 		"numbered": func(i int) string { // the first has the name alone
 			if i == 0 {
 				return ""
@@ -169,6 +173,22 @@ func fill(p, text string, d domain.Domain, o Options) ([]byte, error) {
 		return nil, err
 	}
 	return b.Bytes(), nil
+}
+
+// leastDays is how many days of samples are kept for people to look back.
+const leastDays = 15
+
+// days is for how many days samples are kept: for longer than any rule of the
+// domain looks back, as it would else look at a part of its window.
+func days(d domain.Domain) int {
+	var longest time.Duration
+	for _, s := range d.SLOs {
+		longest = max(longest, time.Duration(cmp.Or(s.Window, domain.DefaultSLOWindow)))
+	}
+	for _, t := range d.Thresholds {
+		longest = max(longest, time.Duration(t.Window))
+	}
+	return max(leastDays, int(longest/(24*time.Hour))+1)
 }
 
 // dns is a name as hosts, images and the objects of Kubernetes have it (RFC

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -236,5 +237,34 @@ func TestTooLargeToApply(t *testing.T) {
 	}
 	if len(boards) < 6 {
 		t.Errorf("only %d dashboards", len(boards))
+	}
+}
+
+// Samples are kept for longer than any rule of the domain looks back.
+func TestRetention(t *testing.T) {
+	t.Parallel()
+	slo := func(days int) domain.SLO {
+		return domain.SLO{Name: fmt.Sprint("a", days), Objective: 99, Window: domain.Duration(days) * domain.Duration(24*time.Hour), Good: domain.Good{Status: "!~5.."}}
+	}
+	above := domain.Quantity(1)
+	for want, d := range map[string]domain.Domain{
+		"15d --storage.tsdb.retention.size=8GB":  {SLOs: []domain.SLO{slo(7)}},
+		"31d --storage.tsdb.retention.size=17GB": {SLOs: []domain.SLO{slo(0), slo(7)}}, // 0 is 30
+		"91d --storage.tsdb.retention.size=49GB": {SLOs: []domain.SLO{slo(7), slo(90)}},
+		"21d --storage.tsdb.retention.size=12GB": {Thresholds: []domain.Threshold{{Name: "b", Metric: "cpu_usage", Above: &above, Stat: "max", Window: domain.Duration(20 * 24 * time.Hour)}}},
+	} {
+		d.Prefix, d.Entity = "tienda", "pedido"
+		for _, f := range stackOf(t, d) {
+			if f.Path != "docker-compose.yml" {
+				continue
+			}
+			var compose struct{ Services map[string]struct{ Command any } }
+			if err := yaml.Unmarshal(f.Content, &compose); err != nil {
+				t.Fatal(err)
+			}
+			if got := fmt.Sprint(compose.Services["prometheus"].Command); !strings.Contains(got, "--storage.tsdb.retention.time="+want) {
+				t.Errorf("want %s in %s", want, got)
+			}
+		}
 	}
 }
