@@ -258,7 +258,9 @@ func TestRetention(t *testing.T) {
 			if f.Path != "docker-compose.yml" {
 				continue
 			}
-			var compose struct{ Services map[string]struct{ Command any } }
+			var compose struct {
+				Services map[string]struct{ Command any }
+			}
 			if err := yaml.Unmarshal(f.Content, &compose); err != nil {
 				t.Fatal(err)
 			}
