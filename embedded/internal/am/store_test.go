@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -91,6 +92,37 @@ func TestKilled(t *testing.T) {
 	got := h.states()[4:]
 	if got[0] != "Over resolved" || got[1] != "New firing" {
 		t.Errorf("after the restart: %v, want only what is new", got)
+	}
+}
+
+// Who was told is on disk soon, also where nothing else happens: a process that is
+// killed would tell it again.
+func TestDeliveredIsKept(t *testing.T) {
+	t.Parallel()
+	h, dir, release := newHook(t), t.TempDir(), make(chan struct{})
+	h.set(func(w http.ResponseWriter, r *http.Request) { <-release })
+	s := start(t, Config{Dir: dir, File: file([2]string{"hook", webhookTo(h.URL)})})
+	s.Put(firing("Slow"))
+	wait(t, "the alert on disk", func() bool {
+		b, _ := os.ReadFile(filepath.Join(dir, "alerts.json"))
+		return bytes.Contains(b, []byte("Slow")) && !s.store.dirty.Load()
+	})
+	close(release)
+	wait(t, "the notification log on disk", func() bool { return entryOf(dir, "Slow") != nil })
+}
+
+// Stop writes down what has changed since the last time.
+func TestStopKeeps(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := start(t, Config{Dir: dir, File: file()})
+	s.Put(firing("Last"))
+	silenceAlert(t, s, "Quiet")
+	stop(t, s)
+	for name, want := range map[string]string{"alerts.json": "Last", "silences": "Quiet"} {
+		if b, err := os.ReadFile(filepath.Join(dir, name)); err != nil || !bytes.Contains(b, []byte(want)) {
+			t.Errorf("%s: %v, it does not have %s:\n%s", name, err, want, b)
+		}
 	}
 }
 

@@ -161,6 +161,40 @@ func mapsEqual(a, b map[string]string) bool {
 	return true
 }
 
+// TestUnfinished: an incident is in its folder with all of its files, or there is
+// no such folder.
+func TestUnfinished(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	files := map[string][]byte{fileJSON: []byte("{}"), fileHTML: []byte("page"), "none/" + fileTrace: nil} // the last one cannot be written
+	for range 20 {                                                                                         // in any order
+		if err := writeFolder(dir, "incident", files); err == nil {
+			t.Fatal("a file is written into a folder that is not there")
+		}
+		if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+			t.Fatalf("%v is left of it, %v", left, err)
+		}
+	}
+	delete(files, "none/"+fileTrace)
+	seen := make(chan struct{})
+	go func() { // whoever reads meanwhile
+		defer close(seen)
+		for {
+			found, err := os.ReadDir(filepath.Join(dir, "incident"))
+			if err == nil && len(found) != len(files) {
+				t.Errorf("it is there with %d files of %d", len(found), len(files))
+			}
+			if err == nil {
+				return
+			}
+		}
+	}()
+	if err := writeFolder(dir, "incident", files); err != nil {
+		t.Fatal(err)
+	}
+	<-seen
+}
+
 // A folder that cannot be used, from the start or later, costs the disk only.
 func TestUnwritable(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")

@@ -185,6 +185,7 @@ func (e *evaluator) restoreRule(ctx context.Context, r *rules.AlertingRule, were
 			return err
 		}
 	}
+	over := e.overSince(ctx, r, missing, last)
 	r.ForEachActiveAlert(func(a *rules.Alert) {
 		was, ok := were[a.Labels.String()]
 		if !ok {
@@ -193,9 +194,39 @@ func (e *evaluator) restoreRule(ctx context.Context, r *rules.AlertingRule, were
 		a.ActiveAt, a.State = time.UnixMilli(was.T), rules.StatePending
 		if fired := a.ActiveAt.Add(r.HoldDuration()); !fired.After(last) {
 			a.State, a.FiredAt = rules.StateFiring, fired
+			a.KeepFiringSince = over[a.Labels.String()]
 		}
 	})
 	return nil
+}
+
+// keepSteps is how finely it is found out since when an alert fires on although
+// its condition is over: to a twentieth of keep_firing_for.
+const keepSteps = 20
+
+// overSince is since when the conditions of alerts are over that fire on, by
+// their labels. No series has it, so the rule is asked again at earlier times. With
+// the time of the start instead, such an alert would fire for ever in a process
+// that starts often enough. Of one that has no answer it is unknown, and zero.
+func (e *evaluator) overSince(ctx context.Context, r *rules.AlertingRule, alerts map[string]promql.Sample, last time.Time) map[string]time.Time {
+	since, keep := map[string]time.Time{}, r.KeepFiringFor()
+	step := max(keep/keepSteps, e.cfg.EvaluationInterval)
+	for at := last.Add(-step); len(since) < len(alerts) && keep > 0 && !at.Before(last.Add(-keep)); at = at.Add(-step) {
+		held, err := e.query(ctx, r.Query().String(), at)
+		if err != nil {
+			break
+		}
+		over := map[string]bool{}
+		for _, a := range missing(r, held) {
+			over[a.Labels.String()] = true
+		}
+		for key := range alerts {
+			if _, known := since[key]; !known && !over[key] {
+				since[key] = at.Add(step)
+			}
+		}
+	}
+	return since
 }
 
 // lastAlerts are the alerts of a rule that were there at its last evaluation, by

@@ -44,6 +44,9 @@ func (e *evaluator) queryWithData(ctx context.Context, expr string, ts time.Time
 		return result, nil
 	}
 	for _, a := range missing(w.rule, result) {
+		if !a.KeepFiringSince.IsZero() {
+			continue // its condition is over: keep_firing_for goes on
+		}
 		if !fresh && a.State == rules.StatePending {
 			return nil, errNoData // it must not go on to fire either
 		}

@@ -60,6 +60,43 @@ func TestKilledAndStartedAgain(t *testing.T) {
 	}
 }
 
+// TestKeepFiringGoesOn: an alert whose condition is over fires on for as long as
+// its rule says, however often the process starts meanwhile.
+func TestKeepFiringGoesOn(t *testing.T) {
+	t.Parallel()
+	const keep = 4 * time.Second
+	dir, svc, box := t.TempDir(), newService(), &inbox{}
+	cfg := Config{Dir: dir, Metrics: svc, Notify: box.notify, Rules: []byte(`
+groups:
+  - name: keep
+    rules:
+      - {alert: Kept, expr: 'flash > 0', keep_firing_for: 4s, labels: {severity: page}}
+`)}
+	svc.set(`flash{lamp="a"}`, 1)
+	s := start(t, cfg)
+	eventually(t, "it fires", func() bool { return box.firing("Kept") })
+	svc.set(`flash{lamp="a"}`, 0)
+	over := time.Now()
+	for starts := 0; !box.resolved("Kept"); starts++ {
+		if time.Since(over) > 10*keep {
+			t.Fatalf("it fires %v after its end, of %v, in the %dth process", time.Since(over), keep, starts)
+		}
+		began := time.Now()
+		eventually(t, "a part of that time", func() bool { return box.resolved("Kept") || time.Since(began) > keep/2 })
+		stop(t, s)
+		s = start(t, cfg)
+	}
+	all := box.of("Kept")
+	if early := keep - all[len(all)-1].EndsAt.Sub(over); early > keep/4 {
+		t.Errorf("it ended %v too early", early)
+	}
+	for _, a := range all {
+		if !a.StartsAt.Equal(all[0].StartsAt) && a.StartsAt.Sub(all[0].StartsAt).Abs() > 2*time.Second {
+			t.Errorf("it fires since %v, was %v", a.StartsAt, all[0].StartsAt)
+		}
+	}
+}
+
 // writeLog stores samples of x from a time on, a second apart, as a run does
 // that ends then. It returns the newest file of the log.
 func writeLog(t *testing.T, dir string, at time.Time, n int) string {

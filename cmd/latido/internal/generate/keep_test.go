@@ -58,6 +58,23 @@ func TestFilesOfOthersStay(t *testing.T) {
 	}
 }
 
+// A checkout on Windows may have turned line ends into CRLF: what is the same but
+// for them is as the domain says.
+func TestLineEnds(t *testing.T) {
+	shop(t, flower)
+	for name, text := range clitest.Contents(t, ".") {
+		if name != cli.DomainFile {
+			clitest.Put(t, ".", name, strings.ReplaceAll(text, "\n", "\r\n"))
+		}
+	}
+	before := clitest.Contents(t, ".")
+	say(t, 0, "generate", "all", "-check")
+	say(t, 0, "generate", "all")
+	if after := clitest.Contents(t, "."); !maps.Equal(before, after) {
+		t.Error("files are written again for their line ends")
+	}
+}
+
 func without(files map[string]string, name string) map[string]string {
 	files = maps.Clone(files)
 	delete(files, name)
