@@ -31,7 +31,7 @@ func TestMessageKey(t *testing.T) {
 		ctx = context.WithValue(ctx, newsKey{}, news{since: m.since})
 		return messageKey(ctx, []*amalert.Alert{{Alert: model.Alert{Labels: m.labels, StartsAt: m.starts, EndsAt: m.ends}}})
 	}
-	if key(nil) != key(nil) {
+	if again := key(nil); again != key(nil) {
 		t.Error("the same message has two keys")
 	}
 	for what, change := range map[string]func(*message){
