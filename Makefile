@@ -6,11 +6,12 @@ MODULES   := . cmd/latido embedded examples/echo-api bench
 # e2e, its servers and bench are not in the workspace, which would otherwise
 # take the highest version that any of them asks for.
 CACHE     := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/latido
+GREMLINS  := $(CACHE)/tools/gremlins-v0.6.0
 LINT      := $(CACHE)/tools/golangci-lint-v2.15.0
 TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help test e2e causes pictures lint bench generate golden fuzz
+.PHONY: help test mutate e2e causes pictures lint bench generate golden fuzz
 
 help: ## Say what can be made.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +21,15 @@ test: ## Test every module; no server is built. TESTFLAGS=-race has the race det
 		echo "== $$m"; \
 		(cd $$m && GOWORK=off go test $(TESTFLAGS) ./...) || exit 1; \
 	done
+
+mutate: $(GREMLINS) ## Change the code, and ask whether tests notice. PACKAGE=domain SINCE=main BUDGET=5m ONE_IN=8 BY_HAND=1
+	cd e2e && GREMLINS=$(GREMLINS) GOWORK=off go run ./mutants $(if $(BY_HAND),-by-hand) $(if $(SINCE),-changed $(SINCE)) \
+		$(if $(BUDGET),-budget $(BUDGET)) $(if $(ONE_IN),-one-in $(ONE_IN)) $(PACKAGE)
+
+$(GREMLINS):
+	@mkdir -p $(@D)/build
+	GOWORK=off GOBIN=$(@D)/build go install github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
+	@mv $(@D)/build/gremlins $@
 
 e2e: ## Build the real servers once, and test against them.
 	e2e/servers/build.sh

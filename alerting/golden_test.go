@@ -40,6 +40,21 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+// TestGoldenTrials holds the series that are made up to try rules on, of
+// thresholds of every kind and objectives of all three.
+func TestGoldenTrials(t *testing.T) {
+	t.Parallel()
+	d, err := domain.Load(filepath.Join("..", "domain", "testdata", "full.good.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := RuleTests(d, Options{}, "full.rules.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testkit.Golden(t, "testdata/full.rules.test.yaml", got)
+}
+
 // What is not valid becomes no file.
 func TestInvalidDomain(t *testing.T) {
 	t.Parallel()
