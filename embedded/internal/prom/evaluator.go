@@ -207,11 +207,11 @@ const keepSteps = 20
 // overSince is since when the conditions of alerts are over that fire on, by
 // their labels. No series has it, so the rule is asked again at earlier times. With
 // the time of the start instead, such an alert would fire for ever in a process
-// that starts often enough. Of one that has no answer it is unknown, and zero.
+// that starts often enough. It is zero where the rule cannot be asked.
 func (e *evaluator) overSince(ctx context.Context, r *rules.AlertingRule, alerts map[string]promql.Sample, last time.Time) map[string]time.Time {
 	since, keep := map[string]time.Time{}, r.KeepFiringFor()
 	step := max(keep/keepSteps, e.cfg.EvaluationInterval)
-	for at := last.Add(-step); len(since) < len(alerts) && keep > 0 && !at.Before(last.Add(-keep)); at = at.Add(-step) {
+	for at := last.Add(-step); len(since) < len(alerts) && keep > 0; at = at.Add(-step) {
 		held, err := e.query(ctx, r.Query().String(), at)
 		if err != nil {
 			break
@@ -221,7 +221,7 @@ func (e *evaluator) overSince(ctx context.Context, r *rules.AlertingRule, alerts
 			over[a.Labels.String()] = true
 		}
 		for key := range alerts {
-			if _, known := since[key]; !known && !over[key] {
+			if _, known := since[key]; !known && (!over[key] || last.Sub(at) >= keep) {
 				since[key] = at.Add(step)
 			}
 		}
