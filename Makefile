@@ -72,6 +72,5 @@ golden: ## Write the golden files again; read the diff.
 fuzz: ## Fuzz what parses bytes from outside, a minute each.
 	GOWORK=off go test ./domain -run '^$$' -fuzz FuzzLoad -fuzztime 1m
 	GOWORK=off go test ./domain -run '^$$' -fuzz FuzzParseQuantity -fuzztime 1m
-	GOWORK=off go test ./telemetry -run '^$$' -fuzz FuzzSymbols -fuzztime 1m
 	GOWORK=off go test ./telemetry -run '^$$' -fuzz FuzzSpanAsOtelhttp -fuzztime 1m
 	GOWORK=off go test ./telemetry -run '^$$' -fuzz FuzzContainer -fuzztime 1m

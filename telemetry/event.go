@@ -132,7 +132,7 @@ func (t *Telemetry) Count(name string, attributes ...string) {
 
 // events are the declared ones.
 type events struct {
-	names symbols
+	names nameIndex
 	list  []*event
 }
 
@@ -141,7 +141,7 @@ func (es *events) index() {
 	for i, e := range es.list {
 		names[i] = e.Key
 	}
-	es.names = newSymbols(names)
+	es.names = newNameIndex(names)
 }
 
 func (es *events) find(name string) *event {
@@ -172,7 +172,7 @@ type event struct {
 
 type eventAttribute struct {
 	name   string
-	values symbols
+	values nameIndex
 	stride int
 	warned *atomic.Bool
 }
@@ -181,7 +181,7 @@ func newEvent(m domain.Metric, diagnostics *diagnostics, tracing bool) *event {
 	e := &event{Metric: m, diagnostics: diagnostics, tracing: tracing}
 	size := 1
 	for _, name := range m.Attributes {
-		a := eventAttribute{name: name, values: newSymbols(m.Event.Attributes[name]), stride: size, warned: new(atomic.Bool)}
+		a := eventAttribute{name: name, values: newNameIndex(m.Event.Attributes[name]), stride: size, warned: new(atomic.Bool)}
 		size *= a.values.len() + 1 // the last one is Other
 		e.attributes = append(e.attributes, a)
 	}

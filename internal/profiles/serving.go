@@ -64,8 +64,7 @@ func placeOf(function string) place {
 }
 
 // The depths at which the runtime cuts stacks, in frames. It drops the outermost
-// ones:
-// maxCPUProfStack and the default of profstackdepth in Go 1.26.
+// ones: maxCPUProfStack and the default of profstackdepth in Go 1.26.
 const (
 	CPUDepth       = 64
 	GoroutineDepth = 128
