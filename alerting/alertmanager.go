@@ -39,6 +39,10 @@ func AlertmanagerFile(d domain.Domain, o Options) ([]byte, error) {
 // evidenceReceiver is the name of the service's own webhook.
 const evidenceReceiver = "evidence"
 
+// loginVariable is the variable with the password of the service's admin
+// listener.
+const loginVariable = "LATIDO_PASSWORD"
+
 // rootRoute has a sibling for each receiver: each gets messages of its own, so
 // that one which is slow delays nobody else's.
 func rootRoute(d domain.Domain, o Options, muted muting) fields {
@@ -136,6 +140,9 @@ func receivers(d domain.Domain, o Options) []fields {
 			{key: "webhook_configs", value: []fields{{
 				{key: "send_resolved", value: true}, {key: "url", value: strings.TrimSuffix(o.EvidenceURL, "/") + "/api/evidence"},
 				{key: "max_alerts", value: maxAlerts}, {key: "timeout", value: webhookTimeout},
+				{key: "http_config", value: append(slices.Clone(httpGuards), field{key: "basic_auth", value: fields{
+					{key: "username", value: "latido"}, {key: "password_file", value: secretsFolder + loginVariable},
+				}})},
 			}}},
 		})
 	}

@@ -18,8 +18,9 @@ import (
 const TemplatesName = "latido.tmpl"
 
 // secretsFolder is where the Alertmanager server finds the secrets that the
-// domain file names as variables of the environment, which it does not read.
-const secretsFolder = "/etc/alertmanager/secrets/"
+// domain file names as variables of the environment, which it does not read:
+// Compose puts them there from .env, and in Kubernetes a Secret is mounted there.
+const secretsFolder = "/run/secrets/"
 
 // none is the receiver of what nobody wants to hear of.
 const none = "none"

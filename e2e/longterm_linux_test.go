@@ -39,7 +39,7 @@ func TestLongTerm(t *testing.T) {
 	if !inNamespace(t, everywhere) {
 		return
 	}
-	project, err := loadCompose([]string{password, "PROMETHEUS_CONFIG=longterm.yaml", "PYROSCOPE_SERVER_ADDRESS=", "OTEL_EXPORTER_OTLP_ENDPOINT="}, "*")
+	project, err := loadCompose(append(slices.Clone(passwords), "PROMETHEUS_CONFIG=longterm.yaml", "PYROSCOPE_SERVER_ADDRESS=", "OTEL_EXPORTER_OTLP_ENDPOINT="), "*")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/docker/go-units"
 	"golang.org/x/mod/modfile"
 )
 
@@ -28,8 +29,8 @@ func loadCompose(env []string, profiles ...string) (*types.Project, error) {
 	return o.LoadProject(context.Background())
 }
 
-// password is what the Compose file does not start without.
-const password = "GRAFANA_PASSWORD=of a test"
+// passwords are what the Compose file does not start without.
+var passwords = []string{"GRAFANA_PASSWORD=of a test", "LATIDO_PASSWORD=of the same test"}
 
 // hasHealthCommand are the commands that an image has, as its own
 // documentation says: where that is, what its health check may call.
@@ -58,7 +59,7 @@ func TestComposeVariants(t *testing.T) {
 		{[]string{"full"}, full},
 		{[]string{"full", "longterm"}, append([]string{"victoriametrics"}, full...)},
 	} {
-		project, err := loadCompose([]string{password}, c.profiles...)
+		project, err := loadCompose(passwords, c.profiles...)
 		if err != nil {
 			t.Fatalf("profiles %v: %v", c.profiles, err)
 		}
@@ -73,12 +74,16 @@ func TestComposeVariants(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(example), "\nGRAFANA_PASSWORD=\n") {
-		t.Error(".env.example has a password that somebody could leave as it is")
-	}
-	for _, env := range [][]string{nil, {"GRAFANA_PASSWORD="}} {
-		if _, err := loadCompose(env); err == nil || !strings.Contains(err.Error(), "GRAFANA_PASSWORD") {
-			t.Errorf("with %q it loads: %v, want an error that names GRAFANA_PASSWORD", env, err)
+	for i, set := range passwords {
+		name, _, _ := strings.Cut(set, "=")
+		if !strings.Contains(string(example), "\n"+name+"=\n") {
+			t.Errorf(".env.example has a value of %s that somebody could leave as it is", name)
+		}
+		others := slices.Delete(slices.Clone(passwords), i, i+1)
+		for _, env := range [][]string{others, append(others, name+"=")} {
+			if _, err := loadCompose(env); err == nil || !strings.Contains(err.Error(), name) {
+				t.Errorf("with %q it loads: %v, want an error that names %s", env, err, name)
+			}
 		}
 	}
 }
@@ -87,7 +92,7 @@ func TestComposeVariants(t *testing.T) {
 // it, what it may use, how its health is known.
 func TestCompose(t *testing.T) {
 	t.Parallel()
-	project, err := loadCompose([]string{password}, "*")
+	project, err := loadCompose(passwords, "*")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,6 +128,16 @@ func TestCompose(t *testing.T) {
 		if s.MemLimit == 0 {
 			t.Errorf("%s has no memory limit", name)
 		}
+		checkMemory(t, name, s)
+		for _, secret := range s.Secrets {
+			// Compose copies them into the container before it starts.
+			if s.ReadOnly {
+				t.Errorf("%s is read-only, so that the secret %s cannot get into it", name, secret.Source)
+			}
+			if project.Secrets[secret.Source].Environment == "" {
+				t.Errorf("%s: the secret %s is not one of .env", name, secret.Source)
+			}
+		}
 		if s.Privileged || !slices.Contains(s.CapDrop, "ALL") || !slices.Contains(s.SecurityOpt, "no-new-privileges:true") {
 			t.Errorf("%s may do more than it needs", name)
 		}
@@ -138,6 +153,63 @@ func TestCompose(t *testing.T) {
 		if !used[name] {
 			t.Errorf("nobody uses the volume %s", name)
 		}
+	}
+}
+
+// checkMemory: what a Go program may use, with what it keeps in memory as files,
+// stays below what its container may use.
+func checkMemory(t *testing.T, name string, s types.ServiceConfig) {
+	t.Helper()
+	used := int64(0)
+	if limit := s.Environment["GOMEMLIMIT"]; limit != nil {
+		n, err := units.RAMInBytes(*limit)
+		if err != nil {
+			t.Errorf("%s: GOMEMLIMIT %s: %v", name, *limit, err)
+		}
+		used = n
+	}
+	for _, mount := range s.Tmpfs {
+		size := regexp.MustCompile(`size=(\w+)`).FindStringSubmatch(mount)
+		if size == nil {
+			t.Errorf("%s: %s has no size", name, mount)
+			continue
+		}
+		n, _ := units.RAMInBytes(size[1])
+		used += n
+	}
+	if used > int64(s.MemLimit)*95/100 {
+		t.Errorf("%s: %d MiB for Go and files in memory leave no room below the limit of %d MiB", name, used>>20, s.MemLimit>>20)
+	}
+}
+
+// TestDataOutliveContainer: what the service keeps is on a volume that whoever it
+// runs as can write to.
+func TestDataOutliveContainer(t *testing.T) {
+	t.Parallel()
+	project, err := loadCompose(passwords)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dockerfile, err := os.ReadFile(filepath.Join(repository, "Dockerfile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := regexp.MustCompile(`(?m)^ENV XDG_CACHE_HOME=(\S+)$`).FindSubmatch(dockerfile)
+	user := regexp.MustCompile(`(?m)^USER (\S+)$`).FindSubmatch(dockerfile)
+	if folder == nil || user == nil {
+		t.Fatalf("the Dockerfile has no folder of data, or no user:\n%s", dockerfile)
+	}
+	if want := fmt.Sprintf("--chown=%s %s %s\n", user[1], folder[1], folder[1]); !strings.Contains(string(dockerfile), want) {
+		t.Errorf("the user %s cannot write to %s: no %q in the Dockerfile, as which a new volume begins", user[1], folder[1], want)
+	}
+	s := project.Services["tienda-api"]
+	if !slices.ContainsFunc(s.Volumes, func(v types.ServiceVolumeConfig) bool {
+		return v.Type == types.VolumeTypeVolume && v.Target == string(folder[1])
+	}) {
+		t.Errorf("no volume is at %s: %v", folder[1], s.Volumes)
+	}
+	if other := s.Environment["XDG_CACHE_HOME"]; other != nil {
+		t.Errorf("the Compose file has the data at %s", *other)
 	}
 }
 
@@ -159,7 +231,7 @@ func checkHealthCommand(t *testing.T, name, image string, s types.ServiceConfig)
 // build the same servers from: what is tested is what runs.
 func TestComposeVersions(t *testing.T) {
 	t.Parallel()
-	project, err := loadCompose([]string{password}, "*")
+	project, err := loadCompose(passwords, "*")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,8 +286,8 @@ func TestDockerfile(t *testing.T) {
 	if !regexp.MustCompile(`(?m)^USER [1-9]\d*:[1-9]\d*$`).MatchString(text) {
 		t.Error("it does not run as somebody without a name")
 	}
-	build := regexp.MustCompile(`(?m)CGO_ENABLED=0 go build .*$`).FindString(text)
-	project, err := loadCompose([]string{password})
+	build := regexp.MustCompile(`CGO_ENABLED=0 go build .* -o /service "\$MAIN"`).FindString(text)
+	project, err := loadCompose(passwords)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,5 +300,101 @@ func TestDockerfile(t *testing.T) {
 	}
 	if plan := string(out); !strings.Contains(plan, " /service\n") || strings.Contains(plan, "/cgo ") {
 		t.Errorf("the binary is not put at /service, or is not without C:\n%.2000s", plan)
+	}
+}
+
+// TestImageKnowsItsVersion runs the build of the Dockerfile as its image would:
+// with its arguments, in a repository, without one, and in the folder of a
+// worktree, whose repository is elsewhere.
+func TestImageKnowsItsVersion(t *testing.T) {
+	t.Parallel()
+	dockerfile, err := os.ReadFile(filepath.Join(repository, "Dockerfile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.ReplaceAll(string(dockerfile), "\\\n", " ")
+	step := regexp.MustCompile(`(?m)^RUN (?:--mount=\S+ +)+(.*go build.*)$`).FindStringSubmatch(text)
+	if step == nil {
+		t.Fatalf("no step builds in\n%s", text)
+	}
+	ignored, err := os.ReadFile(filepath.Join(repository, ".dockerignore"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The least of a service, which tells what it is.
+	files := map[string]string{
+		"go.mod": "module shop\n\ngo 1.26.0\n\nrequire github.com/latido-dev/latido v0.0.0\n\nreplace github.com/latido-dev/latido => ./latido\n",
+		"main.go": "package main\n\nimport (\n\t\"fmt\"\n\t\"runtime/debug\"\n\n\t\"github.com/latido-dev/latido/telemetry\"\n)\n\n" +
+			"func main() {\n\tinfo, _ := debug.ReadBuildInfo()\n\tfmt.Println(telemetry.Linked())\n\tfmt.Println(info)\n}\n",
+		"main_test.go": "package main\n", "testdata/x": "x\n", ".gitignore": ".env\n", ".env": "SECRET=1\n",
+		// In place of the SDK, whose own variables have these names.
+		"latido/go.mod":                 "module github.com/latido-dev/latido\n\ngo 1.26.0\n",
+		"latido/telemetry/telemetry.go": "package telemetry\n\nvar linkedVersion, linkedRevision string\n\nfunc Linked() string { return linkedVersion + \" of \" + linkedRevision }\n",
+	}
+	whole := t.TempDir()
+	for name, content := range files {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(whole, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(whole, name), []byte(content))
+	}
+	git := func(args ...string) string {
+		cmd := exec.CommandContext(t.Context(), "git", append([]string{"-c", "user.name=x", "-c", "user.email=x@example.com"}, args...)...)
+		cmd.Dir = whole
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	git("init", "-q")
+	git("add", ".")
+	git("commit", "-qm", "a shop")
+	revision := git("rev-parse", "HEAD")
+	for line := range strings.Lines(string(ignored)) { // what Docker leaves out
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "!") {
+			found, err := filepath.Glob(filepath.Join(whole, strings.TrimPrefix(line, "**/")))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, path := range found {
+				if err := os.RemoveAll(path); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	if _, err := os.Stat(filepath.Join(whole, ".env")); err == nil {
+		t.Error("the image gets .env")
+	}
+	build := func(args string) string {
+		binary := filepath.Join(t.TempDir(), "service")
+		script := strings.NewReplacer("-o /service", "-o "+binary, " -trimpath", "").Replace(step[1]) // it would compile all of Go again
+		cmd := exec.CommandContext(t.Context(), "sh", "-ec", "MAIN=.; "+args+"; "+script)
+		cmd.Dir, cmd.Env = whole, append(os.Environ(), "GOWORK=off", "GOFLAGS=-buildvcs=auto")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", args, err, out)
+		}
+		out, err := exec.CommandContext(t.Context(), binary).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return string(out)
+	}
+	if out := build("VERSION=v1.2.3 REVISION=abc"); !strings.HasPrefix(out, "v1.2.3 of abc\n") {
+		t.Errorf("with its arguments:\n%s", out)
+	}
+	if out := build("VERSION= REVISION="); !strings.Contains(out, "vcs.revision="+revision+"\n") || !strings.Contains(out, "vcs.modified=false\n") {
+		t.Errorf("in the repository, at %s:\n%s", revision, out)
+	}
+	if err := os.RemoveAll(filepath.Join(whole, ".git")); err != nil {
+		t.Fatal(err)
+	}
+	if out := build("VERSION=v1 REVISION="); !strings.HasPrefix(out, "v1 of \n") {
+		t.Errorf("without a repository:\n%s", out)
+	}
+	write(t, filepath.Join(whole, ".git"), []byte("gitdir: /nowhere/.git/worktrees/shop\n"))
+	if out := build("VERSION=v1 REVISION="); !strings.HasPrefix(out, "v1 of \n") {
+		t.Errorf("in a worktree:\n%s", out)
 	}
 }

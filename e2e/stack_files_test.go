@@ -19,7 +19,7 @@ import (
 func TestStackFiles(t *testing.T) {
 	t.Parallel()
 	deploy := filepath.Join(repository, "deploy")
-	for _, file := range []string{"prometheus.yaml", "longterm.yaml"} {
+	for _, file := range []string{"prometheus.yaml", "longterm.yaml", "small.yaml"} {
 		if out, err := servers.Promtool(t, "", "check", "config", filepath.Join(deploy, "prometheus", file)); err != nil {
 			t.Errorf("%v\n%s", err, out)
 		}
@@ -80,7 +80,7 @@ func TestTempoFile(t *testing.T) {
 	if err := yaml.UnmarshalStrict(text, &file); err != nil {
 		t.Fatal(err)
 	}
-	project, err := loadCompose([]string{password}, "*")
+	project, err := loadCompose(passwords, "*")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestGrafanaDatasources(t *testing.T) {
 	if err := yaml.UnmarshalStrict(text, &file); err != nil {
 		t.Fatal(err)
 	}
-	project, err := loadCompose([]string{password}, "*")
+	project, err := loadCompose(passwords, "*")
 	if err != nil {
 		t.Fatal(err)
 	}

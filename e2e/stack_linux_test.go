@@ -111,7 +111,7 @@ func TestStack(t *testing.T) {
 		return
 	}
 	started := time.Now()
-	project, err := loadCompose([]string{password}, "*")
+	project, err := loadCompose(passwords, "*")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
+	"os"
 	"time"
 
 	"github.com/latido-dev/latido/embedded/alert"
@@ -62,7 +64,9 @@ type Config struct {
 	// alerting.Options.
 	Fast bool
 	// EvidenceOnly leaves rules and alerts to servers: the process only keeps
-	// its samples, and answers the Alertmanager that asks for evidence.
+	// its samples, and answers the Alertmanager that asks for evidence. False
+	// means what LATIDO_ALERTS says: "servers" leaves them to servers too, so that
+	// nobody hears of an alert twice.
 	EvidenceOnly bool
 
 	// MaxIncidents and MaxIncidentBytes bound the incidents that are kept. 0
@@ -71,7 +75,7 @@ type Config struct {
 	MaxIncidentBytes int64
 }
 
-func (c Config) withDefaults() (Config, error) {
+func (c Config) withDefaults(log *slog.Logger) (Config, error) {
 	var errs []error
 	for _, f := range []struct {
 		name     string
@@ -98,6 +102,13 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Retention == 0 {
 		c.Retention = 6 * time.Hour
+	}
+	switch where := os.Getenv("LATIDO_ALERTS"); where {
+	case "servers":
+		c.EvidenceOnly = true
+	case "", "process":
+	default:
+		log.Warn("LATIDO_ALERTS is not known, and alerts are in the process: write servers or process", "value", where)
 	}
 	scrape, evaluate := 5*time.Second, 15*time.Second
 	if c.Fast {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/prometheus/prometheus/tsdb/fileutil"
 )
@@ -33,6 +34,35 @@ func openFolder(path, service string) (*folder, error) {
 		return nil, fmt.Errorf("%s is in use by another process: set Config.Dir to another folder: %w", path, err)
 	}
 	return &folder{path, lock}, nil
+}
+
+// fleeting says what a folder ends with, by the lines of /proc/self/mountinfo
+// (https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html): a container's
+// own layer ends with the container, and what is in memory too. It is "" for a
+// folder on a volume, and for all of a machine that is no container.
+func fleeting(mountinfo, path string) string {
+	kinds := map[string]string{} // of the file system, by where it is mounted
+	for line := range strings.Lines(mountinfo) {
+		before, after, ok := strings.Cut(line, " - ")
+		place, kind := strings.Fields(before), strings.Fields(after)
+		if ok && len(place) >= 5 && len(kind) > 0 {
+			kinds[strings.ReplaceAll(place[4], `\040`, " ")] = kind[0] // a later one hides what is below it
+		}
+	}
+	if root := kinds["/"]; root != "overlay" && root != "fuse-overlayfs" {
+		return "" // a machine, or a container of a kind that is not known
+	}
+	for at := filepath.Clean(path); ; at = filepath.Dir(at) {
+		switch kind, here := kinds[at]; {
+		case !here && at != filepath.Dir(at):
+			continue
+		case kind == "tmpfs":
+			return "memory"
+		case kind == kinds["/"]:
+			return "the container's own layer"
+		}
+		return ""
+	}
 }
 
 // sub is the path of a folder in it, or "" where there is no folder.

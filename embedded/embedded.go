@@ -68,7 +68,7 @@ type Embedded struct {
 // The Embedded is never nil. For a tel that records nothing, Start starts
 // nothing and returns no error. Call Stop before tel.Shutdown.
 func Start(ctx context.Context, tel *telemetry.Telemetry, cfg Config) (*Embedded, error) {
-	cfg, err := cfg.withDefaults()
+	cfg, err := cfg.withDefaults(tel.Logger())
 	if err != nil {
 		return &Embedded{}, fmt.Errorf("embedded: %w", err)
 	}
@@ -110,6 +110,10 @@ func (e *Embedded) start(ctx context.Context) (err error) {
 	if !e.cfg.Memory {
 		if e.folder, err = openFolder(e.cfg.Dir, d.Service()); err != nil {
 			e.log.Warn("samples, silences and incidents are kept in memory, and end with the process", "error", err)
+		}
+		mounts, _ := os.ReadFile("/proc/self/mountinfo") // none outside Linux
+		if where := fleeting(string(mounts), e.folder.sub("")); e.folder != nil && where != "" {
+			e.log.Warn("samples, silences and incidents end with the container: mount a volume there, or set Config.Dir to a folder on one", "folder", e.folder.sub(""), "in", where)
 		}
 	}
 	if !e.cfg.EvidenceOnly {

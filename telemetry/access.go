@@ -20,6 +20,7 @@ type access int
 
 const (
 	accessPublic  access = iota // /metrics, /healthz and /readyz
+	accessLogin                 // the same, and more for who logs in
 	accessInside                // every page
 	accessRefused               // nothing: it was sent to another host
 )
@@ -36,8 +37,13 @@ func seesInside(r *http.Request) bool {
 func private(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !seesInside(r) {
+			if a, _ := r.Context().Value(accessKey{}).(access); a == accessLogin {
+				w.Header().Set("WWW-Authenticate", `Basic realm="latido", charset="UTF-8"`)
+				http.Error(w, "log in with LATIDO_USER and LATIDO_PASSWORD of the service's environment", http.StatusUnauthorized)
+				return
+			}
 			http.Error(w, "this page shows the inside of the service: ask the admin listener directly, from its own machine "+
-				"and at a loopback address, or set up authentication (Config.Admin.WebConfigFile for the listener, also "+
+				"and at a loopback address, or set up authentication (LATIDO_PASSWORD in its environment; Config.Admin.WebConfigFile for the listener, also "+
 				"behind a proxy; Config.Admin.Guarded for Admin().Handler behind authentication of your own)", http.StatusForbidden)
 			return
 		}
@@ -47,7 +53,7 @@ func private(next http.Handler) http.Handler {
 
 // guarded finds out what a request may see, and refuses what a page of another
 // site posts.
-func guarded(accessOf func(*http.Request) access, next http.Handler) http.Handler {
+func guarded(accessOf func(*http.Request) access, who login, next http.Handler) http.Handler {
 	next = http.NewCrossOriginProtection().Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
@@ -55,7 +61,7 @@ func guarded(accessOf func(*http.Request) access, next http.Handler) http.Handle
 		if header.Get("Content-Security-Policy") == "" { // or the web configuration has one; a page that needs more sets its own
 			header.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 		}
-		a := accessOf(r)
+		a := who.of(r, accessOf(r))
 		if a == accessRefused {
 			http.Error(w, fmt.Sprintf("the host %q is not known here: add it to Config.Admin.Hosts if it is a name of this machine "+
 				"for itself; a listener behind a proxy needs authentication (Config.Admin.WebConfigFile)", cleanValue(r.Host)), http.StatusMisdirectedRequest)

@@ -23,6 +23,7 @@ type Admin struct {
 	mux         *http.ServeMux
 	diagnostics *diagnostics
 	guarded     bool // Handler is behind authentication of the user's
+	login       login
 
 	mu     sync.Mutex
 	listed []page.Link // pages that were added, with a description

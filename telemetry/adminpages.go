@@ -19,7 +19,7 @@ import (
 const maxAdminBody = 1 << 20
 
 func (t *Telemetry) newAdmin() *Admin {
-	a := &Admin{mux: http.NewServeMux(), diagnostics: t.diagnostics, guarded: t.cfg.Admin.Guarded}
+	a := &Admin{mux: http.NewServeMux(), diagnostics: t.diagnostics, guarded: t.cfg.Admin.Guarded, login: readLogin(variables{log: t.diagnostics.log})}
 	a.mux.Handle("GET /metrics", t.metricsHandler())
 	a.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	a.mux.HandleFunc("GET /readyz", t.serveReady)
@@ -97,7 +97,7 @@ func (a *Admin) behind(accessOf func(*http.Request) access) http.Handler {
 		}()
 		a.mux.ServeHTTP(w, r)
 	})
-	return guarded(accessOf, http.MaxBytesHandler(recovered, maxAdminBody))
+	return guarded(accessOf, a.login, http.MaxBytesHandler(recovered, maxAdminBody))
 }
 
 // links are the pages that were added, for the page.

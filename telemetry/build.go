@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"cmp"
 	"runtime"
 	"runtime/debug"
 )
@@ -10,10 +11,15 @@ type build struct {
 	version, revision, goVersion string
 }
 
-// readBuild takes the version and revision from what the Go toolchain recorded
-// in the binary; version, when given, is the user's word.
+// linkedVersion and linkedRevision are what a build without a repository at hand
+// says, in an image: -ldflags "-X github.com/latido-dev/latido/telemetry.linkedVersion=v1.2.3".
+var linkedVersion, linkedRevision string
+
+// readBuild takes the version and revision from what the linker was told, or
+// else from what the Go toolchain recorded in the binary; version, when given,
+// is the user's word.
 func readBuild(version string) build {
-	b := build{version: cleanValue(version), revision: "unknown", goVersion: runtime.Version()}
+	b := build{version: cleanValue(cmp.Or(version, linkedVersion)), revision: "unknown", goVersion: runtime.Version()}
 	info, ok := debug.ReadBuildInfo()
 	if ok {
 		if b.version == "" && info.Main.Version != "(devel)" {
@@ -33,6 +39,9 @@ func readBuild(version string) build {
 		if b.revision != "unknown" {
 			b.revision += modified
 		}
+	}
+	if linkedRevision != "" {
+		b.revision = cleanValue(linkedRevision)
 	}
 	if b.version == "" {
 		b.version = "unknown"

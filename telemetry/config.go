@@ -101,7 +101,8 @@ type AdminConfig struct {
 	// (https://github.com/prometheus/exporter-toolkit/blob/master/docs/web-configuration.md).
 	// Without authentication in it, the listener serves every page only on a
 	// loopback address, and only to requests of this machine. To others the pages
-	// that show the inside of the service answer 403. A proxy on this machine
+	// that show the inside of the service answer 403, or, where the environment has
+	// LATIDO_PASSWORD, ask for it: the user is that of LATIDO_USER, or latido. A proxy on this machine
 	// that forwards requests without a trace looks like this machine: a listener
 	// behind a proxy needs authentication.
 	WebConfigFile string
@@ -112,8 +113,8 @@ type AdminConfig struct {
 	Hosts []string
 	// Guarded says that Admin.Handler is mounted behind authentication of your
 	// own: it then serves every page to whoever reaches it. Without it,
-	// Admin.Handler serves /metrics, /healthz and /readyz only. The listener does
-	// not heed it.
+	// Admin.Handler serves /metrics, /healthz and /readyz only, and the others to
+	// who knows LATIDO_PASSWORD. The listener does not heed it.
 	Guarded bool
 }
 

@@ -151,6 +151,7 @@ var knownVariables = slices.Concat(
 	not(noFile, nil, "OTEL_CONFIG_FILE", "OTEL_EXPERIMENTAL_CONFIG_FILE"),
 	not("entities are in development: use OTEL_RESOURCE_ATTRIBUTES", nil, "OTEL_ENTITIES"),
 	not("Latido has the stable conventions only", []string{"http"}, "OTEL_SEMCONV_STABILITY_OPT_IN"),
+	of(obeyed, "LATIDO_USER", "LATIDO_PASSWORD", "LATIDO_ALERTS"),
 	of(obeyed, "PYROSCOPE_SERVER_ADDRESS", "PYROSCOPE_BASIC_AUTH_USER", "PYROSCOPE_BASIC_AUTH_PASSWORD", "PYROSCOPE_TENANT_ID"),
 	not("all signals have one name: use OTEL_SERVICE_NAME, or app in the domain file", nil, "PYROSCOPE_APPLICATION_NAME"),
 )

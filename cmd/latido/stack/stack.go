@@ -18,6 +18,7 @@ import (
 	"text/template"
 	"time"
 
+	"github.com/latido-dev/latido/alerting"
 	"github.com/latido-dev/latido/domain"
 )
 
@@ -70,11 +71,14 @@ var written = map[string][]string{
 
 	"deploy/alertmanager/gitignore": {"deploy/alertmanager/.gitignore"},
 	"deploy/prometheus/prometheus.yaml": {
-		"deploy/prometheus/prometheus.yaml", longTerm,
+		"deploy/prometheus/prometheus.yaml", longTerm, small,
 	},
 }
 
-const longTerm = "deploy/prometheus/longterm.yaml"
+const (
+	longTerm = "deploy/prometheus/longterm.yaml"
+	small    = "deploy/prometheus/small.yaml"
+)
 
 // Files returns the stack's files in the order of their paths. The same domain
 // and options give the same bytes. It returns an error for a template that does
@@ -119,16 +123,24 @@ type values struct {
 	Go         string
 	Links      domain.Links
 	Days       int      // for which samples are kept
+	Telemetry  string   // the package that the linker tells the version
 	LongTerm   bool     // the file is for a Prometheus whose samples another store keeps
+	Small      bool     // the file is for one that has no server beside it
 	Dashboards []string // without .json
 	Specs      []string // of the PrometheusRules
+	Secrets    []string // the variables of .env that receivers log in with
 }
 
 // fill writes the file p.
 func fill(p, text string, d domain.Domain, o Options) ([]byte, error) {
 	v := values{
-		Prefix: d.Prefix, Service: d.Service(), Host: dns(d.Service()), Main: o.Main, Go: goVersion, Links: d.Links, Days: days(d),
-		LongTerm: p == longTerm,
+		Prefix: d.Prefix, Service: d.Service(), Host: dns(d.Service()), Main: o.Main, Go: goVersion, Links: d.Links, Days: days(d), Telemetry: "github.com/latido-dev/latido/telemetry",
+		LongTerm: p == longTerm, Small: p == small,
+	}
+	for _, secret := range alerting.Secrets(d) {
+		if secret.Env != "" {
+			v.Secrets = append(v.Secrets, secret.Env)
+		}
 	}
 	var err error
 	if v.Specs, err = specs(string(o.Rules)); err != nil {

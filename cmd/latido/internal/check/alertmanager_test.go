@@ -145,3 +145,40 @@ func TestLogIsHeardInAProcessWithAlerts(t *testing.T) {
 		})
 	}
 }
+
+// With the stack of servers beside it the process is silent: a page must reach
+// somebody from Alertmanager, and of the rest it is said that it does not.
+func TestPageIsHeardOnServers(t *testing.T) {
+	const mod = "module flores\n\ngo 1.26\n\nrequire github.com/latido-dev/latido/embedded v1.2.3\n"
+	for notify, want := range map[string]struct {
+		code  int
+		texts []string
+	}{
+		"{log: {}}":                {1, []string{"on servers nobody hears of ", " pages, "}},
+		"{action: {name: llamar}}": {1, []string{"on servers nobody hears of "}},
+		"{log: {}}, {webhook: {url: 'https://example.com/'}}":                       {0, nil},
+		"{log: {}}, {webhook: {url: 'https://example.com/'}, severities: [page]}":   {0, []string{"on servers nobody hears of ", " alerts, "}},
+		"{log: {}}, {webhook: {url: 'https://example.com/'}, severities: [ticket]}": {1, []string{"on servers nobody hears of "}},
+		"{webhook: {url: 'https://example.com/'}}, {log: {}, severities: [ticket]}": {0, nil},
+	} {
+		dir := t.TempDir()
+		clitest.Put(t, dir, "go.mod", mod)
+		file := filepath.Join(dir, cli.DomainFile)
+		clitest.Put(t, dir, cli.DomainFile, "prefix: floreria\nentity: ramo\nnotify: ["+notify+"]\n")
+		if code, out, _ := latido("check", file); code != 0 || strings.Contains(out, "on servers") {
+			t.Errorf("%s, without servers: exit %d\n%s", notify, code, out)
+		}
+		if code, stdout, stderr := latido("generate", "all", "-domain", file); code != 0 {
+			t.Fatalf("exit %d\n%s%s", code, stdout, stderr)
+		}
+		code, out, _ := latido("check", file)
+		if code != want.code || len(want.texts) == 0 && strings.Contains(out, "on servers") {
+			t.Errorf("%s: exit %d, want %d\n%s", notify, code, want.code, out)
+		}
+		for _, text := range want.texts {
+			if !strings.Contains(out, text) {
+				t.Errorf("%s: no %q in\n%s", notify, text, out)
+			}
+		}
+	}
+}

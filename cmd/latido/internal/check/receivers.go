@@ -9,6 +9,7 @@ import (
 
 	"github.com/latido-dev/latido/alerting"
 	"github.com/latido-dev/latido/cmd/latido/internal/cli"
+	"github.com/latido-dev/latido/cmd/latido/internal/generate"
 	"github.com/latido-dev/latido/cmd/latido/internal/gomod"
 	"github.com/latido-dev/latido/cmd/latido/internal/receivers"
 	"github.com/latido-dev/latido/cmd/latido/internal/result"
@@ -55,12 +56,40 @@ func checkReceivers(in *inspection) result.Check {
 		p.Line, p.Column = yamlpos.Of(in.data, path, 0)
 		p.Fix = "add to notify who hears of alerts from a server, such as email, webhook or slack, or call embedded.Start in main"
 	}
+	checkServers(in, &f, from, text, alerts)
 	if missing := receivers.Missing(in.dir, in.d); len(missing) > 0 {
 		f.Note("%s", receivers.Lacking(missing)) // where a file is checked its secrets need not be
 	}
 	slices.Sort(heard)
 	f.Detail = fmt.Sprintf("%s heard by %s, in %s", cli.Count(len(alerts), "alert"), strings.Join(slices.Compact(heard), ", "), from)
 	return f
+}
+
+// checkServers looks at who hears of alerts from the Alertmanager of the stack
+// that is there: the process is silent then, and its log and actions with it. A
+// page must reach somebody; of the rest it is said.
+func checkServers(in *inspection, f *result.Check, from string, text []byte, alerts []fileRule) {
+	if _, err := os.Stat(filepath.Join(in.dir, filepath.Dir(filepath.FromSlash(generate.AlertmanagerFile)))); err != nil {
+		return
+	}
+	routes, _ := receivers.Load(from, text, false)
+	lost := map[bool][]fileRule{} // by whether they are pages
+	for _, r := range alerts {
+		if names, own := routes.Heard(r.Alert, r.Labels); len(names) == 0 && own {
+			page := r.Labels["severity"] == string(domain.SeverityPage)
+			lost[page] = append(lost[page], r)
+		}
+	}
+	const why = "log and action are receivers of the process, which in Compose and Kubernetes leaves alerts to Alertmanager"
+	if pages := lost[true]; len(pages) > 0 && len(f.Problems) == 0 {
+		p := f.Fail("on servers nobody hears of %s, %s first: %s", cli.Count(len(pages), "page"), pages[0].Alert, why)
+		p.File, p.Path = in.file, "notify"
+		p.Line, p.Column = yamlpos.Of(in.data, p.Path, 0)
+		p.Fix = "add to notify who hears of alerts from a server, such as email, webhook or slack, or remove deploy/ if the service runs without servers"
+	}
+	if others := lost[false]; len(others) > 0 {
+		f.Note("on servers nobody hears of %s, %s first: %s", cli.Count(len(others), "alert"), others[0].Alert, why)
+	}
 }
 
 // inProcess tells whether a service can have alerts in its process. Without a

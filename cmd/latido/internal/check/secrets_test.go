@@ -34,22 +34,28 @@ func TestMissingSecrets(t *testing.T) {
 	if code, stdout, stderr := latido("generate", "all", "-domain", file); code != 0 {
 		t.Fatalf("exit %d\n%s%s", code, stdout, stderr)
 	}
-	secrets := filepath.Join(dir, "deploy", "alertmanager", "secrets")
-	if out := check(); !strings.Contains(out, told) || !strings.Contains(out, filepath.Join(secrets, "HOOK")) || !strings.Contains(out, filepath.Join(secrets, "slack")) || strings.Contains(out, "/run/secrets/pd") {
+	secrets, dotenv := filepath.Join(dir, "deploy", "alertmanager", "secrets"), filepath.Join(dir, ".env")
+	if out := check(); !strings.Contains(out, told) || !strings.Contains(out, "HOOK of "+filepath.Join(dir, ".env")) || !strings.Contains(out, filepath.Join(secrets, "slack")) || strings.Contains(out, "/run/secrets/pd") {
 		t.Errorf("the missing secrets are not told:\n%s", out)
 	}
 	if err := os.Mkdir(secrets, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for name, value := range map[string]string{"HOOK": "https://example.com/x", "slack": "\n"} { // an empty one is none
-		if err := os.WriteFile(filepath.Join(secrets, name), []byte(value), 0o600); err != nil {
+	for name, value := range map[string]string{dotenv: "# mine\nHOOK=https://example.com/x\n", filepath.Join(secrets, "slack"): "\n"} { // an empty one is none
+		if err := os.WriteFile(name, []byte(value), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if out := check(); !strings.Contains(out, filepath.Join(secrets, "slack")) || strings.Contains(out, filepath.Join(secrets, "HOOK")) {
+	if out := check(); !strings.Contains(out, filepath.Join(secrets, "slack")) || strings.Contains(out, "HOOK of ") {
 		t.Errorf("one is there, the other is empty:\n%s", out)
 	}
-	for name, want := range map[string]string{"deploy/alertmanager/.gitignore": "\nsecrets/\n", ".dockerignore": "\ndeploy/alertmanager/secrets\n"} {
+	if err := os.WriteFile(dotenv, []byte("HOOK=\n#HOOK=x\nMY_HOOK=y\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out := check(); !strings.Contains(out, "HOOK of ") {
+		t.Errorf("an empty variable is taken for one that is set:\n%s", out)
+	}
+	for name, want := range map[string]string{"deploy/alertmanager/.gitignore": "\nsecrets/\n", ".dockerignore": "\n.env\n.env.*\n!.env.example\ndeploy/alertmanager/secrets\n"} {
 		if got, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name))); err != nil || !strings.Contains(string(got), want) {
 			t.Errorf("%s lacks %q: %v\n%s", name, want, err, got)
 		}

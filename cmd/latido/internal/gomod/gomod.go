@@ -14,6 +14,8 @@ const (
 	Latido = "github.com/latido-dev/latido"
 	// Embedded evaluates rules and notifies receivers in the process.
 	Embedded = Latido + "/embedded"
+	// Command is the command latido.
+	Command = Latido + "/cmd/latido"
 )
 
 // Above is the go.mod that governs a folder: the nearest one in it or above it.

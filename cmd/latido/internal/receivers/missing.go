@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/latido-dev/latido/alerting"
@@ -14,16 +15,25 @@ import (
 // mounted is where the Alertmanager of the Compose file has deploy/alertmanager.
 const mounted = "/etc/alertmanager/"
 
-// Missing are the files from which that Alertmanager would read its
-// receivers' secrets, below dir, and which are not there or empty. Without the
-// folder nobody runs it from here.
+// Missing are the receivers' secrets that the Alertmanager of the Compose file
+// below dir would not have: variables that neither .env nor the environment
+// sets, and files that are not there or empty. Without deploy/alertmanager nobody
+// runs it from here.
 func Missing(dir string, d domain.Domain) []string {
 	folder := filepath.Join(dir, "deploy", "alertmanager")
 	if _, err := os.Stat(folder); err != nil {
 		return nil
 	}
+	dotenv, _ := os.ReadFile(filepath.Join(dir, ".env")) // none sets nothing
 	var missing []string
 	for _, s := range alerting.Secrets(d) {
+		if s.Env != "" {
+			set := regexp.MustCompile(`(?m)^(?:export +)?` + regexp.QuoteMeta(s.Env) + `=[ "']*[^ "'\r\n]`)
+			if os.Getenv(s.Env) == "" && !set.Match(dotenv) {
+				missing = append(missing, s.Env+" of "+filepath.Join(dir, ".env"))
+			}
+			continue
+		}
 		below, ok := strings.CutPrefix(s.File, mounted)
 		if !ok {
 			continue
@@ -36,7 +46,7 @@ func Missing(dir string, d domain.Domain) []string {
 	return missing
 }
 
-// Lacking says what an Alertmanager without those files does.
+// Lacking says what an Alertmanager without those secrets does.
 func Lacking(missing []string) string {
-	return "no secret is in " + cli.Few(missing) + ": what is sent with it is lost; write it there, without a line end, for the Alertmanager of docker-compose.yml"
+	return "no secret is in " + cli.Few(missing) + ": what is sent with it is lost; write it there for the Alertmanager of docker-compose.yml, into a file without a line end"
 }

@@ -5,6 +5,7 @@ package remote
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -133,10 +134,12 @@ func Exchange(ctx context.Context, base *url.URL, q Request, login func(*http.Re
 	return Reply{response.StatusCode, response.Status, response.Header, body}, nil
 }
 
-// ServiceLogin takes the credentials of a service's admin listener.
+// ServiceLogin takes the credentials of a service's admin listener, from the
+// variables that the service reads them from too, with its default for the user.
 func ServiceLogin(r *http.Request) {
-	if user := os.Getenv("LATIDO_USER"); user != "" {
-		r.SetBasicAuth(user, os.Getenv("LATIDO_PASSWORD"))
+	user, password := os.Getenv("LATIDO_USER"), os.Getenv("LATIDO_PASSWORD")
+	if user != "" || password != "" {
+		r.SetBasicAuth(cmp.Or(user, "latido"), password)
 	}
 }
 

@@ -2,6 +2,7 @@ package scaffold
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -17,10 +18,11 @@ type asker struct {
 	out io.Writer
 }
 
-// ask repeats a question until the answer is right. An empty answer is usual.
+// ask repeats a question until the answer is right. An empty answer is usual,
+// which may be to answer it later, in a file.
 func (a asker) ask(question, usual string, right func(string) error) (string, error) {
 	for {
-		answer, err := a.line(fmt.Sprintf("%s [%s]: ", question, usual))
+		answer, err := a.line(fmt.Sprintf("%s [%s]: ", question, cmp.Or(usual, "later")))
 		if err != nil {
 			return "", err
 		}

@@ -47,13 +47,11 @@ http.NewServeMux():
 			"Overwrite them with latido init -force and the same flags, or, if they are only older than %s,\n"+
 			"write what comes from it again with latido generate all.\n", strings.Join(p.left, ", "), cli.DomainFile)
 	}
-	text, _ := os.ReadFile(filepath.Join(s.dir, "go.mod"))
-	if !gomod.Requires(text, gomod.Embedded) && !slices.ContainsFunc(alerting.Receivers(d), func(r alerting.ReceiverSpec) bool { return !receivers.OfProcess(r.Name) }) {
-		fmt.Fprintf(out, "\nNobody hears of alerts yet: log and action are receivers of a process that calls embedded.Start.\n"+
-			"Do so in main, or add to notify in %s who hears of alerts from a server, such as email, webhook or slack.\n", cli.DomainFile)
+	if text := unheard(s.dir, receivers.Missing(s.dir, d)); text != "" {
+		fmt.Fprintf(out, "\n%s\n", text)
 	}
 	fmt.Fprintf(out, "\nEverything comes from %s: change it, then run latido generate all.\nNext:\n\n", cli.DomainFile)
-	for _, step := range s.steps(mod, main, failed != nil && mod.made) {
+	for _, step := range s.steps(d, mod, main, failed != nil && mod.made) {
 		fmt.Fprintf(out, "    # %s\n    %s\n", step.about, step.command)
 	}
 	return failed
@@ -62,15 +60,19 @@ http.NewServeMux():
 // step is a command to run next, and what it is for.
 type step struct{ about, command string }
 
-func (s *starter) steps(mod goModule, main mainPackage, untidy bool) (steps []step) {
+func (s *starter) steps(d domain.Domain, mod goModule, main mainPackage, untidy bool) (steps []step) {
 	add := func(about, command string) { steps = append(steps, step{about, command}) }
 	if here, err := os.Getwd(); err == nil && here != s.dir {
 		add("where the service is", "cd "+relative(here, s.dir))
 	}
-	if mod.lacks {
-		add("have the module require Latido", s.from.edit())
+	lacks := mod.lacks
+	if main.there { // whether it has alerts in the process, and runs the command, is its owner's business
+		lacks = slices.DeleteFunc(slices.Clone(lacks), func(m string) bool { return m != gomod.Latido })
 	}
-	if mod.lacks || untidy {
+	if len(lacks) > 0 {
+		add("have the module require Latido", s.from.edit(lacks))
+	}
+	if len(lacks) > 0 || untidy {
 		add("download what it needs", "go mod tidy")
 	}
 	if file := workspace(s.dir); file != "" {
@@ -79,13 +81,24 @@ func (s *starter) steps(mod goModule, main mainPackage, untidy bool) (steps []st
 	if main.there {
 		add("your service", "go run .")
 	} else {
-		add("the service, with made-up traffic", "go run . -demo")
+		add("the service, with alerts and made-up traffic; the first build takes minutes, as Prometheus is in it", "set -a; . ./.env; set +a; go run . -demo")
 	}
 	add("in another terminal: where its time and memory go", "latido report")
+	add("who hears of an alert, by a drill", "latido fire "+anAlert(d))
 	add("whether all that runs is as "+cli.DomainFile+" says", "latido doctor -only url")
 	add("its flame graph, by endpoint: the page opens after ten seconds",
 		"go tool pprof -http=localhost:8081 -tagroot=endpoint '"+remote.DefaultURL+"/debug/pprof/profile?last=1m'")
 	return steps
+}
+
+// anAlert is the name of one that fires.
+func anAlert(d domain.Domain) string {
+	for _, r := range alerting.Rules(d, alerting.Options{}) {
+		if r.Alert != "" && r.Severity == domain.SeverityPage {
+			return r.Alert
+		}
+	}
+	return "ServiceDown"
 }
 
 // relative is the shorter way to write a path.

@@ -30,6 +30,7 @@ type starter struct {
 	asker    asker
 
 	choice         choice
+	hears          hears
 	dir            string
 	module, latido string
 	force          bool
@@ -54,6 +55,8 @@ func (s *starter) command() *cobra.Command {
 	f.StringVar(&s.choice.app, "app", "", "the service's `name`; empty means the prefix and -api")
 	f.StringVar(&s.choice.entity, "entity", "", "what the service is mostly about, in the singular; empty means the template's")
 	language := cli.Choice(cmd, "language", "of the domain file and all that is generated: es or en", "es", "en")
+	f.StringVar(&s.hears.who, "notify", "", "who hears of alerts: an e-mail `address`, or that of a webhook, Slack's too; empty means a webhook whose address you write into .env")
+	f.StringVar(&s.hears.smtp, "smtp", "", "`host:port` of the mail server, beside an e-mail address; empty means smtp. and its domain, port 587")
 	f.StringVar(&s.dir, "dir", ".", "the `folder`; it is made if it is not there")
 	f.StringVar(&s.module, "module", "", "the `path` of the new module, if there is none; empty means the folder's name")
 	f.StringVar(&s.latido, "latido", "", "a `checkout` of Latido to build against, in place of a release")
@@ -109,7 +112,7 @@ func (s *starter) run() error {
 			return err
 		}
 	}
-	if err := ignoreSecrets(&p); err != nil {
+	if err := s.secrets(&p, example(files)); err != nil {
 		return err
 	}
 	mod, err := s.goMod(&p)
@@ -135,14 +138,10 @@ func (s *starter) speaks(asked bool) string {
 	return cli.Language("", s.choice.language)
 }
 
-// ignoreSecrets keeps .env, which has passwords, out of version control. A
-// .gitignore that is there is its owner's.
-func ignoreSecrets(p *plan) error {
-	const name = ".gitignore"
-	if there, err := readIfThere(filepath.Join(p.dir, name)); there != nil || err != nil {
-		return err
-	}
-	return p.add(name, []byte(".env\n"), "passwords stay here")
+// example is what .env.example says.
+func example(files []generate.File) []byte {
+	i := slices.IndexFunc(files, func(f generate.File) bool { return filepath.Base(f.Path) == ".env.example" })
+	return files[i].Content
 }
 
 // right looks at what the options say.
@@ -153,12 +152,15 @@ func (s *starter) right() (err error) {
 	for _, name := range []struct {
 		flag, value string
 		wrong       func(string) error
-	}{{"prefix", s.choice.prefix, domain.CheckPrefix}, {"app", s.choice.app, checkApp}, {"entity", s.choice.entity, checkEntity}} {
+	}{{"prefix", s.choice.prefix, domain.CheckPrefix}, {"app", s.choice.app, checkApp}, {"entity", s.choice.entity, checkEntity}, {"notify", s.hears.who, checkWho}, {"smtp", s.hears.smtp, checkSMTP}} {
 		if name.value != "" {
 			if err := name.wrong(name.value); err != nil {
 				return cli.UsageError(fmt.Sprintf("-%s: %v", name.flag, err))
 			}
 		}
+	}
+	if s.hears.smtp != "" && !s.hears.mail() {
+		return cli.UsageError("-smtp is of an e-mail address: say -notify guardia@example.com too")
 	}
 	if s.choice.kind != "" {
 		if s.choice.kind, err = checkKind(s.choice.kind); err != nil {
@@ -214,7 +216,7 @@ func (s *starter) choose() error {
 			return fmt.Errorf("%w: say -entity", err)
 		}
 	}
-	return nil
+	return s.askWho()
 }
 
 // domain plans the domain file, and reads the one that everything then comes
@@ -222,7 +224,7 @@ func (s *starter) choose() error {
 func (s *starter) domain(p *plan, there []byte) (domain.Domain, error) {
 	path, text := filepath.Join(s.dir, cli.DomainFile), there
 	if s.choice.kind != "" {
-		made, err := s.choice.domainFile()
+		made, err := s.choice.domainFile(s.hears)
 		if err != nil {
 			return domain.Domain{}, err
 		}
@@ -242,7 +244,7 @@ func (s *starter) domain(p *plan, there []byte) (domain.Domain, error) {
 type goModule struct {
 	path  string
 	made  bool
-	lacks bool // it is there, and does not require Latido
+	lacks []string // modules that one which is there does not require
 }
 
 // goMod plans the go.mod. One that is there is never touched.
@@ -252,11 +254,16 @@ func (s *starter) goMod(p *plan) (goModule, error) {
 		return goModule{}, err
 	}
 	if there != nil {
-		mod := goModule{path: gomod.Path(there), lacks: !gomod.Requires(there, gomod.Latido) && gomod.Path(there) != gomod.Latido}
+		mod := goModule{path: gomod.Path(there)}
+		for _, m := range modules {
+			if !gomod.Requires(there, m) && mod.path != gomod.Latido {
+				mod.lacks = append(mod.lacks, m)
+			}
+		}
 		switch {
 		case mod.path == "":
 			return mod, fmt.Errorf("%s has no line that says module: mend it first", filepath.Join(s.dir, "go.mod"))
-		case mod.lacks && s.from.required() == "":
+		case len(mod.lacks) > 0 && s.from.required() == "":
 			return mod, errNoCheckout
 		}
 		p.say("go.mod", "ok", "is there: module "+mod.path)

@@ -65,22 +65,12 @@ func TestInitTemplates(t *testing.T) {
 				}
 				wellMade(t, d, language)
 				t.Chdir(dir)
-				// Nobody hears of alerts until somebody is named, or the process has them.
-				if code, stdout, stderr := latido("check"); code != 1 || strings.Contains(stdout, "skip") || strings.Count(stdout, "FAIL") != 1 || !strings.Contains(stdout, "nobody hears of") {
-					t.Errorf("check: exit %d\n%s%s", code, stdout, stderr)
-				}
-				if !strings.Contains(out, map[string]string{"en": "Nobody hears of alerts yet", "es": "Nadie recibe las alertas todavía"}[language]) {
-					t.Errorf("that nobody hears is not said:\n%s", out)
-				}
-				clitest.Put(t, dir, cli.DomainFile, strings.Replace(clitest.Contents(t, dir)[cli.DomainFile], "- log: {}", "- webhook: {url_env: ALERTAS}", 1))
-				if code, stdout, stderr := latido("generate", "all"); code != 0 {
-					t.Errorf("generate: exit %d\n%s%s", code, stdout, stderr)
-				}
 				if code, stdout, stderr := latido("check"); code != 0 || strings.Contains(stdout, "skip") {
 					t.Errorf("check: exit %d\n%s%s", code, stdout, stderr)
 				}
-				clitest.Put(t, dir, cli.DomainFile, strings.Replace(clitest.Contents(t, dir)[cli.DomainFile], "- webhook: {url_env: ALERTAS}", "- log: {}", 1))
-				say(t, 0, "generate", "all")
+				if !strings.Contains(out, map[string]string{"en": "Nobody hears of alerts yet: write ALERT_WEBHOOK of ", "es": "Nadie recibe las alertas todavía: escribe ALERT_WEBHOOK de "}[language]) {
+					t.Errorf("that nobody hears is not said:\n%s", out)
+				}
 				before := clitest.Contents(t, dir)
 				for _, name := range []string{"main.go", "routes.go", "go.mod", "events/events_gen.go", "docs/runbook.md"} {
 					if before[name] == "" {
@@ -106,7 +96,7 @@ func TestInitTemplates(t *testing.T) {
 // wellMade checks what every template has.
 func wellMade(t *testing.T, d domain.Domain, language string) {
 	t.Helper()
-	if d.Language != language || d.Description == "" || len(d.Errors) == 0 || len(d.Notify) != 1 || d.Notify[0].Log == nil {
+	if d.Language != language || d.Description == "" || len(d.Errors) == 0 || len(d.Notify) != 2 || d.Notify[0].Log == nil || d.Notify[1].Webhook == nil {
 		t.Errorf("language %q, description %q, errors %v, notify %v", d.Language, d.Description, d.Errors, d.Notify)
 	}
 	if n := len(d.Events); n < 4 || n > 7 {
@@ -186,6 +176,9 @@ func TestInitCalls(t *testing.T) {
 		{"-kind saas -entity Cuenta", `-entity: "Cuenta" may only have`},
 		{"-kind saas -app 1x", "-app: "},
 		{"-kind saas -language fr", "write es or en"},
+		{"-kind saas -notify ana", "-notify: is neither an e-mail address nor that of a webhook"},
+		{"-kind saas -notify ana@example.com -smtp mail", "-smtp: "},
+		{"-kind saas -smtp mail:25", "say -notify"},
 		{"-kind saas -module a//b", "write a path such as"},
 		{"-kind saas -latido /nowhere", "is no checkout of Latido"},
 		{"-kind saas tienda", `unexpected "tienda"`},
@@ -224,7 +217,7 @@ func TestInitAsks(t *testing.T) {
 		t.Errorf("%v, %d files", err, len(files))
 	}
 
-	out, err = start(starter{terminal: true}, "education\neducacion\nCurso\nclase\n", "-dir", dir)
+	out, err = start(starter{terminal: true}, "education\neducacion\nCurso\nclase\nana\nana@example.com\nmail.example.com\n\n", "-dir", dir)
 	if err != nil || strings.Count(out, "Entity, ") != 2 || !strings.Contains(out, `did you mean "curso"?`) {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -232,12 +225,15 @@ func TestInitAsks(t *testing.T) {
 	if err != nil || d.Prefix != "educacion" || d.Entity != "clase" || d.App != "educacion-api" {
 		t.Errorf("%v %q %q %q", err, d.Prefix, d.Entity, d.App)
 	}
+	if m := d.Notify[1].Email; m == nil || m.To[0] != "ana@example.com" || m.SMTP != "smtp.example.com:587" || strings.Count(out, "Mail server, ") != 2 || strings.Count(out, "Who hears of alerts: ") != 2 {
+		t.Errorf("who hears of alerts: %+v\n%s", m, out)
+	}
 
-	out, err = start(starter{terminal: true}, "\n\n\n", "-dir", t.TempDir()) // the usual ones
+	out, err = start(starter{terminal: true}, "\n\n\n\n", "-dir", t.TempDir()) // the usual ones
 	if err != nil || strings.Contains(out, "mean") {
 		t.Errorf("%v\n%s", err, out)
 	}
-	out, err = start(starter{terminal: true}, "", "-kind", "saas", "-prefix", "nube", "-entity", "cuenta", "-dir", t.TempDir()) // nothing to ask
+	out, err = start(starter{terminal: true}, "", "-kind", "saas", "-prefix", "nube", "-entity", "cuenta", "-notify", "https://hooks.example.com/x", "-dir", t.TempDir()) // nothing to ask
 	if err != nil || strings.Contains(out, "[") {
 		t.Errorf("%v\n%s", err, out)
 	}

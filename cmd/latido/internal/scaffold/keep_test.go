@@ -37,7 +37,7 @@ func TestInitNeverOverwrites(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
 			clitest.Put(t, dir, runbook, mine)
-			out, err := start(starter{terminal: c.terminal}, c.input, "-kind", "saas", "-prefix", "nube", "-entity", "cuenta", "-dir", dir, c.flag)
+			out, err := start(starter{terminal: c.terminal}, c.input, "-kind", "saas", "-prefix", "nube", "-entity", "cuenta", "-notify", "https://hooks.example.com/x", "-dir", dir, c.flag)
 			files := clitest.Contents(t, dir)
 			if stays := files[runbook] == mine; stays != c.stays || files["main.go"] == "" || files["domain.yaml"] == "" {
 				t.Errorf("stays %v\n%s", stays, out)
@@ -153,10 +153,11 @@ func TestInitModule(t *testing.T) {
 	if err != nil || files["go.mod"] != other || !strings.Contains(files["routes.go"], `"example.com/other/events"`) {
 		t.Errorf("%v\n%s", err, out)
 	}
-	if !strings.Contains(out, "go mod edit -require=github.com/latido-dev/latido@v0.0.0 '-replace=github.com/latido-dev/latido=/src/latido'") || !strings.Contains(out, "go mod tidy\n") {
+	if !strings.Contains(out, "go mod edit -require=github.com/latido-dev/latido@v0.0.0 '-replace=github.com/latido-dev/latido=/src/latido' "+
+		"-require=github.com/latido-dev/latido/embedded@v0.0.0 '-replace=github.com/latido-dev/latido/embedded=/src/latido/embedded'") || !strings.Contains(out, "go mod tidy\n") {
 		t.Errorf("what to do is not said:\n%s", out)
 	}
-	clitest.Put(t, dir, "go.mod", other+"\nrequire (\n\tgithub.com/latido-dev/latido v1.0.0\n)\n")
+	clitest.Put(t, dir, "go.mod", other+"\nrequire (\n\tgithub.com/latido-dev/latido v1.0.0\n\tgithub.com/latido-dev/latido/embedded v1.0.0\n\tgithub.com/latido-dev/latido/cmd/latido v1.0.0\n)\n")
 	if out, err = start(starter{from: origin{version: "v1.2.3"}}, "", "-kind", "saas", "-dir", dir); err != nil || strings.Contains(out, "go mod edit") {
 		t.Errorf("one that requires Latido: %v\n%s", err, out)
 	}
@@ -165,9 +166,10 @@ func TestInitModule(t *testing.T) {
 		from       origin
 		name, want string
 	}{
-		{origin{version: "v1.2.3"}, "Mi Tienda ñandú", "module mi-tienda-and\n\ngo 1.26.0\n\nrequire github.com/latido-dev/latido v1.2.3\n"},
-		{origin{version: "v1.2.3", checkout: "/src/latido"}, "tienda", "latido v1.2.3\n"},
-		{origin{checkout: "/src/la tido"}, "ñ", "module service\n\ngo 1.26.0\n\nrequire github.com/latido-dev/latido v0.0.0\n\n// A checkout, until there is a release to require.\nreplace github.com/latido-dev/latido => \"/src/la tido\"\n"},
+		{origin{version: "v1.2.3"}, "Mi Tienda ñandú", "module mi-tienda-and\n\ngo 1.26.0\n\n" + requires("v1.2.3")},
+		{origin{version: "v1.2.3", checkout: "/src/latido"}, "tienda", requires("v1.2.3")},
+		{origin{checkout: "/src/la tido"}, "ñ", "module service\n\ngo 1.26.0\n\n" + requires("v0.0.0") + "\n// A checkout, until there is a release to require.\nreplace (\n" +
+			"\tgithub.com/latido-dev/latido => \"/src/la tido\"\n\tgithub.com/latido-dev/latido/embedded => \"/src/la tido/embedded\"\n\tgithub.com/latido-dev/latido/cmd/latido => \"/src/la tido/cmd/latido\"\n)\n"},
 	} {
 		dir := filepath.Join(t.TempDir(), c.name)
 		if out, err := start(starter{from: c.from}, "", "-kind", "saas", "-dir", dir); err != nil || !strings.HasSuffix(clitest.Contents(t, dir)["go.mod"], c.want) {
@@ -176,13 +178,19 @@ func TestInitModule(t *testing.T) {
 	}
 	dir = t.TempDir()
 	_, err = start(starter{}, "", "-kind", "saas", "-dir", dir, "-latido", root(t))
-	if want := "replace github.com/latido-dev/latido => " + root(t) + "\n"; err != nil || !strings.HasSuffix(clitest.Contents(t, dir)["go.mod"], want) {
+	if want := "\tgithub.com/latido-dev/latido/cmd/latido => " + root(t) + "/cmd/latido\n)\n"; err != nil || !strings.HasSuffix(clitest.Contents(t, dir)["go.mod"], want) {
 		t.Errorf("-latido: %v\n%s", err, clitest.Contents(t, dir)["go.mod"])
 	}
 
 	dir = t.TempDir()
 	_, err = (&starter{dir: dir}).goMod(&plan{dir: dir})
 	testkit.Error(t, err, "-latido DIR")
+}
+
+// requires are the lines of a go.mod about Latido.
+func requires(version string) string {
+	return "require (\n\tgithub.com/latido-dev/latido " + version + "\n\tgithub.com/latido-dev/latido/embedded " + version +
+		"\n\tgithub.com/latido-dev/latido/cmd/latido " + version + "\n)\n\ntool github.com/latido-dev/latido/cmd/latido\n"
 }
 
 // TestOrigin is about what the command finds out of itself: tests are built
@@ -265,11 +273,11 @@ func TestInitLeavesNothingHalf(t *testing.T) {
 // its demo: every event gets data.
 func TestServiceOfAnyDomain(t *testing.T) {
 	t.Parallel()
-	sum, err := os.ReadFile(filepath.Join(root(t), "go.sum"))
+	sum, err := os.ReadFile(filepath.Join(root(t), "embedded", "go.sum"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	mod, err := os.ReadFile(filepath.Join(root(t), "go.mod"))
+	mod, err := os.ReadFile(filepath.Join(root(t), "embedded", "go.mod"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,8 +293,8 @@ func TestServiceOfAnyDomain(t *testing.T) {
 			t.Fatalf("%s: %v\n%s", name, err, out)
 		}
 		// The requirements of the checkout, so that nothing is downloaded.
-		clitest.Put(t, dir, "go.mod", strings.Replace(string(mod), "module "+gomod.Latido, "module shop", 1)+
-			"\nrequire "+gomod.Latido+" v0.0.0\nreplace "+gomod.Latido+" => "+root(t)+"\n")
+		clitest.Put(t, dir, "go.mod", strings.NewReplacer("module "+gomod.Embedded, "module shop", "=> ../\n", "=> "+root(t)+"\n", "=> ..\n", "=> "+root(t)+"\n").Replace(string(mod))+
+			"\nrequire "+gomod.Embedded+" v0.0.0\nreplace "+gomod.Embedded+" => "+root(t)+"/embedded\n")
 		clitest.Put(t, dir, "go.sum", string(sum))
 		test, err := os.ReadFile("testdata/any_test.go.txt")
 		if err != nil {

@@ -80,20 +80,41 @@ func (o origin) required() string {
 	return o.version
 }
 
+// modules are what a new service requires: the SDK, alerts in the process, and
+// the command, which go generate and the image of latido evidence run.
+var modules = []string{gomod.Latido, gomod.Embedded, gomod.Command}
+
 // goMod is the go.mod of a new service.
 func (o origin) goMod(module string) []byte {
-	text := fmt.Sprintf("module %s\n\ngo %s\n\nrequire %s %s\n", module, goVersion, gomod.Latido, o.required())
-	if o.checkout != "" {
-		text += fmt.Sprintf("\n// A checkout, until there is a release to require.\nreplace %s => %s\n", gomod.Latido, quotedPath(o.checkout))
+	var b strings.Builder
+	fmt.Fprintf(&b, "module %s\n\ngo %s\n\nrequire (\n", module, goVersion)
+	for _, m := range modules {
+		fmt.Fprintf(&b, "\t%s %s\n", m, o.required())
 	}
-	return []byte(text)
+	fmt.Fprintf(&b, ")\n\ntool %s\n", gomod.Command)
+	if o.checkout != "" {
+		b.WriteString("\n// A checkout, until there is a release to require.\nreplace (\n")
+		for _, m := range modules {
+			fmt.Fprintf(&b, "\t%s => %s\n", m, quotedPath(o.folder(m)))
+		}
+		b.WriteString(")\n")
+	}
+	return []byte(b.String())
 }
 
-// edit is the command that adds Latido to a go.mod that is there.
-func (o origin) edit() string {
-	command := fmt.Sprintf("go mod edit -require=%s@%s", gomod.Latido, o.required())
-	if o.checkout != "" {
-		command += fmt.Sprintf(" '-replace=%s=%s'", gomod.Latido, o.checkout)
+// folder is where a module is in the checkout.
+func (o origin) folder(module string) string {
+	return filepath.Join(o.checkout, filepath.FromSlash(strings.TrimPrefix(module, gomod.Latido)))
+}
+
+// edit is the command that adds modules to a go.mod that is there.
+func (o origin) edit(modules []string) string {
+	command := "go mod edit"
+	for _, m := range modules {
+		command += fmt.Sprintf(" -require=%s@%s", m, o.required())
+		if o.checkout != "" {
+			command += fmt.Sprintf(" '-replace=%s=%s'", m, o.folder(m))
+		}
 	}
 	return command
 }

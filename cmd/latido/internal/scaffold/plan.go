@@ -26,6 +26,7 @@ type planned struct {
 	path          string // in the folder
 	content, from []byte // from is what is there, nil for nothing
 	about         string
+	secret        bool // nobody else on the machine may read it
 }
 
 // add plans a file. What is there with other content is asked for, or stays.
@@ -111,7 +112,11 @@ func (p *plan) write() (err error) {
 			}
 			return nil
 		})
-		if err := os.WriteFile(path, f.content, 0o644); err != nil {
+		mode := os.FileMode(0o644)
+		if f.secret {
+			mode = 0o600
+		}
+		if err := os.WriteFile(path, f.content, mode); err != nil {
 			return err
 		}
 		p.say(f.path, "written", f.about)

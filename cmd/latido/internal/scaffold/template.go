@@ -63,8 +63,9 @@ func (ch choice) template() ([]byte, error) {
 }
 
 // domainFile is the template with the names that were chosen: those in its
-// head, and the entity's route wherever it stands.
-func (ch choice) domainFile() ([]byte, error) {
+// head, and the entity's route wherever it stands. Its last line is who hears of
+// alerts.
+func (ch choice) domainFile(who hears) ([]byte, error) {
 	text, err := ch.template()
 	if err != nil {
 		return nil, err
@@ -91,7 +92,8 @@ func (ch choice) domainFile() ([]byte, error) {
 		route := regexp.MustCompile(`/` + plural(own.Entity, ch.language) + `\b`)
 		text = route.ReplaceAllLiteral(text, []byte("/"+plural(ch.entity, ch.language)))
 	}
-	return text, nil
+	line, _ := who.receiver()
+	return append(text, line...), nil
 }
 
 // checkApp and checkEntity report what is wrong with a name, in the domain's
