@@ -143,11 +143,13 @@ func folded(e ast.Expr) (string, bool) {
 // and parts of messages that are in the catalog as a whole.
 var silent = []string{
 	"unmarshal errors:", "check [FILE]", "-- Dashboard --", "-- Grafana --", "-- Mixed --", " -dir %s", " first at ", "latido report",
-	"cd %s", "go mod tidy", "go work use .", "go run .", "go run . -demo", "latido doctor -only url", "a sample", "first notification",
-	"go %s", "module %s", "require %s %s", "replace %s => %s", "// A checkout, until there is a release to require.", "no verb", "problems were found",
+	"cd %s", "go mod tidy", "go work use .", "go run .", "set -a; . ./.env; set +a; go run . -demo", "latido doctor -only url", "a sample", "first notification",
+	"go %s", "module %s", "require (", "tool %s", "latido fire %s", "- webhook: {url_env: %s}", "- slack: {url_env: %s, channel: \"#alerts\"}",
+	"- email: {to: [%q], from: %[1]q, smtp: %q, password_env: %s}", "# Copy it to .env, which stays out of version control.", "# The service's secrets: it stays out of version control.",
+	"replace (", "// A checkout, until there is a release to require.", "no verb", "problems were found",
 	"%s  left     is there with other content", "go.sum  written  by go mod tidy", "d, err := domain.Load(%q)", "defer tel.Shutdown(context.Background())",
 	"tel, err := telemetry.Init(ctx, telemetry.Config{Domain: d})", "%d ms", "%.0f min", "latido %s", "latido %s %s", "completion SHELL", "help [VERB]", "import URL|FILE", "diff OLD [NEW]",
-	"go mod edit -require=%s@%s", "go tool pprof -http=localhost:8081 -tagroot=endpoint '%s/debug/pprof/profile?last=1m'",
+	"go mod edit", "go tool pprof -http=localhost:8081 -tagroot=endpoint '%s/debug/pprof/profile?last=1m'",
 	"{{$labels := .Labels}}{{$externalLabels := .ExternalLabels}}{{$externalURL := .ExternalURL}}{{$value := .Value}}",
 }
 
