@@ -10,10 +10,15 @@ import (
 	monitoring "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
+	networking "k8s.io/api/networking/v1"
+	policy "k8s.io/api/policy/v1"
+	metaapi "k8s.io/apimachinery/pkg/api/meta"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
+	securityapi "k8s.io/pod-security-admission/api"
+	podsecurity "k8s.io/pod-security-admission/policy"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
@@ -33,7 +38,7 @@ func manifests(t *testing.T) []runtime.Object {
 		t.Fatal(err)
 	}
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{apps.AddToScheme, core.AddToScheme, monitoring.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{apps.AddToScheme, core.AddToScheme, monitoring.AddToScheme, networking.AddToScheme, policy.AddToScheme} {
 		if err := add(scheme); err != nil {
 			t.Fatal(err)
 		}
@@ -127,8 +132,71 @@ func TestKubernetes(t *testing.T) {
 			}
 		}
 	}
+	checkUsualCluster(t, all)
 	checkKubernetesRules(t, ofKind[*monitoring.PrometheusRule](all))
 	checkKubernetesDashboards(t, configs)
+}
+
+// checkUsualCluster looks for what a cluster with Pod Security "restricted" and
+// kube-prometheus-stack, or kind and minikube, would refuse or never read.
+func checkUsualCluster(t *testing.T, all []runtime.Object) {
+	t.Helper()
+	read := 0
+	for _, object := range all {
+		o, err := metaapi.Accessor(object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch object.(type) {
+		case *monitoring.PodMonitor, *monitoring.PrometheusRule:
+			read++
+			if o.GetLabels()["release"] != "kube-prometheus-stack" {
+				t.Errorf("%s %T lacks the chart's label release, and is not read: %v", o.GetName(), object, o.GetLabels())
+			}
+		}
+	}
+	if read < 3 {
+		t.Errorf("%d monitors and rules", read)
+	}
+	evaluator, err := podsecurity.NewEvaluator(podsecurity.DefaultChecks(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	restricted := securityapi.LevelVersion{Level: securityapi.LevelRestricted, Version: securityapi.LatestVersion()}
+	judge := func(name string, p core.PodTemplateSpec) {
+		for _, r := range evaluator.EvaluatePod(restricted, &p.ObjectMeta, &p.Spec) {
+			if !r.Allowed {
+				t.Errorf("Pod Security restricted refuses %s: %s, %s", name, r.ForbiddenReason, r.ForbiddenDetail)
+			}
+		}
+	}
+	for _, d := range ofKind[*apps.DaemonSet](all) {
+		judge(d.Name, d.Spec.Template)
+	}
+	for _, d := range ofKind[*apps.Deployment](all) {
+		judge(d.Name, d.Spec.Template)
+		c := d.Spec.Template.Spec.Containers[0]
+		if !strings.Contains(c.Image, ":") || strings.HasSuffix(c.Image, ":latest") {
+			t.Errorf("%s has the image %s: with latest a loaded image is never run", d.Name, c.Image)
+		}
+		if d.Name != "tienda-api" {
+			continue
+		}
+		if c.Lifecycle == nil || c.Lifecycle.PreStop == nil || c.Lifecycle.PreStop.Sleep == nil || *d.Spec.Template.Spec.TerminationGracePeriodSeconds < c.Lifecycle.PreStop.Sleep.Seconds+30 {
+			t.Errorf("%s closes its port while the Service still leads there, or has too little time for what is in flight", d.Name)
+		}
+	}
+	guarded := false
+	for _, p := range ofKind[*networking.NetworkPolicy](all) {
+		for _, rule := range p.Spec.Ingress {
+			for _, port := range rule.Ports {
+				guarded = guarded || port.Port.StrVal == "admin" && len(rule.From) > 0
+			}
+		}
+	}
+	if !guarded {
+		t.Error("any pod reaches the admin port")
+	}
 }
 
 // checkPod looks at one pod: whether it is nobody, has limits and probes, and
