@@ -8,4 +8,4 @@ import (
 
 var verbs = clitest.Verbs{Command, check.Command, generate.Command}
 
-var latido, say = verbs.Run, verbs.Say
+var latido = verbs.Run
