@@ -43,8 +43,10 @@ func TestMain(m *testing.M) {
 		built.dir = dir
 		os.Exit(m.Run())
 	}
-	if err := os.Setenv("LC_ALL", "en_US.UTF-8"); err != nil { // what the command says is compared in English
-		panic(err)
+	for name, value := range map[string]string{"LC_ALL": "", "LC_MESSAGES": "", "LANG": "en"} { // what the command says is compared in English
+		if err := os.Setenv(name, value); err != nil {
+			panic(err)
+		}
 	}
 	dir, err := os.MkdirTemp("", "latido-e2e")
 	if err != nil {
