@@ -2,8 +2,9 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
-	"hash/fnv"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -39,14 +40,13 @@ func standIn(args []string) int {
 	if len(args) == 0 || args[0] != "test" || !strings.Contains(strings.Join(args, " "), "-failfast") {
 		return run("", os.Environ(), args...)
 	}
-	mutant, line, err := difference()
+	mutant, content, err := difference()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return notViable
 	}
-	h := fnv.New32a()
-	h.Write([]byte(filepath.Base(mutant) + line))
-	if n, _ := strconv.Atoi(os.Getenv(oneIn)); n > 1 && h.Sum32()%uint32(n) != 0 {
+	hash := sha256.Sum256(content)
+	if n, _ := strconv.Atoi(os.Getenv(oneIn)); n > 1 && binary.BigEndian.Uint32(hash[:])%uint32(n) != 0 {
 		return notViable
 	}
 	wd, err := os.Getwd()
@@ -83,11 +83,11 @@ func relative(wd string) string {
 }
 
 // difference finds the file below the working directory that gremlins changed,
-// and the first changed line.
-func difference() (file, line string, err error) {
+// and what is in it now.
+func difference() (file string, content []byte, err error) {
 	wd, err := os.Getwd()
 	if err != nil {
-		return "", "", err
+		return "", nil, err
 	}
 	from := filepath.Join(os.Getenv(original), relative(wd))
 	err = filepath.WalkDir(wd, func(path string, d fs.DirEntry, err error) error {
@@ -106,18 +106,11 @@ func difference() (file, line string, err error) {
 		if err != nil || bytes.Equal(mutant, real) {
 			return err
 		}
-		file = rel
-		was := strings.Split(string(real), "\n")
-		for i, l := range strings.Split(string(mutant), "\n") {
-			if i >= len(was) || l != was[i] {
-				line = l
-				return fs.SkipAll
-			}
-		}
+		file, content = rel, mutant
 		return fs.SkipAll
 	})
 	if err == nil && file == "" {
 		err = fmt.Errorf("nothing is changed in %s", wd)
 	}
-	return file, line, err
+	return file, content, err
 }
