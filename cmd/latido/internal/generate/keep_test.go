@@ -19,7 +19,7 @@ import (
 )
 
 // flower is a domain file with something of every kind that is written.
-const flower = "prefix: floreria\nentity: ramo\nevents: [{name: ventas}]\nnotify: [{log: {}}]\n"
+const flower = "prefix: floreria\nentity: ramo\nevents: [{name: ventas}]\nnotify: [{webhook: {url: 'https://example.com/'}}]\n"
 
 // shop makes the present folder one with this domain file, and writes all.
 func shop(t *testing.T, text string) {
@@ -101,7 +101,7 @@ func TestFilesLeftBehind(t *testing.T) {
 	}
 	clitest.Put(t, ".", "deploy/loki/loki.yaml", clitest.Contents(t, ".")["deploy/tempo/tempo.yaml"]) // what another version wrote
 	before := clitest.Contents(t, ".")
-	clitest.Put(t, ".", cli.DomainFile, "prefix: flores\nentity: ramo\nnotify: [{log: {}}]\n")
+	clitest.Put(t, ".", cli.DomainFile, "prefix: flores\nentity: ramo\nnotify: [{webhook: {url: 'https://example.com/'}}]\n")
 	left := []string{"events/events_gen.go", "deploy/loki/loki.yaml"}
 	for name := range before {
 		if strings.Contains(name, "/floreria") && notOurs[name] == "" {
@@ -144,7 +144,7 @@ func TestFilesLeftBehind(t *testing.T) {
 // the command runs, and takes no file of another's for its own.
 func TestDomainsSideBySide(t *testing.T) {
 	t.Chdir(t.TempDir())
-	const bread = "prefix: panaderia\nentity: pan\nevents: [{name: hornadas}]\nnotify: [{log: {}}]\n"
+	const bread = "prefix: panaderia\nentity: pan\nevents: [{name: hornadas}]\nnotify: [{webhook: {url: 'https://example.com/'}}]\n"
 	clitest.Put(t, ".", "svc/a/domain.yaml", flower)
 	clitest.Put(t, ".", "svc/b/domain.yaml", bread)
 	for _, name := range []string{"a", "b"} {
