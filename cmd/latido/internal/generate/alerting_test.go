@@ -28,7 +28,7 @@ func TestGenerateAll(t *testing.T) {
 		"deploy/grafana/dashboards/tienda-business.json", "deploy/grafana/dashboards/tienda-profiles.json",
 		".dockerignore", ".env.example", "deploy/alertmanager/.gitignore", "Dockerfile", "docker-compose.yml", "deploy/otel-collector.yaml", "deploy/pyroscope/pyroscope.yaml", "deploy/tempo/tempo.yaml",
 		"deploy/grafana/provisioning/dashboards/dashboards.yaml", "deploy/grafana/provisioning/datasources/datasources.yaml",
-		"deploy/prometheus/prometheus.yaml", "deploy/prometheus/longterm.yaml", "deploy/prometheus/targets/tienda.yaml",
+		"deploy/prometheus/prometheus.yaml", "deploy/prometheus/longterm.yaml", "deploy/prometheus/small.yaml", "deploy/prometheus/targets/tienda.yaml",
 		"deploy/kustomization.yaml", "deploy/kubernetes/collector.yaml", "deploy/kubernetes/rules.yaml", "deploy/kubernetes/service.yaml",
 	}
 	if code, stdout, stderr := latido("generate", "all", "-domain", source, "-dir", ".", "-check"); code != 1 || strings.Count(stdout, "FAIL") != len(files) {
