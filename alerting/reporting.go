@@ -50,10 +50,8 @@ func (b builder) reportingPresets() []preset {
 		of: "scrape",
 		rule: Rule{
 			Alert: "ScrapeFailing", Metric: info.Key, For: 5 * time.Minute,
-			// Of all that may be down these are the service's: whatever has its job, also
-			// if it never came up, and other jobs in which an instance of it reports.
-			Expr: fmt.Sprintf("max by (job, instance) (up{job=%s}) == 0\nor\nmax by (job, instance) (up) == 0\nand on (job) %s",
-				strconv.Quote(b.d.Service()), seen("job")),
+			// Of all that may be down only what has reported here is this service.
+			Expr:        fmt.Sprintf("max by (job, instance) (up) == 0\nand on (job, instance) %s", seen("job, instance")),
 			Summary:     say("An instance cannot be scraped", "No se pueden leer las métricas de una instancia"),
 			Description: say("{{ $labels.instance }} of {{ $labels.job }} does not answer Prometheus.", "{{ $labels.instance }} de {{ $labels.job }} no responde a Prometheus."),
 			Impact:      say("One instance is down, or its alerts are blind.", "Una instancia está caída, o sus alertas están ciegas."),
@@ -63,31 +61,15 @@ func (b builder) reportingPresets() []preset {
 			},
 		},
 		trials: func(r Rule) []trial {
-			kept := b.target("job", "instance")
 			s := b.scene(r, "it stopped to answer")
-			up := func(values string, last time.Duration) { s.add("up", nil, fmt.Sprintf(values, int(last/s.interval)+2)) }
+			up := func(values string) { s.add("up", nil, fmt.Sprintf(values, int(r.For/s.interval)+2)) }
 			s.add(info.Family, version, "1 1 stale")
-			up("1 1 0+0x%d", r.For)
-			s.as("there").steady(info.Family, version, 1, 0, r.For)
-			up("1+0x%d", r.For)
+			up("1 1 0+0x%d")
+			s.as("there").add(info.Family, version, "1 1")
+			up("1+0x%d")
 			s.as("another service")
-			up("0+0x%d", r.For)
-			first := s.fires(2*s.interval+r.For, kept, 0)
-
-			later := 2*b.pace.window(time.Hour) + r.For
-			s = b.scene(r, "it is down for hours, or never came up")
-			s.add(info.Family, version, "1 1 stale")
-			up("1 1 0+0x%d", later)
-			s.target["instance"] = "never:9464"
-			up("0+0x%d", later)
-			never := firing{with(kept, "instance", "never:9464"), 0}
-			s.as("of another name").steady(info.Family, version, 1, 0, later)
-			up("1+0x%d", later)
-			s.target["instance"] = "other:9464"
-			up("0+0x%d", later)
-			other := firing{map[string]string{"job": "of another name", "instance": "other:9464"}, 0}
-			s.checks = append(s.checks, check{later, []firing{{kept, 0}, never, other}})
-			return []trial{first, s.trial}
+			up("0+0x%d")
+			return []trial{s.fires(2*s.interval+r.For, b.target("job", "instance"), 0)}
 		},
 	}}, b.telemetryPresets()...)
 }

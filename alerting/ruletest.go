@@ -49,22 +49,11 @@ func RuleTests(d domain.Domain, o Options, ruleFile string) ([]byte, error) {
 	if interval = evaluation(all); interval > 0 {
 		content = append(content, field{key: "evaluation_interval", value: length(interval)})
 	}
-	content = append(content, field{key: "group_eval_order", value: groupNames(d, o)})
 	top := head(d, "rule-tests")
 	if len(left) > 0 {
 		top += "# Not tried up to its bound, as that takes too long: " + strings.Join(left, ", ") + ".\n"
 	}
 	return file(top, append(content, field{key: "tests", value: tests}))
-}
-
-// groupNames are those of the groups in their order, in which promtool would not
-// evaluate them by itself: long windows read what short ones recorded.
-func groupNames(d domain.Domain, o Options) []string {
-	var names []string
-	for _, g := range Groups(d, o) {
-		names = append(names, g.Name)
-	}
-	return names
 }
 
 // maxEvaluations is how many steps a test has at most: some ten seconds of

@@ -20,39 +20,24 @@ type objective struct {
 	budget *big.Rat // the part that may be bad
 }
 
-// longInterval is the time between two evaluations of what looks far back. It is
-// well below the five minutes for which Prometheus takes a sample for the present.
-const longInterval = 2 * time.Minute
-
-// longest is the longest window that is counted anew at every evaluation. A
-// month of every series every 15 s would be most of what a server does.
-const longest = time.Hour
-
-// slo are the groups of one objective: what is recorded for its short windows,
-// and the two alerts on how fast the budget burns; then, more seldom, its long
-// windows and what is left of the budget, from what was recorded.
-func (b builder) slo(s domain.SLO) (short, long []Rule) {
+// slo are the rules of one objective: what they record for each window, then
+// the two alerts on how fast the budget burns, and what is left of it.
+func (b builder) slo(s domain.SLO) []Rule {
 	o := objective{SLO: s, b: b, window: time.Duration(cmp.Or(s.Window, domain.DefaultSLOWindow)), budget: budgetOf(s.Objective)}
+	var rules []Rule
 	for _, w := range o.windows() {
-		if o.recorded(w) {
-			long = append(long, o.records(w)...)
-		} else {
-			short = append(short, o.records(w)...)
-		}
+		rules = append(rules, o.records(w)...)
 	}
 	if o.kept(o.window) {
-		long = append(long, o.record("slo_budget_left", "ratio", o.left()))
+		rules = append(rules, o.record("slo_budget_left", "ratio", o.left()))
 	}
 	for _, severity := range []domain.Severity{domain.SeverityPage, domain.SeverityTicket} {
 		if pairs := o.pairs(severity); len(pairs) > 0 {
-			short = append(short, o.alert(severity, pairs))
+			rules = append(rules, o.alert(severity, pairs))
 		}
 	}
-	return short, long
+	return rules
 }
-
-// recorded tells whether a window is added up from what its shortest recorded.
-func (o objective) recorded(w time.Duration) bool { return w > longest && w > o.windows()[0] }
 
 // kept tells whether samples are kept for as long as a window.
 func (o objective) kept(window time.Duration) bool {
@@ -133,9 +118,6 @@ func (o objective) record(metric, operation, expr string) Rule {
 func (o objective) records(w time.Duration) []Rule {
 	operation, ratio := "increase"+length(w), "ratio_rate"+length(w)
 	all, bad := o.counts(o.b.pace.window(w))
-	if o.recorded(w) {
-		all, bad = o.over("slo_requests", w), o.over("slo_errors", w)
-	}
 	return []Rule{
 		o.record("slo_requests", operation, all),
 		o.record("slo_errors", operation, bad),
@@ -195,17 +177,15 @@ func bucket(d time.Duration) string {
 }
 
 // left is the part of the error budget that is left in the objective's window,
-// weighted with the traffic; below 0 it is overdrawn.
+// weighted with the traffic; below 0 it is overdrawn. It adds up what was
+// recorded, as counting anew over a month would be dear.
 func (o objective) left() string {
-	return fmt.Sprintf("1 - %s / (%s > 0) / %s", o.over("slo_errors", o.window), o.over("slo_requests", o.window), decimal(o.budget))
-}
-
-// over adds up what the shortest window recorded, one value for each of its
-// lengths, so that everything counts once.
-func (o objective) over(metric string, w time.Duration) string {
 	shortest := o.windows()[0]
-	return fmt.Sprintf("sum_over_time(%s[%s:%s])", o.series(metric, "increase"+length(shortest)),
-		length(o.b.pace.window(w)), length(o.b.pace.window(shortest)))
+	window := "[" + length(o.b.pace.window(o.window)) + "]"
+	over := func(metric string) string {
+		return "sum_over_time(" + o.series(metric, "increase"+length(shortest)) + window + ")"
+	}
+	return fmt.Sprintf("1 - %s / (%s > 0) / %s", over("slo_errors"), over("slo_requests"), decimal(o.budget))
 }
 
 // alertSuffix says of an alert on an objective how fast its budget burns.

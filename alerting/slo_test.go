@@ -1,7 +1,6 @@
 package alerting
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -49,38 +48,5 @@ func TestWindowsThatAreKept(t *testing.T) {
 	}
 	if fast := names(Options{Fast: true, Retention: 6 * time.Hour}); !slices.Contains(fast, "disponibilidadBurnsSlowly") || slices.Contains(fast, "slo_budget_left:ratio") {
 		t.Errorf("a minute in a second: %v", fast) // three days are 72 minutes, a month is twelve hours
-	}
-}
-
-// A month of every series is not counted anew every 15 seconds: what looks
-// further back than an hour adds up what was recorded, every few minutes, and
-// its samples are never too old for the alerts that read them.
-func TestLongWindows(t *testing.T) {
-	t.Parallel()
-	for window, want := range map[domain.Duration]int{domain.Duration(7 * 24 * time.Hour): 10, 0: 13, domain.Duration(90 * 24 * time.Hour): 19} {
-		d := domain.Domain{
-			Prefix: "tienda", DefaultRules: domain.DefaultRules{Disable: []string{"all"}},
-			SLOs: []domain.SLO{{Name: "disponibilidad", Objective: 99.9, Window: window, Good: domain.Good{Status: "!~5.."}}},
-		}
-		long := 0
-		for _, g := range Groups(d, Options{}) {
-			for _, r := range g.Rules {
-				for _, m := range regexp.MustCompile(`\[(\w+)(:\w+)?\]`).FindAllStringSubmatch(r.Expr, -1) {
-					back, err := domain.ParseDuration(m[1])
-					if err != nil {
-						t.Fatal(err)
-					}
-					if time.Duration(back) > time.Hour && (m[2] == "" || g.Interval < time.Minute || g.Interval >= 5*time.Minute) {
-						t.Errorf("every %v %s%s looks back %s: %s", g.Interval, r.Alert, r.Record, m[1], r.Expr)
-					}
-				}
-			}
-			if g.Interval > 0 {
-				long += len(g.Rules)
-			}
-		}
-		if long != want {
-			t.Errorf("%v: %d rules are evaluated seldom, want %d", time.Duration(window), long, want)
-		}
 	}
 }

@@ -23,26 +23,18 @@ type burnCase struct {
 // is recorded, where every case is a job of its own, in which only one pair of
 // windows can decide, and each of its limits does.
 func (o objective) trials(severity domain.Severity, pairs []burn, r Rule) []trial {
-	// What is recorded begins one sample late, and is looked at before a shortest
-	// window is over: so nothing is added up from it, and each case is alone.
 	s := o.b.scene(r, "limits")
-	for step := o.b.pace.window(o.windows()[0]); 3*s.interval > step; {
-		s.interval /= 2
-	}
-	now := check{after: 2 * s.interval}
-	record := func(metric, window string, value float64) {
-		s.add(o.name(metric, "increase"+window), nil, fmt.Sprintf("_ %s+0x2", number(legible(value))))
-	}
+	now := check{after: s.interval}
 	for _, p := range pairs {
 		w := p.scaled(o.window)
 		long, short := length(w.long), length(w.short)
 		for _, c := range o.cases(p) {
 			job := long + " and " + short + ": " + c.name
 			s.target = map[string]string{"job": job, "slo": o.Name, "domain": o.b.d.Prefix}
-			record("slo_requests", long, c.requests)
-			record("slo_errors", long, c.requests*c.ofLong)
-			record("slo_requests", short, c.requests)
-			record("slo_errors", short, c.requests*c.ofShort)
+			s.steady(o.name("slo_requests", "increase"+long), nil, c.requests, 0, s.interval)
+			s.steady(o.name("slo_errors", "increase"+long), nil, c.requests*c.ofLong, 0, s.interval)
+			s.steady(o.name("slo_requests", "increase"+short), nil, c.requests, 0, s.interval)
+			s.steady(o.name("slo_errors", "increase"+short), nil, c.requests*c.ofShort, 0, s.interval)
 			if c.fires {
 				now.alerts = append(now.alerts, firing{map[string]string{"job": job}, c.ofLong})
 			}
@@ -98,13 +90,10 @@ func (o objective) onRequests(severity domain.Severity, r Rule) []trial {
 	bad := shown((from + min(to, 4*from)) / 2)
 	n := math.Ceil(max(perInterval, float64(o.least())+1, 3/bad))
 	s := o.b.scene(r, "too many are bad")
-	// By then a long window has one value of the shortest, at whatever second the
-	// trial began, and the alert was evaluated after it.
-	after := o.b.pace.window(o.windows()[0]).Round(s.interval) + 3*s.interval
-	if !o.add(s, n, bad, after) {
+	if !o.add(s, n, bad, s.interval) {
 		return nil
 	}
-	return []trial{s.firesBy(after, map[string]string{"job": o.b.d.Service()}, bad)}
+	return []trial{s.firesBy(s.interval, map[string]string{"job": o.b.d.Service()}, bad)}
 }
 
 // add adds series that count n from one sample to the next, of which a part is

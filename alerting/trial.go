@@ -105,19 +105,12 @@ func (s *scene) add(family string, labels map[string]string, values string) {
 // steady adds a series that begins at start and grows by step with each
 // sample, for a while and a little longer.
 func (s *scene) steady(family string, labels map[string]string, start, step float64, until time.Duration) {
-	step = legible(step)
+	step, _ = strconv.ParseFloat(strconv.FormatFloat(step, 'g', 9, 64), 64) // nobody reads 81.24999999999997
 	sign := "+"
 	if step < 0 {
 		sign, step = "-", -step
 	}
 	s.add(family, labels, fmt.Sprintf("%s%s%sx%d", number(start), sign, number(step), int(until/s.interval)+1))
-}
-
-// legible is a value without the last digits of floating point: nobody reads
-// 81.24999999999997.
-func legible(v float64) float64 {
-	v, _ = strconv.ParseFloat(strconv.FormatFloat(v, 'g', 9, 64), 64)
-	return v
 }
 
 // fires says that the alert fires after a time, with the labels that its
