@@ -29,18 +29,14 @@ func TestPractice(t *testing.T) {
 		t.Fatal(err)
 	}
 	var typed []string
-	var lines string
 	for _, b := range blocks(t, document) {
-		switch b.language {
-		case "sh":
+		if b.language == "sh" {
 			typed = append(typed, strings.Split(strings.TrimSpace(b.text), "\n")...)
-		case "go":
-			lines = b.text
 		}
 	}
 	rows := lastCell.FindAllStringSubmatch(string(text), -1)
-	if len(typed) != 5 || lines == "" || len(rows) < 45 {
-		t.Fatalf("%d commands, %d rows, and the lines %q", len(typed), len(rows), lines)
+	if len(typed) != 4 || len(rows) < 45 {
+		t.Fatalf("%d commands, %d rows", len(typed), len(rows))
 	}
 	for line := range strings.Lines(string(text)) {
 		if strings.HasPrefix(line, "| ") && !lastCell.MatchString(strings.TrimSpace(line)) && !strings.HasSuffix(line, "| comando |\n") {
@@ -63,25 +59,11 @@ func TestPractice(t *testing.T) {
 	if cache, err := exec.Command("go", "env", "GOCACHE").Output(); err == nil { // which would be below that folder
 		p.env = append(p.env, "GOCACHE="+strings.TrimSpace(string(cache)))
 	}
-	for _, command := range typed[:3] {
-		p.types(strings.ReplaceAll(command, "../latido/embedded", filepath.Join(repository, "embedded")))
+	for _, command := range typed[:2] {
+		p.types(command)
 	}
-	main := filepath.Join(p.dir, "main.go")
-	source, err := os.ReadFile(main)
-	if err != nil {
-		t.Fatal(err)
-	}
-	const bind, imported = "\tevents.Bind(tel)\n", "\t\"github.com/latido-dev/latido/domain\"\n"
-	if bytes.Count(source, []byte(bind)) != 1 || bytes.Count(source, []byte(imported)) != 1 {
-		t.Fatalf("main.go has no place for the lines:\n%s", source)
-	}
-	changed := strings.Replace(string(source), bind, bind+"\n"+lines, 1)
-	changed = strings.Replace(changed, imported, imported+"\t\"github.com/latido-dev/latido/embedded\"\n", 1)
-	if err := os.WriteFile(main, []byte(changed), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	p.types(typed[3])
-	service := p.leaves(typed[4] + " -addr " + servers.FreeAddr(t))
+	p.types(typed[2])
+	service := p.leaves(typed[3] + " -addr " + servers.FreeAddr(t))
 	servers.WaitFor(t, 15*time.Minute, "the service, with rules and a profile", func() error {
 		service.running()
 		if _, err := fetch("http://" + admin + "/api/v1/rules"); err != nil {

@@ -326,13 +326,14 @@ func TestInitServices(t *testing.T) {
 					t.Fatalf("%s: %v\n%s", command, err, output)
 				}
 			}
+			hook := startWebhook(t)
 			built := time.Now()
 			service := servers.Run(t, servers.Process{
 				Name: kind, Ports: 2, Ready: "/healthz",
 				Command: func(addrs []string) *exec.Cmd {
 					host, port, _ := strings.Cut(addrs[0], ":")
 					cmd := exec.Command(filepath.Join(dir, "service"), "-demo", "-addr", addrs[1])
-					cmd.Env = append(os.Environ(), "OTEL_EXPORTER_PROMETHEUS_HOST="+host, "OTEL_EXPORTER_PROMETHEUS_PORT="+port)
+					cmd.Env = append(os.Environ(), "OTEL_EXPORTER_PROMETHEUS_HOST="+host, "OTEL_EXPORTER_PROMETHEUS_PORT="+port, "ALERT_WEBHOOK="+hook.URL, "ALERTS="+hook.URL)
 					return cmd
 				},
 			})
