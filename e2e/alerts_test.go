@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/http"
@@ -248,6 +249,13 @@ func startServers(t testing.TB, s *servers.Running, file, webhookURL string, mor
 	for what, file := range out {
 		latido(t, "generate", what, "-fast", "-domain", source, "-out", file)
 	}
+	// The login for the service's pages is where Compose puts secrets.
+	receivers, err := os.ReadFile(out["alertmanager"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, out["alertmanager"], bytes.ReplaceAll(receivers, []byte("/run/secrets/"), []byte(dir+"/")))
+	write(t, filepath.Join(dir, "LATIDO_PASSWORD"), []byte("of nobody"))
 	alertmanager := servers.StartAlertmanager(t, out["alertmanager"])
 	prom := servers.StartPrometheus(t, servers.PrometheusConfig{
 		Scrape: []servers.Scrape{{Job: d.Service(), Targets: []string{s.Addr(0)}}},

@@ -55,7 +55,7 @@ func TestPractice(t *testing.T) {
 	admin := servers.FreeAddr(t)
 	host, port, _ := strings.Cut(admin, ":")
 	p := &person{t: t, dir: home, env: append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "GOWORK=",
-		"OTEL_EXPORTER_PROMETHEUS_HOST="+host, "OTEL_EXPORTER_PROMETHEUS_PORT="+port, "PPROF_TMPDIR="+t.TempDir(), "XDG_CACHE_HOME="+t.TempDir())}
+		"OTEL_EXPORTER_PROMETHEUS_HOST="+host, "OTEL_EXPORTER_PROMETHEUS_PORT="+port, "ALERT_WEBHOOK="+startWebhook(t).URL, "PPROF_TMPDIR="+t.TempDir(), "XDG_CACHE_HOME="+t.TempDir())}
 	if cache, err := exec.Command("go", "env", "GOCACHE").Output(); err == nil { // which would be below that folder
 		p.env = append(p.env, "GOCACHE="+strings.TrimSpace(string(cache)))
 	}

@@ -30,7 +30,7 @@ func Missing(dir string, d domain.Domain) []string {
 		if s.Env != "" {
 			set := regexp.MustCompile(`(?m)^(?:export +)?` + regexp.QuoteMeta(s.Env) + `=[ "']*[^ "'\r\n]`)
 			if os.Getenv(s.Env) == "" && !set.Match(dotenv) {
-				missing = append(missing, s.Env+" of "+filepath.Join(dir, ".env"))
+				missing = append(missing, s.Env+" ("+filepath.Join(dir, ".env")+")")
 			}
 			continue
 		}

@@ -38,7 +38,7 @@ func TestInitReceiver(t *testing.T) {
 		if !strings.Contains(files[".env"], c.env) || !regexp.MustCompile(`(?m)^LATIDO_PASSWORD=[0-9a-f]{32}$`).MatchString(files[".env"]) {
 			t.Errorf("%s: .env\n%s", c.name, files[".env"])
 		}
-		if told := strings.Contains(out, "Nobody hears of alerts yet: write "+c.lacks+" of "); told != (c.lacks != "") {
+		if told := strings.Contains(out, "Nobody hears of alerts yet: write "+c.lacks+" ("); told != (c.lacks != "") {
 			t.Errorf("%s: what is to be written is told: %v\n%s", c.name, told, out)
 		}
 		if info, err := os.Stat(filepath.Join(dir, ".env")); err != nil || info.Mode().Perm() != 0o600 {

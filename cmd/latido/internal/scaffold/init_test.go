@@ -68,7 +68,7 @@ func TestInitTemplates(t *testing.T) {
 				if code, stdout, stderr := latido("check"); code != 0 || strings.Contains(stdout, "skip") {
 					t.Errorf("check: exit %d\n%s%s", code, stdout, stderr)
 				}
-				if !strings.Contains(out, map[string]string{"en": "Nobody hears of alerts yet: write ALERT_WEBHOOK of ", "es": "Nadie recibe las alertas todavía: escriba ALERT_WEBHOOK de "}[language]) {
+				if !strings.Contains(out, map[string]string{"en": "Nobody hears of alerts yet: write ALERT_WEBHOOK (", "es": "Nadie recibe las alertas todavía: escriba ALERT_WEBHOOK ("}[language]) {
 					t.Errorf("that nobody hears is not said:\n%s", out)
 				}
 				before := clitest.Contents(t, dir)
