@@ -137,9 +137,5 @@ func TestFirstPush(t *testing.T) {
 	t.Parallel()
 	collector := startCollector(t)
 	tel := start(t, func(c *Config) { c.OTLP = OTLP{Endpoint: collector.URL, MetricInterval: time.Hour, NoTraces: true} })
-	for deadline := time.Now().Add(30 * time.Second); tel.diagnostics.metricExports[exportSuccess].Load() == 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("nothing was pushed in 30 s, with an interval of an hour")
-		}
-	}
+	eventually(t, "metrics are pushed, with an interval of an hour", func() bool { return tel.diagnostics.metricExports[exportSuccess].Load() > 0 })
 }

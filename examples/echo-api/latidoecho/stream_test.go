@@ -77,9 +77,6 @@ func TestHijack(t *testing.T) {
 	}
 	server.Close()
 	// The server does not wait for a connection that it gave away.
-	deadline := time.Now().Add(10 * time.Second)
-	for len(scrape.Counted(scrape.Text(t, tel.Admin().Handler()), "prueba_requests_total")) == 0 && time.Now().Before(deadline) {
-		time.Sleep(time.Millisecond)
-	}
+	scrape.Wait(t, tel.Admin().Handler(), "prueba_requests_total")
 	check(t, tel, "prueba_requests_total", `{endpoint="/ws",method="GET",status="101"} 1`)
 }

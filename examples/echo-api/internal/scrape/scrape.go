@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Text is what /metrics of an admin handler says.
@@ -37,6 +38,20 @@ func Series(text, family string) []string {
 // Counted are the series of a family that are not 0.
 func Counted(text, family string) []string {
 	return slices.DeleteFunc(Series(text, family), func(s string) bool { return s == "0" || strings.HasSuffix(s, " 0") })
+}
+
+// Wait waits until a family has counted.
+func Wait(t testing.TB, admin http.Handler, family string) {
+	t.Helper()
+	tick, late := time.NewTicker(time.Millisecond), time.After(20*time.Second)
+	defer tick.Stop()
+	for len(Counted(Text(t, admin), family)) == 0 {
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatalf("%s has counted nothing in 20 s", family)
+		}
+	}
 }
 
 // Check compares series with those that are wanted, in any order.
