@@ -35,7 +35,9 @@ var builtinErrors = []string{"panic", "aborted", "timeout", "canceled", "validat
 	"disk_full", "too_many_files", "connection_refused"}
 
 // ClientStatuses are the values of the label status of client.requests: the
-// class of an answer, or why there was none.
+// class of an answer, or why there was none. Four answers are by themselves and
+// not in 4xx, as what they ask for differs: credentials, rights, an address, and
+// fewer calls.
 func ClientStatuses() []string { return slices.Clone(clientStatuses) }
 
 var clientStatuses = []string{"1xx", "2xx", "3xx", "4xx", "5xx", "timeout", "canceled", "dial", "error", "401", "403", "404", "429"}

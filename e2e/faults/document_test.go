@@ -142,23 +142,11 @@ func document(r results) string {
 	line("")
 	line("| fault | alert | s | s, normal pace | verdict | rule of thumb |")
 	line("|---|---|---|---|---|---|")
-	all := scenarios()
-	for _, s := range all {
-		fast, ok := r.Paces["fast"][s.name]
-		normal, also := r.Paces["normal"][s.name]
-		if !ok && !also {
-			continue
-		}
-		if !ok {
-			fast = run{Alert: normal.Alert, Verdict: "not run", HottestIs: "not run"}
-		}
-		line("| [%s](#%s)%s | %s | %s | %s | %s | %s |", s.name, s.name, mark(s), code(fast.Alert), seconds(fast, ok), seconds(normal, also), fast.Verdict, fast.HottestIs)
-	}
-	line("")
+	line("%s", rows(r, "", nil))
 	line("E: it shows elsewhere than where it is. D: with a distractor at the same moment.")
 	line("")
 	line("## The sentences")
-	for _, s := range all {
+	for _, s := range scenarios() {
 		for _, p := range []string{"fast", "normal"} {
 			u, ok := r.Paces[p][s.name]
 			if !ok {
@@ -177,6 +165,26 @@ func document(r results) string {
 			}
 			line("\nRule of thumb, %s: %s", u.HottestIs, quoted(u.Hottest))
 		}
+	}
+	return b.String()
+}
+
+// rows are those of the faults that were run. Names lead to their sentences in
+// a file, and verdicts are said as in another language where it has words for them.
+func rows(r results, file string, words map[verdict]string) string {
+	var b strings.Builder
+	said := func(v verdict) string { return cmp.Or(words[v], string(v)) }
+	for _, s := range scenarios() {
+		fast, ok := r.Paces["fast"][s.name]
+		normal, also := r.Paces["normal"][s.name]
+		if !ok && !also {
+			continue
+		}
+		if !ok {
+			fast = run{Alert: normal.Alert, Verdict: "not run", HottestIs: "not run"}
+		}
+		fmt.Fprintf(&b, "| [%s](%s#%s)%s | %s | %s | %s | %s | %s |\n", s.name, file, s.name, mark(s), code(fast.Alert), seconds(fast, ok), seconds(normal, also),
+			said(fast.Verdict), said(fast.HottestIs))
 	}
 	return b.String()
 }

@@ -1,7 +1,6 @@
 package faults
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
 )
@@ -40,19 +39,7 @@ func spanish(r results) string {
 	line("")
 	line("| fallo | alerta | s | s, paso normal | veredicto | regla práctica |")
 	line("|---|---|---|---|---|---|")
-	for _, s := range scenarios() {
-		fast, ok := r.Paces["fast"][s.name]
-		normal, also := r.Paces["normal"][s.name]
-		if !ok && !also {
-			continue
-		}
-		if !ok {
-			fast = run{Alert: normal.Alert, Verdict: "not run", HottestIs: "not run"}
-		}
-		line("| [%s](../causes.md#%s)%s | %s | %s | %s | %s | %s |", s.name, s.name, mark(s), code(fast.Alert), seconds(fast, ok), seconds(normal, also),
-			cmp.Or(verdicts[fast.Verdict], string(fast.Verdict)), cmp.Or(verdicts[fast.HottestIs], string(fast.HottestIs)))
-	}
-	line("")
+	line("%s", rows(r, "../causes.md", verdicts))
 	line("E: se ve en otro lugar que donde está. D: con un distractor en el mismo momento.")
 	return b.String()
 }

@@ -199,6 +199,22 @@ func verbsOf(format string) (verbs string) {
 
 // TestOf: arguments are kept as they are, parts of messages are said in Spanish
 // too, and a line keeps what stands around its message.
+// A text of the user's within a message may be long. It stays, and takes the
+// time of its length.
+func TestOfLongTexts(t *testing.T) {
+	t.Parallel()
+	for _, part := range []string{"sum(rate(a[5m])) by (x), ", "a, b: c ", "x"} {
+		name := strings.Repeat(part, 100_000/len(part))
+		want := `"` + name + `" tiene mayúsculas (¿quiso decir "tienda"?)`
+		if got := Of(`"` + name + `" has upper case (did you mean "tienda"?)`); got != want {
+			t.Errorf("%.60s... becomes %.60s...", want, got)
+		}
+		if got := Of("thresholds[0].expr: " + name); got != "thresholds[0].expr: "+name {
+			t.Errorf("a text that is no message becomes %.60s...", got)
+		}
+	}
+}
+
 func TestOf(t *testing.T) {
 	t.Parallel()
 	for english, want := range map[string]string{

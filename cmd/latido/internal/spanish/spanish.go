@@ -29,6 +29,10 @@ type message struct {
 // only where an argument is a message, too.
 const weak = 4
 
+// longest is how long an argument may be, in bytes, to be looked at as a message.
+// What is longer is an expression or another text of the user's, and stays.
+const longest = 400
+
 var verb = regexp.MustCompile(`%(?:\[(\d+)\])?([a-zA-Z%])`)
 
 // arguments are what each verb may have written. Text has no end of its own.
@@ -148,6 +152,9 @@ func phrase(text string) (string, bool) {
 		for i, a := range args {
 			if strings.ContainsRune("svw", rune(m.verbs[i])) {
 				texts++
+				if len(a) > longest {
+					continue
+				}
 				if s, ok := phrase(a); ok {
 					args[i], said = s, said+1
 				}
@@ -169,7 +176,7 @@ func split(args []string) []string {
 	last := len(args) - 1
 	whole := args[last]
 	args = append(args[:last:last], whole, "")
-	for i := 1; i < len(whole); i++ {
+	for i := max(1, len(whole)-longest); i < len(whole); i++ {
 		if whole[i] != ' ' && whole[i] != ':' && whole[i] != ',' {
 			continue
 		}
