@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,10 +28,10 @@ func refuse(w http.ResponseWriter, status int) {
 	http.Error(w, "no", status)
 }
 
-type orders struct{ at int }
+type orders struct{ at atomic.Int64 }
 
 func (o *orders) create(w http.ResponseWriter, _ *http.Request) {
-	o.at = line() + 1
+	o.at.Store(int64(line() + 1))
 	w.WriteHeader(http.StatusConflict)
 }
 
@@ -137,7 +138,7 @@ func TestWhereFailuresComeFrom(t *testing.T) {
 var createLine = func() int {
 	o := &orders{}
 	o.create(httptest.NewRecorder(), nil)
-	return o.at
+	return int(o.at.Load())
 }()
 
 // TestWhatIsNoFailure: an answer below 400, and a path that no route has.
