@@ -35,7 +35,7 @@ func TestMissingSecrets(t *testing.T) {
 		t.Fatalf("exit %d\n%s%s", code, stdout, stderr)
 	}
 	secrets, dotenv := filepath.Join(dir, "deploy", "alertmanager", "secrets"), filepath.Join(dir, ".env")
-	if out := check(); !strings.Contains(out, told) || !strings.Contains(out, "HOOK of "+filepath.Join(dir, ".env")) || !strings.Contains(out, filepath.Join(secrets, "slack")) || strings.Contains(out, "/run/secrets/pd") {
+	if out := check(); !strings.Contains(out, told) || !strings.Contains(out, "HOOK ("+filepath.Join(dir, ".env")+")") || !strings.Contains(out, filepath.Join(secrets, "slack")) || strings.Contains(out, "/run/secrets/pd") {
 		t.Errorf("the missing secrets are not told:\n%s", out)
 	}
 	if err := os.Mkdir(secrets, 0o700); err != nil {
@@ -46,13 +46,13 @@ func TestMissingSecrets(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if out := check(); !strings.Contains(out, filepath.Join(secrets, "slack")) || strings.Contains(out, "HOOK of ") {
+	if out := check(); !strings.Contains(out, filepath.Join(secrets, "slack")) || strings.Contains(out, "HOOK (") {
 		t.Errorf("one is there, the other is empty:\n%s", out)
 	}
 	if err := os.WriteFile(dotenv, []byte("HOOK=\n#HOOK=x\nMY_HOOK=y\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out := check(); !strings.Contains(out, "HOOK of ") {
+	if out := check(); !strings.Contains(out, "HOOK (") {
 		t.Errorf("an empty variable is taken for one that is set:\n%s", out)
 	}
 	for name, want := range map[string]string{"deploy/alertmanager/.gitignore": "\nsecrets/\n", ".dockerignore": "\n.env\n.env.*\n!.env.example\ndeploy/alertmanager/secrets\n"} {
