@@ -15,11 +15,13 @@ ARG REVISION=
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     git status >/dev/null 2>&1 || export GOFLAGS="$GOFLAGS -buildvcs=false"; \
     CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X github.com/latido-dev/latido/telemetry.linkedVersion=$VERSION -X github.com/latido-dev/latido/telemetry.linkedRevision=$REVISION" -o /service "$MAIN"
-RUN mkdir /data
+# The domain file is what latido evidence reads.
+RUN mkdir /data && cp "examples/echo-api/domain.yaml" /domain.yaml
 
 # wget of its busybox is what asks for the health.
 FROM alpine:3.22
 COPY --from=build /service /service
+COPY --from=build /domain.yaml /domain.yaml
 COPY --from=build --chown=65532:65532 /data /data
 ENV XDG_CACHE_HOME=/data
 USER 65532:65532

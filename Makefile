@@ -34,7 +34,7 @@ $(GREMLINS):
 e2e: ## Build the real servers once, and test against them.
 	e2e/servers/build.sh
 	cd e2e && GOWORK=off go build ./... # once, and not beside tests that look at what the CPU does
-	cd e2e && GOWORK=off go test -race -count=1 -timeout 45m -parallel 4 $(TESTFLAGS) ./...
+	cd e2e && GOWORK=off go test -count=1 -timeout 45m -parallel 4 $(TESTFLAGS) ./...
 
 causes: ## Break a service, judge what its alerts say, write docs/causes.md. FAULT=name,name PACE=normal HEALTHY=30m
 	cd e2e && CAUSES=$(or $(PACE),fast) FAULT=$(FAULT) HEALTHY=$(HEALTHY) GOWORK=off \
@@ -66,9 +66,8 @@ generate: ## Write again every file that is generated.
 	done
 
 golden: ## Write the golden files again; read the diff.
-	GOWORK=off go test ./domain ./telemetry ./continuous ./alerting ./dashboards -update
+	GOWORK=off go test ./domain ./telemetry ./continuous ./alerting ./dashboards ./internal/evidence -update
 	cd cmd/latido && GOWORK=off go test . ./internal/check ./internal/doctor ./internal/generate ./internal/scaffold -update
-	cd embedded && GOWORK=off go test ./internal/evidence -update
 
 fuzz: ## Fuzz what parses bytes from outside, a minute each.
 	GOWORK=off go test ./domain -run '^$$' -fuzz FuzzLoad -fuzztime 1m

@@ -33,12 +33,12 @@ func (b builder) clientPresets() []preset {
 		of: "refused", ask: refusals,
 		rule: Rule{
 			Alert: "RequestsRefused", For: 5 * time.Minute, Op: ">", Bound: 80, Evidence: EvidenceErrors,
-			condition: say("share of an endpoint's requests answered 4xx, other than 401, 404, 429 and 499, above 80 % over ", "parte de las peticiones a un endpoint con respuesta 4xx, salvo 401, 404, 429 y 499, por encima de 80 % en ") + length(refusals.window),
+			condition: say("share of an endpoint's requests answered 4xx, other than 401, 404, 429 and 499, above 80 % over ", "porcentaje de las peticiones a un endpoint con respuesta 4xx, salvo 401, 404, 429 y 499, por encima de 80 % en ") + length(refusals.window),
 			Summary:   say("An endpoint refuses most requests", "Un endpoint rechaza la mayoría de las peticiones"),
-			Impact:    say("Those who use the service are told that their requests are wrong.", "A quienes usan el servicio se les dice que sus peticiones están mal."),
+			Impact:    say("Those who use the service are told that their requests are wrong.", "El servicio responde a sus clientes que sus peticiones son incorrectas."),
 			Steps: []string{
-				say("See in the incident with which status the endpoint refuses, and which function does.", "Mirar en el incidente con qué estado rechaza el endpoint y qué función lo hace."),
-				say("If it began with a release or a setting, go back; if one client sends them, tell its owner.", "Si empezó con una versión o un ajuste, volver atrás; si las envía un solo cliente, avisar a su dueño."),
+				say("See in the incident with which status the endpoint refuses, and which function does.", "Mirar en el incidente con qué código de estado rechaza el endpoint y en qué función."),
+				say("If it began with a release or a setting, go back; if one client sends them, tell its owner.", "Si empezó con una versión o un ajuste, deshacerlo; si las envía un solo cliente, avisar a su dueño."),
 			},
 		},
 	}}

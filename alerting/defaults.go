@@ -121,7 +121,7 @@ func (b builder) servicePresets() []preset {
 		rule: Rule{
 			Alert: "HighErrorRatio", For: 5 * time.Minute, Op: ">", Bound: 5, Severity: domain.SeverityPage, Evidence: EvidenceErrors,
 			Summary: say("Many requests fail", "Fallan muchas peticiones"),
-			Impact:  say("Some of those who use the service get errors.", "Parte de quienes usan el servicio reciben errores."),
+			Impact:  say("Some of those who use the service get errors.", "Una parte de quienes usan el servicio recibe errores."),
 			Steps: []string{
 				say("See in the incident which endpoint fails, and with which type of error.", "Mirar en el incidente qué endpoint falla y con qué tipo de error."),
 				say("If it began with a release, go back to the one before.", "Si empezó con una versión nueva, volver a la anterior."),
@@ -132,10 +132,10 @@ func (b builder) servicePresets() []preset {
 		rule: Rule{
 			Alert: "SlowResponses", For: 5 * time.Minute, Op: ">", Bound: domain.SlowResponse, Evidence: EvidenceLatency,
 			Summary: say("Responses are slow", "Las respuestas son lentas"),
-			Impact:  say("One request in twenty takes longer than a person likes to wait.", "Una de cada veinte peticiones tarda más de lo que una persona espera con gusto."),
+			Impact:  say("One request in twenty takes longer than a person likes to wait.", "Una de cada veinte peticiones tarda más de lo que una persona está dispuesta a esperar."),
 			Steps: []string{
 				say("See in the incident whether the slow endpoint computes or waits, and where.", "Mirar en el incidente si el endpoint lento calcula o espera, y dónde."),
-				say("If it waits, look at what it waits for; if it computes, at what changed.", "Si espera, revisar aquello que espera; si calcula, lo que cambió."),
+				say("If it waits, look at what it waits for; if it computes, at what changed.", "Si espera, revisar aquello que espera; si calcula, ver qué cambió."),
 			},
 		},
 	}, {
@@ -178,10 +178,10 @@ func (b builder) memoryPreset() preset {
 			Summary: say("Memory is near its limit", "La memoria está cerca de su límite"),
 			Description: fmt.Sprintf(say("Go's memory is at %s of its limit, above 90 %%%s (%s).", "La memoria de Go está en %s de su límite, por encima de 90 %%%s (%s)."),
 				valueTemplate("%", 90), b.words.lasting(b.pace.pending(5*time.Minute)), "job {{ $labels.job }}, instance {{ $labels.instance }}"),
-			Impact: say("Time goes into collecting garbage; soon the process is killed.", "El tiempo se va en recoger basura; pronto el sistema mata el proceso."),
+			Impact: say("Time goes into collecting garbage; soon the process is killed.", "El tiempo se va en el recolector de basura; pronto el sistema mata el proceso."),
 			Steps: []string{
 				say("See in the incident which functions hold memory, and which of it is new.", "Mirar en el incidente qué funciones retienen memoria y cuál es nueva."),
-				say("Restart the instance if it is close to the end; raise the limit if the memory is needed.", "Reiniciar la instancia si está por agotarse; subir el límite si la memoria hace falta."),
+				say("Restart the instance if it is close to the end; raise the limit if the memory is needed.", "Reiniciar la instancia si está por agotarse; subir el límite si esa memoria hace falta."),
 			},
 		},
 		trials: func(r Rule) []trial {
@@ -200,7 +200,8 @@ func (b builder) memoryPreset() preset {
 }
 
 // goroutinePreset tells a leak from a busy moment: many, still growing, and
-// even the fewest of late are twice the most of half an hour ago.
+// even the fewest of late are twice the most of half an hour ago, or, of a process
+// that is younger, of ten minutes ago.
 func (b builder) goroutinePreset() preset {
 	say := b.words.of
 	m := b.metric("go_goroutine_count")
@@ -213,11 +214,12 @@ func (b builder) goroutinePreset() preset {
 		of: "goroutines",
 		rule: Rule{
 			Alert: "GoroutineLeak", Metric: m.Key, Window: before, Evidence: EvidenceGoroutines, For: 5 * time.Minute,
-			Expr: fmt.Sprintf("%s > 500\nand %s > 2 * %s\nand %s > 0", now, now,
-				over("max", "max_over_time", recent, " offset "+length(before)), over("max", "deriv", before, "")),
-			Summary: say("Goroutines leak", "Se fugan goroutines"),
-			Description: fmt.Sprintf(say("There are {{ $value }} goroutines, more than twice as many as %s ago, and they go on growing (job {{ $labels.job }}, instance {{ $labels.instance }}).",
-				"Hay {{ $value }} goroutines, más del doble que hace %s, y siguen creciendo (job {{ $labels.job }}, instance {{ $labels.instance }})."), length(before)),
+			Expr: fmt.Sprintf("%s > 500\nand %s > 2 * (%s or %s)\nand %s > 0", now, now,
+				over("max", "max_over_time", recent, " offset "+length(before)), over("max", "max_over_time", recent, " offset "+length(2*recent)),
+				over("max", "deriv", before, "")),
+			Summary: say("Goroutines leak", "Hay una fuga de goroutines"),
+			Description: say("There are {{ $value }} goroutines, more than twice as many as before, and they go on growing (job {{ $labels.job }}, instance {{ $labels.instance }}).",
+				"Hay {{ $value }} goroutines, más del doble que antes, y siguen en aumento (job {{ $labels.job }}, instance {{ $labels.instance }})."),
 			Impact: say("Memory grows until the process is killed.", "La memoria crece hasta que el sistema mata el proceso."),
 			Steps: []string{
 				say("See in the incident where the new goroutines stand.", "Mirar en el incidente dónde están las goroutines nuevas."),
@@ -235,7 +237,13 @@ func (b builder) goroutinePreset() preset {
 			}
 			s.as("it goes down again").add(m.Family, nil,
 				fmt.Sprintf("300+0x%d 2000+0x%d 650+0x%d", samples(2*recent+r.For)-1, samples(before-recent-r.For)-1, samples(recent+r.For)))
-			return []trial{s.fires(before+2*recent-s.interval+r.For, b.target("job", "instance"), 650)}
+			young, n := b.scene(r, "of a process that is younger than half an hour"), samples(recent)
+			later := n + n/2 + 1
+			young.add(m.Family, nil, fmt.Sprintf("300+0x%d 300+%dx%d", n-1, 2000/n, 4*n))
+			return []trial{
+				s.fires(before+2*recent-s.interval+r.For, b.target("job", "instance"), 650),
+				young.firesBy(time.Duration(n+later-1+n)*s.interval, b.target("job", "instance"), float64(300+2000/n*later)),
+			}
 		},
 	}
 }

@@ -10,22 +10,21 @@ import (
 )
 
 // Groups are the rules of a domain that is valid, as they are evaluated: its
-// thresholds, one group for each objective, and the rules that every domain
-// gets. A group without rules is left out.
+// thresholds, two groups for each objective, and the rules that every domain
+// gets. The second group of an objective reads what the first one recorded, and
+// is evaluated every two minutes. A group without rules is left out.
 func Groups(d domain.Domain, o Options) []Group {
 	b := newBuilder(d, o)
-	var interval time.Duration // the server's
-	if o.Fast {
-		interval = time.Second
-	}
 	groups := []Group{{Name: d.Prefix + ".thresholds", Rules: b.thresholds()}}
 	for _, s := range d.SLOs {
-		groups = append(groups, Group{Name: d.Prefix + ".slo." + s.Name, Rules: b.slo(s)})
+		groups = append(groups, b.slo(s)...)
 	}
 	groups = append(groups, Group{Name: d.Prefix + ".defaults", Rules: b.defaults()})
 	groups = slices.DeleteFunc(groups, func(g Group) bool { return len(g.Rules) == 0 })
 	for i := range groups {
-		groups[i].Interval = interval
+		if o.Fast {
+			groups[i].Interval = time.Second
+		}
 	}
 	return groups
 }

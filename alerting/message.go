@@ -37,9 +37,9 @@ func Templates(d domain.Domain, _ Options) []byte {
 		"Since": say("Since", "Desde"), "Until": say("Until", "Hasta"),
 		"Cause": say("Likely cause", "Causa probable"), "Changed": say("What changed", "Qué cambió"),
 		"Next": say("What to do", "Qué hacer"), "Also": say("Also", "También"),
-		"Hot": say("Hot functions", "Funciones calientes"), "HotColumns": say("share | change | function | where", "parte | cambio | función | dónde"),
-		"Waits": say("Where requests wait", "Dónde esperan las peticiones"), "WaitsColumns": say("share | reason | function | where", "parte | motivo | función | dónde"),
-		"Evidence": say("Evidence", "Evidencia"), "Incident": say("Incident", "Incidente"), "Runbook": "Runbook", "Dashboard": "Dashboard",
+		"Hot": say("Hot functions", "Funciones que más consumen"), "HotColumns": say("share | change | function | where", "porcentaje | cambio | función | dónde"),
+		"Waits": say("Where requests wait", "Dónde esperan las peticiones"), "WaitsColumns": say("share | reason | function | where", "porcentaje | motivo | función | dónde"),
+		"Evidence": say("No cause", "Sin causa"), "Incident": say("Incident", "Incidente"), "Runbook": "Runbook", "Dashboard": "Dashboard",
 		"Query": say("Query", "Consulta"), "QueryURL": d.Links.Prometheus,
 		"More": say("And this many more", "Y además"), "MoreResolved": say("And this many more resolved", "Y además resueltas"),
 	})

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/spelling"
 )
 
 // Series are the names of all series that the metrics and recording rules of a
@@ -13,6 +14,7 @@ type Series struct {
 	d     domain.Domain
 	names []string
 	known map[string]bool
+	every []string // the names after the prefix that any service's domain has
 }
 
 // SeriesOf lists the series of a domain that is valid.
@@ -23,10 +25,15 @@ func SeriesOf(d domain.Domain) *Series {
 		metrics = append(append(metrics, m), m.Was...)
 	}
 	for _, m := range metrics {
+		names := []string{m.Family}
 		if m.Kind == domain.KindHistogram {
-			s.add(m.Family+"_bucket", m.Family+"_sum", m.Family+"_count")
-		} else {
-			s.add(m.Family)
+			names = []string{m.Family + "_bucket", m.Family + "_sum", m.Family + "_count"}
+		}
+		s.add(names...)
+		for _, name := range names {
+			if m.Event == nil && m.Until.IsZero() {
+				s.every = append(s.every, strings.TrimPrefix(name, d.Prefix+"_"))
+			}
 		}
 	}
 	for _, r := range Rules(d, Options{}) {
@@ -54,8 +61,27 @@ func (s *Series) Names() []string { return slices.Clone(s.names) }
 // begin with the domain's prefix is nobody's business here, and exists; so
 // does one of another library's instruments, which get the prefix too: these
 // names are known by the namespaces of OpenTelemetry's semantic conventions.
+// And so does a metric that every service has, of one whose prefix begins with
+// this one: tienda_norte_requests_total is no mistake of tienda's.
 func (s *Series) Exists(name string) bool {
-	return !ours(s.d, name) || s.known[name] || foreign(s.d, name)
+	return !ours(s.d, name) || s.known[name] || foreign(s.d, name) || s.neighbour(name)
+}
+
+// neighbour tells whether a name is a metric of the contract under a longer
+// prefix, and no slip of the hand in one of ours.
+func (s *Series) neighbour(name string) bool {
+	rest, ok := strings.CutPrefix(name, s.d.Prefix+"_")
+	if !ok {
+		return false
+	}
+	same := slices.DeleteFunc(slices.Clone(s.every), func(short string) bool { return !strings.HasSuffix(rest, "_"+short) })
+	return slices.ContainsFunc(same, func(short string) bool {
+		own := strings.TrimSuffix(rest, "_"+short)
+		return domain.CheckPrefix(s.d.Prefix+"_"+own) == nil && !slices.ContainsFunc(s.every, func(other string) bool {
+			meant, ok := strings.CutSuffix(other, "_"+short)
+			return ok && spelling.Nearest(own, []string{meant}) != ""
+		})
+	})
 }
 
 // UnknownMetrics returns those of the names that do not exist, each once, in

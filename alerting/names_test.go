@@ -27,6 +27,11 @@ func TestUnknownMetrics(t *testing.T) {
 		"tienda_http_server_request_body_size_sum": true,
 		"tienda:nothing:recorded":                  false,
 		"tiendas_requests_total":                   true, // of another prefix
+		"tienda_norte_requests_total":              true, // of another service, whose prefix begins as this one's
+		"tienda_norte_2_go_goroutine_count":        true,
+		"tienda_norte_pedidos_total":               false, // an event, which that service may not have
+		"tienda_clients_requests_total":            false, // client_requests, misspelt
+		"tienda__requests_total":                   false,
 		"tienda":                                   true,
 		"up":                                       true,
 	} {
@@ -37,5 +42,15 @@ func TestUnknownMetrics(t *testing.T) {
 	names := []string{"tienda_b", "up", "tienda_a", "tienda_b"}
 	if got := UnknownMetrics(d, names); !slices.Equal(got, []string{"tienda_b", "tienda_a"}) {
 		t.Errorf("%v", got)
+	}
+}
+
+// TestEveryMetricHasItsNoun: a rule on any metric of the contract says in words
+// what it is about.
+func TestEveryMetricHasItsNoun(t *testing.T) {
+	for _, m := range (domain.Domain{Prefix: "tienda", Entity: "pedido"}).Metrics() {
+		if n := nouns[m.Key]; n[0] == "" || n[1] == "" {
+			t.Errorf("%s has no noun", m.Key)
+		}
 	}
 }

@@ -78,8 +78,8 @@ func (b builder) limitPresets() []preset {
 		share{
 			of: "container_cpu", alert: "ContainerCPUThrottled", used: "container_cpu_throttled_periods", limit: "container_cpu_periods",
 			window: 5 * time.Minute, bound: 25, pending: 10 * time.Minute, evidence: EvidenceCPU,
-			summary: say("The container's CPU is throttled", "La CPU del contenedor está limitada"),
-			what:    say("The share of periods in which the container used up its CPU limit and had to wait is", "La parte de los períodos en que el contenedor agotó su límite de CPU y tuvo que esperar es"),
+			summary: say("The container's CPU is throttled", "El contenedor se queda sin CPU por su límite"),
+			what:    say("The share of periods in which the container used up its CPU limit and had to wait is", "El porcentaje de los períodos en que el contenedor agotó su límite de CPU y tuvo que esperar es"),
 			impact:  say("Responses get slower although the host has CPU left.", "Las respuestas se vuelven lentas aunque a la máquina le quede CPU."),
 			steps: []string{
 				say("See in the incident which functions use the CPU.", "Mirar en el incidente qué funciones usan la CPU."),
@@ -94,13 +94,13 @@ func (b builder) limitPresets() []preset {
 			impact:  say("At the limit the kernel kills the process, and its requests with it.", "Al llegar al límite el kernel mata el proceso, y con él sus peticiones."),
 			steps: []string{
 				say("See in the incident which functions hold memory; what is not Go's (files, C libraries, other processes) is not there.", "Mirar en el incidente qué funciones retienen memoria; lo que no es de Go (archivos, bibliotecas de C, otros procesos) no aparece."),
-				say("Raise the limit if the memory is needed, and set GOMEMLIMIT some 10 % below it.", "Subir el límite si la memoria hace falta, y fijar GOMEMLIMIT un 10 % por debajo."),
+				say("Raise the limit if the memory is needed, and set GOMEMLIMIT some 10 % below it.", "Subir el límite si esa memoria hace falta, y fijar GOMEMLIMIT un 10 % por debajo."),
 			},
 		}.preset(b),
 		share{
 			of: "files", alert: "FileDescriptorsNearLimit", used: "process_open_fds", limit: "process_max_fds",
 			bound: 90, pending: 5 * time.Minute, evidence: EvidenceGoroutines,
-			summary: say("File descriptors are almost used up", "Los descriptores de archivo casi se agotan"),
+			summary: say("File descriptors are almost used up", "Quedan pocos descriptores de archivo"),
 			what:    say("The file descriptors that are open, of those that the process may have, are at", "Los descriptores abiertos, de los que el proceso puede tener, están en"),
 			impact:  say("Without any left the service accepts no connection and opens no file.", "Sin ninguno libre el servicio no acepta conexiones ni abre archivos."),
 			steps: []string{

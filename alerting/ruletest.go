@@ -49,6 +49,15 @@ func RuleTests(d domain.Domain, o Options, ruleFile string) ([]byte, error) {
 	if interval = evaluation(all); interval > 0 {
 		content = append(content, field{key: "evaluation_interval", value: length(interval)})
 	}
+	// By itself promtool evaluates groups in any order, and one reads what another
+	// recorded.
+	var order []string
+	for _, g := range Groups(d, o) {
+		order = append(order, g.Name)
+	}
+	if len(order) > 0 {
+		content = append(content, field{key: "group_eval_order", value: order})
+	}
 	top := head(d, "rule-tests")
 	if len(left) > 0 {
 		top += "# Not tried up to its bound, as that takes too long: " + strings.Join(left, ", ") + ".\n"

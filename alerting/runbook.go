@@ -36,7 +36,7 @@ func Runbook(d domain.Domain, o Options) []byte {
 		p.line("")
 	}
 	p.line("%s", p.w.of("What to do when an alert arrives: find its section by its name, and follow it from top to bottom. The [response plan](#response-plan) says how fast, and whom to call.",
-		"Qué hacer cuando llega una alerta: buscar su sección por el nombre y seguirla de arriba abajo. El [plan de respuesta](#plan-de-respuesta) dice con qué prisa y a quién llamar."))
+		"Qué hacer cuando llega una alerta: buscar su sección por el nombre y seguirla de arriba abajo. El [plan de respuesta](#plan-de-respuesta) dice con qué urgencia y a quién llamar."))
 	p.line("")
 	p.index()
 	for _, r := range p.alerts {
@@ -97,7 +97,7 @@ func (p *page) index() {
 
 // severity is the word for a severity, with the one that labels have.
 func (p *page) severity(s domain.Severity) string {
-	if !p.w.es {
+	if !p.w.Spanish {
 		return string(s)
 	}
 	return map[domain.Severity]string{
@@ -136,11 +136,11 @@ func (p *page) meaning(r Rule) string {
 	switch {
 	case r.Source == SourceHeartbeat:
 		return text + p.w.of("It fires always: it is its silence that means something, namely that alerts no longer arrive.",
-			"Suena siempre: lo que significa algo es su silencio, que las alertas ya no llegan.")
+			"Está siempre activa: si deja de llegar, las demás alertas tampoco llegan.")
 	case r.condition != "":
-		text += p.w.of("It fires when: ", "Suena cuando: ") + r.condition + p.w.lasting(r.For)
+		text += p.w.of("It fires when: ", "Se activa cuando: ") + r.condition + p.w.lasting(r.For)
 	default:
-		text += p.w.of("It fires when this has a result", "Suena cuando esto tiene resultado") + p.w.lasting(r.For)
+		text += p.w.of("It fires when this has a result", "Se activa cuando esto tiene resultado") + p.w.lasting(r.For)
 	}
 	if r.KeepFiring > 0 {
 		text += p.w.of(", and goes on for ", ", y sigue ") + length(r.KeepFiring) + p.w.of(" after that", " después")
@@ -169,11 +169,11 @@ func (p *page) diagnosis(r Rule) []string {
 	flame := fmt.Sprintf("`process_cpu:cpu:nanoseconds:cpu:nanoseconds{service_name=%q}`", p.d.Service())
 	switch kind {
 	case EvidenceCPU:
-		items = append(items, p.w.of("Hot functions now: `latido report -last 5m`, or in Pyroscope the flame graph of ", "Funciones calientes ahora: `latido report -last 5m`, o en Pyroscope el flame graph de ")+flame+".")
+		items = append(items, p.w.of("Hot functions now: `latido report -last 5m`, or in Pyroscope the flame graph of ", "Funciones que más consumen ahora: `latido report -last 5m`, o en Pyroscope el gráfico de llamas de ")+flame+".")
 	case EvidenceLatency:
 		items = append(items,
 			p.w.of("Slow and busy, or slow and waiting? `latido report -last 5m` has both for each endpoint.", "¿Lento por calcular o por esperar? `latido report -last 5m` dice ambas cosas por endpoint."),
-			p.w.of("Where it computes, the flame graph in Pyroscope: ", "Si calcula, el flame graph en Pyroscope: ")+flame+".")
+			p.w.of("Where it computes, the flame graph in Pyroscope: ", "Si calcula, el gráfico de llamas en Pyroscope: ")+flame+".")
 	case EvidenceMemory:
 		items = append(items, p.w.of("What holds memory: `latido report -last 5m`, or in Pyroscope `memory:inuse_space:bytes:space:bytes`.", "Qué retiene memoria: `latido report -last 5m`, o en Pyroscope `memory:inuse_space:bytes:space:bytes`."))
 	case EvidenceGoroutines:
@@ -194,8 +194,24 @@ func (p *page) diagnosis(r Rule) []string {
 		o.Name = slo
 		items = append(items, p.w.of("How much of the error budget is left:", "Cuánto queda del presupuesto de errores:")+" `"+o.series("slo_budget_left", "ratio")+"`.")
 	}
+	switch {
+	case r.Source == SourceHeartbeat:
+		items = append(items,
+			p.w.of("Does Prometheus evaluate it? It is among the firing alerts of its page Alerts; if not, the page Rules has the error.",
+				"¿La evalúa Prometheus? Está entre las alertas activas de su página Alerts; si no, la página Rules muestra el error."),
+			p.w.of("Does Alertmanager have it, and send it? `amtool alert query alertname=", "¿La tiene Alertmanager, y la envía? `amtool alert query alertname=")+r.Alert+
+				p.w.of("`, and `rate(alertmanager_notifications_failed_total[10m]) > 0`.", "`, y `rate(alertmanager_notifications_failed_total[10m]) > 0`."))
+	case r.Source == SourceDefault && (r.Metric == "build_info" || r.Metric == ""):
+		items = append(items,
+			p.w.of("Which instances Prometheus does not reach, and since when:", "A qué instancias no llega Prometheus, y desde cuándo:")+fmt.Sprintf(" `up{job=%q}`; ", p.d.Service())+
+				p.w.of("the page Targets has the error of each.", "la página Targets muestra el error de cada una."),
+			p.w.of("Does the process run, and answer? `docker compose ps` or `kubectl get pods`; `/healthz` on its admin listener.",
+				"¿Corre el proceso, y responde? `docker compose ps` o `kubectl get pods`; `/healthz` en su puerto de administración."),
+			p.w.of("Did it end by itself? The end of its log, and of a container the reason: `OOMKilled`, or its exit code.",
+				"¿Terminó solo? El final de su registro y, en un contenedor, el motivo: `OOMKilled`, o su código de salida."))
+	}
 	if query := p.query(r); query != "" {
-		items = append(items, p.w.of("The value now, and its history:", "El valor ahora, y su historia:")+"\n\n```promql\n"+query+"\n```")
+		items = append(items, p.w.of("The value now, and its history:", "El valor actual y su historial:")+"\n\n```promql\n"+query+"\n```")
 	}
 	return items
 }
@@ -288,28 +304,28 @@ func host(text string) string {
 func (p *page) plan() {
 	p.line("## %s", p.w.of("Response plan", "Plan de respuesta"))
 	p.line("")
-	p.line("### %s", p.w.of("How fast", "Con qué prisa"))
+	p.line("### %s", p.w.of("How fast", "Con qué urgencia"))
 	p.line("")
 	p.table(
 		[]string{p.w.of("severity", "gravedad"), p.w.of("means", "significa"), p.w.of("first look", "primera mirada"), p.w.of("if it does not get better", "si no mejora")},
 		[]string{p.severity(domain.SeverityPage), p.w.of("users suffer now, or soon will", "los usuarios sufren ya, o muy pronto"), p.w.of("within 15 minutes, at any hour", "en 15 minutos, a cualquier hora"),
 			p.w.of("after 30 minutes call the next one on duty; after 60, whoever answers for the service", "a los 30 minutos llamar al siguiente de turno; a los 60, a quien responde por el servicio")},
-		[]string{p.severity(domain.SeverityTicket), p.w.of("it will hurt if it stays", "hará daño si se queda"), p.w.of("on the next working day", "el siguiente día hábil"),
+		[]string{p.severity(domain.SeverityTicket), p.w.of("it will hurt if it stays", "hará daño si no se corrige"), p.w.of("on the next working day", "el siguiente día hábil"),
 			p.w.of("within the week it becomes planned work", "en la semana pasa a ser trabajo planeado")},
 		[]string{p.severity(domain.SeverityInfo), p.w.of("good to know", "conviene saberlo"), p.w.of("none needed", "no hace falta"), "-"},
 	)
 	p.line("### %s", p.w.of("What to do, in this order", "Qué hacer, en este orden"))
 	p.line("")
 	p.list("1", []string{
-		p.w.of("Say that you have it: answer where the message arrived.", "Decir que se tiene: responder donde llegó el mensaje."),
+		p.w.of("Say that you have it: answer where the message arrived.", "Decir quién se ocupa: responder donde llegó el mensaje."),
 		p.w.of("Open the alert's section above and follow it. First stop the harm, then look for the cause.", "Abrir la sección de la alerta y seguirla. Primero detener el daño, después buscar la causa."),
 		p.w.of("While you work on it, silence it for as long as that takes, and not for longer:", "Mientras se trabaja en ella, silenciarla lo que dure el trabajo y no más:") +
 			" `amtool silence add alertname=NAME --duration=1h --comment=\"...\"`.",
 		p.w.of("If it does not get better in its time, call the next one, and tell what was tried.", "Si no mejora en su plazo, llamar al siguiente y contar lo que se probó."),
 		p.w.of("When it is over, see that the resolved message came, and write down what happened, why, and what will keep it from coming back.",
-			"Cuando termine, comprobar que llegó el mensaje de resuelta, y anotar qué pasó, por qué, y qué evitará que vuelva."),
+			"Cuando termine, comprobar que llegó el mensaje que la da por resuelta, y anotar qué pasó, por qué, y qué evitará que vuelva."),
 		p.w.of("Improve the rule if it came too late, too early or for nothing: `latido backtest` says what another threshold would have done.",
-			"Mejorar la regla si llegó tarde, pronto o para nada: `latido backtest` dice qué habría hecho otro umbral."),
+			"Mejorar la regla si avisó tarde, demasiado pronto o sin motivo: `latido backtest` dice qué habría hecho otro umbral."),
 	})
 	p.line("### %s", p.w.of("Who hears of what", "Quién se entera de qué"))
 	p.line("")
@@ -332,6 +348,6 @@ func (p *page) plan() {
 	p.table(rows...)
 	t := pace{p.o.Fast}.timing()
 	p.line(p.w.of("One message tells of all that one rule found, the first after %s, further ones at most every %s. What goes on is told of again after %s. `latido fire NAME` sends a drill through the same way.",
-		"Un mensaje cuenta todo lo que encontró una regla: el primero tras %s, los siguientes como mucho cada %s. Lo que sigue sonando se repite a las %s. `latido fire NOMBRE` envía un simulacro por el mismo camino."),
+		"Un mensaje reúne todo lo que encontró una regla: el primero tras %s, los siguientes como mucho cada %s. Lo que sigue activo se repite cada %s. `latido fire NOMBRE` envía un simulacro por el mismo camino."),
 		length(t.wait), length(t.interval), length(t.repeat))
 }

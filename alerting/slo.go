@@ -20,23 +20,51 @@ type objective struct {
 	budget *big.Rat // the part that may be bad
 }
 
-// slo are the rules of one objective: what they record for each window, then
-// the two alerts on how fast the budget burns, and what is left of it.
-func (b builder) slo(s domain.SLO) []Rule {
+// seldom is the time between two evaluations of what looks far back. It is well
+// below the five minutes for which Prometheus takes a sample for the present.
+const seldom = 2 * time.Minute
+
+// slo are the groups of one objective: what its short windows record, with the
+// alert that wakes people up; and what its long windows and its budget record of
+// that, with the other alert.
+func (b builder) slo(s domain.SLO) []Group {
 	o := objective{SLO: s, b: b, window: time.Duration(cmp.Or(s.Window, domain.DefaultSLOWindow)), budget: budgetOf(s.Objective)}
-	var rules []Rule
+	short := Group{Name: b.d.Prefix + ".slo." + s.Name, Interval: o.often()}
+	long := Group{Name: short.Name + ".long", Interval: seldom}
 	for _, w := range o.windows() {
-		rules = append(rules, o.records(w)...)
+		group := &short
+		if o.long(w) {
+			group = &long
+		}
+		group.Rules = append(group.Rules, o.records(w)...)
 	}
 	if o.kept(o.window) {
-		rules = append(rules, o.record("slo_budget_left", "ratio", o.left()))
+		long.Rules = append(long.Rules, o.record("slo_budget_left", "ratio", o.left()))
 	}
-	for _, severity := range []domain.Severity{domain.SeverityPage, domain.SeverityTicket} {
+	for severity, group := range map[domain.Severity]*Group{domain.SeverityPage: &short, domain.SeverityTicket: &long} {
 		if pairs := o.pairs(severity); len(pairs) > 0 {
-			rules = append(rules, o.alert(severity, pairs))
+			group.Rules = append(group.Rules, o.alert(severity, pairs))
 		}
 	}
-	return rules
+	return []Group{short, long}
+}
+
+// often is the time between two evaluations of the short windows, 0 for the
+// server's. The windows of an objective over months are longer, and are
+// evaluated as much more seldom: an evaluation costs what the window has samples.
+func (o objective) often() time.Duration {
+	shortest := burns.page[0].scaled(o.window).short
+	if shortest <= burns.page[0].short {
+		return 0
+	}
+	return min((shortest / 20).Truncate(time.Second), seldom)
+}
+
+// long tells whether a window is added up from what the shortest one recorded.
+// It is if to count it anew from every series would be dear; the windows of the
+// first pair, in which people are woken up, are counted.
+func (o objective) long(w time.Duration) bool {
+	return w > max(time.Hour, burns.page[0].scaled(o.window).long)
 }
 
 // kept tells whether samples are kept for as long as a window.
@@ -118,6 +146,9 @@ func (o objective) record(metric, operation, expr string) Rule {
 func (o objective) records(w time.Duration) []Rule {
 	operation, ratio := "increase"+length(w), "ratio_rate"+length(w)
 	all, bad := o.counts(o.b.pace.window(w))
+	if o.long(w) {
+		all, bad = o.over("slo_requests", w), o.over("slo_errors", w)
+	}
 	return []Rule{
 		o.record("slo_requests", operation, all),
 		o.record("slo_errors", operation, bad),
@@ -176,16 +207,20 @@ func bucket(d time.Duration) string {
 	return "=~" + text + `(\.0)?`
 }
 
-// left is the part of the error budget that is left in the objective's window,
-// weighted with the traffic; below 0 it is overdrawn. It adds up what was
-// recorded, as counting anew over a month would be dear.
+// over is how many there were in a long window: what the shortest one recorded,
+// at every step as long as it is, so that each counts once. Counts are added up
+// and not ratios, so that a busy hour weighs more than a quiet one. Before the
+// first step is over there is what was recorded so far.
+func (o objective) over(metric string, w time.Duration) string {
+	shortest := burns.page[0].scaled(o.window).short
+	recorded := o.series(metric, "increase"+length(shortest))
+	return fmt.Sprintf("sum_over_time(%s[%s:%s]) or %s", recorded, length(o.b.pace.window(w)), length(o.b.pace.window(shortest)), recorded)
+}
+
+// left is the part of the error budget that is left in the objective's window;
+// below 0 it is overdrawn.
 func (o objective) left() string {
-	shortest := o.windows()[0]
-	window := "[" + length(o.b.pace.window(o.window)) + "]"
-	over := func(metric string) string {
-		return "sum_over_time(" + o.series(metric, "increase"+length(shortest)) + window + ")"
-	}
-	return fmt.Sprintf("1 - %s / (%s > 0) / %s", over("slo_errors"), over("slo_requests"), decimal(o.budget))
+	return fmt.Sprintf("1 - (%s) / ((%s) > 0) / %s", o.over("slo_errors", o.window), o.over("slo_requests", o.window), decimal(o.budget))
 }
 
 // alertSuffix says of an alert on an objective how fast its budget burns.

@@ -1,6 +1,7 @@
 package alerting
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -8,6 +9,21 @@ import (
 
 	"github.com/latido-dev/latido/domain"
 )
+
+// TestObjectivesOfVeryMany: the cases that an alert is tried on have as many
+// requests as it asks for, however many that is.
+func TestObjectivesOfVeryMany(t *testing.T) {
+	t.Parallel()
+	least := 1_000_000_000
+	o := objective{SLO: domain.SLO{Name: "s", Objective: 99.9, MinCount: &least}, window: 30 * 24 * time.Hour, budget: budgetOf(99.9)}
+	for _, p := range o.pairs(domain.SeverityPage) {
+		for _, c := range o.cases(p) {
+			if c.fires && c.requests < float64(least) {
+				t.Errorf("%s: fires on %g requests, fewer than min_count", c.name, c.requests)
+			}
+		}
+	}
+}
 
 // Where samples are kept for hours, an objective has the windows of hours only,
 // and no budget of a month.
@@ -48,5 +64,56 @@ func TestWindowsThatAreKept(t *testing.T) {
 	}
 	if fast := names(Options{Fast: true, Retention: 6 * time.Hour}); !slices.Contains(fast, "disponibilidadBurnsSlowly") || slices.Contains(fast, "slo_budget_left:ratio") {
 		t.Errorf("a minute in a second: %v", fast) // three days are 72 minutes, a month is twelve hours
+	}
+}
+
+// A month of every series is not counted anew every 15 seconds: what looks far
+// back adds up what was recorded, every few minutes, and what it records is never
+// too old for the alerts that read it.
+func TestLongWindows(t *testing.T) {
+	t.Parallel()
+	ranges := regexp.MustCompile(`\[(\w+)(:\w+)?\]`)
+	for text, want := range map[string]struct {
+		raw     time.Duration // the longest window that is counted from every series
+		often   time.Duration // 0 is the server's
+		seldom  int           // how many rules are evaluated every two minutes
+		longest string
+	}{
+		"12h":  {time.Hour, 0, 3 + 1 + 1, "12h"}, // three days in a month are 72 minutes
+		"7d":   {time.Hour, 0, 3*3 + 1 + 1, "1w"},
+		"30d":  {time.Hour, 0, 4*3 + 1 + 1, "30d"},
+		"90d":  {3 * time.Hour, 45 * time.Second, 4*3 + 1 + 1, "90d"},
+		"365d": {730 * time.Minute, 2 * time.Minute, 4*3 + 1 + 1, "1y"},
+	} {
+		window, err := domain.ParseDuration(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		groups := Groups(domain.Domain{
+			Prefix: "tienda", DefaultRules: domain.DefaultRules{Disable: []string{"all"}},
+			SLOs: []domain.SLO{{Name: "a", Objective: 99.9, Window: window, Good: domain.Good{Status: "!~5.."}}},
+		}, Options{})
+		if len(groups) != 2 || groups[0].Interval != want.often || groups[1].Interval < time.Minute || groups[1].Interval >= 5*time.Minute || len(groups[1].Rules) != want.seldom {
+			t.Errorf("%s: groups are %+v", text, groups)
+			continue
+		}
+		seen := false
+		for i, g := range groups {
+			for _, r := range g.Rules {
+				for _, m := range ranges.FindAllStringSubmatch(r.Expr, -1) {
+					back, err := domain.ParseDuration(m[1])
+					if err != nil {
+						t.Fatal(err)
+					}
+					seen = seen || m[1] == want.longest
+					if recorded := i == 1; recorded != (m[2] != "") || !recorded && time.Duration(back) > want.raw {
+						t.Errorf("%s: group %s: %s%s looks back %s: %s", text, g.Name, r.Alert, r.Record, m[1], r.Expr)
+					}
+				}
+			}
+		}
+		if !seen {
+			t.Errorf("%s: no rule looks back so far", text)
+		}
 	}
 }

@@ -47,7 +47,7 @@ func (o objective) trials(severity domain.Severity, pairs []burn, r Rule) []tria
 // cases are those in which a pair of windows alone decides.
 func (o objective) cases(p burn) []burnCase {
 	limit, _ := o.limit(p).Float64()
-	least, enough := float64(o.least()), max(many, 10/limit)
+	least, enough := float64(o.least()), max(many, 10/limit, float64(o.least()))
 	beyond, before := shown(min(limit*1.05, (1+limit)/2)), shown(limit*0.95)
 	cases := []burnCase{
 		{"beyond", enough, beyond, beyond, true},
@@ -90,10 +90,11 @@ func (o objective) onRequests(severity domain.Severity, r Rule) []trial {
 	bad := shown((from + min(to, 4*from)) / 2)
 	n := math.Ceil(max(perInterval, float64(o.least())+1, 3/bad))
 	s := o.b.scene(r, "too many are bad")
-	if !o.add(s, n, bad, s.interval) {
+	after := 2 * s.interval // an alert reads long windows as they were at the evaluation before
+	if !o.add(s, n, bad, after) {
 		return nil
 	}
-	return []trial{s.firesBy(s.interval, map[string]string{"job": o.b.d.Service()}, bad)}
+	return []trial{s.firesBy(after, map[string]string{"job": o.b.d.Service()}, bad)}
 }
 
 // add adds series that count n from one sample to the next, of which a part is

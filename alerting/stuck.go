@@ -17,11 +17,12 @@ const maxStuck = 20
 // one of them. It is asked of each instance.
 //
 // A peak that has just begun is in flight, and in the durations only when it was
-// answered: so the lowest number of a while counts.
+// answered: so the lowest number of a while counts. That one is lower than the
+// mean where requests come and go: fewer than none hang, which is none.
 func (b builder) stuckPreset() preset {
 	say := b.words.of
 	active, answered := b.ask("active_requests", domain.StatMin, 2*time.Minute), b.ask("response_duration", domain.StatRate, 2*time.Minute)
-	value := fmt.Sprintf("(%s - (%s or 0 * %s))", active.expr(), answered.sum("rate", "_sum", nil, "instance"), active.expr())
+	value := fmt.Sprintf("clamp_min(%s - (%s or 0 * %s), 0)", active.expr(), answered.sum("rate", "_sum", nil, "instance"), active.expr())
 	return preset{
 		of: "stuck",
 		rule: Rule{

@@ -110,7 +110,7 @@ func (b builder) heartbeat(r Rule) Rule {
 	r.Summary = cmp.Or(r.Summary, b.words.of("Alerts of "+b.d.Service()+" arrive", "Las alertas de "+b.d.Service()+" llegan"))
 	r.Description = cmp.Or(r.Description, b.words.of(
 		"This alert always fires. When it is no longer heard of, alerts do not arrive.",
-		"Esta alerta suena siempre. Si deja de llegar, las alertas no llegan."))
+		"Esta alerta está siempre activa. Si deja de llegar, las demás tampoco llegan."))
 	return b.alert(r, []trial{b.scene(r, "always").fires(r.For, nil, 1)})
 }
 

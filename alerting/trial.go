@@ -139,6 +139,12 @@ func (s *scene) as(job string) *scene {
 	return s
 }
 
+// at has the series that follow come from another instance.
+func (s *scene) at(instance string) *scene {
+	s.target["instance"] = instance
+	return s
+}
+
 // finished adds to the labels of each alert those of its rule.
 func finished(r Rule, trials []trial) []trial {
 	for _, t := range trials {

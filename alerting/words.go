@@ -7,69 +7,82 @@ import (
 	"time"
 
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/humanize"
 )
 
 // words are the texts for people, in the domain's language.
-type words struct{ es bool }
+type words struct{ humanize.Language }
 
-func wordsOf(d domain.Domain) words { return words{es: d.Language == "es"} }
+func wordsOf(d domain.Domain) words { return words{humanize.Of(d.Language)} }
 
 // of chooses between the two languages.
-func (w words) of(en, es string) string {
-	if w.es {
-		return es
-	}
-	return en
-}
+func (w words) of(en, es string) string { return w.T(en, es) }
 
 // nouns are what the contract's metrics are about.
 var nouns = map[string][2]string{
-	"requests":                     {"requests", "las peticiones"},
-	"response_duration":            {"response time", "el tiempo de respuesta"},
-	"active_connections":           {"open connections", "las conexiones abiertas"},
-	"active_requests":              {"requests in flight", "las peticiones en curso"},
-	"cpu_usage":                    {"CPU in use on the host", "la CPU en uso de la máquina"},
-	"memory_usage":                 {"memory in use on the host", "la memoria en uso de la máquina"},
-	"disk_usage":                   {"disk in use", "el disco en uso"},
-	"process_cpu_time":             {"CPU time of the process", "el tiempo de CPU del proceso"},
-	"process_memory_usage":         {"resident memory of the process", "la memoria residente del proceso"},
-	"process_open_fds":             {"open file descriptors", "los descriptores de archivo abiertos"},
-	"process_threads":              {"threads of the process", "los hilos del proceso"},
-	"container_cpu_time":           {"CPU time of the container", "el tiempo de CPU del contenedor"},
-	"container_memory_working_set": {"memory in use in the container", "la memoria en uso del contenedor"},
-	"container_memory_oom_kills":   {"processes killed for lack of memory", "los procesos terminados por falta de memoria"},
-	"entities_created":             {"entities created", "las entidades creadas"},
-	"entities_updated":             {"entities updated", "las entidades actualizadas"},
-	"api_errors":                   {"errors", "los errores"},
-	"function_calls":               {"calls of monitored functions", "las llamadas a funciones vigiladas"},
-	"function_duration":            {"duration of monitored functions", "la duración de las funciones vigiladas"},
-	"client_requests":              {"requests sent to others", "las peticiones enviadas a otros"},
-	"client_duration":              {"time that others take to answer", "lo que tardan otros en responder"},
-	"requests_gone_time":           {"time after which clients leave", "el tiempo tras el que los clientes se van"},
-	"failures":                     {"requests that fail", "las peticiones que fallan"},
-	"changes":                      {"settings that changed", "los ajustes que cambiaron"},
-	"pool_connections":             {"connections to databases", "las conexiones a bases de datos"},
-	"pool_waits":                   {"waits for a database connection", "las esperas por una conexión a la base de datos"},
-	"pool_wait_time":               {"time waited for database connections", "el tiempo de espera por conexiones a bases de datos"},
-	"go_cpu_time":                  {"CPU time of the Go runtime", "el tiempo de CPU de Go"},
-	"go_mutex_wait_time":           {"time that goroutines wait for locks", "el tiempo que las goroutines esperan por locks"},
-	"go_goroutine_states":          {"goroutines by state", "las goroutines por estado"},
-	"go_memory_live":               {"heap memory in use", "la memoria del heap en uso"},
-	"event_cpu":                    {"CPU time that one event costs", "el tiempo de CPU que cuesta un evento"},
-	"event_allocated":              {"memory that one event allocates", "la memoria que reserva un evento"},
-	"go_memory_used":               {"memory used by the Go runtime", "la memoria usada por Go"},
-	"go_memory_limit":              {"Go memory limit", "el límite de memoria de Go"},
-	"go_memory_allocated":          {"bytes allocated", "los bytes reservados"},
-	"go_memory_allocations":        {"allocations", "las reservas de memoria"},
-	"go_memory_gc_goal":            {"heap goal of the collector", "la meta del recolector"},
-	"go_goroutine_count":           {"goroutines", "las goroutines"},
-	"go_schedule_duration":         {"time that goroutines wait for a processor", "el tiempo que las goroutines esperan un procesador"},
-	"telemetry_refused":            {"values that were refused", "los valores rechazados"},
-	"telemetry_exports":            {"uploads", "los envíos"},
-	"telemetry_spans_lost":         {"spans that were lost", "los spans perdidos"},
-	"telemetry_collect_errors":     {"instruments that could not be read", "los instrumentos que no se pudieron leer"},
-	"telemetry_alert_deliveries":   {"alert deliveries", "las entregas de alertas"},
-	"telemetry_incidents":          {"incidents", "los incidentes"},
+	"requests":                        {"requests", "las peticiones"},
+	"response_duration":               {"response time", "el tiempo de respuesta"},
+	"active_connections":              {"open connections", "las conexiones abiertas"},
+	"active_requests":                 {"requests in flight", "las peticiones en curso"},
+	"cpu_usage":                       {"CPU in use on the host", "la CPU en uso de la máquina"},
+	"memory_usage":                    {"memory in use on the host", "la memoria en uso de la máquina"},
+	"disk_usage":                      {"disk in use", "el disco en uso"},
+	"process_cpu_time":                {"CPU time of the process", "el tiempo de CPU del proceso"},
+	"process_memory_usage":            {"resident memory of the process", "la memoria residente del proceso"},
+	"process_open_fds":                {"open file descriptors", "los descriptores de archivo abiertos"},
+	"process_threads":                 {"threads of the process", "los hilos del proceso"},
+	"container_cpu_time":              {"CPU time of the container", "el tiempo de CPU del contenedor"},
+	"container_memory_working_set":    {"memory in use in the container", "la memoria en uso del contenedor"},
+	"container_memory_oom_kills":      {"processes killed for lack of memory", "los procesos terminados por falta de memoria"},
+	"entities_created":                {"entities created", "las entidades creadas"},
+	"entities_updated":                {"entities updated", "las entidades actualizadas"},
+	"api_errors":                      {"errors", "los errores"},
+	"function_calls":                  {"calls of monitored functions", "las llamadas a funciones vigiladas"},
+	"function_duration":               {"duration of monitored functions", "la duración de las funciones vigiladas"},
+	"client_requests":                 {"requests sent to others", "las peticiones enviadas a otros"},
+	"client_duration":                 {"time that others take to answer", "lo que tardan otros en responder"},
+	"requests_gone_time":              {"time after which clients leave", "el tiempo tras el que los clientes se van"},
+	"failures":                        {"requests that fail", "las peticiones que fallan"},
+	"changes":                         {"settings that changed", "los ajustes que cambiaron"},
+	"pool_connections":                {"connections to databases", "las conexiones a bases de datos"},
+	"pool_waits":                      {"waits for a database connection", "las esperas por una conexión a la base de datos"},
+	"pool_wait_time":                  {"time waited for database connections", "el tiempo de espera por conexiones a bases de datos"},
+	"go_cpu_time":                     {"CPU time of the Go runtime", "el tiempo de CPU de Go"},
+	"go_mutex_wait_time":              {"time that goroutines wait for locks", "el tiempo que las goroutines esperan por locks"},
+	"go_goroutine_states":             {"goroutines by state", "las goroutines por estado"},
+	"go_memory_live":                  {"heap memory in use", "la memoria del heap en uso"},
+	"event_cpu":                       {"CPU time that one event costs", "el tiempo de CPU que cuesta un evento"},
+	"event_allocated":                 {"memory that one event allocates", "la memoria que reserva un evento"},
+	"go_memory_used":                  {"memory used by the Go runtime", "la memoria usada por Go"},
+	"go_memory_limit":                 {"Go memory limit", "el límite de memoria de Go"},
+	"go_memory_allocated":             {"bytes allocated", "los bytes reservados"},
+	"go_memory_allocations":           {"allocations", "las reservas de memoria"},
+	"go_memory_gc_goal":               {"heap goal of the collector", "la meta del recolector"},
+	"go_goroutine_count":              {"goroutines", "las goroutines"},
+	"go_schedule_duration":            {"time that goroutines wait for a processor", "el tiempo que las goroutines esperan un procesador"},
+	"telemetry_refused":               {"values that were refused", "los valores rechazados"},
+	"telemetry_exports":               {"uploads", "los envíos"},
+	"telemetry_spans_lost":            {"spans that were lost", "los spans perdidos"},
+	"telemetry_collect_errors":        {"instruments that could not be read", "los instrumentos que no se pudieron leer"},
+	"telemetry_alert_deliveries":      {"alert deliveries", "las entregas de alertas"},
+	"telemetry_incidents":             {"incidents", "los incidentes"},
+	"telemetry_profiles_dropped":      {"profiles that were dropped", "los perfiles descartados"},
+	"telemetry_profiles_buffered":     {"size of the profiles that are kept", "el tamaño de los perfiles que se guardan"},
+	"telemetry_profiles_gaps":         {"windows without a CPU profile", "las ventanas sin perfil de CPU"},
+	"telemetry_store_series":          {"series in the embedded store", "las series del almacén embebido"},
+	"telemetry_store_size":            {"size of the embedded store", "el tamaño del almacén embebido"},
+	"telemetry_store_faults":          {"faults of the embedded store", "los fallos del almacén embebido"},
+	"pool_connections_max":            {"connections that a pool may have", "las conexiones que puede tener un pool"},
+	"build_info":                      {"versions that run", "las versiones en marcha"},
+	"process_max_fds":                 {"file descriptors that the process may open", "los descriptores de archivo que puede abrir el proceso"},
+	"process_start_time":              {"time at which the process started", "la hora de arranque del proceso"},
+	"container_cpu_limit":             {"CPU limit of the container", "el límite de CPU del contenedor"},
+	"container_cpu_periods":           {"periods of the container's CPU limit", "los periodos del límite de CPU del contenedor"},
+	"container_memory_limit":          {"memory limit of the container", "el límite de memoria del contenedor"},
+	"go_processor_limit":              {"threads that run Go code at once", "los hilos que corren código de Go a la vez"},
+	"go_config_gogc":                  {"GOGC, the collector's target", "GOGC, la meta del recolector"},
+	"container_cpu_throttled_periods": {"periods in which the container was throttled", "los periodos en que se frenó el contenedor"},
+	"container_cpu_throttled_time":    {"time that the container was throttled", "el tiempo que se frenó el contenedor"},
 }
 
 // noun says what a metric is about: an event by its own name.
@@ -82,7 +95,7 @@ func (w words) noun(m domain.Metric) string {
 
 // ofNoun is noun after "of".
 func (w words) ofNoun(m domain.Metric) string {
-	if !w.es {
+	if !w.Spanish {
 		return "of " + w.noun(m)
 	}
 	return strings.Replace("de "+w.noun(m), "de el ", "del ", 1)
@@ -105,7 +118,7 @@ func (w words) statistic(q question) string {
 	case domain.StatIncrease:
 		return w.of("number ", "número ") + of
 	case domain.StatRatio:
-		return w.of("share ", "parte ") + of
+		return w.of("share ", "porcentaje ") + of
 	default:
 		return strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(noun, "el "), "la "), "los "), "las ")
 	}

@@ -1,9 +1,7 @@
 package continuous
 
 import (
-	"bytes"
 	"context"
-	"fmt"
 	"runtime/pprof"
 	"slices"
 	"time"
@@ -91,7 +89,7 @@ func (r *ring) exchange(group []capture, c *capture) {
 }
 
 // reach returns the captures of a kind that chosen wants, coarse ones and those
-// of the ring, oldest first.
+// of the ring, oldest first. chosen is called with the lock held.
 func (r *ring) reach(k kind, chosen func(capture) bool) (coarse, list []capture) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -196,12 +194,9 @@ func (r *ring) fitted(sum *profile.Profile) ([]byte, error) {
 		if sum, err = heaviestSamples(sum, n); err != nil {
 			return nil, err
 		}
-		var buf bytes.Buffer
-		if err := sum.Write(&buf); err != nil {
-			return nil, fmt.Errorf("profile: %w", err)
-		}
-		if buf.Len() <= limit || n <= 1 {
-			return bytes.Clone(buf.Bytes()), nil
+		data, err := encoded(sum)
+		if err != nil || len(data) <= limit || n <= 1 {
+			return data, err
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package continuous
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -29,12 +30,7 @@ func (ps *profilers) join(p *Profiler) {
 func (ps *profilers) leave(p *Profiler) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
-	for i, other := range ps.all {
-		if other == p {
-			ps.all = append(ps.all[:i:i], ps.all[i+1:]...)
-			return
-		}
-	}
+	ps.all = slices.DeleteFunc(ps.all, func(other *Profiler) bool { return other == p })
 }
 
 // hold says whose the CPU profile is now.

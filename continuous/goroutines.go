@@ -49,13 +49,9 @@ func (w *goroutineSampler) look() error {
 	if runtime.NumGoroutine() > tooManyGoroutines {
 		return nil
 	}
-	w.buf.Reset()
-	if err := pprof.Lookup("goroutine").WriteTo(&w.buf, 0); err != nil {
-		return fmt.Errorf("goroutine profile: %w", err)
-	}
-	small, _, err := slim(w.buf.Bytes())
+	small, err := allGoroutines(&w.buf)
 	if err != nil {
-		return fmt.Errorf("goroutine profile: %w", err)
+		return err
 	}
 	w.last = append(w.last[:0], small...)
 	seen, err := profile.ParseData(w.last)
@@ -76,6 +72,20 @@ func (w *goroutineSampler) look() error {
 	w.sum = sum
 	w.rounds++
 	return nil
+}
+
+// allGoroutines is the profile of all goroutines now. It is in buf, as long as
+// buf is not used again.
+func allGoroutines(buf *bytes.Buffer) ([]byte, error) {
+	buf.Reset()
+	if err := pprof.Lookup("goroutine").WriteTo(buf, 0); err != nil {
+		return nil, fmt.Errorf("goroutine profile: %w", err)
+	}
+	small, _, err := slim(buf.Bytes())
+	if err != nil {
+		return nil, fmt.Errorf("goroutine profile: %w", err)
+	}
+	return small, nil
 }
 
 // lookPause is the time until the next look, for what the last one cost.

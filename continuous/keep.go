@@ -6,7 +6,6 @@ import (
 	"runtime/metrics"
 	"time"
 
-	"github.com/google/pprof/profile"
 	"github.com/grafana/pyroscope-go/godeltaprof"
 
 	"github.com/latido-dev/latido/internal/profiles"
@@ -60,7 +59,9 @@ func (p *Profiler) keepWaits(from, to time.Time) {
 	if sum == nil {
 		return
 	}
-	if data := p.encode(sum); data != nil {
+	if data, err := encoded(sum); err != nil {
+		p.drop(err)
+	} else {
 		p.ring.add(capture{kindGoroutine, from, to, data})
 	}
 	if p.up != nil {
@@ -106,15 +107,6 @@ func (p *Profiler) keepDelta(k kind, profiler *godeltaprof.BlockProfiler, from, 
 		return
 	}
 	p.keep(c)
-}
-
-func (p *Profiler) encode(sum *profile.Profile) []byte {
-	var buf bytes.Buffer
-	if err := sum.Write(&buf); err != nil {
-		p.drop(fmt.Errorf("goroutine profile: %w", err))
-		return nil
-	}
-	return bytes.Clone(buf.Bytes())
 }
 
 // gcCycles is how many garbage collections there were. Unlike

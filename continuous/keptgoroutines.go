@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"runtime"
-	"runtime/pprof"
 	"slices"
 	"time"
 
@@ -41,13 +40,9 @@ func (p *Profiler) Goroutines(at time.Time) (*profile.Profile, time.Time, error)
 		if n := runtime.NumGoroutine(); n > tooManyGoroutines {
 			return nil, time.Time{}, fmt.Errorf("%d goroutines are too many to look at: %w", n, ErrNothing)
 		}
-		var buf bytes.Buffer
-		if err := pprof.Lookup("goroutine").WriteTo(&buf, 0); err != nil {
-			return nil, time.Time{}, fmt.Errorf("goroutine profile: %w", err)
-		}
-		small, _, err := slim(buf.Bytes())
+		small, err := allGoroutines(new(bytes.Buffer))
 		if err != nil {
-			return nil, time.Time{}, fmt.Errorf("goroutine profile: %w", err)
+			return nil, time.Time{}, err
 		}
 		now, err := capture{data: small}.parse()
 		return now, time.Now(), err

@@ -64,7 +64,6 @@ func (p *Profiler) serveLeaks(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, text, http.StatusNotFound)
 		return
 	}
-	w.Header().Set("Content-Type", "application/octet-stream")
-	w.Header().Set("Content-Disposition", `attachment; filename="goroutineleak.pb.gz"`)
+	asProfile(w, "goroutineleak")
 	_, _ = w.Write(list[len(list)-1].data)
 }

@@ -126,7 +126,7 @@ func serveNow(w http.ResponseWriter, r *http.Request, length time.Duration) {
 		http.Error(w, errBlocked.Error(), http.StatusServiceUnavailable)
 		return
 	}
-	asProfile(w)
+	asProfile(w, "profile")
 	_, _ = w.Write(c.data)
 }
 
@@ -202,13 +202,13 @@ func (p *Profiler) serveMerged(w http.ResponseWriter, k kind, from, to time.Time
 }
 
 func writeProfile(w http.ResponseWriter, p *profile.Profile) {
-	asProfile(w)
+	asProfile(w, "profile")
 	_ = p.Write(w)
 }
 
-func asProfile(w http.ResponseWriter) {
+func asProfile(w http.ResponseWriter, name string) {
 	w.Header().Set("Content-Type", "application/octet-stream")
-	w.Header().Set("Content-Disposition", `attachment; filename="profile.pb.gz"`)
+	w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="%s.pb.gz"`, name))
 }
 
 // serveSnapshot answers with one of the runtime's own profiles.
@@ -240,8 +240,7 @@ func (p *Profiler) serveSnapshot(name string) http.HandlerFunc {
 		if debug > 0 {
 			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		} else {
-			w.Header().Set("Content-Type", "application/octet-stream")
-			w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="%s.pb.gz"`, name))
+			asProfile(w, name)
 		}
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		_ = snapshot.WriteTo(w, debug)

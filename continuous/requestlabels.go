@@ -71,6 +71,11 @@ func withoutSpans(data []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return encoded(p)
+}
+
+// encoded is a profile as pprof reads it, in bytes of its own size.
+func encoded(p *profile.Profile) ([]byte, error) {
 	var buf bytes.Buffer
 	if err := p.Write(&buf); err != nil {
 		return nil, fmt.Errorf("profile: %w", err)

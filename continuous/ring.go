@@ -99,28 +99,16 @@ func (r *ring) recent(c capture) bool { return r.newest.Sub(c.to) <= r.keep }
 // between returns the captures of a kind that overlap a range of time, oldest
 // first. A zero time leaves its side open.
 func (r *ring) between(k kind, from, to time.Time) []capture {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var found []capture
-	for _, c := range r.list {
-		if c.kind == k && r.recent(c) && c.overlaps(from, to) {
-			found = append(found, c)
-		}
-	}
+	_, found := r.reach(k, func(c capture) bool { return r.recent(c) && c.overlaps(from, to) })
 	return found
 }
 
 // endedIn returns the captures of a kind that ended after since and not after
 // until, oldest first. A zero time leaves its side open.
 func (r *ring) endedIn(k kind, since, until time.Time) []capture {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var found []capture
-	for _, c := range r.list {
-		if c.kind == k && r.recent(c) && (since.IsZero() || c.to.After(since)) && (until.IsZero() || !c.to.After(until)) {
-			found = append(found, c)
-		}
-	}
+	_, found := r.reach(k, func(c capture) bool {
+		return r.recent(c) && (since.IsZero() || c.to.After(since)) && (until.IsZero() || !c.to.After(until))
+	})
 	return found
 }
 

@@ -59,11 +59,8 @@ func slim(data []byte) (small []byte, had int, err error) {
 		return nil, 0, err
 	}
 	p.Comments = append(p.Comments, fmt.Sprintf("%d samples were too many: the lightest are in %s", had, profiles.OtherSamples))
-	var buf bytes.Buffer
-	if err := p.Write(&buf); err != nil {
-		return nil, 0, err
-	}
-	return bytes.Clone(buf.Bytes()), had, nil
+	small, err = encoded(p)
+	return small, had, err
 }
 
 // slimmed is slim for the window's loop: it tells what is lost, and returns nil

@@ -1,7 +1,6 @@
 package continuous
 
 import (
-	"bytes"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
@@ -129,12 +128,11 @@ func (j *job) clean() error {
 	if !changed {
 		return nil
 	}
-	var buf bytes.Buffer
-	if err := p.Write(&buf); err != nil {
-		return fmt.Errorf("profile: %w", err)
+	data, err := encoded(p)
+	if err == nil {
+		j.data = data
 	}
-	j.data = bytes.Clone(buf.Bytes())
-	return nil
+	return err
 }
 
 // cleanLabels reports whether it changed anything.

@@ -98,11 +98,11 @@ func (c capture) settled(depth int) (capture, *profile.Profile, error) {
 		return c, nil, fmt.Errorf("profile of %s: %w", c.from.Format(time.TimeOnly), err)
 	}
 	if profiles.Settle(parsed, depth) {
-		var buf bytes.Buffer
-		if err := parsed.Write(&buf); err != nil {
-			return c, nil, fmt.Errorf("profile: %w", err)
+		data, err := encoded(parsed)
+		if err != nil {
+			return c, nil, err
 		}
-		c.data = bytes.Clone(buf.Bytes())
+		c.data = data
 	}
 	return c, parsed, nil
 }

@@ -33,6 +33,7 @@ type page struct {
 	part         int    // of a page that is several dashboards, from 1; 0 of one that is one
 	title, about string
 	from         string // the time range: now-3h
+	refresh      string // how often all is asked again; "" is each half minute
 	endpoint     bool   // there is a variable of this name
 	profiles     bool   // it asks Pyroscope
 	variables    []dashboard.VariableModel
@@ -79,11 +80,11 @@ func (b *board) dashboard(p page) classic {
 	c.Tags = []string{"latido", b.d.Prefix}
 	c.Editable = ptr(false) // it is generated: what is changed by hand would be lost
 	c.GraphTooltip = ptr(dashboard.DashboardCursorSyncCrosshair)
-	c.Refresh = ptr("30s")
+	c.Refresh = ptr(cmp.Or(p.refresh, "30s"))
 	c.Time = &dashboard.DashboardDashboardTime{From: p.from, To: "now"}
 	c.Panels = layout(p.sections, b.panel)
 	c.Templating.List = b.variables(p)
-	c.Annotations.List = []annotation{b.releases()}
+	c.Annotations.List = []annotation{b.releases(), b.alerts()}
 	c.Links = []dashboard.DashboardLink{b.siblings()}
 	return c
 }
@@ -188,14 +189,27 @@ func (b *board) releases() annotation {
 	by := "group by (job, version, revision) "
 	now := by + "(" + b.series(info, "") + ")"
 	expr := now + " unless " + by + "(" + b.series(info, "") + " offset " + releaseStep + ")"
-	a := annotation{
+	a := b.marks(b.of("Releases", "Versiones"), "blue", expr)
+	a.TagKeys, a.TitleFormat, a.TextFormat = "job", "{{job}} {{version}}", "{{revision}}"
+	return a
+}
+
+// alerts marks when an alert fired, from its beginning to its end.
+func (b *board) alerts() annotation {
+	a := b.marks(b.of("Alerts", "Alertas"), "red", b.firing())
+	a.TagKeys, a.TitleFormat, a.TextFormat = "severity", "{{alertname}}", "{{endpoint}} {{instance}}"
+	return a
+}
+
+// marks are vertical marks on all panels where a query has a result.
+func (b *board) marks(name, color, expr string) annotation {
+	return annotation{
 		AnnotationQuery: dashboard.AnnotationQuery{
-			Name: b.of("Releases", "Versiones"), Datasource: ptr(metricsSource()), Enable: true, IconColor: "blue", Expr: &expr,
+			Name: name, Datasource: ptr(metricsSource()), Enable: true, IconColor: color, Expr: &expr,
 			Target: prometheus.Dataquery{Expr: expr, RefId: ptr("Anno"), Interval: ptr(releaseStep), Range: ptr(true), Datasource: ptr(metricsSource())},
 		},
-		Step: releaseStep, TagKeys: "job", TitleFormat: "{{job}} {{version}}", TextFormat: "{{revision}}",
+		Step: releaseStep,
 	}
-	return a
 }
 
 func ptr[T any](v T) *T { return &v }

@@ -38,7 +38,7 @@ func (b *board) entities() []panel {
 	of := func(key, title, about string) panel {
 		m := b.metric(key)
 		p := b.perMinute(m, nil)
-		p.title, p.about, p.width = title, about, 12
+		p.title, p.about, p.width = title, about+" "+b.dashed(), 12
 		p.queries[0].legend = title
 		return p
 	}
@@ -58,17 +58,17 @@ func (b *board) event(m domain.Metric) section {
 	switch m.Kind {
 	case domain.KindCounter:
 		p := b.perMinute(m, split)
-		p.title, p.about = spoken(m.Key)+b.of(" a minute", " por minuto"), about
+		p.title, p.about = spoken(m.Key)+b.of(" a minute", " por minuto"), about+" "+b.dashed()
 		s.panels = append(s.panels, p)
 	case domain.KindUpDown:
 		s.panels = append(s.panels, panel{
 			kind: timeseries, title: spoken(m.Key) + b.of(" now", " ahora"), about: about, unit: unitOf(m.Unit), width: 12, height: 8, stacked: len(split) > 0,
-			queries: []query{{expr: sum(b.series(m, ""), split...), legend: cmp.Or(legendOf(split), spoken(m.Key))}}, lines: b.lines(m, domain.StatValue),
+			queries: []query{{expr: sum(b.ranged("", m, "", ""), split...), legend: cmp.Or(legendOf(split), spoken(m.Key))}}, lines: b.lines(m, domain.StatValue),
 		})
 	case domain.KindGauge:
 		s.panels = append(s.panels, panel{
 			kind: timeseries, title: spoken(m.Key), about: about, unit: unitOf(m.Unit), width: 12, height: 8, empty: b.of("Not known: it was not set", "No se sabe: no se ha fijado"),
-			queries: []query{{expr: aggregated("max", b.series(m, ""), split), legend: cmp.Or(legendOf(split), spoken(m.Key))}}, lines: b.lines(m, domain.StatValue),
+			queries: []query{{expr: aggregated("max", b.ranged("", m, "", ""), split), legend: cmp.Or(legendOf(split), spoken(m.Key))}}, lines: b.lines(m, domain.StatValue),
 		})
 	default:
 		lines := b.lines(m, domain.StatP50)
@@ -107,6 +107,7 @@ func (b *board) perMinute(m domain.Metric, split []string) panel {
 	p := panel{
 		kind: timeseries, unit: unitOf(m.Unit), width: 12, height: 8, stacked: len(split) > 0, axis: b.of("a minute", "por minuto"),
 		queries: []query{{expr: sum(b.rate(m, ""), split...) + " * 60", legend: cmp.Or(legendOf(split), spoken(m.Key))}},
+		before:  sum(b.rate(m, "")) + " * 60",
 	}
 	for _, t := range b.d.Thresholds {
 		if cmp.Or(t.Metric, t.Event) != m.Key || cmp.Or(t.Stat, domain.StatRate) != domain.StatRate || len(t.Where) > 0 {
@@ -114,7 +115,7 @@ func (b *board) perMinute(m domain.Metric, split []string) panel {
 		}
 		b.drawn[t.Name] = true
 		l := lineOf(t)
-		l.bound *= time.Minute.Seconds() / cmp.Or(time.Duration(t.Per), time.Second).Seconds()
+		l.bound = rounded(l.bound * time.Minute.Seconds() / cmp.Or(time.Duration(t.Per), time.Second).Seconds())
 		p.lines = append(p.lines, l)
 	}
 	return p

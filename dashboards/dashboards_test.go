@@ -15,6 +15,7 @@ import (
 	heatpanel "github.com/grafana/grafana-foundation-sdk/go/heatmap"
 	"github.com/grafana/grafana-foundation-sdk/go/prometheus"
 	statpanel "github.com/grafana/grafana-foundation-sdk/go/stat"
+	statespanel "github.com/grafana/grafana-foundation-sdk/go/statetimeline"
 	tablepanel "github.com/grafana/grafana-foundation-sdk/go/table"
 	seriespanel "github.com/grafana/grafana-foundation-sdk/go/timeseries"
 
@@ -115,6 +116,7 @@ func TestStrict(t *testing.T) {
 	r.RegisterPanelcfgVariant(seriespanel.VariantConfig())
 	r.RegisterPanelcfgVariant(tablepanel.VariantConfig())
 	r.RegisterPanelcfgVariant(heatpanel.VariantConfig())
+	r.RegisterPanelcfgVariant(statespanel.VariantConfig())
 	r.RegisterDataqueryVariant(prometheus.VariantConfig())
 	profiles := grafanapyroscope.VariantConfig()
 	profiles.Identifier = pyroscopeType

@@ -17,8 +17,9 @@ func (b *board) http() page {
 			{title: b.of("Where the time goes", "Adónde va el tiempo"), panels: []panel{b.endpoints()}},
 			{title: b.of("How long answers take", "Cuánto tardan las respuestas"), panels: b.latency()},
 			{title: b.of("How requests end", "Cómo terminan las peticiones"), panels: b.outcomes()},
+			{title: b.of("By instance", "Por instancia"), panels: b.byInstance()},
 			{title: b.of("In flight and in functions", "En curso y en funciones"), panels: b.inside()},
-			{title: b.of("What the service asks of others", "Lo que el servicio pide a otros"), panels: b.outgoing()},
+			{title: b.of("What the service asks of others", "Lo que el servicio pide a otros"), panels: append(b.outgoing(), b.databases()...)},
 			{title: b.of("Thresholds", "Umbrales"), panels: b.thresholds(ofHTTP)},
 		},
 	}
@@ -27,7 +28,8 @@ func (b *board) http() page {
 // ofHTTP tells which thresholds belong to this dashboard.
 func ofHTTP(m domain.Metric) bool {
 	switch m.Key {
-	case "requests", "response_duration", "active_connections", "active_requests", "api_errors", "function_calls", "function_duration", "client_requests", "client_duration":
+	case "requests", "response_duration", "active_connections", "active_requests", "api_errors", "function_calls", "function_duration", "client_requests", "client_duration",
+		"pool_connections", "pool_connections_max", "pool_waits", "pool_wait_time":
 		return true
 	}
 	return false
@@ -40,7 +42,7 @@ func (b *board) httpNumbers() []panel {
 		about:   b.of("Requests a second, of the endpoints chosen.", "Peticiones por segundo, de los endpoints elegidos."),
 		queries: []query{{expr: sum(b.rate(requests, "", anyEndpoint))}}, steps: colours("blue"),
 	}, {
-		kind: stat, title: b.of("Failing", "Con error"), unit: "percent", width: 5, height: 4, empty: b.of("No requests", "Sin peticiones"),
+		kind: stat, title: b.of("Failing", "Peticiones fallidas"), unit: "percent", width: 5, height: 4, empty: b.of("No requests", "Sin peticiones"),
 		about:   b.of("Share of the requests that end with 5xx.", "Parte de las peticiones que terminan con 5xx."),
 		queries: []query{{expr: b.percent(requests, nil, []string{anyEndpoint}, serverErrors)}}, steps: colours("green", 1.0, "yellow", 5.0, "red"),
 	}, {
@@ -110,7 +112,7 @@ func (b *board) latency() []panel {
 		queries: b.quantiles(m, anyEndpoint), lines: b.lines(m, domain.StatP95),
 	}, {
 		kind: timeseries, title: b.of("p95 by endpoint", "p95 por endpoint"), unit: "s", width: 12, height: 9, empty: none, links: b.flames(), seriesLinks: b.flamesOf(endpointOfSeries),
-		about:   b.of("19 of 20 requests of an endpoint are answered within this time. A click on a line leads to its flame graph.", "19 de cada 20 peticiones de un endpoint se responden en este tiempo. Un clic en una línea lleva a su flame graph."),
+		about:   b.of("19 of 20 requests of an endpoint are answered within this time. A click on a line leads to its flame graph.", "19 de cada 20 peticiones de un endpoint se responden en este tiempo. Un clic en una línea lleva a su gráfico de llamas."),
 		queries: []query{{expr: b.quantile(0.95, m, []string{"endpoint"}, anyEndpoint), legend: "{{endpoint}}", exemplars: true}},
 		lines:   b.lines(m, domain.StatP95, "endpoint"),
 	}, {
@@ -143,7 +145,7 @@ func (b *board) byClass(filters ...string) panel {
 func (b *board) outcomes() []panel {
 	requests, errors := b.metric("requests"), b.metric("api_errors")
 	return []panel{b.byClass(anyEndpoint), {
-		kind: timeseries, title: b.of("Failing by endpoint", "Con error por endpoint"), unit: "percent", width: 12, height: 9, min: ptr(0.0), empty: b.of("No requests", "Sin peticiones"), seriesLinks: b.flamesOf(endpointOfSeries),
+		kind: timeseries, title: b.of("Failing by endpoint", "Peticiones fallidas por endpoint"), unit: "percent", width: 12, height: 9, min: ptr(0.0), empty: b.of("No requests", "Sin peticiones"), seriesLinks: b.flamesOf(endpointOfSeries),
 		about:   b.of("Share of an endpoint's requests that end with 5xx.", "Parte de las peticiones de un endpoint que terminan con 5xx."),
 		queries: []query{{expr: b.percent(requests, []string{"endpoint"}, []string{anyEndpoint}, serverErrors), legend: "{{endpoint}}"}},
 		lines:   b.lines(requests, domain.StatRatio, serverErrors, "endpoint"),
@@ -155,6 +157,26 @@ func (b *board) outcomes() []panel {
 		kind: timeseries, title: b.of("Errors by type", "Errores por tipo"), unit: "short", width: 12, height: 9, stacked: true, empty: b.of("No errors", "Ningún error"), axis: b.of("a minute", "por minuto"),
 		about:   b.of("Errors a minute by the type that the service gave them, of all endpoints.", "Errores por minuto, por el tipo que les dio el servicio, de todos los endpoints."),
 		queries: []query{{expr: sum(b.rate(errors, ""), "error_type") + " * 60 > 0", legend: "{{error_type}}"}},
+	}}
+}
+
+// byInstance tells the processes of the service apart: one of many that is broken
+// is a small part of a sum.
+func (b *board) byInstance() []panel {
+	requests, duration := b.metric("requests"), b.metric("response_duration")
+	by, none := []string{"job", "instance"}, b.of("No requests", "Sin peticiones")
+	return []panel{{
+		kind: timeseries, title: b.of("Requests by instance", "Peticiones por instancia"), unit: "reqps", width: 8, height: 8, empty: none,
+		about:   b.of("Requests a second that each instance answers.", "Peticiones por segundo que atiende cada instancia."),
+		queries: []query{{expr: sum(b.rate(requests, "", anyEndpoint), by...), legend: "{{instance}}"}},
+	}, {
+		kind: timeseries, title: b.of("Failing by instance", "Peticiones fallidas por instancia"), unit: "percent", width: 8, height: 8, min: ptr(0.0), empty: none,
+		about:   b.of("Share of an instance's requests that end with 5xx. One line above the others is an instance to look at.", "Parte de las peticiones de una instancia que terminan con 5xx. Una línea por encima de las demás es una instancia por revisar."),
+		queries: []query{{expr: b.percent(requests, by, []string{anyEndpoint}, serverErrors), legend: "{{instance}}"}},
+	}, {
+		kind: timeseries, title: b.of("p95 by instance", "p95 por instancia"), unit: "s", width: 8, height: 8, empty: none, links: b.flames(),
+		about:   b.of("19 of 20 requests to an instance are answered within this time.", "19 de cada 20 peticiones a una instancia se responden en este tiempo."),
+		queries: []query{{expr: b.quantile(0.95, duration, by, anyEndpoint), legend: "{{instance}}"}},
 	}}
 }
 
@@ -192,5 +214,26 @@ func (b *board) outgoing() []panel {
 		kind: timeseries, title: b.of("p95 by peer", "p95 por destino"), unit: "s", width: 12, height: 9, empty: none,
 		about:   b.of("19 of 20 requests to a host have the header of their answer within this time.", "19 de cada 20 peticiones a un host reciben la cabecera de su respuesta en este tiempo."),
 		queries: []query{{expr: b.quantile(0.95, took, []string{"peer"}), legend: "{{peer}}"}}, lines: b.lines(took, domain.StatP95),
+	}}
+}
+
+// databases are the pools of connections: a request that waits for one waits for
+// the database.
+func (b *board) databases() []panel {
+	open, most, waited := b.metric("pool_connections"), b.metric("pool_connections_max"), b.metric("pool_wait_time")
+	none, limit := b.of("No database is measured", "No se mide ninguna base de datos"), b.of("limit of {{pool}}", "límite de {{pool}}")
+	return []panel{{
+		kind: timeseries, title: b.of("Connections to databases", "Conexiones a bases de datos"), width: 12, height: 9, empty: none,
+		about: b.of("Connections in use and idle of each pool, of its fullest instance. In use at the limit: whoever asks next waits.", "Conexiones en uso y libres de cada pool, en su instancia más llena. En uso hasta el límite: quien pida la siguiente espera."),
+		queries: []query{{expr: aggregated("max", b.series(open, ""), []string{"pool", "state"}), legend: "{{pool}} {{state}}"},
+			{expr: aggregated("min", b.series(most, ""), []string{"pool"}), legend: limit}},
+		lines: b.lines(open, domain.StatValue, "pool", "state"),
+		overrides: []dashboard.DashboardFieldConfigSourceOverrides{
+			override(dashboard.MatcherConfig{Id: "byFrameRefID", Options: "B"}, limitStyle("red")...),
+		},
+	}, {
+		kind: timeseries, title: b.of("Waiting for a database", "Esperas de una base de datos"), unit: "short", width: 12, height: 9, empty: none, links: b.flames(),
+		about:   b.of("How many wait for a connection of each pool at any time, of all instances.", "Cuántos esperan una conexión de cada pool en cada momento, de todas las instancias."),
+		queries: []query{{expr: sum(b.rate(waited, ""), "pool"), legend: "{{pool}}"}}, lines: b.lines(waited, domain.StatRate),
 	}}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -34,15 +35,22 @@ func drawn(lines []line) []dashboard.Threshold {
 	return slices.CompactFunc(steps, func(a, b dashboard.Threshold) bool { return *a.Value == *b.Value })
 }
 
-// softMax is how far an axis reaches at least: to the nearest line, which else
-// would not be seen while all is well. Lines further away are there when the
-// curve comes near them.
-func softMax(lines []line) *float64 {
-	if len(lines) == 0 {
+// rounded is a product as a person would write it: 55, not 55.00000000000001.
+func rounded(v float64) float64 {
+	decimal, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 12, 64), 64)
+	return decimal
+}
+
+// softMax is how far an axis of shares reaches at least: to the nearest line, which
+// else would not be seen while all is well. Lines further away are there when the
+// curve comes near them. So are those of anything else, where a limit may be many
+// times what is usual: a p95 of 5 ms would be flat on an axis that reaches 2 s.
+func softMax(unit string, lines []line) *float64 {
+	if len(lines) == 0 || unit != "percent" && unit != "percentunit" {
 		return nil
 	}
 	nearest := slices.MinFunc(lines, func(a, b line) int { return cmp.Compare(a.bound, b.bound) })
-	return ptr(nearest.bound * 1.1)
+	return ptr(rounded(nearest.bound * 1.1))
 }
 
 // defaults are the rules, of those that every domain gets, whose bound is a line

@@ -4,6 +4,7 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/common"
 	heat "github.com/grafana/grafana-foundation-sdk/go/heatmap"
 	number1 "github.com/grafana/grafana-foundation-sdk/go/stat"
+	states "github.com/grafana/grafana-foundation-sdk/go/statetimeline"
 	grid "github.com/grafana/grafana-foundation-sdk/go/table"
 	lines "github.com/grafana/grafana-foundation-sdk/go/timeseries"
 )
@@ -29,10 +30,16 @@ func (p panel) options() any {
 			Legend:  common.VizLegendOptions{DisplayMode: common.LegendDisplayModeTable, Placement: common.LegendPlacementBottom, ShowLegend: true, Calcs: []string{"lastNotNull", "max"}},
 			Tooltip: common.VizTooltipOptions{Mode: common.TooltipDisplayModeMulti, Sort: common.SortOrderDescending},
 		}
-		if len(p.queries) == 1 { // of many series the largest are what is looked for; several queries are in their order
+		if len(p.queries) == 1 || p.before != "" { // of many series the largest are what is looked for; several queries are in their order
 			o.Legend.SortBy, o.Legend.SortDesc = ptr("Max"), ptr(true)
 		}
 		return o
+	case timeline:
+		return states.Options{
+			ShowValue: common.VisibilityModeNever, RowHeight: 0.9, MergeValues: ptr(true), AlignValue: ptr(common.TimelineValueAlignmentLeft), PerPage: ptr(20.0),
+			Legend:  common.VizLegendOptions{DisplayMode: common.LegendDisplayModeList, Placement: common.LegendPlacementBottom, ShowLegend: true, Calcs: []string{}},
+			Tooltip: common.VizTooltipOptions{Mode: common.TooltipDisplayModeSingle, Sort: common.SortOrderNone},
+		}
 	case heatmap:
 		unit := p.unit
 		return heat.Options{
@@ -65,7 +72,7 @@ func (p panel) custom() any {
 		c := common.GraphFieldConfig{
 			DrawStyle: ptr(common.GraphDrawStyleLine), LineInterpolation: ptr(common.LineInterpolationLinear), LineWidth: ptr(1.0), FillOpacity: ptr(8.0),
 			ShowPoints: ptr(common.VisibilityModeNever), SpanNulls: &common.BoolOrFloat64{Bool: ptr(false)},
-			ThresholdsStyle: &common.GraphThresholdsStyleConfig{Mode: style}, AxisSoftMin: ptr(0.0), AxisSoftMax: softMax(p.lines),
+			ThresholdsStyle: &common.GraphThresholdsStyleConfig{Mode: style}, AxisSoftMin: ptr(0.0), AxisSoftMax: softMax(p.unit, p.lines),
 			Stacking: &common.StackingConfig{Mode: ptr(common.StackingModeNone), Group: ptr("A")},
 		}
 		if p.stacked {

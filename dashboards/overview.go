@@ -1,10 +1,13 @@
 package dashboards
 
 import (
+	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 
@@ -48,19 +51,19 @@ func (b *board) headline() []panel {
 		about := sentence(m.Description)
 		switch m.Kind {
 		case domain.KindCounter:
-			number(spoken(e.Name), about+within, unitOf(m.Unit), sum("increase("+b.series(m, "")+wholeRange+")"), true)
+			number(spoken(e.Name), about+within, unitOf(m.Unit), sum(b.ranged("increase", m, "", wholeRange)), true)
 		case domain.KindUpDown:
-			number(spoken(e.Name)+b.of(" now", " ahora"), about, unitOf(m.Unit), sum(b.series(m, "")), false)
+			number(spoken(e.Name)+b.of(" now", " ahora"), about, unitOf(m.Unit), sum(b.ranged("", m, "", "")), false)
 		case domain.KindGauge:
-			number(spoken(e.Name)+b.of(" now", " ahora"), about, unitOf(m.Unit), aggregated("max", b.series(m, ""), nil), false)
+			number(spoken(e.Name)+b.of(" now", " ahora"), about, unitOf(m.Unit), aggregated("max", b.ranged("", m, "", ""), nil), false)
 		default:
 			if m.Signed() { // its sum falls: there is no mean
 				number(spoken(e.Name)+b.of(": median", ": mediana"), about+within, unitOf(m.Unit),
-					fmt.Sprintf("histogram_quantile(0.5, %s)", sum("increase("+b.series(m, "_bucket")+wholeRange+")", "le")), true)
+					fmt.Sprintf("histogram_quantile(0.5, %s)", sum(b.ranged("increase", m, "_bucket", wholeRange), "le")), true)
 				continue
 			}
 			number(spoken(e.Name)+b.of(": mean", ": media"), about+within, unitOf(m.Unit), fmt.Sprintf("%s / (%s > 0)",
-				sum("increase("+b.series(m, "_sum")+wholeRange+")"), sum("increase("+b.series(m, "_count")+wholeRange+")")), true)
+				sum(b.ranged("increase", m, "_sum", wholeRange)), sum(b.ranged("increase", m, "_count", wholeRange))), true)
 		}
 	}
 	spread(all)
@@ -110,23 +113,72 @@ func (b *board) budgets() []panel {
 		}
 		goal := fmt.Sprintf(b.of("Objective: %s %%.", "Objetivo: %s %%."), number(s.Objective))
 		about := strings.TrimSpace(sentence(s.Description) + " " + goal)
+		windows, goneIn := b.burning(s.Name), b.of("gone in", "se acaba en")
 		p := panel{
-			kind: stat, title: spoken(s.Name) + b.of(": budget left", ": presupuesto"), unit: "percentunit", width: 6, height: 7, empty: unloaded, max: ptr(1.0),
-			about:   about + " " + b.of("What is left of the errors that it allows; below 0 the objective is missed.", "Lo que queda de los errores que permite; por debajo de 0 no se cumple."),
-			queries: []query{{expr: "min(" + ofObjective(left[0]) + ")"}}, steps: colours("red", 0.0, "orange", 0.25, "yellow", 0.5, "green"),
+			kind: stat, title: spoken(s.Name) + b.of(": budget left", ": presupuesto de errores"), unit: "percentunit", width: 5, height: 7, empty: unloaded, max: ptr(1.0), names: true,
+			about: about + " " + b.of("What is left of the errors that it allows, and in how long that is gone at the pace of the longest window of its alerts. Below 0 the objective is missed.",
+				"Lo que queda de los errores que permite, y en cuánto se acaba al ritmo de la ventana más larga de sus alertas. Por debajo de 0 no se cumple."),
+			queries: []query{{expr: "min(" + ofObjective(left[0]) + ")", legend: b.of("left", "queda")}}, steps: colours("red", 0.0, "orange", 0.25, "yellow", 0.5, "green"),
+			overrides: []dashboard.DashboardFieldConfigSourceOverrides{named(goneIn, "unit", "d", "decimals", 1, "max", nil,
+				"thresholds", dashboard.ThresholdsConfig{Mode: dashboard.ThresholdsModeAbsolute, Steps: colours("red", 2.0, "orange", 7.0, "yellow", 30.0, "green")})},
+		}
+		over := panel{
+			kind: timeseries, title: spoken(s.Name) + b.of(": budget over time", ": presupuesto en el tiempo"), unit: "percentunit", width: 9, height: 7, empty: unloaded, max: ptr(1.0),
+			about:   about + " " + b.of("What was left of the errors that it allows. At 0 all are spent.", "Lo que quedaba de los errores que permite. En 0 se gastaron todos."),
+			queries: []query{{expr: "min(" + ofObjective(left[0]) + ")", legend: b.of("left", "queda")}}, lines: []line{{op: "<", bound: 0, severity: domain.SeverityPage}}, links: b.runbook(s.Name + "BurnsSlowly"),
 		}
 		burn := panel{
-			kind: timeseries, title: spoken(s.Name) + b.of(": bad ones", ": malas"), unit: "percentunit", width: 6, height: 7, empty: unloaded, min: ptr(0.0),
-			about: about + " " + b.of("Share of bad ones over a short and a long time. Above the line the budget will not last.", "Parte de malas en un tiempo corto y en uno largo. Por encima de la línea el presupuesto no alcanza."),
+			kind: timeseries, title: spoken(s.Name) + b.of(": outside the objective", ": fuera del objetivo"), unit: "percentunit", width: 10, height: 7, empty: unloaded, min: ptr(0.0),
+			about: about + " " + b.of("Share outside the objective in each window of its alerts. Above the line the budget will not last.", "Proporción fuera del objetivo en cada ventana de sus alertas. Por encima de la línea el presupuesto no alcanza."),
 			lines: []line{{op: ">", bound: allowed(s.Objective), severity: domain.SeverityTicket}}, links: b.runbook(s.Name + "BurnsFast"),
 		}
-		for _, r := range []alerting.Rule{ratios[0], ratios[len(ratios)-1]} {
-			over := strings.TrimPrefix(r.Record, b.d.Prefix+":slo_errors:ratio_rate")
-			burn.queries = append(burn.queries, query{expr: "max(" + ofObjective(r) + ")", legend: over})
+		for _, r := range ratios {
+			of := strings.TrimPrefix(r.Record, b.d.Prefix+":slo_errors:ratio_rate")
+			if slices.Contains(windows, of) {
+				burn.queries = append(burn.queries, query{expr: "max(" + ofObjective(r) + ")", legend: of})
+			}
+			if of == windows[len(windows)-1] {
+				days := number(rounded(time.Duration(cmp.Or(s.Window, domain.DefaultSLOWindow)).Hours() / 24 * allowed(s.Objective)))
+				p.queries = append(p.queries, query{expr: fmt.Sprintf("min(clamp_min(%s, 0) * %s / (%s > 0))", ofObjective(left[0]), days, ofObjective(r)), legend: goneIn})
+			}
 		}
-		all = append(all, p, burn)
+		all = append(all, p, over, burn)
 	}
 	return all
+}
+
+// compared finds the windows that an alert on an objective compares with a limit,
+// by turns the long one of a pair and its short one.
+var compared = regexp.MustCompile(`:slo_errors:ratio_rate(\w+)\{`)
+
+// burning are the long windows of an objective's alerts.
+func (b *board) burning(slo string) []string {
+	var windows []string
+	for _, r := range b.rules {
+		if r.Alert != "" && r.Labels["slo"] == slo {
+			for i, m := range compared.FindAllStringSubmatch(r.Expr, -1) {
+				if i%2 == 0 {
+					windows = append(windows, m[1])
+				}
+			}
+		}
+	}
+	return windows
+}
+
+// firing selects the domain's alerts that fire: those of the service as a whole,
+// and those of the instances chosen.
+func (b *board) firing() string { return b.alerting("firing") }
+
+// alerting selects those that are in a state.
+func (b *board) alerting(state string) string {
+	filters := `ALERTS{alertstate=` + strconv.Quote(state) + `, domain=` + strconv.Quote(b.d.Prefix) + `, job=~"$job|", instance=~"$instance|"`
+	for _, r := range b.rules {
+		if r.Source == alerting.SourceHeartbeat { // it always fires
+			filters += ", alertname!=" + strconv.Quote(r.Alert)
+		}
+	}
+	return filters + "}"
 }
 
 // allowed is the part that an objective in percent lets be bad, without the last
@@ -138,14 +190,7 @@ func allowed(objective float64) float64 {
 
 // health are the alerts that fire, and the instances that run.
 func (b *board) health() []panel {
-	info := b.metric("build_info")
-	firing := `ALERTS{alertstate="firing", domain=` + strconv.Quote(b.d.Prefix) + `, job=~"$job|", instance=~"$instance|"`
-	for _, r := range b.rules {
-		if r.Source == alerting.SourceHeartbeat { // it always fires
-			firing += ", alertname!=" + strconv.Quote(r.Alert)
-		}
-	}
-	firing += "}"
+	info, firing := b.metric("build_info"), b.firing()
 	quiet := b.of("No alert is firing", "Ninguna alerta activa")
 	links := []dashboard.DashboardLink{b.to(b.of("HTTP", "HTTP"), "http")}
 	if b.o.RunbookURL != "" {
@@ -166,15 +211,29 @@ func (b *board) health() []panel {
 			named("job", "displayName", "Job"), named("instance", "displayName", b.of("Instance", "Instancia")),
 		},
 	}, {
-		kind: timeseries, title: b.of("Alerts over time", "Alertas en el tiempo"), width: 9, height: 7, stacked: true, empty: quiet,
-		about:   b.of("How many alerts fired, by name.", "Cuántas alertas estuvieron activas, por nombre."),
-		queries: []query{{expr: aggregated("count", firing, []string{"alertname"}), legend: "{{alertname}}"}},
+		kind: timeline, title: b.of("Alerts over time", "Alertas en el tiempo"), width: 9, height: 7, empty: quiet,
+		about:    b.of("Since when each alert was pending, and since when it fired.", "Desde cuándo estuvo pendiente cada alerta, y desde cuándo activa."),
+		queries:  []query{{expr: aggregated("max", "2 * "+firing+" or "+b.alerting("pending"), []string{"alertname"}), legend: "{{alertname}}"}},
+		mappings: b.states(),
 	}, {
 		kind: stat, title: b.of("Instances", "Instancias"), width: 5, height: 7, steps: colours("red", 1.0, "green"), empty: b.of("None is running", "Ninguna en marcha"),
 		about:   b.of("Processes of the service that are scraped now.", "Procesos del servicio que se leen ahora."),
 		queries: []query{{expr: "count(" + aggregated("group", b.series(info, ""), []string{"job", "instance"}) + ")"}},
 	}}
 }
+
+// states are what the timeline of alerts shows of its values.
+func (b *board) states() []dashboard.ValueMapping {
+	state := func(text, color string) dashboard.ValueMappingResult {
+		return dashboard.ValueMappingResult{Text: &text, Color: &color}
+	}
+	return []dashboard.ValueMapping{{ValueMap: &dashboard.ValueMap{Type: "value", Options: map[string]dashboard.ValueMappingResult{
+		"1": state(b.of("pending", "pendiente"), "yellow"), "2": state(b.of("firing", "activa"), "red"),
+	}}}}
+}
+
+// dashed says what the dashed line of a panel is.
+func (b *board) dashed() string { return b.of("Dashed: a week before.", "A trazos: una semana antes.") }
 
 // severities colours the severity of an alert.
 func severities() []any {
@@ -190,14 +249,17 @@ func (b *board) red() []panel {
 	requests, duration := b.metric("requests"), b.metric("response_duration")
 	none, toHTTP := b.of("No requests", "Sin peticiones"), []dashboard.DashboardLink{b.to("HTTP", "http")}
 	rate := b.byClass()
-	rate.width, rate.links = 8, toHTTP
+	rate.width, rate.links, rate.about = 8, toHTTP, rate.about+" "+b.dashed()
+	rate.before = sum(b.rate(requests, ""))
 	return []panel{rate, {
-		kind: timeseries, title: b.of("Failing", "Con error"), unit: "percent", width: 8, height: 9, min: ptr(0.0), empty: none, links: toHTTP,
-		about:   b.of("Share of the requests that end with 5xx.", "Parte de las peticiones que terminan con 5xx."),
+		kind: timeseries, title: b.of("Failing", "Peticiones fallidas"), unit: "percent", width: 8, height: 9, min: ptr(0.0), empty: none, links: toHTTP,
+		about:   b.of("Share of the requests that end with 5xx.", "Parte de las peticiones que terminan con 5xx.") + " " + b.dashed(),
+		before:  b.percent(requests, nil, nil, serverErrors),
 		queries: []query{{expr: b.percent(requests, []string{"job"}, nil, serverErrors), legend: "{{job}}"}}, lines: b.lines(requests, domain.StatRatio, serverErrors),
 	}, {
 		kind: timeseries, title: b.of("Response times", "Tiempos de respuesta"), unit: "s", width: 8, height: 9, empty: none, links: slices.Concat(b.allFlames(keptProfiles), toHTTP),
-		about:   b.of("Half, 19 of 20 and 99 of 100 requests are answered within this time. The dots are traces.", "La mitad, 19 de 20 y 99 de 100 peticiones se responden en este tiempo. Los puntos son trazas."),
+		about:   b.of("Half, 19 of 20 and 99 of 100 requests are answered within this time. The dots are traces.", "La mitad, 19 de 20 y 99 de 100 peticiones se responden en este tiempo. Los puntos son trazas.") + " " + b.of("Dashed: the p95 a week before.", "A trazos: el p95 de una semana antes."),
+		before:  b.quantile(0.95, duration, nil),
 		queries: b.quantiles(duration), lines: b.lines(duration, domain.StatP95),
 	}}
 }
@@ -205,8 +267,8 @@ func (b *board) red() []panel {
 // changes are the versions that ran, and the functions that use the CPU.
 func (b *board) changes() []panel {
 	info := b.metric("build_info")
-	top := b.flame(b.of("Top functions", "Funciones que más consumen"), b.of("CPU time of the service by function, in the time range.", "Tiempo de CPU del servicio por función, en el intervalo."), "ns", cpuProfile, profilesOf(""), 16)
-	top.height, top.links = 14, b.allFlames(keptProfiles)
+	top := b.flame(b.of("Top functions", "Funciones que más consumen"), b.of("CPU time of the service by function, in the last 15 minutes, or in the time range if it ends earlier.", "Tiempo de CPU del servicio por función, en los últimos 15 minutos, o en el intervalo si termina antes."), "ns", cpuProfile, profilesOf(""), 16)
+	top.height, top.links, top.last = 14, b.allFlames(keptProfiles), "15m"                                    // hours of profiles are too much to merge at each refresh
 	short := fmt.Sprintf(`label_replace(%s, "revision", "${1}", "revision", "(.{7}).+")`, b.series(info, "")) // as git does it
 	return []panel{{
 		kind: timeseries, title: b.of("Instances by version", "Instancias por versión"), width: 8, height: 14, stacked: true,

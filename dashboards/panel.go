@@ -19,6 +19,7 @@ const (
 	heatmap    kind = "heatmap"    // a histogram over time
 	table      kind = "table"
 	flamegraph kind = "flamegraph"
+	timeline   kind = "state-timeline" // since when, and until when
 )
 
 // panel is what a panel says, apart from where it stands.
@@ -29,6 +30,7 @@ type panel struct {
 	empty         string // instead of "No data"
 	width, height uint32
 	queries       []query
+	before        string // the same of a week earlier, beside the queries
 	min, max      *float64
 	decimals      *float64
 	lines         []line                // of a time series: bounds
@@ -38,17 +40,23 @@ type panel struct {
 	names         bool   // of a number: with the name of each series
 	axis          string // what the axis counts
 	shift         string // how much earlier the time range is
+	last          string // how much of a time range that ends now it asks for; "" is all
 	sortBy        string // of a table: a column
 	links         []dashboard.DashboardLink
 	seriesLinks   []dashboard.DashboardLink // of each series
 	overrides     []dashboard.DashboardFieldConfigSourceOverrides
 	transform     []dashboard.DataTransformerConfig
+	mappings      []dashboard.ValueMapping
 }
 
 // panel makes the panel for Grafana.
 func (b *board) panel(p panel) dashboard.Panel {
 	from := metricsSource()
 	var targets []variants.Dataquery
+	if p.before != "" {
+		q := query{expr: weekBefore(p.before), legend: b.of("a week before", "una semana antes")}
+		p.queries, p.overrides = append(p.queries, q), append(p.overrides, named(q.legend, limitStyle("text")...))
+	}
 	for i, q := range p.queries {
 		ref := string(rune('A' + i))
 		if q.profile != "" {
@@ -64,7 +72,7 @@ func (b *board) panel(p panel) dashboard.Panel {
 		FieldConfig: &dashboard.FieldConfigSource{
 			Defaults: dashboard.FieldConfig{
 				Unit: ptr(cmp.Or(p.unit, "short")), NoValue: ptr(cmp.Or(p.empty, b.of("Nothing yet", "Nada todavía"))), Min: p.min, Max: p.max, Decimals: p.decimals,
-				Thresholds: p.thresholds(), Color: p.color(), Links: p.seriesLinks, Custom: p.custom(),
+				Thresholds: p.thresholds(), Color: p.color(), Links: p.seriesLinks, Custom: p.custom(), Mappings: p.mappings,
 			},
 			Overrides: slices.Concat(p.overrides, []dashboard.DashboardFieldConfigSourceOverrides{}),
 		},
@@ -74,6 +82,9 @@ func (b *board) panel(p panel) dashboard.Panel {
 	}
 	if p.shift != "" {
 		out.TimeShift = &p.shift
+	}
+	if p.last != "" {
+		out.TimeFrom = &p.last
 	}
 	return out
 }

@@ -205,7 +205,7 @@ func TestThresholdLines(t *testing.T) {
 		{"CursoCaro", "business", "CPU de un evento", 0.05, "orange"},
 		{"RespuestaLenta", "http", "p95 por endpoint", 1, "red"},
 		{"InscripcionLenta", "http", "InscripcionLenta", 2, "orange"},
-		{"MuchosErrores", "http", "Con error por endpoint", 5, "red"},
+		{"MuchosErrores", "http", "Peticiones fallidas por endpoint", 5, "red"},
 		{"NoEncontrados", "http", "NoEncontrados", 20, "blue"},
 		{"Panicos", "http", "Panicos", 3, "orange"},
 		{"SinAltas", "business", "Altas de curso", 1, "orange"},
@@ -219,8 +219,14 @@ func TestThresholdLines(t *testing.T) {
 		if !slices.ContainsFunc(f.Thresholds.Steps, func(s madeStep) bool { return s.Value != nil && *s.Value == c.at && s.Color == c.color }) {
 			t.Errorf("%s is no %s line at %v of %s", c.threshold, c.color, c.at, c.panel)
 		}
-		if f.Custom.ThresholdsStyle.Mode != "dashed" || f.Custom.AxisSoftMax == nil || *f.Custom.AxisSoftMax <= *f.Thresholds.Steps[1].Value {
+		if f.Custom.ThresholdsStyle.Mode != "dashed" {
 			t.Errorf("%s: the line is not seen: %+v", c.panel, f.Custom)
+		}
+		// An axis of shares reaches its line; on another one a distant line would flatten
+		// the curve.
+		share := strings.HasPrefix(f.Unit, "percent")
+		if share != (f.Custom.AxisSoftMax != nil) || share && *f.Custom.AxisSoftMax <= *f.Thresholds.Steps[1].Value {
+			t.Errorf("%s, in %q: the axis reaches %v", c.panel, f.Unit, f.Custom.AxisSoftMax)
 		}
 	}
 	for _, s := range d.Thresholds {
@@ -272,7 +278,31 @@ func TestWords(t *testing.T) {
 			t.Errorf("sentence(%q) = %q, want %q", text, got, want)
 		}
 	}
-	if (words{es: true}).of("en", "es") != "es" || wordsOf(domain.Domain{Language: "en"}).of("en", "es") != "en" {
+	if wordsOf(domain.Domain{Language: "es"}).of("en", "es") != "es" || wordsOf(domain.Domain{Language: "en"}).of("en", "es") != "en" {
 		t.Error("the wrong language")
+	}
+}
+
+// An objective's panel has every window that its alerts look at, and each
+// dashboard marks when an alert fired.
+func TestAlertsAreSeen(t *testing.T) {
+	t.Parallel()
+	d := domain.Domain{Prefix: "tienda", App: "tienda-api", Entity: "pedido", SLOs: []domain.SLO{{Name: "disponibilidad", Objective: 99.9, Good: domain.Good{Status: "!~5.."}}}}
+	b := newBoard(d, Options{})
+	var windows []string
+	for _, p := range b.budgets() {
+		if !strings.HasSuffix(p.title, "outside the objective") {
+			continue
+		}
+		for _, q := range p.queries {
+			windows = append(windows, q.legend)
+		}
+	}
+	if got, want := strings.Join(windows, " "), "1h 6h 1d 3d"; got != want {
+		t.Errorf("the panel of the budget has the windows %s, want %s", got, want)
+	}
+	c := b.dashboard(b.http())
+	if n := len(c.Annotations.List); n != 2 || !strings.Contains(*c.Annotations.List[1].Expr, "ALERTS{") {
+		t.Errorf("%d annotations: %+v", n, c.Annotations.List)
 	}
 }

@@ -31,7 +31,7 @@ const (
 // profiles is the dashboard of flame graphs.
 func (b *board) profiles() page {
 	return page{
-		name: "profiles", title: b.of("Profiles", "Perfiles"), from: "now-1h", endpoint: true, profiles: true,
+		name: "profiles", title: b.of("Profiles", "Perfiles"), from: "now-1h", endpoint: true, profiles: true, refresh: "5m", // each time hours of profiles are merged
 		about: b.of("Where the service's time and memory go, function by function: now, and a while before.", "Adónde van el tiempo y la memoria del servicio, función por función: ahora y un tiempo antes."),
 		variables: []dashboard.VariableModel{{
 			Type: dashboard.VariableTypeTextbox, Name: "process", Label: ptr(b.of("Process", "Proceso")),
@@ -39,7 +39,7 @@ func (b *board) profiles() page {
 			Query:       text(".*"), Current: &dashboard.VariableOption{Selected: ptr(true), Text: oneOf(".*"), Value: oneOf(".*")}, Options: options(".*", ".*"),
 		}, {
 			Type: dashboard.VariableTypeCustom, Name: "before", Label: ptr(b.of("Compare with", "Comparar con")),
-			Description: ptr(b.of("How much earlier the flame graphs below are", "Cuánto antes son los flame graphs de abajo")),
+			Description: ptr(b.of("How much earlier the flame graphs below are", "Cuánto antes son los gráficos de llamas de abajo")),
 			Query:       text("1h,6h,1d,7d"), Current: &dashboard.VariableOption{Selected: ptr(true), Text: oneOf("1d"), Value: oneOf("1d")},
 			Options: options("1d", "1h", "6h", "1d", "7d"), Multi: ptr(false), IncludeAll: ptr(false),
 		}},
@@ -54,10 +54,10 @@ func (b *board) profiles() page {
 				b.of("All CPU time of the service, with what no request asked for.", "Todo el tiempo de CPU del servicio, también el que ninguna petición pidió."))},
 			{title: b.of("Memory of the whole service", "Memoria de todo el servicio"), panels: append(b.compared(allocatedProfile, profilesOf(onlyProcess), "bytes",
 				b.of("Allocated now", "Reservado ahora"), b.of("Allocated before", "Reservado antes"),
-				b.of("Bytes allocated. Go's memory profiles have no endpoint: look for its handler.", "Bytes reservados. Los perfiles de memoria de Go no tienen endpoint: busca su handler.")),
+				b.of("Bytes allocated. Go's memory profiles have no endpoint: look for its handler.", "Bytes reservados. Los perfiles de memoria de Go no tienen endpoint: busque su handler.")),
 				b.compared(inUseProfile, profilesOf(onlyProcess), "bytes",
 					b.of("In use now", "En uso ahora"), b.of("In use before", "En uso antes"),
-					b.of("Bytes allocated that are still held, added up over every profile of the time range: compare the shares, not the totals.", "Bytes reservados que aún se retienen, sumados sobre cada perfil del intervalo: compara las partes, no los totales."))...)},
+					b.of("Bytes allocated that are still held, added up over every profile of the time range: compare the shares, not the totals.", "Bytes reservados que aún se retienen, sumados sobre cada perfil del intervalo: compare las partes, no los totales."))...)},
 		},
 	}
 }
@@ -113,8 +113,8 @@ func (b *board) cpuOverTime() []panel {
 // keeps what the others give back, is no share of a sum.
 func (b *board) byProcess() []panel {
 	cpu := b.over(b.of("CPU by process", "CPU por proceso"), b.of("CPU time of each process. A click on a line keeps to it.", "Tiempo de CPU de cada proceso. Un clic en una línea se queda con él."), "ns", cpuProfile, instanceLabel, profilesOf(""))
-	inUse := b.over(b.of("Memory in use by process", "Memoria en uso por proceso"), b.of("Bytes allocated that are still held, of each process, added up over the profiles of each step: compare the lines, not the totals. A click on a line keeps to it.", "Bytes reservados que aún se retienen, de cada proceso, sumados sobre los perfiles de cada paso: compara las líneas, no los totales. Un clic en una línea se queda con él."), "bytes", inUseProfile, instanceLabel, profilesOf(""))
-	cpu.seriesLinks = []dashboard.DashboardLink{b.to(b.of("Flame graphs of this process", "Flame graphs de este proceso"), "profiles",
+	inUse := b.over(b.of("Memory in use by process", "Memoria en uso por proceso"), b.of("Bytes allocated that are still held, of each process, added up over the profiles of each step: compare the lines, not the totals. A click on a line keeps to it.", "Bytes reservados que aún se retienen, de cada proceso, sumados sobre los perfiles de cada paso: compare las líneas, no los totales. Un clic en una línea se queda con él."), "bytes", inUseProfile, instanceLabel, profilesOf(""))
+	cpu.seriesLinks = []dashboard.DashboardLink{b.to(b.of("Flame graphs of this process", "Gráficos de llamas de este proceso"), "profiles",
 		keptProfiles, keptBefore, "${endpoint:queryparam}", "var-process=${__field.labels."+instanceLabel+":percentencode}")}
 	inUse.seriesLinks = cpu.seriesLinks
 	return []panel{cpu, inUse}

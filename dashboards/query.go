@@ -45,9 +45,30 @@ func (b *board) series(m domain.Metric, suffix string, filters ...string) string
 // anyEndpoint keeps to the chosen endpoints.
 const anyEndpoint = `endpoint=~"$endpoint"`
 
+// ranged is what a function says of each series of a metric over a window: "" and
+// "" are the series themselves. Under an event's former names first, as in the
+// rules: the release before has no other, and their series are longer.
+func (b *board) ranged(function string, m domain.Metric, suffix, window string, filters ...string) string {
+	var all []string
+	for _, named := range append(slices.Clone(m.Was), m) {
+		expr := b.series(named, suffix, filters...) + window
+		if function != "" {
+			expr = function + "(" + expr + ")"
+		}
+		all = append(all, expr)
+	}
+	return strings.Join(all, " or ")
+}
+
 // rate is how fast a counter grows, a second.
 func (b *board) rate(m domain.Metric, suffix string, filters ...string) string {
-	return "rate(" + b.series(m, suffix, filters...) + perWindow + ")"
+	return b.ranged("rate", m, suffix, perWindow, filters...)
+}
+
+// weekBefore is what the rates of an expression were at the same hour of a week
+// earlier.
+func weekBefore(expr string) string {
+	return strings.ReplaceAll(expr, perWindow, perWindow+" offset 1w")
 }
 
 // sum adds up what expr says of each series, by the labels.
@@ -93,7 +114,7 @@ func (b *board) quantiles(m domain.Metric, filters ...string) []query {
 
 // buckets are those of a histogram, for a heat map.
 func (b *board) buckets(m domain.Metric, filters ...string) query {
-	return query{expr: sum("increase("+b.series(m, "_bucket", filters...)+perWindow+")", "le"), legend: "{{le}}", buckets: true, exemplars: true}
+	return query{expr: sum(b.ranged("increase", m, "_bucket", perWindow, filters...), "le"), legend: "{{le}}", buckets: true, exemplars: true}
 }
 
 // statistic is what a threshold computes, with the labels that its rule keeps.
@@ -119,9 +140,9 @@ func (b *board) statistic(t domain.Threshold) (expr string, by []string) {
 		if m.Kind == domain.KindHistogram {
 			return b.mean(m, by, where...), by
 		}
-		return aggregated(level(m, t.Below != nil), "avg_over_time("+b.series(m, "", where...)+window+")", by), by
+		return aggregated(level(m, t.Below != nil), b.ranged("avg_over_time", m, "", window, where...), by), by
 	case domain.StatMax, domain.StatMin:
-		return aggregated(level(m, t.Below != nil), string(stat)+"_over_time("+b.series(m, "", where...)+window+")", by), by
+		return aggregated(level(m, t.Below != nil), b.ranged(string(stat)+"_over_time", m, "", window, where...), by), by
 	case domain.StatRate:
 		expr = sum(b.rate(m, counts, where...), by...)
 		if s := time.Duration(t.Per).Seconds(); s > 0 && s != 1 {
@@ -129,12 +150,12 @@ func (b *board) statistic(t domain.Threshold) (expr string, by []string) {
 		}
 		return expr, by
 	case domain.StatIncrease:
-		return sum("increase("+b.series(m, counts, where...)+window+")", by...), by
+		return sum(b.ranged("increase", m, counts, window, where...), by...), by
 	case domain.StatRatio:
 		common, own := b.subject(m, t.Where)
 		return b.percent(m, by, common, own...), by
 	}
-	return aggregated(level(m, t.Below != nil), b.series(m, "", where...), by), by
+	return aggregated(level(m, t.Below != nil), b.ranged("", m, "", "", where...), by), by
 }
 
 // level is how the series of something that stands somewhere are taken

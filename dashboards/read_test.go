@@ -35,6 +35,8 @@ type made struct {
 	file string
 
 	UID, Title, Description string
+	Refresh                 string
+	Time                    struct{ From string }
 	Editable                bool
 	Tags                    []string
 	Panels                  []madePanel
@@ -53,7 +55,7 @@ type madePanel struct {
 	Type, Title, Description string
 	Datasource               madeSource
 	GridPos                  struct{ X, Y, W, H int }
-	TimeShift                string
+	TimeShift, TimeFrom      string
 	Targets                  []madeTarget
 	Links                    []madeLink
 	FieldConfig              struct {
@@ -61,6 +63,7 @@ type madePanel struct {
 			Unit, NoValue string
 			Links         []madeLink
 			Thresholds    struct{ Steps []madeStep }
+			Mappings      []json.RawMessage
 			Custom        struct {
 				ThresholdsStyle struct{ Mode string }
 				AxisSoftMax     *float64
@@ -90,7 +93,7 @@ type madeTarget struct {
 type madeSource struct{ Type, UID string }
 
 type madeVariable struct {
-	Name, Label, Type, Query, AllValue string
+	Name, Label, Description, Type, Query, AllValue string
 
 	Multi, IncludeAll bool
 	Refresh           int

@@ -14,7 +14,7 @@ func (v *validator) bound(path, field string, q float64, stat Stat, m Metric) {
 	unit := m.unitOf(stat)
 	if v.unit != nil {
 		if got := v.unit(at); got != "" && got != unit {
-			v.add(at, "has the unit %s, but %s of %s is %s", unitWord(got), stat, m.Key, unitNoun(unit))
+			v.add(at, "has the unit %s, but %s of %s is %s: write %s", unitWord(got), stat, m.Key, unitNoun(unit), inUnit(unit))
 			return
 		} else if meant := meantUnit(q, unit, stat, m); got == "" && meant != "" {
 			v.add(at, "%s of %s is %s: write %s", stat, m.Key, unitNoun(unit), meant)
@@ -25,10 +25,14 @@ func (v *validator) bound(path, field string, q float64, stat Stat, m Metric) {
 	switch {
 	case unit == "%" && (stat == StatRatio || m.Event == nil):
 		highest = 100
+	case m.Event == nil && m.Key == "build_info": // it is in its labels what it says
+		lowest, highest = 1, 1
 	case stat.Quantile() > 0 && len(m.Buckets) > 0: // beyond it there is no bound
 		highest = highestBound(m)
 	}
 	switch {
+	case lowest == highest:
+		v.add(at, "%s of %s is always %g: name another metric", stat, m.Key, lowest)
 	case q < lowest:
 		v.add(at, "%s of %s is never below %g", stat, m.Key, lowest)
 	case q > highest && stat.Quantile() > 0:
@@ -151,6 +155,19 @@ func unitWord(unit string) string {
 		return "B"
 	}
 	return unit
+}
+
+// inUnit is what a limit in a unit may look like.
+func inUnit(unit string) string {
+	switch unit {
+	case "s":
+		return "one such as 300ms or 2s"
+	case "By":
+		return "one such as 256MiB"
+	case "%":
+		return "one such as 80%"
+	}
+	return "the number alone"
 }
 
 func unitNoun(unit string) string {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 func (v *validator) receivers() {
@@ -107,8 +108,11 @@ func (v *validator) secrets(path string, options map[string]any, free bool) {
 	for _, name := range sortedNames(options) {
 		at, value := key(path, name), options[name]
 		way, secret := secretOptions[name]
-		if name == "key" && !strings.HasSuffix(path, ".tls_config") { // elsewhere it is a name
-			secret = false
+		switch name { // which are elsewhere names
+		case "key":
+			secret = strings.HasSuffix(path, ".tls_config")
+		case "routing_key":
+			secret = !strings.HasSuffix(path, ".victorops")
 		}
 		if header, ok := value.(map[string]any); ok && free && secretHeader.MatchString(name) && given(header["values"]) {
 			v.add(key(at, "values"), "is a secret, which does not belong in a file that everyone reads: give it by files")
@@ -160,6 +164,27 @@ var (
 	secretQuery  = regexp.MustCompile(`(?i)^(.*(token|secret|password)|(.*[_-])?(api)?key|sig|signature)$`)
 )
 
+// secretPaths are the webhooks of chats and services, of which the address is
+// all that one needs.
+var secretPaths = regexp.MustCompile(`^(hooks\.slack\.com/|discord(app)?\.com/api/webhooks/|api\.telegram\.org/bot|[^/]*\.webhook\.office\.com/|[^/]*\.logic\.azure\.com|chat\.googleapis\.com/|hc-ping\.com/|events\.pagerduty\.com/integration/|api\.opsgenie\.com/)`)
+
+// keyInPath is a part of a path that looks like a key: long, of letters and
+// digits.
+var keyInPath = regexp.MustCompile(`^[A-Za-z0-9_-]{20,}$`)
+
+// secretPath tells whether whoever knows a webhook's address can write there.
+func secretPath(u *url.URL) bool {
+	if secretPaths.MatchString(u.Hostname() + u.Path) {
+		return true
+	}
+	for part := range strings.SplitSeq(u.Path, "/") {
+		if keyInPath.MatchString(part) && strings.ContainsAny(part, "0123456789") && strings.ContainsFunc(part, unicode.IsLetter) {
+			return true
+		}
+	}
+	return false
+}
+
 // checkNoLogin refuses what logs in within a URL. Errors do not repeat it.
 func checkNoLogin(u *url.URL) error {
 	if u.User != nil {
@@ -202,6 +227,9 @@ func (v *validator) webhook(w WebhookReceiver, path string) {
 	v.exactlyOne(path, map[string]bool{"url": w.URL != "", "url_env": w.URLEnv != "", "url_file": w.URLFile != ""}, "url", "url_env", "url_file")
 	if w.URL != "" {
 		v.check(path+".url", checkURL(w.URL))
+		if u, err := url.Parse(w.URL); err == nil && secretPath(u) {
+			v.add(path+".url", "has a key in its path, with which everyone who reads this file could write there: give the URL by url_env or url_file")
+		}
 	}
 	v.env(path+".url_env", w.URLEnv)
 }

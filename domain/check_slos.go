@@ -42,11 +42,11 @@ func (v *validator) slo(s SLO, path string) {
 	}
 	switch kind {
 	case "status":
-		v.matcher(good+".status", "status", s.Good.Status, v.metrics["requests"])
-		v.where(path+".where", s.Where, v.metrics["requests"])
+		v.matcher(good+".status", "status", s.Good.Status, v.metrics["requests"], true)
+		v.where(path+".where", s.Where, v.metrics["requests"], false)
 	case "faster_than":
 		v.within(good+".faster_than", s.Good.FasterThan, time.Millisecond, 24*time.Hour)
-		v.where(path+".where", s.Where, v.metrics["response_duration"])
+		v.where(path+".where", s.Where, v.metrics["response_duration"], false)
 	case "event":
 		v.goodEvent(s, path)
 	}
@@ -77,7 +77,7 @@ func (v *validator) goodEvent(s SLO, path string) {
 		}
 	}
 	if goodOK {
-		v.where(path+".where", s.Where, good)
+		v.where(path+".where", s.Where, good, false)
 	}
 	if !goodOK || !totalOK {
 		return

@@ -64,6 +64,10 @@ func (v *validator) alertText(t Threshold, path, text string, m *Metric) {
 			v.wrongText(path, err, "does not run, and the alert would say so instead: %s")
 			return
 		}
+		if name := parsed.Missing(labels, alertValue(t)); name != "" && m != nil {
+			v.add(path, "%s", dropped(t, m, name, kept))
+			return
+		}
 	}
 }
 

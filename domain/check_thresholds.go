@@ -245,7 +245,7 @@ func (v *validator) onMetric(t Threshold, path string, m Metric) {
 	if stat == StatRatio && len(t.Where) == 0 && !v.unread(path+".where") {
 		v.add(path+".stat", "a ratio needs where, which says what is divided by all")
 	}
-	v.where(path+".where", t.Where, m)
+	v.where(path+".where", t.Where, m, stat == StatRatio)
 	if t.By != "" {
 		v.label(path+".by", t.By, m)
 	}

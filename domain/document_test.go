@@ -7,7 +7,6 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/latido-dev/latido/domain/internal/schemagen"
 	"github.com/latido-dev/latido/internal/testkit"
 )
 
@@ -27,9 +26,9 @@ func TestDocuments(t *testing.T) {
 	if err := yaml.Unmarshal(text, &all); err != nil {
 		t.Fatal(err)
 	}
-	keys, about := map[string]map[string]schemagen.Key{}, map[string]string{}
+	keys, about := map[string]map[string]keyDoc{}, map[string]string{}
 	for name, fields := range all {
-		keys[name] = map[string]schemagen.Key{}
+		keys[name] = map[string]keyDoc{}
 		for key, value := range fields {
 			if key == "es" {
 				about[name] = value.Value
@@ -37,7 +36,7 @@ func TestDocuments(t *testing.T) {
 			}
 			d := yaml.NewDecoder(bytes.NewReader(encoded(t, value)))
 			d.KnownFields(true)
-			var one schemagen.Key
+			var one keyDoc
 			if err := d.Decode(&one); err != nil {
 				t.Errorf("%s.%s: %v", name, key, err)
 			}
@@ -64,7 +63,7 @@ Una duración se escribe como en Prometheus: ` + "`300ms`, `90s`, `5m`, `1h30m`,
 ` + "`2s`, `80%`, `256MiB`" + `. Lo que está mal se dice con su línea y con lo que hay que escribir: ` + "`latido check`" + `.
 `,
 	} {
-		page, err := schemagen.Document(schema, keys, about, file == "../docs/es/domain-file.md")
+		page, err := writeDocument(schema, keys, about, file == "../docs/es/domain-file.md")
 		if err != nil {
 			t.Error(err)
 		}

@@ -1,9 +1,6 @@
 package domain
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // Domain is what one service is about. Its fields are the keys of the domain
 // file. It is plain data: copy it, compare it, build it in code. Nothing in
@@ -56,8 +53,9 @@ type Links struct {
 	// Alertmanager server reaches it. The Alertmanager then calls the service
 	// with every alert, and the service keeps an incident. Empty means neither.
 	Evidence string `yaml:"evidence,omitempty"`
-	// ExternalURL is the base URL of the service's admin listener as people
-	// reach it from their own machines: alerts link to their incidents below it.
+	// ExternalURL is the base URL of what keeps the incidents as people reach it
+	// from their own machines: the service's admin listener, or latido evidence
+	// beside Prometheus. Alerts link to their incidents below it.
 	// Empty means no such links in what leaves this machine.
 	ExternalURL string `yaml:"external_url,omitempty"`
 	// Prometheus is the base URL of the Prometheus server as people reach it:
@@ -303,16 +301,14 @@ type Receiver struct {
 	Slack *SlackReceiver `yaml:"slack,omitempty"`
 	// Alertmanager hands alerts to an Alertmanager server.
 	Alertmanager *AlertmanagerReceiver `yaml:"alertmanager,omitempty"`
-	// Other is any further integration of Alertmanager by its name there, one
-	// of Integrations, with its options as Alertmanager has them. In the file
-	// it stands like the kinds above: "- pagerduty: {routing_key_file: ...}".
+	// Other is any further integration of Alertmanager by its name there, with
+	// its options as Alertmanager has them. In the file it stands like the kinds
+	// above: "- pagerduty: {routing_key_file: ...}".
 	Other map[string]map[string]any `yaml:",inline"`
 }
 
-// Integrations are the receivers of Alertmanager that Receiver.Other may name:
+// integrations are the receivers of Alertmanager that Receiver.Other may name:
 // those of its configuration file, less the ones that have a field here.
-func Integrations() []string { return slices.Clone(integrations) }
-
 var integrations = []string{
 	"discord", "incidentio", "jira", "mattermost", "msteams", "msteamsv2", "opsgenie", "pagerduty", "pushover",
 	"rocketchat", "sns", "telegram", "victorops", "webex", "wechat",

@@ -59,8 +59,9 @@ func (v *validator) labelValues(m Metric, label string) []string {
 	return nil
 }
 
-// where checks filters against the labels that a metric has.
-func (v *validator) where(path string, where map[string]string, m Metric) {
+// where checks filters against the labels that a metric has. share tells that
+// what they keep is divided by all.
+func (v *validator) where(path string, where map[string]string, m Metric, share bool) {
 	if len(where) > maxAttributes {
 		v.add(path, "%d filters, at most %d", len(where), maxAttributes)
 		return
@@ -68,7 +69,7 @@ func (v *validator) where(path string, where map[string]string, m Metric) {
 	for _, label := range sortedNames(where) {
 		at := key(path, label)
 		if v.label(at, label, m) {
-			v.matcher(at, label, where[label], m)
+			v.matcher(at, label, where[label], m, share && len(where) == 1)
 		}
 	}
 }
@@ -88,8 +89,9 @@ func (v *validator) label(path, label string, m Metric) bool {
 }
 
 // matcher checks one filter. One that no value can ever meet would keep an
-// alert silent for ever.
-func (v *validator) matcher(path, label, text string, m Metric) {
+// alert silent for ever, and so would a share of all in all: share tells that
+// the filter says what of all is counted.
+func (v *validator) matcher(path, label, text string, m Metric, share bool) {
 	switch {
 	case len(text) > maxText: // has an error already
 		return
@@ -107,6 +109,12 @@ func (v *validator) matcher(path, label, text string, m Metric) {
 		return
 	}
 	if slices.ContainsFunc(known, match.About()) {
+		kept := match.Keeps()
+		if !slices.ContainsFunc(known, kept) {
+			v.add(path, "keeps no value of %s: the values are %s", label, list(known))
+		} else if share && !slices.ContainsFunc(known, func(value string) bool { return !kept(value) }) {
+			v.add(path, "keeps every value of %s, so that the share of all is always 100 %%: leave some out", label)
+		}
 		return
 	}
 	switch {

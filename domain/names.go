@@ -114,7 +114,7 @@ var contract = []Metric{
 		Description: "Calls of monitored functions; error_type is empty for those that succeeded."},
 	{Name: "function.duration", Kind: KindHistogram, Unit: "s", Attributes: []string{"function"}, Buckets: durationBuckets,
 		Description: "Duration of the calls of monitored functions."},
-	{Name: "build.info", Kind: KindGauge, Attributes: []string{"version", "revision", "goversion"}, Description: "Always 1; what is running is in its labels."},
+	{Name: "build.info", Kind: KindGauge, Attributes: []string{"version", "revision", "goversion", "service.instance.id"}, Description: "Always 1; what is running is in its labels, and the name that its profiles have."},
 
 	{Name: "process.cpu.time", Kind: KindCounter, Unit: "s", Optional: true, Description: "CPU time that the process has used."},
 	{Name: "process.memory.usage", Kind: KindGauge, Unit: "By", Optional: true, Description: "Resident memory of the process."},
@@ -183,14 +183,21 @@ var contract = []Metric{
 func (d Domain) Metrics() []Metric {
 	all := make([]Metric, 0, len(contract)+len(d.Events))
 	for _, m := range contract {
-		m.Key = strings.NewReplacer(".", "_").Replace(m.Name)
-		all = append(all, d.named(d.bounded(m)))
+		all = append(all, d.contractMetric(m))
 	}
 	for i := range d.Events {
 		all = append(all, d.eventMetric(&d.Events[i]))
 	}
 	return all
 }
+
+// contractMetric is a metric of the contract as the domain has it.
+func (d Domain) contractMetric(m Metric) Metric {
+	m.Key = keyOf(m.Name)
+	return d.named(d.bounded(m))
+}
+
+func keyOf(name string) string { return strings.ReplaceAll(name, ".", "_") }
 
 // eventMetric is the metric that counts an event.
 func (d Domain) eventMetric(e *Event) Metric {
@@ -243,12 +250,17 @@ func (d Domain) named(m Metric) Metric {
 // Metric finds a metric of the contract, or of an event, by its short name. It
 // reports whether there is one.
 func (d Domain) Metric(key string) (Metric, bool) {
-	all := d.Metrics()
-	i := slices.IndexFunc(all, func(m Metric) bool { return m.Key == key })
-	if i < 0 {
-		return Metric{}, false
+	for _, m := range contract {
+		if keyOf(m.Name) == key {
+			return d.contractMetric(m), true
+		}
 	}
-	return all[i], true
+	for i := range d.Events {
+		if d.Events[i].Name == key {
+			return d.eventMetric(&d.Events[i]), true
+		}
+	}
+	return Metric{}, false
 }
 
 // AttributeNames lists the event's attributes in the order in which Latido

@@ -31,13 +31,14 @@ const (
 // the servers' own metrics.
 var reservedPrefixes = []string{
 	"go", "process", "otel", "up", "scrape", "target",
-	"prometheus", "alertmanager", "grafana", "pyroscope", "tempo", "otelcol", "promhttp",
+	"prometheus", "alertmanager", "grafana", "pyroscope", "tempo", "otelcol", "promhttp", "latido",
 }
 
 // serverNames are the hosts, jobs and objects of Kubernetes that stand beside
 // the service in what is generated.
 var serverNames = []string{
-	"prometheus", "grafana", "alertmanager", "pyroscope", "tempo", "otel-collector", "victoriametrics", "otel-agent", "otel-gateway", "services",
+	"prometheus", "grafana", "alertmanager", "evidence", "pyroscope", "tempo", "otel-collector", "victoriametrics", "otel-agent", "otel-gateway",
+	"stack-watchers", "services", "kubernetes",
 }
 
 // yamlWords are no text where they stand in YAML without quotes, as names do in

@@ -23,6 +23,7 @@ func TestPrefix(t *testing.T) {
 		"go":                            `write for example "go_app"`,
 		"process":                       "is taken by metrics that are not the service's own",
 		"otel":                          "is taken by",
+		"latido":                        "is taken by", // latido evidence
 		"up":                            "is taken by",
 		"scrape":                        "is taken by",
 		"target":                        "is taken by",

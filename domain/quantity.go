@@ -57,13 +57,17 @@ func parseQuantity(s string) (q Quantity, unit string, err error) {
 		}
 	}
 	if d, err := time.ParseDuration(text); err == nil {
-		return Quantity(d.Seconds()), "s", nil
+		return seconds(d), "s", nil
 	}
 	if d, err := ParseDuration(text); err == nil {
-		return Quantity(time.Duration(d).Seconds()), "s", nil
+		return seconds(time.Duration(d)), "s", nil
 	}
 	return 0, "", fmt.Errorf("%q is no quantity: write a number, or one with a unit such as 300ms, 2s, 80%% or 256MiB", s)
 }
+
+// seconds is a length of time as the decimal that a person would write: 1523 ms are
+// 1.523 s, which Duration.Seconds, a sum, makes 1.5230000000000001.
+func seconds(d time.Duration) Quantity { return Quantity(float64(d) / float64(time.Second)) }
 
 // String writes the quantity as a plain number, as PromQL wants it.
 func (q Quantity) String() string { return strconv.FormatFloat(float64(q), 'f', -1, 64) }

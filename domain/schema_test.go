@@ -14,7 +14,6 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/latido-dev/latido/domain/internal/schemagen"
 	"github.com/latido-dev/latido/internal/testkit"
 )
 
@@ -24,7 +23,7 @@ func TestSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	type object = schemagen.Object
+	type object = jsonObject
 	enum := func(words any) object { return object{{Key: "type", Value: "string"}, {Key: "enum", Value: words}} }
 	pattern := func(re *regexp.Regexp) object { return object{{Key: "pattern", Value: re.String()}} }
 	named := func(re *regexp.Regexp) object {
@@ -39,7 +38,7 @@ func TestSchema(t *testing.T) {
 	}
 	items := func(o object) object { return object{{Key: "items", Value: o}} }
 	receivers := append([]string{"log", "action", "email", "webhook", "slack", "alertmanager"}, integrations...)
-	got, err := schemagen.Generate(schemagen.Input{
+	got, err := writeSchema(schemaInput{
 		ID:    "https://raw.githubusercontent.com/latido-dev/latido/main/domain/domain.schema.json",
 		Title: "Latido domain file",
 		Root:  reflect.TypeFor[Domain](), Source: source,

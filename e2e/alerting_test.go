@@ -210,7 +210,7 @@ func TestAlertingMessages(t *testing.T) {
 		t.Errorf("%d alerts are shown, want 10", n)
 	}
 	html := render("html", "latido.html")
-	for _, want := range []string{"main.&lt;b&gt;&#34;f&#34;</td>", "<b>Causa probable:</b> espera &amp; más", "/&lt;script&gt;", ">parte</th>"} {
+	for _, want := range []string{"main.&lt;b&gt;&#34;f&#34;</td>", "<b>Causa probable:</b> espera &amp; más", "/&lt;script&gt;", ">porcentaje</th>"} {
 		if !strings.Contains(html, want) {
 			t.Errorf("no %q in the page:\n%s", want, html)
 		}

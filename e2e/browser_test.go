@@ -204,7 +204,7 @@ func (b *browser) picture(t *testing.T, file string) {
 // accessible fails where axe-core finds something serious.
 func (b *browser) accessible(t *testing.T) {
 	t.Helper()
-	axe, err := os.ReadFile("axe/axe.min.js")
+	axe, err := os.ReadFile("testdata/vendor/axe.min.js")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,11 @@ var twins = map[string]string{
 	"docs/stack.md":       "docs/es/stack.md",
 	"docs/routers.md":     "docs/es/routers.md",
 	"docs/domain-file.md": "docs/es/domain-file.md",
+	"docs/environment.md": "docs/es/environment.md",
+	"docs/dashboards.md":  "docs/es/dashboards.md",
+	"docs/backtest.md":    "docs/es/backtest.md",
+	"docs/doctor.md":      "docs/es/doctor.md",
+	"docs/access.md":      "docs/es/access.md",
 }
 
 // TestTwins holds the two languages together: the same headings, the same

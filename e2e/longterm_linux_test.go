@@ -22,7 +22,7 @@ import (
 
 // instances are three of the example at once, by their ports, with how many
 // requests a second each gets.
-var instances = []struct{ api, admin, rate string }{{"8080", "9464", "30"}, {"8081", "9465", "40"}, {"8082", "9466", "60"}}
+var instances = []struct{ api, admin, rate string }{{"8080", "9464", "30"}, {"8081", "9465", "40"}, {"8082", "9467", "60"}}
 
 // withoutFailures is a shop's traffic but for payments, of which a few fail: a
 // series that begins with a failure is one that the two stores count otherwise,

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -79,82 +78,6 @@ func testPageViews(t *testing.T, shop shop) {
 			b.clean(t)
 		})
 	}
-}
-
-// testPageWeight has what each view weighs on the wire, when a browser that has
-// none of it shows the first text, and what ten minutes of it cost the service.
-// The figures of docs/performance.md are what it logs.
-func testPageWeight(t *testing.T, shop shop) {
-	for path := range views {
-		b := startBrowser(t, shop.URL(), desktop) // with an empty cache
-		b.open(t, path)
-		b.until(t, time.Minute, "performance.getEntriesByName('first-contentful-paint').length > 0")
-		weight := value[float64](t, b, `[...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")].filter((e) => !e.name.includes("speedscope")).reduce((sum, e) => sum + e.encodedBodySize, 0)`)
-		paint := value[float64](t, b, "performance.getEntriesByName('first-contentful-paint')[0].startTime")
-		t.Logf("%-50.50s %5.1f KB, first text after %.0f ms", path, weight/1000, paint)
-		if weight > 100_000 {
-			t.Errorf("%s weighs %.0f bytes", path, weight)
-		}
-	}
-	cpu := func() float64 {
-		t.Helper()
-		families, err := shop.families()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return families["tienda_process_cpu_time_seconds_total"].GetMetric()[0].GetCounter().GetValue()
-	}
-	const looks = 600 // 120 are ten minutes of a page that asks every five seconds
-	before, began := cpu(), time.Now()
-	for range looks {
-		if _, err := shop.get("/"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	busy, length := cpu()-before, time.Since(began)
-	before, began = cpu(), time.Now()
-	servers.WaitFor(t, time.Minute, "as long without the page", func() error {
-		if time.Since(began) < length {
-			return errors.New("not yet")
-		}
-		return nil
-	})
-	idle := cpu() - before
-	each := (busy - idle) / looks
-	t.Logf("a look takes %.1f ms of CPU time, so that ten minutes of the page take %.2f %% of a core", each*1000, each/5*100)
-	if open := os.Getenv("PAGE_OPEN"); open != "" {
-		pageOpen(t, shop, cpu, open)
-	}
-}
-
-// pageOpen has a browser show the first view for a time, and then none for as
-// long: what the service used more of is the page's.
-func pageOpen(t *testing.T, shop shop, cpu func() float64, text string) {
-	length, err := time.ParseDuration(text)
-	if err != nil {
-		t.Fatalf("PAGE_OPEN: %v", err)
-	}
-	used := func() float64 {
-		before, began := cpu(), time.Now()
-		servers.WaitFor(t, length+time.Minute, "the time to pass", func() error {
-			if time.Since(began) < length {
-				return errors.New("not yet")
-			}
-			return nil
-		})
-		return (cpu() - before) / time.Since(began).Seconds()
-	}
-	b := startBrowser(t, shop.URL(), desktop)
-	b.open(t, "/")
-	asked := b.requests("/")
-	open := used()
-	asked = b.requests("/") - asked
-	if asked == 0 {
-		t.Error("the page that is open asks nothing")
-	}
-	b.do(t, chromedp.Navigate("about:blank"))
-	closed := used()
-	t.Logf("open for %v, with %d updates: %.2f %% of a core; without the page %.2f %%: the page takes %.2f %%", length, asked, open*100, closed*100, (open-closed)*100)
 }
 
 // testPageFigures holds what the page says against /metrics and the API: a

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,6 +14,13 @@ import (
 
 // scrape is the interval of the set-up that latido generate stack writes.
 const scrape = 15 * time.Second
+
+// wellAfter is how long a rule may go on after its windows are full: rules on too
+// few fire until then, and keep firing for ten minutes.
+const wellAfter = 15 * time.Minute
+
+// longest is how long the series are: the windows of an objective, and wellAfter.
+const longest = 2 * time.Hour
 
 // chance draws a domain, and the series on which its rules fire or do not.
 type chance struct {
@@ -46,6 +54,7 @@ func (c *chance) draw() {
 	}
 	c.contract()
 	c.objective()
+	c.heartbeat()
 	c.receivers()
 	c.healthy()
 }
@@ -63,14 +72,14 @@ func (c *chance) labelled(family string, labels map[string]string) string {
 	return family + "{" + strings.Join(pairs, ",") + "}"
 }
 
-// line is a series that grows by step each scrape, for a day.
+// line is a series that grows by step each scrape.
 func (c *chance) line(into *[]inputSeries, family string, labels map[string]string, start, step float64) {
 	sign := "+"
 	if step < 0 {
 		sign, step = "-", -step
 	}
 	format := func(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
-	*into = append(*into, inputSeries{c.labelled(family, labels), fmt.Sprintf("%s%s%sx%d", format(start), sign, format(step), 24*60*4)})
+	*into = append(*into, inputSeries{c.labelled(family, labels), fmt.Sprintf("%s%s%sx%d", format(start), sign, format(step), int(longest/scrape))})
 }
 
 // threshold adds one with times by chance, and says how long it takes.
@@ -211,23 +220,46 @@ func (c *chance) requests(into *[]inputSeries, failing float64) {
 	}
 }
 
-// objective draws one on requests whose budget burns at the rate that the
-// requests fail: where they do there are no fewer than 2 %.
+// objective draws one on answers, on their time or on two events. Of what it
+// counts so much is bad that its budget burns in every pair of windows, or none.
 func (c *chance) objective() {
-	for _, t := range c.d.Thresholds {
-		if t.Metric == "requests" { // its series fail as they like
-			return
-		}
+	has := func(metric string) bool { // whose series are as its threshold likes
+		return slices.ContainsFunc(c.d.Thresholds, func(t domain.Threshold) bool { return t.Metric == metric })
 	}
-	if c.IntN(2) == 0 {
+	s := domain.SLO{Name: "disponible", Objective: oneOfThese(c, 99.9, 99, 97, 99.95), Window: domain.Duration(oneOfThese(c, 0, 7*24*time.Hour))}
+	switch kind := c.IntN(4); {
+	case kind == 0 && !has("requests"): // of which 60 % fail
+		s.Good.Status = oneOfThese(c, "!~5..", "=~2..|3..")
+	case kind == 1 && !has("response_duration"):
+		limit := oneOfThese(c, 0.05, 0.3, 2, 15)
+		s.Good.FasterThan = domain.Duration(limit * float64(time.Second))
+		c.d.SLOs = []domain.SLO{s} // the limit is a bound now
+		m, _ := c.d.Metric("response_duration")
+		labels := map[string]string{"method": "GET", "endpoint": "/pedidos/{id}"}
+		c.distribution(&c.fires, m, labels, limit*1.5, 100)
+		c.distribution(&c.well, m, labels, limit/2, 100)
+	case kind == 2:
+		c.d.Events = append(c.d.Events, domain.Event{Name: "envios"}, domain.Event{Name: "entregas"})
+		s.Good.Event, s.Total = "entregas", "envios"
+		for _, name := range []string{"envios", "entregas"} {
+			m, _ := c.d.Metric(name)
+			c.line(&c.fires, m.Family, nil, 0, map[string]float64{"envios": 100, "entregas": 40}[name])
+			c.line(&c.well, m.Family, nil, 0, 100)
+		}
+	default:
 		return
 	}
-	c.d.SLOs = []domain.SLO{{
-		Name: "disponible", Objective: oneOfThese(c, 99.9, 99, 97, 99.95), Window: domain.Duration(oneOfThese(c, 0, 7*24*time.Hour)),
-		Good: domain.Good{Status: oneOfThese(c, "!~5..", "=~2..|3..")},
-	}}
-	c.alerts = append(c.alerts, "disponibleBurnsFast")
+	c.d.SLOs = []domain.SLO{s}
+	c.alerts = append(c.alerts, "disponibleBurnsFast", "disponibleBurnsSlowly")
 	c.until = max(c.until, 90*time.Minute)
+}
+
+// heartbeat always fires, whatever the series are.
+func (c *chance) heartbeat() {
+	if c.IntN(2) == 0 {
+		c.d.Thresholds = append(c.d.Thresholds, domain.Threshold{Name: "Vive", Heartbeat: true})
+		c.alerts = append(c.alerts, "Vive")
+	}
 }
 
 // receivers draws who hears of it.
@@ -273,13 +305,19 @@ func (c *chance) tests() map[string]any {
 			"exp_samples": []any{map[string]any{"labels": "{}", "value": 1}},
 		})
 	}
-	// An hour in, as rules on too few may fire until the first window is full, and
-	// keep firing for ten minutes.
-	well := []any{map[string]any{
-		"expr": `count by (alertname) (ALERTS{alertstate="firing"})`, "eval_time": (c.until + 90*time.Minute).String(), "exp_samples": []any{},
-	}}
+	well := []any{}
+	for at := c.until + wellAfter - time.Minute; at <= c.until+wellAfter; at += scrape {
+		well = append(well, map[string]any{
+			"expr": `count by (alertname) (ALERTS{alertstate="firing",alertname!="Vive"})`, "eval_time": at.String(), "exp_samples": []any{},
+		})
+	}
+	// Most of the time goes into evaluations, so most domains have Prometheus' own interval.
+	evaluation := scrape
+	if c.IntN(8) > 0 {
+		evaluation = time.Minute
+	}
 	return map[string]any{
-		"rule_files": []string{"p.rules.yaml"}, "evaluation_interval": scrape.String(),
+		"rule_files": []string{"p.rules.yaml"}, "evaluation_interval": evaluation.String(),
 		"tests": []any{
 			map[string]any{"name": "every rule fires", "interval": scrape.String(), "input_series": c.fires, "promql_expr_test": fires},
 			map[string]any{"name": "none fires where all is well", "interval": scrape.String(), "input_series": c.well, "promql_expr_test": well},

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -88,6 +89,9 @@ func (c *chance) onCounter(t domain.Threshold, m domain.Metric, labels map[strin
 			perSecond = 1 / time.Duration(t.Per).Seconds()
 		}
 	}
+	if high { // one event would be counted for as long as the window is, and no longer
+		limit = max(limit, math.Ceil(1/(perSecond*seconds(t.Window))))
+	}
 	fires, well := aboveOrBelow(&t, limit, high)
 	if high && t.Stat == domain.StatIncrease {
 		fires += 2
@@ -108,6 +112,9 @@ func (c *chance) onLevel(t domain.Threshold, m domain.Metric, labels map[string]
 		t.Window = c.window()
 	}
 	limit := c.limit() * oneOfThese(c, 1.0, 1, -1)
+	if m.Kind == domain.KindUpDown { // which is counted
+		limit = math.Ceil(limit)
+	}
 	far := 1 + max(limit, -limit)
 	fires, well := limit-far, limit+far
 	switch {
@@ -117,6 +124,9 @@ func (c *chance) onLevel(t domain.Threshold, m domain.Metric, labels map[string]
 		t.Above, fires, well = quantity(limit), limit+far, limit-far
 	default:
 		t.Below = quantity(limit)
+	}
+	if t.Stat == "" && t.By == "" && len(t.Where) == 0 && c.IntN(3) == 0 {
+		t.Event, t.Expr = "", "max by (job, instance) ("+m.Family+")"
 	}
 	c.line(&c.fires, m.Family, labels, fires, 0)
 	c.line(&c.well, m.Family, labels, well, 0)

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -21,6 +22,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
 )
 
@@ -125,11 +127,23 @@ type mailbox struct {
 
 func startMailbox(t testing.TB) *mailbox {
 	t.Helper()
+	return startMailboxAt(t, "127.0.0.1:0", nil, "")
+}
+
+// startMailboxAt is a mailbox that wants STARTTLS and a password, where these are
+// given.
+func startMailboxAt(t testing.TB, addr string, secure *tls.Config, password string) *mailbox {
+	t.Helper()
 	m := &mailbox{}
-	server := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &delivery{box: m}, nil }))
-	server.Domain = "localhost"
+	server := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) {
+		if password == "" {
+			return &delivery{box: m}, nil
+		}
+		return &login{delivery{box: m}, password}, nil
+	}))
+	server.Domain, server.TLSConfig = "localhost", secure
 	server.ReadTimeout, server.WriteTimeout = 10*time.Second, 10*time.Second
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,13 +200,32 @@ func (m *mailbox) has(t testing.TB, name string, evidence map[string]string) err
 	return fmt.Errorf("mails %q", subjects)
 }
 
+// login is a conversation with somebody who knows the password.
+type login struct {
+	delivery
+	password string
+}
+
+func (l *login) AuthMechanisms() []string { return []string{sasl.Plain} }
+
+func (l *login) Auth(string) (sasl.Server, error) {
+	return sasl.NewPlainServer(func(_, _, password string) error {
+		if password != l.password {
+			return smtp.ErrAuthFailed
+		}
+		l.authenticated = true
+		return nil
+	}), nil
+}
+
 // over is how the subject of a mail says that an alert is resolved.
 const over = "RESUELTA"
 
 // delivery is one conversation.
 type delivery struct {
-	box      *mailbox
-	from, to string
+	box           *mailbox
+	from, to      string
+	authenticated bool
 }
 
 func (d *delivery) Mail(from string, _ *smtp.MailOptions) error { d.from = from; return nil }
@@ -209,7 +242,7 @@ func (d *delivery) Data(r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	mail.From, mail.To = d.from, d.to
+	mail.From, mail.To, mail.Authenticated = d.from, d.to, d.authenticated
 	d.box.mu.Lock()
 	defer d.box.mu.Unlock()
 	d.box.mails = append(d.box.mails, mail)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -16,13 +15,18 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/docker/go-units"
 	"golang.org/x/mod/modfile"
+	"golang.org/x/mod/semver"
 )
 
 // loadCompose loads the Compose file of the repository as docker compose does,
 // with these variables and profiles.
 func loadCompose(env []string, profiles ...string) (*types.Project, error) {
-	o, err := cli.NewProjectOptions([]string{filepath.Join(repository, "docker-compose.yml")},
-		cli.WithWorkingDirectory(repository), cli.WithEnv(env), cli.WithProfiles(profiles))
+	return composeIn(repository, cli.WithEnv(env), cli.WithProfiles(profiles))
+}
+
+// composeIn loads the Compose file of a folder.
+func composeIn(dir string, options ...cli.ProjectOptionsFn) (*types.Project, error) {
+	o, err := cli.NewProjectOptions([]string{filepath.Join(dir, "docker-compose.yml")}, append([]cli.ProjectOptionsFn{cli.WithWorkingDirectory(dir)}, options...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -36,6 +40,7 @@ var passwords = []string{"GRAFANA_PASSWORD=of a test", "LATIDO_PASSWORD=of the s
 // documentation says: where that is, what its health check may call.
 var hasHealthCommand = map[string]struct{ documentation, command string }{
 	"tienda-api":                           {"Dockerfile: alpine, whose busybox has wget", "wget"},
+	"tienda-api-evidence":                  {"the same Dockerfile", "wget"},
 	"prom/prometheus":                      {"https://github.com/prometheus/prometheus/blob/v3.15.0/Dockerfile", "promtool"},
 	"prom/alertmanager":                    {"https://github.com/prometheus/alertmanager/blob/v0.31.1/Dockerfile", "amtool"},
 	"grafana/grafana":                      {"https://github.com/grafana/grafana/blob/v13.2.3/Dockerfile: alpine, whose busybox has wget", "wget"},
@@ -50,7 +55,7 @@ var hasHealthCommand = map[string]struct{ documentation, command string }{
 func TestComposeVariants(t *testing.T) {
 	t.Parallel()
 	small := []string{"grafana", "prometheus", "tienda-api"}
-	full := append([]string{"alertmanager", "otel-collector", "pyroscope", "tempo"}, small...)
+	full := append([]string{"alertmanager", "evidence", "otel-collector", "pyroscope", "tempo"}, small...)
 	for _, c := range []struct {
 		profiles []string
 		want     []string
@@ -227,13 +232,22 @@ func checkHealthCommand(t *testing.T, name, image string, s types.ServiceConfig)
 	}
 }
 
-// TestComposeVersions holds the images against the modules that the tests
-// build the same servers from: what is tested is what runs.
+// TestComposeVersions holds what docs/stack.md says of the servers' versions
+// against the images, and against the modules that the tests build the same
+// servers from: of the same major release, and not newer than what runs.
 func TestComposeVersions(t *testing.T) {
 	t.Parallel()
 	project, err := loadCompose(passwords, "*")
 	if err != nil {
 		t.Fatal(err)
+	}
+	documents := map[string]string{}
+	for _, name := range []string{"docs/stack.md", "docs/es/stack.md"} {
+		text, err := os.ReadFile(filepath.Join(repository, filepath.FromSlash(name)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		documents[name] = string(text)
 	}
 	for service, c := range map[string]struct{ folder, module, prefix, image string }{
 		// The module v0.315.0 is the release v3.15.0.
@@ -242,159 +256,42 @@ func TestComposeVersions(t *testing.T) {
 		"pyroscope":       {"pyroscope", "github.com/grafana/pyroscope", "v", ""},
 		"otel-collector":  {"collector", "go.opentelemetry.io/collector/otelcol", "v", ""},
 		"victoriametrics": {"victoriametrics", "github.com/VictoriaMetrics/VictoriaMetrics", "v", "v"},
+		"grafana":         {},
+		"tempo":           {},
 	} {
-		path := filepath.Join("servers", c.folder, "go.mod")
-		data, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
+		image := project.Services[service].Image
+		_, tag, _ := strings.Cut(image, ":")
+		tested := ""
+		if c.folder != "" {
+			rest, ok := strings.CutPrefix(required(t, filepath.Join("servers", c.folder, "go.mod"), c.module), c.prefix)
+			tested = c.image + rest
+			runs, tries := "v"+strings.TrimPrefix(tag, "v"), "v"+strings.TrimPrefix(tested, "v")
+			if !ok || semver.Major(runs) != semver.Major(tries) || semver.Compare(runs, tries) < 0 {
+				t.Errorf("%s runs %s, the tests %s", service, tag, tested)
+			}
 		}
-		mod, err := modfile.Parse(path, data, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		i := slices.IndexFunc(mod.Require, func(r *modfile.Require) bool { return r.Mod.Path == c.module })
-		if i < 0 {
-			t.Fatalf("%s does not require %s", path, c.module)
-		}
-		rest, ok := strings.CutPrefix(mod.Require[i].Mod.Version, c.prefix)
-		_, tag, _ := strings.Cut(project.Services[service].Image, ":")
-		if want := c.image + rest; !ok || tag != want {
-			t.Errorf("%s runs %s, the tests %s", service, tag, want)
+		for name, text := range documents {
+			if !strings.Contains(text, "| `"+image+"` | "+tested) {
+				t.Errorf("%s does not say that %s runs, and %q is tested", name, image, tested)
+			}
 		}
 	}
 }
 
-// TestDockerfile has Go plan the build of the Dockerfile for the example,
-// without C and so static; it builds nothing, which would take minutes, as not
-// one package is in the cache with these flags.
-func TestDockerfile(t *testing.T) {
-	t.Parallel()
-	data, err := os.ReadFile(filepath.Join(repository, "Dockerfile"))
+// required is the version of a module that a go.mod requires.
+func required(t *testing.T, path, module string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := strings.ReplaceAll(string(data), "\\\n", " ")
-	stages := regexp.MustCompile(`(?m)^FROM (\S+?):(\S+)`).FindAllStringSubmatch(text, -1)
-	if len(stages) != 2 {
-		t.Fatalf("%d stages, want one that builds and one that runs", len(stages))
-	}
-	for _, stage := range stages {
-		if !regexp.MustCompile(`^\d+\.\d+`).MatchString(stage[2]) {
-			t.Errorf("the image %s has no version", stage[0])
-		}
-	}
-	if !regexp.MustCompile(`(?m)^USER [1-9]\d*:[1-9]\d*$`).MatchString(text) {
-		t.Error("it does not run as somebody without a name")
-	}
-	build := regexp.MustCompile(`CGO_ENABLED=0 go build .* -o /service "\$MAIN"`).FindString(text)
-	project, err := loadCompose(passwords)
+	mod, err := modfile.Parse(path, data, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := project.Services["tienda-api"].Build.Args
-	cmd := exec.CommandContext(t.Context(), "sh", "-ec", fmt.Sprintf("MAIN=%s; %s", *args["MAIN"], strings.Replace(build, "go build", "go build -n", 1)))
-	cmd.Dir, cmd.Env = repository, append(os.Environ(), "GOWORK=")
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s: %v\n%.2000s", build, err, out)
+	i := slices.IndexFunc(mod.Require, func(r *modfile.Require) bool { return r.Mod.Path == module })
+	if i < 0 {
+		t.Fatalf("%s does not require %s", path, module)
 	}
-	if plan := string(out); !strings.Contains(plan, " /service\n") || strings.Contains(plan, "/cgo ") {
-		t.Errorf("the binary is not put at /service, or is not without C:\n%.2000s", plan)
-	}
-}
-
-// TestImageKnowsItsVersion runs the build of the Dockerfile as its image would:
-// with its arguments, in a repository, without one, and in the folder of a
-// worktree, whose repository is elsewhere.
-func TestImageKnowsItsVersion(t *testing.T) {
-	t.Parallel()
-	dockerfile, err := os.ReadFile(filepath.Join(repository, "Dockerfile"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := strings.ReplaceAll(string(dockerfile), "\\\n", " ")
-	step := regexp.MustCompile(`(?m)^RUN (?:--mount=\S+ +)+(.*go build.*)$`).FindStringSubmatch(text)
-	if step == nil {
-		t.Fatalf("no step builds in\n%s", text)
-	}
-	ignored, err := os.ReadFile(filepath.Join(repository, ".dockerignore"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	// The least of a service, which tells what it is.
-	files := map[string]string{
-		"go.mod": "module shop\n\ngo 1.26.0\n\nrequire github.com/latido-dev/latido v0.0.0\n\nreplace github.com/latido-dev/latido => ./latido\n",
-		"main.go": "package main\n\nimport (\n\t\"fmt\"\n\t\"runtime/debug\"\n\n\t\"github.com/latido-dev/latido/telemetry\"\n)\n\n" +
-			"func main() {\n\tinfo, _ := debug.ReadBuildInfo()\n\tfmt.Println(telemetry.Linked())\n\tfmt.Println(info)\n}\n",
-		"main_test.go": "package main\n", "testdata/x": "x\n", ".gitignore": ".env\n", ".env": "SECRET=1\n",
-		// In place of the SDK, whose own variables have these names.
-		"latido/go.mod":                 "module github.com/latido-dev/latido\n\ngo 1.26.0\n",
-		"latido/telemetry/telemetry.go": "package telemetry\n\nvar linkedVersion, linkedRevision string\n\nfunc Linked() string { return linkedVersion + \" of \" + linkedRevision }\n",
-	}
-	whole := t.TempDir()
-	for name, content := range files {
-		if err := os.MkdirAll(filepath.Dir(filepath.Join(whole, name)), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		write(t, filepath.Join(whole, name), []byte(content))
-	}
-	git := func(args ...string) string {
-		cmd := exec.CommandContext(t.Context(), "git", append([]string{"-c", "user.name=x", "-c", "user.email=x@example.com"}, args...)...)
-		cmd.Dir = whole
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			t.Fatalf("git %v: %v\n%s", args, err, out)
-		}
-		return strings.TrimSpace(string(out))
-	}
-	git("init", "-q")
-	git("add", ".")
-	git("commit", "-qm", "a shop")
-	revision := git("rev-parse", "HEAD")
-	for line := range strings.Lines(string(ignored)) { // what Docker leaves out
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "!") {
-			found, err := filepath.Glob(filepath.Join(whole, strings.TrimPrefix(line, "**/")))
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, path := range found {
-				if err := os.RemoveAll(path); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-	}
-	if _, err := os.Stat(filepath.Join(whole, ".env")); err == nil {
-		t.Error("the image gets .env")
-	}
-	build := func(args string) string {
-		binary := filepath.Join(t.TempDir(), "service")
-		script := strings.NewReplacer("-o /service", "-o "+binary, " -trimpath", "").Replace(step[1]) // it would compile all of Go again
-		cmd := exec.CommandContext(t.Context(), "sh", "-ec", "MAIN=.; "+args+"; "+script)
-		cmd.Dir, cmd.Env = whole, append(os.Environ(), "GOWORK=off", "GOFLAGS=-buildvcs=auto")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("%s: %v\n%s", args, err, out)
-		}
-		out, err := exec.CommandContext(t.Context(), binary).CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		return string(out)
-	}
-	if out := build("VERSION=v1.2.3 REVISION=abc"); !strings.HasPrefix(out, "v1.2.3 of abc\n") {
-		t.Errorf("with its arguments:\n%s", out)
-	}
-	if out := build("VERSION= REVISION="); !strings.Contains(out, "vcs.revision="+revision+"\n") || !strings.Contains(out, "vcs.modified=false\n") {
-		t.Errorf("in the repository, at %s:\n%s", revision, out)
-	}
-	if err := os.RemoveAll(filepath.Join(whole, ".git")); err != nil {
-		t.Fatal(err)
-	}
-	if out := build("VERSION=v1 REVISION="); !strings.HasPrefix(out, "v1 of \n") {
-		t.Errorf("without a repository:\n%s", out)
-	}
-	write(t, filepath.Join(whole, ".git"), []byte("gitdir: /nowhere/.git/worktrees/shop\n"))
-	if out := build("VERSION=v1 REVISION="); !strings.HasPrefix(out, "v1 of \n") {
-		t.Errorf("in a worktree:\n%s", out)
-	}
+	return mod.Require[i].Mod.Version
 }

@@ -87,8 +87,8 @@ func TestKubernetes(t *testing.T) {
 	for _, d := range ofKind[*apps.DaemonSet](all) {
 		pods = append(pods, d.Spec.Template)
 	}
-	if len(pods) != 3 {
-		t.Fatalf("%d workloads, want the service, the agent and the gateway", len(pods))
+	if len(pods) != 4 {
+		t.Fatalf("%d workloads, want the service, the evidence, the agent and the gateway", len(pods))
 	}
 	configs := map[string]*core.ConfigMap{}
 	for _, c := range ofKind[*core.ConfigMap](all) {
@@ -134,6 +134,7 @@ func TestKubernetes(t *testing.T) {
 	}
 	checkUsualCluster(t, all)
 	checkKubernetesRules(t, ofKind[*monitoring.PrometheusRule](all))
+	checkKubernetesReceivers(t, ofKind[*core.Secret](all))
 	checkKubernetesDashboards(t, configs)
 }
 
@@ -186,16 +187,16 @@ func checkUsualCluster(t *testing.T, all []runtime.Object) {
 			t.Errorf("%s closes its port while the Service still leads there, or has too little time for what is in flight", d.Name)
 		}
 	}
-	guarded := false
+	guarded := map[string]bool{}
 	for _, p := range ofKind[*networking.NetworkPolicy](all) {
 		for _, rule := range p.Spec.Ingress {
 			for _, port := range rule.Ports {
-				guarded = guarded || port.Port.StrVal == "admin" && len(rule.From) > 0
+				guarded[port.Port.StrVal] = len(rule.From) > 0
 			}
 		}
 	}
-	if !guarded {
-		t.Error("any pod reaches the admin port")
+	if !guarded["admin"] || !guarded["evidence"] {
+		t.Errorf("any pod reaches the admin port or the evidence: %v", guarded)
 	}
 }
 
@@ -239,23 +240,76 @@ func checkPod(t *testing.T, p core.PodTemplateSpec, configs map[string]*core.Con
 	}
 }
 
-// checkKubernetesRules compares the rules with those of the file for servers.
+// checkKubernetesRules compares the rules with those of the files for servers:
+// the service's, and those on the servers themselves.
 func checkKubernetesRules(t *testing.T, found []*monitoring.PrometheusRule) {
 	t.Helper()
-	text, err := os.ReadFile(exampleRules)
+	files := map[string]string{"tienda-api": exampleRules, "stack-watchers": watcherRules}
+	if len(found) != len(files) {
+		t.Fatalf("%d objects with rules, want %d", len(found), len(files))
+	}
+	for _, object := range found {
+		text, err := os.ReadFile(files[object.Name])
+		if err != nil {
+			t.Fatalf("%s: %v", object.Name, err)
+		}
+		var want monitoring.PrometheusRuleSpec
+		if err := yaml.UnmarshalStrict(text, &want); err != nil {
+			t.Fatal(err)
+		}
+		got, wanted := must(yaml.Marshal(object.Spec))(t), must(yaml.Marshal(want))(t)
+		if string(got) != string(wanted) {
+			t.Errorf("the rules are not those of %s:\n%s", files[object.Name], got)
+		}
+	}
+}
+
+// checkKubernetesReceivers looks for the receivers of the domain file in the
+// Alertmanager of kube-prometheus-stack: its values name the Secret that kustomize
+// makes of the very files that Compose mounts, and the templates lie beside the
+// configuration where the operator has Alertmanager read it.
+func checkKubernetesReceivers(t *testing.T, secrets []*core.Secret) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(repository, "deploy", "kube-prometheus-stack.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var want monitoring.PrometheusRuleSpec
-	if err := yaml.UnmarshalStrict(text, &want); err != nil {
+	var values struct {
+		Alertmanager struct {
+			AlertmanagerSpec struct {
+				UseExistingSecret bool // the chart's own
+				monitoring.AlertmanagerSpec
+			}
+		}
+	}
+	if err := yaml.Unmarshal(text, &values); err != nil {
 		t.Fatal(err)
 	}
-	if len(found) != 1 {
-		t.Fatalf("%d objects with rules, want 1", len(found))
+	spec := values.Alertmanager.AlertmanagerSpec
+	if len(secrets) != 1 || secrets[0].Name != spec.ConfigSecret || secrets[0].Namespace != "monitoring" || !spec.UseExistingSecret {
+		t.Fatalf("Alertmanager reads the Secret %q, there are %+v", spec.ConfigSecret, secrets)
 	}
-	got, wanted := must(yaml.Marshal(found[0].Spec))(t), must(yaml.Marshal(want))(t)
-	if string(got) != string(wanted) {
-		t.Errorf("the rules are not those of %s:\n%s", exampleRules, got)
+	folder := filepath.Dir(exampleConfig)
+	for _, name := range []string{"alertmanager.yaml", "latido.tmpl"} {
+		want, err := os.ReadFile(filepath.Join(folder, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(secrets[0].Data[name]) != string(want) {
+			t.Errorf("%s in the Secret is not that of %s", name, folder)
+		}
+	}
+	mounted := map[string]string{}
+	for _, m := range spec.VolumeMounts {
+		i := slices.IndexFunc(spec.Volumes, func(v core.Volume) bool { return v.Name == m.Name && v.Secret != nil })
+		if i < 0 {
+			t.Errorf("there is no volume %s", m.Name)
+			continue
+		}
+		mounted[m.MountPath] = spec.Volumes[i].Secret.SecretName + "/" + m.SubPath
+	}
+	if got, want := mounted["/etc/alertmanager/config_out/latido.tmpl"], spec.ConfigSecret+"/latido.tmpl"; got != want {
+		t.Errorf("the templates are %q, want %q", got, want)
 	}
 }
 

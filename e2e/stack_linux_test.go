@@ -26,7 +26,7 @@ type stack struct {
 // everywhere are the services' names, all on the loopback interface.
 var everywhere = map[string]string{
 	"tienda-api": "127.0.0.1", "prometheus": "127.0.0.1", "alertmanager": "127.0.0.1", "pyroscope": "127.0.0.1",
-	"tempo": "127.0.0.1", "otel-collector": "127.0.0.1", "victoriametrics": "127.0.0.1", "grafana": "127.0.0.1",
+	"tempo": "127.0.0.1", "otel-collector": "127.0.0.1", "victoriametrics": "127.0.0.1", "grafana": "127.0.0.1", "evidence": "127.0.0.1",
 }
 
 // run starts a service with the binary in place of its image, and waits until
@@ -126,6 +126,9 @@ func TestStack(t *testing.T) {
 		"--rules.alert.resend-delay=5s")) // a minute, which the mail would wait for
 	shop := shopAt(s.run(t, "tienda-api", program(t, "examples/echo-api"), "127.0.0.1:9464", "/healthz",
 		[]string{"XDG_CACHE_HOME=" + t.TempDir()})) // in place of /tmp, which a container has for itself
+	command := s.project.Services["evidence"].Command
+	command[len(command)-1] = filepath.Join(repository, "examples/echo-api/domain.yaml") // its image has it
+	s.run(t, "evidence", program(t, "cmd/latido"), "127.0.0.1:9466", "/healthz", nil)
 	for _, service := range []string{"prometheus", "alertmanager"} {
 		s.healthy(t, service)
 	}
@@ -135,7 +138,17 @@ func TestStack(t *testing.T) {
 		if len(up) != 1 || up[0].Labels["instance"] != "tienda-api:9464" {
 			t.Errorf("up: %v", up)
 		}
-		prom.WaitForQuery(t, time.Minute, `up{job="otel-collector"} == 1`)
+		for _, job := range []string{"prometheus", "alertmanager", "otel-collector", "pyroscope", "evidence"} {
+			prom.WaitForQuery(t, time.Minute, `up{job="`+job+`"} == 1`)
+		}
+		// What the rules on the servers ask for, by the names that these have.
+		for _, family := range []string{
+			"prometheus_rule_evaluation_failures_total", "prometheus_rule_group_iterations_missed_total", "prometheus_notifications_dropped_total",
+			"prometheus_notifications_errors_total", "prometheus_config_last_reload_successful", "alertmanager_config_last_reload_successful",
+			"alertmanager_notifications_failed_total", "pyroscope_discarded_samples_total", "latido_evidence_alerts_total", `latido_evidence_request_duration_seconds_count{outcome="failed"}`, `latido_evidence_posts_total{outcome="failed"}`, `{__name__=~"otelcol_receiver_refused_spans(_total)?"}`,
+		} {
+			prom.WaitForQuery(t, time.Minute, family)
+		}
 	})
 	t.Run("profiles", func(t *testing.T) {
 		pyroscope.WaitForProfile(t, time.Minute, `process_cpu:cpu:nanoseconds:cpu:nanoseconds{service_name="tienda-api",endpoint="`+burningEndpoint+`"}`, started)
@@ -161,6 +174,19 @@ func TestStack(t *testing.T) {
 			}
 			return fmt.Errorf("alerts %v", alertmanager.Alerts(t))
 		})
+	})
+	t.Run("evidence", func(t *testing.T) {
+		sent := prom.WaitForQuery(t, time.Minute, `prometheus_notifications_sent_total{alertmanager=~"http://evidence:9466/.*"} > 0`)
+		t.Logf("Prometheus has sent it %v", sent)
+		cmd := exec.Command(program(t, "cmd/latido"), "incidents", "-url", "http://127.0.0.1:9466")
+		if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "LATIDO_PASSWORD") {
+			t.Errorf("without the password: %v: %s", err, out)
+		}
+		cmd = exec.Command(program(t, "cmd/latido"), "incidents", "-url", "http://127.0.0.1:9466")
+		cmd.Env = append(os.Environ(), passwords[1])
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("with the password of .env: %v: %s", err, out)
+		}
 	})
 	t.Run("doctor", func(t *testing.T) {
 		servers.WaitFor(t, time.Minute, "a set-up without a broken link", func() error {

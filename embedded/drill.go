@@ -59,7 +59,7 @@ func (e *Embedded) drill(ctx context.Context, name string) (drilled, error) {
 		a = a.Clone()
 		a.Labels[alert.DrillLabel] = "true"
 		a.ActiveAt, a.StartsAt = now.Add(-a.StartsAt.Sub(a.ActiveAt)), now
-		a = e.pipeline.withEvidence(a)
+		a = e.pipeline.WithEvidence(a)
 		fired[i] = a
 		answer.Alerts = append(answer.Alerts, drillAlert{a.Labels, a.Annotations, a.StartsAt})
 		if url := a.Annotations["incident"]; url != "" {

@@ -18,8 +18,8 @@ import (
 	"github.com/latido-dev/latido/alerting"
 	"github.com/latido-dev/latido/domain"
 	"github.com/latido-dev/latido/embedded/internal/am"
-	"github.com/latido-dev/latido/embedded/internal/evidence"
 	"github.com/latido-dev/latido/embedded/internal/prom"
+	"github.com/latido-dev/latido/internal/evidence"
 	"github.com/latido-dev/latido/telemetry"
 )
 
@@ -42,7 +42,7 @@ type Embedded struct {
 	folder   *folder // nil for memory
 	alerts   *am.Server
 	evidence *evidence.Recorder
-	pipeline *pipeline
+	pipeline *evidence.Pipeline
 	store    atomic.Pointer[prom.Server]
 
 	drills   sync.WaitGroup // whose alerts still fire
@@ -124,12 +124,12 @@ func (e *Embedded) start(ctx context.Context) (err error) {
 	if e.evidence, err = e.startEvidence(ctx, d); err != nil {
 		return err
 	}
-	e.pipeline = newPipeline(e.evidence.Enrich, e.alerts.Put, evidenceTimeout)
+	e.pipeline = evidence.NewPipeline(e.evidence.Enrich, e.alerts.Put, evidenceTimeout)
 	store, err := prom.Start(ctx, prom.Config{
 		Dir: e.folder.sub("metrics"), Retention: e.cfg.Retention, MaxBytes: e.cfg.MaxBytes, MaxSeries: e.cfg.MaxSeries,
 		ScrapeInterval: e.cfg.ScrapeInterval, EvaluationInterval: e.cfg.EvaluationInterval,
 		Job: d.Service(), Instance: e.instance(), Metrics: e.tel.Admin().Handler(), Rules: set.file, WrongRules: len(set.leftOut), ExternalURL: d.Links.ExternalURL,
-		Notify: e.pipeline.notify, Meter: e.tel.MeterProvider().Meter(scope), Logger: e.log,
+		Notify: e.pipeline.Notify, Meter: e.tel.MeterProvider().Meter(scope), Logger: e.log,
 	})
 	if err != nil {
 		return err
@@ -269,7 +269,7 @@ func (e *Embedded) Stop(ctx context.Context) error {
 		}
 		e.drills.Wait()
 		if e.pipeline != nil {
-			e.pipeline.close(ctx)
+			e.pipeline.Close(ctx)
 		}
 		errs = append(errs, e.evidence.Stop(ctx), e.alerts.Stop(ctx), e.folder.close())
 		e.stopErr = errors.Join(errs...)

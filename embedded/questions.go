@@ -5,9 +5,9 @@ import (
 	"errors"
 	"time"
 
-	"github.com/latido-dev/latido/embedded/internal/evidence"
 	"github.com/latido-dev/latido/embedded/internal/prom"
 	"github.com/latido-dev/latido/internal/cause"
+	"github.com/latido-dev/latido/internal/evidence"
 )
 
 // errStarting says that the store is not there yet.

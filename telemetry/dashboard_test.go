@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/latido-dev/latido/continuous"
+	"github.com/latido-dev/latido/internal/figures"
 	"github.com/latido-dev/latido/internal/profiles"
 	"github.com/latido-dev/latido/internal/testkit"
 )
@@ -46,7 +47,7 @@ func TestDashboard(t *testing.T) {
 	if d.SystemStatus != "degraded" || len(d.Reasons) != 1 || d.Reasons[0] != "GET /bad/{id} answers 100 % of its requests with 5xx" {
 		t.Errorf("status %s for %q", d.SystemStatus, d.Reasons)
 	}
-	endpoints := map[string]endpointPart{}
+	endpoints := map[string]figures.Route{}
 	for i, e := range d.Endpoints {
 		endpoints[e.Method+" "+e.Endpoint] = e
 		if i > 0 && e.TimeSeconds > d.Endpoints[i-1].TimeSeconds {
@@ -118,7 +119,7 @@ func TestDashboardText(t *testing.T) {
 // TestDashboardFields writes down the fields: they are only added.
 func TestDashboardFields(t *testing.T) {
 	var text strings.Builder
-	fields(&text, "", reflect.TypeFor[dashboard]())
+	fields(&text, "", reflect.TypeFor[figures.Dashboard]())
 	testkit.Golden(t, "testdata/dashboard.golden.txt", []byte(text.String()))
 }
 
@@ -150,12 +151,12 @@ func fields(out *strings.Builder, path string, t reflect.Type) {
 }
 
 func TestDashboardProfile(t *testing.T) {
-	d := dashboard{Endpoints: []endpointPart{{Endpoint: "/a", Method: "GET"}, {Endpoint: "/a", Method: "POST"}, {Endpoint: "/b"}}}
-	d.profile(nil)
+	d := figures.Dashboard{Endpoints: []figures.Route{{Endpoint: "/a", Method: "GET"}, {Endpoint: "/a", Method: "POST"}, {Endpoint: "/b"}}}
+	addProfile(&d, nil)
 	if d.Endpoints[0].Profile != nil {
 		t.Error("a profile out of nothing")
 	}
-	d.profile(&continuous.Report{Endpoints: []profiles.Usage{{
+	addProfile(&d, &continuous.Report{Endpoints: []profiles.Usage{{
 		Name: "/a", CPUShare: 0.25, AllocShare: 0.5, Advice: []string{"look at burn"},
 		CPU: profiles.Top{Own: []profiles.Function{{Function: "main.burn"}}}, Allocations: profiles.Top{Own: []profiles.Function{{Function: "main.copy"}}},
 	}}})
@@ -188,26 +189,26 @@ func TestReports(t *testing.T) {
 }
 
 func TestJudge(t *testing.T) {
-	endpoint := func(name string, recent, failed int64) endpointPart {
-		return endpointPart{Endpoint: name, Method: "GET", ratePart: ratePart{recent: recent, failed: failed, ErrorRatio: new(float64(failed) / float64(recent))}}
+	endpoint := func(name string, recent, failed int64) figures.Route {
+		return figures.Route{Endpoint: name, Method: "GET", PerSecond: float64(recent), Rate: figures.Rate{ErrorRatio: new(float64(failed) / float64(recent))}}
 	}
 	for _, c := range []struct {
-		endpoints []endpointPart
+		endpoints []figures.Route
 		ready     string
 		want      string
 		reasons   int
 	}{
 		{nil, "", "healthy", 0},
-		{[]endpointPart{endpoint("/a", 100, 4)}, "", "healthy", 0},
-		{[]endpointPart{endpoint("/a", 19, 19)}, "", "healthy", 0}, // too few to tell
-		{[]endpointPart{endpoint("/a", 100, 5)}, "", "degraded", 1},
-		{[]endpointPart{endpoint("/a", 100, 100), endpoint("/b", 101, 0)}, "", "degraded", 1},
-		{[]endpointPart{endpoint("/a", 100, 100), endpoint("/b", 100, 0)}, "", "unhealthy", 2},
+		{[]figures.Route{endpoint("/a", 100, 4)}, "", "healthy", 0},
+		{[]figures.Route{endpoint("/a", 19, 19)}, "", "healthy", 0}, // too few to tell
+		{[]figures.Route{endpoint("/a", 100, 5)}, "", "degraded", 1},
+		{[]figures.Route{endpoint("/a", 100, 100), endpoint("/b", 101, 0)}, "", "degraded", 1},
+		{[]figures.Route{endpoint("/a", 100, 100), endpoint("/b", 100, 0)}, "", "unhealthy", 2},
 		{nil, "down", "unhealthy", 1},
-		{[]endpointPart{endpoint("/a", 100, 5)}, "down", "unhealthy", 2},
+		{[]figures.Route{endpoint("/a", 100, 5)}, "down", "unhealthy", 2},
 	} {
-		d := dashboard{Endpoints: c.endpoints}
-		d.judge(map[string]string{"database": c.ready})
+		d := figures.Dashboard{Endpoints: c.endpoints}
+		judge(&d, map[string]string{"database": c.ready})
 		if d.SystemStatus != c.want || len(d.Reasons) != c.reasons {
 			t.Errorf("%+v: %s for %q, want %s", c, d.SystemStatus, d.Reasons, c.want)
 		}

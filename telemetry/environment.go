@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"cmp"
 	"log/slog"
 	"math"
 	"net"
@@ -16,8 +17,8 @@ import (
 // environment is what the OTEL_ variables ask for, as the OpenTelemetry
 // specification has them
 // (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/),
-// where Config does not say otherwise. All of them are read here and in
-// sampler.go; the SDK and its exporters would read most of them, too, but say
+// where Config does not say otherwise. The sampler is the SDK's to read; the
+// others are read here: the SDK and its exporters would read most of them, but say
 // less of what is wrong, and panic on some.
 type environment struct {
 	disabled   bool
@@ -77,12 +78,12 @@ func readEnvironment(log *slog.Logger, code OTLP) environment {
 	if e.metricInterval < 0 {
 		e.metrics.url = ""
 	}
-	e.metricTimeout = timeout(r.milliseconds("OTEL_METRIC_EXPORT_TIMEOUT", pushTimeout, 0))
+	e.metricTimeout = cmp.Or(r.milliseconds("OTEL_METRIC_EXPORT_TIMEOUT", pushTimeout, 0), noTimeout)
 	e.noExemplars = r.choice("OTEL_METRICS_EXEMPLAR_FILTER", "trace_based", "trace_based", "always_on", "always_off") == "always_off"
 
 	e.batch = batch{
 		delay:   r.milliseconds("OTEL_BSP_SCHEDULE_DELAY", sdktrace.DefaultScheduleDelay*time.Millisecond, 0),
-		timeout: timeout(r.milliseconds("OTEL_BSP_EXPORT_TIMEOUT", sdktrace.DefaultExportTimeout*time.Millisecond, 0)),
+		timeout: cmp.Or(r.milliseconds("OTEL_BSP_EXPORT_TIMEOUT", sdktrace.DefaultExportTimeout*time.Millisecond, 0), noTimeout),
 		queue:   r.number("OTEL_BSP_MAX_QUEUE_SIZE", sdktrace.DefaultMaxQueueSize, 1, maxQueue),
 	}
 	e.batch.size = r.number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", min(sdktrace.DefaultMaxExportBatchSize, e.batch.queue), 1, e.batch.queue)
@@ -91,13 +92,8 @@ func readEnvironment(log *slog.Logger, code OTLP) environment {
 	return e
 }
 
-// timeout takes 0 for no limit, as the specification does: an hour.
-func timeout(d time.Duration) time.Duration {
-	if d == 0 {
-		return time.Hour
-	}
-	return d
-}
+// noTimeout is what a timeout of 0 counts as: no limit in the specification.
+const noTimeout = time.Hour
 
 func (e *environment) readLimits(r variables) {
 	limit := func(fallback int, names ...string) int {

@@ -137,9 +137,9 @@ func effects(t *testing.T) map[string]effect {
 	return all
 }
 
-// elsewhere are the variables whose effect other tests show: TestSampler, and
+// elsewhere are the variables whose effect other tests show: TestSampledSpans, and
 // those of package continuous.
-var elsewhere = []string{samplerVariable, samplerArgVariable, "LATIDO_USER", "LATIDO_PASSWORD", "LATIDO_ALERTS", "PYROSCOPE_SERVER_ADDRESS", "PYROSCOPE_BASIC_AUTH_USER", "PYROSCOPE_BASIC_AUTH_PASSWORD", "PYROSCOPE_TENANT_ID"}
+var elsewhere = []string{"OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG", "LATIDO_USER", "LATIDO_PASSWORD", "LATIDO_ALERTS", "PYROSCOPE_SERVER_ADDRESS", "PYROSCOPE_BASIC_AUTH_USER", "PYROSCOPE_BASIC_AUTH_PASSWORD", "PYROSCOPE_TENANT_ID"}
 
 // TestVariables walks all of them: what is obeyed has its effect and no
 // warning, and what is not is told once.

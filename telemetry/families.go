@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 )
 
 // ownFamilies ties each metric of the contract to the state that it reads. A
@@ -209,6 +211,6 @@ func reasons(list []string) [][]string {
 }
 
 func (t *Telemetry) buildInfo() iter.Seq[point] {
-	labels := newLabels([]string{"version", "revision", "goversion"}, []string{t.build.version, t.build.revision, t.build.goVersion})
+	labels := newLabels([]string{"version", "revision", "goversion", string(semconv.ServiceInstanceIDKey)}, []string{t.build.version, t.build.revision, t.build.goVersion, instanceOf(t.resource)})
 	return func(yield func(point) bool) { yield(point{labels: labels, value: 1}) }
 }

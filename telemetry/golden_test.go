@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/latido-dev/latido/domain"
 	"github.com/latido-dev/latido/internal/testkit"
@@ -21,6 +22,7 @@ var measured = regexp.MustCompile(`(?m)^(tienda_(go|cpu|memory|disk|process|buil
 // requests, as a person and Prometheus read it.
 func TestMetricsGolden(t *testing.T) {
 	tel := start(t, func(c *Config) {
+		c.Attributes = append(c.Attributes, attribute.String("service.instance.id", "tienda-1"))
 		c.Domain.Peers = []string{"pagos.example.com"}
 		c.Domain.Events = append(c.Domain.Events,
 			domain.Event{Name: "nivel", Kind: domain.KindGauge, Unit: "Cel", Attributes: map[string][]string{"tanque": {"norte", "sur"}}},

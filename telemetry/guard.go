@@ -162,6 +162,13 @@ func (g *gate) close() {
 	g.mu.Unlock()
 }
 
+// gated runs a callback, and closes its gate when it is waited for no longer.
+func (g *guard) gated(ctx context.Context, call func(*gate) error) {
+	gate := &gate{}
+	defer gate.close()
+	g.run(ctx, func() error { return call(gate) })
+}
+
 type gatedInt64 struct {
 	metric.Int64Observer
 	gate *gate
@@ -196,9 +203,7 @@ func (o gatedObserver) ObserveFloat64(i metric.Float64Observable, v float64, opt
 func (m guardedMeter) RegisterCallback(call metric.Callback, instruments ...metric.Observable) (metric.Registration, error) {
 	g := newGuard(functionOf(call), m.diagnostics)
 	return m.Meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
-		gate := &gate{}
-		defer gate.close()
-		g.run(ctx, func() error { return call(ctx, gatedObserver{o, gate}) })
+		g.gated(ctx, func(gate *gate) error { return call(ctx, gatedObserver{o, gate}) })
 		return nil
 	}, instruments...)
 }
@@ -210,40 +215,30 @@ type instrumentConfig interface {
 	Unit() string
 }
 
-func rebuild[Option any](c instrumentConfig, callbacks []any) []Option {
+func rebuild[Option, Callback any](m guardedMeter, name string, c instrumentConfig, callbacks []Callback, guarded func(*guard, Callback) any) []Option {
 	options := []Option{any(metric.WithDescription(c.Description())).(Option), any(metric.WithUnit(c.Unit())).(Option)}
-	for _, callback := range callbacks {
-		options = append(options, callback.(Option))
+	for _, call := range callbacks {
+		options = append(options, guarded(newGuard(name, m.diagnostics), call).(Option))
 	}
 	return options
 }
 
 func guardInt64[Option any](m guardedMeter, name string, c instrumentConfig, callbacks []metric.Int64Callback) []Option {
-	guarded := make([]any, len(callbacks))
-	for i, call := range callbacks {
-		g := newGuard(name, m.diagnostics)
-		guarded[i] = metric.WithInt64Callback(func(ctx context.Context, o metric.Int64Observer) error {
-			gate := &gate{}
-			defer gate.close()
-			g.run(ctx, func() error { return call(ctx, gatedInt64{o, gate}) })
+	return rebuild[Option](m, name, c, callbacks, func(g *guard, call metric.Int64Callback) any {
+		return metric.WithInt64Callback(func(ctx context.Context, o metric.Int64Observer) error {
+			g.gated(ctx, func(gate *gate) error { return call(ctx, gatedInt64{o, gate}) })
 			return nil
 		})
-	}
-	return rebuild[Option](c, guarded)
+	})
 }
 
 func guardFloat64[Option any](m guardedMeter, name string, c instrumentConfig, callbacks []metric.Float64Callback) []Option {
-	guarded := make([]any, len(callbacks))
-	for i, call := range callbacks {
-		g := newGuard(name, m.diagnostics)
-		guarded[i] = metric.WithFloat64Callback(func(ctx context.Context, o metric.Float64Observer) error {
-			gate := &gate{}
-			defer gate.close()
-			g.run(ctx, func() error { return call(ctx, gatedFloat64{o, gate}) })
+	return rebuild[Option](m, name, c, callbacks, func(g *guard, call metric.Float64Callback) any {
+		return metric.WithFloat64Callback(func(ctx context.Context, o metric.Float64Observer) error {
+			g.gated(ctx, func(gate *gate) error { return call(ctx, gatedFloat64{o, gate}) })
 			return nil
 		})
-	}
-	return rebuild[Option](c, guarded)
+	})
 }
 
 func (m guardedMeter) Int64ObservableCounter(name string, options ...metric.Int64ObservableCounterOption) (metric.Int64ObservableCounter, error) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/figures"
 )
 
 // The page draws its lines from the last moments. Nothing runs for them:
@@ -38,14 +39,6 @@ type history struct {
 	mu      sync.Mutex
 	before  snapshot
 	moments []moment // oldest first
-}
-
-// linesPart are the figures of the last minutes, one for each time of At that
-// the dashboard has. A figure that there is no data for is null.
-type linesPart struct {
-	PerSecond  []*float64 `json:"per_second"`
-	ErrorRatio []*float64 `json:"error_ratio"`
-	P95        []*float64 `json:"p95_seconds"`
 }
 
 // remember leaves a moment behind, unless the last one is too young.
@@ -89,7 +82,8 @@ func (t *Telemetry) moment(now, before snapshot) moment {
 	slices.SortFunc(by, func(a, b busy) int { return cmp.Compare(b.seconds, a.seconds) })
 	for _, b := range by[:min(len(by), historyEndpoints)] {
 		state := now.of[b.histogram]
-		m.endpoints[b.histogram] = step{state.count, state.errors, rates(b.histogram, state, before.of[b.histogram]).P95}
+		lately, _ := rates(b.histogram, state, before.of[b.histogram])
+		m.endpoints[b.histogram] = step{state.count, state.errors, lately.P95}
 	}
 	for i := range t.families {
 		if f := &t.families[i]; f.Event != nil {
@@ -112,20 +106,25 @@ func (f *family) sum() (sum float64) {
 }
 
 // lines adds the last moments to a dashboard.
-func (t *Telemetry) lines(d *dashboard) {
+func (t *Telemetry) lines(d *figures.Dashboard) {
 	t.history.mu.Lock()
 	moments := slices.Clone(t.history.moments) // which are never changed
 	t.history.mu.Unlock()
-	d.History = &historyPart{At: []float64{}, Events: map[string][]*float64{}}
+	d.History = figures.History{At: []float64{}, Events: map[string][]*float64{}}
 	if len(moments) < 2 {
 		return
 	}
 	for _, m := range moments[1:] {
 		d.History.At = append(d.History.At, float64(m.at.UnixMilli())/1000)
 	}
-	d.History.All = lineOf(moments, func(m moment) (step, bool) { return m.all, true })
+	all := lineOf(moments, func(m moment) (step, bool) { return m.all, true })
+	d.History.All = &all
+	durations := map[[2]string]*histogram{}
+	for m := range t.routes.each {
+		durations[[2]string{m.method, m.endpoint}] = m.duration
+	}
 	for i := range d.Endpoints {
-		of := d.Endpoints[i].duration
+		of := durations[[2]string{d.Endpoints[i].Method, d.Endpoints[i].Endpoint}]
 		d.Endpoints[i].History = lineOf(moments, func(m moment) (step, bool) { s, ok := m.endpoints[of]; return s, ok || m.endpoints == nil })
 	}
 	for i := range t.families {
@@ -147,8 +146,7 @@ func (t *Telemetry) lines(d *dashboard) {
 }
 
 // lineOf is what happened between one moment and the next.
-func lineOf(moments []moment, of func(moment) (step, bool)) *linesPart {
-	l := &linesPart{}
+func lineOf(moments []moment, of func(moment) (step, bool)) (l figures.Lines) {
 	for i, m := range moments[1:] {
 		now, known := of(m)
 		before, wasKnown := of(moments[i])

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/latido-dev/latido/internal/figures"
 )
 
 // TestHistory asks every five seconds for longer than is kept, as a scrape does:
@@ -31,7 +33,7 @@ func TestHistory(t *testing.T) {
 			askHandler(tel, http.MethodGet, "/metrics", nil)
 			askHandler(tel, http.MethodGet, "/metrics", nil) // at once: too young to count
 		}
-		var d dashboard
+		var d figures.Dashboard
 		if err := json.Unmarshal(askHandler(tel, http.MethodGet, "/metrics-dashboard?history=1", nil).Body.Bytes(), &d); err != nil {
 			t.Fatal(err)
 		}
@@ -67,8 +69,8 @@ func TestHistoryOfNobody(t *testing.T) {
 	if len(tel.history.moments) != 0 {
 		t.Error("moments that nobody asked for")
 	}
-	var d dashboard
-	if err := json.Unmarshal(askHandler(tel, http.MethodGet, "/metrics-dashboard", nil).Body.Bytes(), &d); err != nil || d.History != nil {
+	var d figures.Dashboard
+	if err := json.Unmarshal(askHandler(tel, http.MethodGet, "/metrics-dashboard", nil).Body.Bytes(), &d); err != nil || d.History.At != nil {
 		t.Errorf("%v, %v", d.History, err)
 	}
 }

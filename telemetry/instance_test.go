@@ -109,8 +109,10 @@ func TestOneInstanceForAllSignals(t *testing.T) {
 				mux.HandleFunc("GET /orders", func(http.ResponseWriter, *http.Request) {})
 				mux.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/orders", nil))
 				id := instanceOf(tel.resource)
-				if strings.Contains(metricsText(t, tel, ""), id) {
-					t.Error("/metrics has the instance: there it is the scraper's label")
+				for line := range strings.Lines(metricsText(t, tel, "")) {
+					if info := strings.HasPrefix(line, "tienda_build_info{"); strings.Contains(line, id) != info {
+						t.Errorf("%s: build_info tells the instance, of all else it is the scraper's label", line)
+					}
 				}
 				must(t, tel.Shutdown(t.Context()))
 				if c.want != "" && id != c.want || c.want == "" && !random.MatchString(id) {

@@ -18,7 +18,7 @@ const statusGone = 499
 
 // Middleware measures every request that next answers. The route is the
 // request's Pattern, or what Config.Route says; without either the request
-// counts as domain.Unmatched, and in the profile it has no endpoint. Where
+// counts as domain.Unmatched, and in the profile it has its method, and no endpoint. Where
 // routes are known beforehand, prefer [Telemetry.NewServeMux] or
 // [Telemetry.RouteHandler]. next must hand on the very request that it gets, or its
 // Pattern is not seen.
@@ -51,7 +51,7 @@ func (t *Telemetry) Middleware(next http.Handler) http.Handler {
 		if name := t.routeOf(r); name != "" {
 			r = x.bind(t.route(name), r, nil)
 		} else {
-			r = x.label(r) // its span has a profile even without an endpoint
+			r = x.label(r)
 		}
 		x.ask = true
 		w, x.out = x.writer(r)

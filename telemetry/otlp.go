@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
@@ -49,7 +50,7 @@ func readSignal(r variables, name string, code OTLP) signal {
 		return s
 	}
 	timeoutName, _ := first("TIMEOUT")
-	s.timeout = timeout(r.milliseconds(timeoutName, otlpTimeout, 0))
+	s.timeout = cmp.Or(r.milliseconds(timeoutName, otlpTimeout, 0), noTimeout)
 	compressionName, _ := first("COMPRESSION")
 	s.gzip = r.choice(compressionName, "none", "gzip", "none") == "gzip"
 	if headersName, headers := first("HEADERS"); len(s.headers) == 0 && headers != "" {

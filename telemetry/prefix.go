@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -23,15 +24,8 @@ import (
 func prefixView(prefix string, users []sdkmetric.View, diagnostics *diagnostics) sdkmetric.View {
 	return func(i sdkmetric.Instrument) (sdkmetric.Stream, bool) {
 		stream := userStream(i, users, diagnostics)
-		if stream.Name == "" {
-			stream.Name = i.Name
-		}
-		if stream.Description == "" {
-			stream.Description = i.Description
-		}
-		if stream.Unit == "" {
-			stream.Unit = i.Unit
-		}
+		stream.Name, stream.Unit = cmp.Or(stream.Name, i.Name), cmp.Or(stream.Unit, i.Unit)
+		stream.Description = cmp.Or(stream.Description, i.Description)
 		if !strings.HasPrefix(stream.Name, prefix+".") && !strings.HasPrefix(stream.Name, prefix+"_") {
 			stream.Name = prefix + "." + stream.Name
 		}

@@ -40,8 +40,8 @@ func (x *exchange) profile() string {
 	return x.span.profile
 }
 
-// labels are the profile labels of the request: those of its route, where one
-// is known, and its span's id, where it has a profile. nil means none.
+// labels are the profile labels of the request: those of its route, or its
+// method alone as long as none is known, and its span's id, where it has a profile.
 func (x *exchange) labels() context.Context {
 	switch {
 	case x.profile() != "":
@@ -49,17 +49,28 @@ func (x *exchange) labels() context.Context {
 	case x.route != nil:
 		return x.route.labels
 	}
-	return nil
+	return unrouted[methodIndex(x.r.Method)]
 }
+
+// unrouted are the labels of requests whose route is not known yet, by method:
+// by them a stack is seen to be a request's, and whom it calls has a place.
+var unrouted = func() (list [len(methods)]context.Context) {
+	for i, method := range methods {
+		list[i] = pprof.WithLabels(context.Background(), pprof.Labels(profiles.LabelMethod, method))
+	}
+	return list
+}()
 
 // profileLabels are the same as a set.
 func (x *exchange) profileLabels() pprof.LabelSet {
 	id := x.profile()
 	switch {
+	case x.route == nil && id == "":
+		return pprof.Labels(profiles.LabelMethod, methods[methodIndex(x.r.Method)])
+	case x.route == nil:
+		return pprof.Labels(profiles.LabelMethod, methods[methodIndex(x.r.Method)], profiles.LabelSpanID, id)
 	case id == "":
 		return x.route.profileLabels()
-	case x.route == nil:
-		return pprof.Labels(profiles.LabelSpanID, id)
 	}
 	// In this order pprof does not have to sort them.
 	return pprof.Labels(profiles.LabelEndpoint, x.route.endpoint, profiles.LabelMethod, x.route.method, profiles.LabelSpanID, id)

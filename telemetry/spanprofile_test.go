@@ -53,7 +53,7 @@ func TestSpanProfile(t *testing.T) {
 		"mux":                    {path: "/orders/7", span: mine, labels: orderLabels},
 		"mux in a mux":           {path: "/stripped/orders/7", span: mine, labels: stripped},
 		"handler":                {path: "/handler", span: mine, labels: orderLabels},
-		"middleware":             {path: "/middleware", span: mine, labels: noLabels},
+		"middleware":             {path: "/middleware", span: mine, labels: methodAlone},
 		"middleware over a mux":  {path: "/over/orders/7", span: mine, labels: orderLabels},
 		"no request context":     {path: "/orders/7", span: mine, labels: orderLabels, change: noRequestContext},
 		"trusted parent":         {path: "/orders/7", span: mine, labels: orderLabels, change: func(c *Config) { c.TrustTraceParent = true }},

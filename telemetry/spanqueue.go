@@ -45,7 +45,7 @@ func (q *spanQueue) OnEnd(s sdktrace.ReadOnlySpan) {
 		q.pending.Add(-1)
 		q.diagnostics.spansLost[lostQueue].Add(1)
 		q.diagnostics.once("spans/queue", func(log *slog.Logger) {
-			log.Warn("spans are lost: more end than can be sent; keep a part of the traces with "+samplerVariable+
+			log.Warn("spans are lost: more end than can be sent; keep a part of the traces with OTEL_TRACES_SAMPLER"+
 				", or raise OTEL_BSP_MAX_QUEUE_SIZE; further ones are only counted", "queue", q.limit)
 		})
 		return

@@ -49,7 +49,6 @@ func (t *Telemetry) startTraces(ctx context.Context, env environment) error {
 		sdktrace.WithSpanProcessor(queue),
 		sdktrace.WithRawSpanLimits(env.limits),
 		sdktrace.WithResource(t.resource),
-		sdktrace.WithSampler(t.sampler()),
 	)
 	t.tracers, t.tracing = provider, true
 	t.flushTraces = func(ctx context.Context) error {

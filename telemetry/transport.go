@@ -32,10 +32,9 @@ import (
 // peer beside the labels that the request's context carries, and afterwards
 // those of the context, as with pprof.Do. A context without labels, which is not
 // that of a measured request, a region or a monitored function, changes none.
-// Where tracing is
-// on, the request has a span, which ends with the header, and takes the trace
-// and its baggage along. The answer and its body are base's own. Errors and
-// panics of base go on unchanged.
+// Where tracing is on, the request has a span, which ends with the header, and
+// takes the trace and its baggage along. The answer and its body are base's own.
+// Errors and panics of base go on unchanged.
 //
 // On a nil Telemetry it returns base. It is safe for concurrent use if base is.
 func (t *Telemetry) Transport(base http.RoundTripper) http.RoundTripper {
@@ -102,8 +101,11 @@ func (c *transport) RoundTrip(r *http.Request) (answer *http.Response, err error
 		}
 	}
 	start, returned := monotonic(), false
-	if !c.t.cfg.Profiling.Disabled {
-		defer peer.label(r.Context())()
+	// Without labels in ctx nothing is done: pprof cannot tell those that the
+	// goroutine has, and the peer would end them.
+	if ctx := r.Context(); !c.t.cfg.Profiling.Disabled && labelledContext(ctx) {
+		pprof.SetGoroutineLabels(pprof.WithLabels(ctx, peer.labels))
+		defer pprof.SetGoroutineLabels(ctx)
 	}
 	defer func() {
 		status := clientError
@@ -227,15 +229,4 @@ func endClientSpan(span trace.Span, status int, answer *http.Response, err error
 		}
 		span.SetAttributes(attributes...)
 	}
-}
-
-// label puts the peer beside the labels of ctx on the goroutine, and returns what
-// takes it away again, as pprof.Do does. Without labels in ctx nothing is done:
-// pprof cannot tell those that the goroutine has, and the peer would end them.
-func (p *peer) label(ctx context.Context) (restore func()) {
-	if !labelledContext(ctx) {
-		return func() {}
-	}
-	pprof.SetGoroutineLabels(pprof.WithLabels(ctx, p.labels))
-	return func() { pprof.SetGoroutineLabels(ctx) }
 }

@@ -24,7 +24,7 @@ func TestCalls(t *testing.T) {
 		code           int
 		stdout, stderr string
 	}{
-		{"", 2, "latido generate", ""},
+		{"", 2, "", "latido generate"},
 		{"help", 0, "latido report", ""},
 		{"help report", 0, "-last", ""},
 		{"help reprot", 2, "", `did you mean "report"?`},
@@ -61,6 +61,9 @@ func TestCalls(t *testing.T) {
 			code, stdout, stderr := latido(strings.Fields(c.args)...)
 			if code != c.code || !strings.Contains(stdout, c.stdout) || !strings.Contains(stderr, c.stderr) {
 				t.Errorf("exit %d, want %d\nstdout: %s\nstderr: %s", code, c.code, stdout, stderr)
+			}
+			if code == cli.Wrong && stdout != "" {
+				t.Errorf("a wrong call has results: %s", stdout)
 			}
 			if strings.Contains(stdout+stderr, "hunter2") {
 				t.Errorf("the password is printed: %s%s", stdout, stderr)

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"io"
+
 	"github.com/spf13/cobra"
 
 	"github.com/latido-dev/latido/cmd/latido/internal/cli"
@@ -23,7 +25,15 @@ func compare() *cobra.Command {
 		default:
 			return cli.UsageError("say what is compared, such as latido diff HEAD~1:domain.yaml domain.yaml")
 		}
-		breaks, err := diff.Run(cmd.OutOrStdout(), diff.Options{Old: args[0], New: args[1], JSON: *format == "json"})
+		language := cli.Language(cli.LanguageOf(cmd), "")
+		if *format == "json" {
+			language = "en" // the words of an answer are its keys
+		}
+		var breaks bool
+		var err error
+		cli.Spoken(cmd.OutOrStdout(), language, func(w io.Writer) {
+			breaks, err = diff.Run(w, diff.Options{Old: args[0], New: args[1], JSON: *format == "json"})
+		})
 		if err == nil && breaks {
 			return cli.ErrProblems
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/latido-dev/latido/cmd/latido/internal/doctor"
 	"github.com/latido-dev/latido/cmd/latido/internal/drill"
 	"github.com/latido-dev/latido/cmd/latido/internal/evidence"
+	"github.com/latido-dev/latido/cmd/latido/internal/fleet"
 	"github.com/latido-dev/latido/cmd/latido/internal/generate"
 	"github.com/latido-dev/latido/cmd/latido/internal/scaffold"
 	"github.com/latido-dev/latido/domain"
@@ -27,6 +28,7 @@ var verbs = []func() *cobra.Command{
 	drill.Command,
 	evidence.Incidents,
 	evidence.Report,
+	fleet.Command,
 	generate.Command,
 	imported,
 	scaffold.Command,

@@ -26,14 +26,15 @@ func main() {
 	file := flag.String("domain", "domain.yaml", "the domain `file`")
 	addr := flag.String("addr", "127.0.0.1:0", "`address` of the service")
 	dir := flag.String("evidence", "", "keep evidence for an Alertmanager server, in this `folder`")
+	alerts := flag.Bool("alerts", false, "have rules and receivers in the process")
 	flag.Parse()
-	if err := run(*file, *addr, *dir); err != nil {
+	if err := run(*file, *addr, *dir, *alerts); err != nil {
 		fmt.Fprintln(os.Stderr, "anydomain:", err)
 		os.Exit(1)
 	}
 }
 
-func run(file, addr, dir string) error {
+func run(file, addr, dir string, alerts bool) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	d, err := domain.Load(file)
@@ -45,12 +46,12 @@ func run(file, addr, dir string) error {
 		return err
 	}
 	defer tel.Shutdown(context.WithoutCancel(ctx))
-	if dir != "" {
-		evidence, err := embedded.Start(ctx, tel, embedded.Config{Dir: dir, EvidenceOnly: true, Fast: true})
+	if dir != "" || alerts {
+		inside, err := embedded.Start(ctx, tel, embedded.Config{Dir: dir, Memory: dir == "", EvidenceOnly: !alerts, Fast: true})
 		if err != nil {
 			return err
 		}
-		defer evidence.Stop(context.WithoutCancel(ctx))
+		defer inside.Stop(context.WithoutCancel(ctx))
 	}
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {

@@ -73,9 +73,6 @@ func StartCollector(t testing.TB, cfg CollectorConfig) *Collector {
 // adds /v1/metrics and the like to it.
 func (c *Collector) OTLP() string { return "http://" + c.Addr(1) }
 
-// GRPCAddr returns the address, host and port, that takes OTLP over gRPC.
-func (c *Collector) GRPCAddr() string { return c.Addr(2) }
-
 // MetricsAddr returns the address, host and port, of the metrics of the
 // Collector itself, such as what it refused.
 func (c *Collector) MetricsAddr() string { return c.Addr(3) }

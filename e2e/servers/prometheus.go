@@ -1,6 +1,7 @@
 package servers
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -45,6 +46,9 @@ type PrometheusConfig struct {
 	// File is the path of a configuration file to use as it is, instead of all
 	// the fields above.
 	File string
+
+	// Data is the folder of its samples, "" for a new one.
+	Data string
 
 	// Flags are added to the command line, such as
 	// "--web.enable-otlp-receiver" or "--enable-feature=exemplar-storage".
@@ -104,7 +108,7 @@ func StartPrometheus(t testing.TB, cfg PrometheusConfig) *Prometheus {
 			}
 			return exec.Command(binary, append([]string{
 				"--config.file=" + file,
-				"--storage.tsdb.path=" + filepath.Join(dir, "data"),
+				"--storage.tsdb.path=" + cmp.Or(cfg.Data, filepath.Join(dir, "data")),
 				"--web.listen-address=" + addrs[0],
 			}, cfg.Flags...)...)
 		},

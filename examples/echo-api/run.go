@@ -54,6 +54,10 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	for _, err := range wrong {
 		slog.Warn("a receiver of alerts is left out", "error", err)
 	}
+	drain, err := drainTime()
+	if err != nil {
+		return err
+	}
 	// First what can fail because of somebody else: the port.
 	listener, err := listen(ctx, o.addr)
 	if err != nil {
@@ -86,13 +90,14 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, store.Close(), remove()) }()
 	tel.AddReadyCheck("database", store.Ready)
+	tel.AddReadyCheck("stopping", func(context.Context) error { return ctx.Err() })
 
 	api := shop.New(store, tel)
 	defer api.Breaks.Close()
 	tel.Admin().Handle(breaks.Path, "break the shop on purpose, and heal it", api.Breaks.Handler())
 
 	server := &http.Server{
-		Handler:           api.Handler(),
+		Handler:           closing(ctx, api.Handler()),
 		ConnState:         tel.ConnState,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
@@ -128,6 +133,10 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	select {
 	case <-working.Done():
 		fmt.Fprintln(out, "\nClosing: what is in flight is answered first.")
+		select {
+		case <-time.After(drain):
+		case err = <-ended:
+		}
 	case err = <-ended: // by itself, which it should not
 		err = fmt.Errorf("api on %s: %w", apiURL, err)
 		stop()

@@ -8,10 +8,11 @@ import (
 
 // called is somebody whom the service calls: a host, or a kind of statement.
 type called struct {
-	name    string
-	calls   both // a second
-	failed  both // of them
-	seconds both // of one, mean
+	name      string
+	calls     both // a second
+	failed    both // of them
+	redirects bool // which is how they fail
+	seconds   both // of one, mean
 }
 
 // time is what the calls take together, in seconds a second.
@@ -34,6 +35,13 @@ func (m *model) peers() map[string]called {
 		c := all[name]
 		c.failed = rate
 		all[name] = c
+	}
+	for name, rate := range m.f.rates(family, m.t, func(l map[string]string) (string, bool) { return l["peer"], l["status"] == "3xx" }) {
+		c := all[name]
+		if per(rate.before, c.calls.before) < 0.1 && per(rate.after, c.calls.after) > 0.5 { // it sends them elsewhere all at once
+			c.failed, c.redirects = c.failed.plus(rate), true
+			all[name] = c
+		}
 	}
 	sums := m.f.rates(m.family("client_duration")+"_sum", m.t, of)
 	for name, count := range m.f.rates(m.family("client_duration")+"_count", m.t, of) {

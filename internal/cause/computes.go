@@ -65,7 +65,7 @@ func computes(m *model) (list []Finding) {
 			}
 			more := 1.0
 			if s.endpoint != "" {
-				more = m.endpoint(s.endpoint).more()
+				more = m.endpointMore(s.endpoint)
 			}
 			add(claim{at: s.at, through: s.through, library: s.leaf, endpoint: s.endpoint, both: s.both}, m.reach[cpu]*(s.after-s.before*more)/whole)
 		}
@@ -99,7 +99,7 @@ func (m *model) computingMore(c claim, share float64) Finding {
 		}
 	}
 	e := m.endpoints[c.endpoint]
-	if e != nil && e.requests.after > 0 {
+	if e != nil && e.requests.after > 0 && c.endpoint != m.unnamed {
 		each := both{per(all.before, e.requests.before), per(all.after, e.requests.after)}
 		f.Sentence = w.say("%s takes %s of CPU time for each request to %s%s%s.", "%s usa %s de CPU por cada petición a %s%s%s.",
 			where(c.at), w.seconds(each.after), c.endpoint, w.was(w.seconds(each.before), w.cpu && e.requests.before > 0), mostly)

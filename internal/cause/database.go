@@ -86,6 +86,10 @@ func (m *model) database() (Finding, bool) {
 	often := max(each.ratio(), ratio(top.calls.after, top.calls.before*m.moreRequests()), m.callsOf(first.endpoint).ratio())
 	more := each.before > 0 && often > 1.5 && math.Log(often) > 0.35*math.Log(often*max(taken.ratio(), 1))
 	switch {
+	case first.wait == stacks.Lock:
+		f.Sentence = w.say("The database is locked by another connection or process: %s requests wait for that in %s%s.",
+			"Otra conexión u otro proceso bloquea la base de datos: %s peticiones lo esperan a la vez en %s%s.", w.count(first.after), where(first.at), w.wasWaiting(first.before))
+		f.Next = w.pick("Look for a transaction that stays open while it does something else, or another program that writes to that file.", "Buscar una transacción que queda abierta mientras hace otra cosa, u otro programa que escribe en ese archivo.")
 	case first.at.Function == "" && more: // no stack was seen
 		f.Sentence = w.say("The database is called more often: %s times for each request%s; %s takes %s%s.",
 			"La base de datos recibe más llamadas: %s por cada petición%s; %s tarda %s%s.",
@@ -106,6 +110,9 @@ func (m *model) database() (Finding, bool) {
 			where(first.at), w.seconds(inside.after), first.endpoint, w.wasSeconds(inside.before))
 		if top.seconds.ratio() > 1.5 {
 			f.Sentence += w.say("; %s takes %s%s", "; %s tarda %s%s", top.name, w.seconds(top.seconds.after), w.wasSeconds(top.seconds.before))
+		}
+		if each.before > 0 && often > 1.5 {
+			f.Sentence += w.say("; it is called %s times for each request%s", "; recibe %s llamadas por cada petición%s", w.number(max(each.after, m.callsOf(first.endpoint).after)), w.wasNumber(each.before))
 		}
 		f.Sentence += "."
 		f.Next = w.say("Look at the plan of the query in %s: an index that is missing or not used, a table that grew, a lock in the database.", "Mirar el plan de la consulta de %s: un índice que falta o no se usa, una tabla que creció, un bloqueo en la base de datos.", written(first.at.Function))

@@ -135,7 +135,7 @@ func (m *model) onlyCaller(peer string) (endpoint string, ok bool) {
 		}
 	}
 	for name, sum := range sums {
-		if name != "" && sum > 0.9*all {
+		if name != "" && name != m.unnamed && sum > 0.9*all {
 			return name, true
 		}
 	}
@@ -178,8 +178,15 @@ func (m *model) calling(p called, c claim, share float64) Finding {
 			p.name, w.count(c.after), in, w.wasWaiting(c.before))
 	case wrong.after-wrong.before > 0.1 && p.failed.after > 0:
 		fails := w.pick("fails", "falla")
-		if status = m.failsMostWith(p.name); strings.HasPrefix(status, "4") {
+		switch status = m.failsMostWith(p.name); {
+		case status == "timeout" && wrong.after > 0.95:
+			fails = w.pick("does not answer", "no responde")
+		case status == "timeout": // it is the caller that ends these
+			fails = w.pick("answers too slowly", "responde demasiado despacio")
+		case strings.HasPrefix(status, "4"):
 			fails = w.pick("refuses calls", "rechaza llamadas")
+		case status == "3xx":
+			fails = w.pick("redirects calls", "redirige llamadas")
 		}
 		f.Sentence = w.say("%s %s: %s of the calls%s %s%s%s.", "%s %s: el %s de las llamadas%s %s%s%s.",
 			p.name, fails, w.percent(wrong.after), caller, w.endsWith(status), w.was(w.pick("", "el ")+w.percent(wrong.before), p.calls.before > 0), often)
@@ -189,6 +196,9 @@ func (m *model) calling(p called, c claim, share float64) Finding {
 	case often != "":
 		f.Sentence = w.say("%s is called more often%s: %s times for %s%s; a call takes %s%s.", "%s recibe más llamadas%s: %s por %s%s; cada una tarda %s%s.",
 			p.name, caller, w.number(each.after), to, w.wasNumber(each.before), w.seconds(p.seconds.after), w.wasSeconds(p.seconds.before))
+	case !slower && m.readFrom(p.name):
+		f.Sentence = w.say("%s sends its answers slowly: %s requests wait for the rest of one%s%s.", "%s envía despacio sus respuestas: %s peticiones esperan a la vez el resto de una%s%s.",
+			p.name, w.count(c.after), in, w.wasWaiting(c.before))
 	default:
 		f.Sentence = w.say("%s does not answer in time: %s requests wait for it%s%s.", "%s no responde a tiempo: %s peticiones lo esperan a la vez%s%s.",
 			p.name, w.count(c.after), in, w.wasWaiting(c.before))
@@ -248,7 +258,7 @@ func (m *model) resolves(peer string) bool {
 func (m *model) failsMostWith(peer string) (worst string) {
 	most := 0.0
 	for status, rate := range m.f.rates(m.family("client_requests"), m.t, func(l map[string]string) (string, bool) {
-		return l["status"], l["peer"] == peer && useless(l["status"])
+		return l["status"], l["peer"] == peer && (useless(l["status"]) || l["status"] == "3xx" && m.peers()[peer].redirects)
 	}) {
 		if g := rate.growth(); g > most || g == most && status < worst {
 			worst, most = status, g
@@ -270,8 +280,13 @@ func (w words) endsWith(status string) string {
 	return w.say("end with status %s", "termina con estado %s", status)
 }
 
+// endpointMore is how many more requests the profiles have of an endpoint: of one
+// that stands for all those without a name, how many more there are of all.
 func (m *model) endpointMore(name string) float64 {
-	if e := m.endpoints[name]; e != nil {
+	switch e := m.endpoints[name]; {
+	case name != "" && name == m.unnamed && m.requests.before > 0 && m.requests.after > 0:
+		return m.requests.ratio()
+	case e != nil:
 		return e.more()
 	}
 	return 1

@@ -60,6 +60,22 @@ var dependencyFaults = []fault{
 		}
 		s.part("GET /citas", "query").each.after = 0.3
 	}, "dependency", "clinic.(*Store).List", ""},
+	{"a host sends its answer slowly", func(s *service) {
+		s.endpoint("POST /citas").parts["body"] = &part{each: moved{0.001, 0.9}, frames: stack(selecting,
+			[]string{"io.(*pipe).read pipe.go:57", "net/http.(*bodyEOFSignal).Read transport.go:2980", "encoding/json.(*Decoder).refill stream.go:165"}, own("(*Payments).Charge", 41))}
+		s.alert = slowAt(s, "POST /citas")
+	}, "dependency", "pagos.example.com", ""},
+	{"a host redirects all calls to itself", func(s *service) {
+		p := s.part("POST /citas", "pay")
+		p.calls.after, p.each.after = 10, 0.2
+		p.answers = map[string]moved{"3xx": {0, 1}}
+		s.endpoint("POST /citas").status["502"] = moved{0, 1}
+		s.alert = failing(s)
+	}, "dependency", "pagos.example.com redirects calls", "en"},
+	{"another connection has the lock of a database in a file, and the pool has room", func(s *service) {
+		s.endpoint("POST /citas").parts["locked"] = &part{each: moved{0, 0.8}, frames: stack(selecting, []string{"modernc.org/sqlite.busyHandler conn.go:300",
+			"modernc.org/sqlite.(*tx).exec tx.go:94", "modernc.org/sqlite.(*conn).BeginTx conn.go:1500", "database/sql.(*DB).BeginTx sql.go:1898"}, own("(*Store).Reserve", 81))}
+	}, "dependency", "The database is locked by another connection or process", "en"},
 	{"a host does not answer at all", func(s *service) {
 		e := s.endpoint("POST /citas")
 		e.requests.after = 0

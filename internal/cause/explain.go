@@ -28,7 +28,10 @@ const standingWorth = 0.8
 // function.
 func Explain(in Input) Result {
 	m := newModel(in)
-	r := Result{Times: in.Times, Findings: m.compete(hypotheses)}
+	r := Result{Times: in.Times}
+	if !in.Alert.Drill || m.w.figures { // a healthy service's all is no excess
+		r.Findings = m.compete(hypotheses)
+	}
 	if len(r.Findings) == 0 && in.Alert.Name != "" && !in.Alert.Drill {
 		r.Findings = withoutBefore(in).steady()
 	}
@@ -90,8 +93,14 @@ func (m *model) steady() []Finding {
 	return slices.DeleteFunc(list, func(f Finding) bool { return f.Score < floor })
 }
 
-// nothing says what was looked at.
+// nothing says what was looked at, and what was not there to be.
 func (m *model) nothing() string {
+	if m.f.first.IsZero() {
+		if m.in.Profiles.CPU.After == nil && m.in.Profiles.Waits.After == nil {
+			return m.w.pick("why is not known: there are neither figures nor profiles of that time", "no se sabe por qué: de ese tiempo no hay cifras ni perfiles")
+		}
+		return m.w.pick("why is not known: there are no figures of that time, and its profiles alone do not say it", "no se sabe por qué: de ese tiempo no hay cifras, y los perfiles solos no lo dicen")
+	}
 	text := m.w.pick("nothing explains it: ", "nada lo explica: ")
 	after, before := m.w.rates(m.requests)
 	text += m.w.say("requests (%s%s)", "peticiones (%s%s)", after, m.w.within(before, m.w.figures))
@@ -104,6 +113,12 @@ func (m *model) nothing() string {
 		m.w.seconds(per(mean.after, m.requests.after)), m.w.within(m.w.seconds(per(mean.before, m.requests.before)), m.requests.before > 0))
 	if m.in.Profiles.CPU.After != nil {
 		text += m.w.say(", CPU (%s%s)", ", CPU (%s%s)", m.w.coresOf(m.cores.after), m.w.within(m.w.number(m.cores.before), m.w.figures || m.w.cpu))
+	}
+	switch {
+	case !m.w.figures:
+		return text + m.w.pick("; how it was before is not known", "; no se sabe cómo era antes")
+	case !m.w.looks || m.in.Profiles.Waits.After == nil:
+		return text + m.w.pick(", errors, memory and connections are about as before; where requests wait was not looked at", ", errores, memoria y conexiones están como antes; no se miró dónde esperan las peticiones")
 	}
 	return text + m.w.pick(", errors, memory, goroutines, locks, calls and connections are about as before", ", errores, memoria, goroutines, candados, llamadas y conexiones están como antes")
 }

@@ -26,6 +26,14 @@ func slow(s *service) cause.Alert {
 		Expr: "histogram_quantile(0.95, sum by (job, le) (rate(" + f + "_bucket[1m]))) > 0.2"}
 }
 
+// slowAt is about one endpoint: "GET /citas".
+func slowAt(s *service, endpoint string) cause.Alert {
+	a := slow(s)
+	_, route, _ := strings.Cut(endpoint, " ")
+	a.Labels = map[string]string{"endpoint": route}
+	return a
+}
+
 func failing(s *service) cause.Alert {
 	f := s.family("requests")
 	return cause.Alert{Name: "Errors", Metric: "requests", Op: ">", Bound: 5, Value: 30,

@@ -25,10 +25,7 @@ func (m *model) goroutines() []sighting {
 			if len(frames) == 0 {
 				continue
 			}
-			one := sighting{frames: frames, wait: stacks.WaitOf(frames), peer: stacks.Label(s, "peer"), startedBy: stacks.Label(s, "started_by")}
-			if e := stacks.Label(s, "endpoint"); e != "" {
-				one.endpoint = nameOf(stacks.Label(s, "method"), e)
-			}
+			one := sighting{frames: frames, wait: stacks.WaitOf(frames), peer: stacks.Label(s, "peer"), startedBy: stacks.Label(s, "started_by"), endpoint: m.nameIn(s, frames)}
 			set(&one.both, float64(s.Value[0]))
 			m.all = append(m.all, one)
 		}

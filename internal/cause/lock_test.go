@@ -19,6 +19,18 @@ func deadlocked(s *service, first, then []string, many float64) {
 }
 
 var lockFaults = []fault{
+	{"a file's lock is held while a picture is drawn", func(s *service) {
+		e := s.endpoint("GET /informes")
+		flock := []string{"syscall.Syscall syscall_linux.go:73", "syscall.Flock zsyscall_linux_amd64.go:600"}
+		e.parts["wait"] = &part{each: moved{0, 1.5}, frames: stack(flock, own("lockFile", 12), own("report.Draw", 30))}
+		e.parts["draw"] = &part{each: moved{0.01, 0.3}, computes: true, frames: stack([]string{"crypto/sha256.block sha256block.go:10"}, own("report.render", 50), own("report.Draw", 34))}
+		s.alert = slowAt(s, "GET /informes")
+	}, "lock", "report.render", ""},
+	{"another process has a file's lock", func(s *service) {
+		flock := []string{"syscall.Syscall syscall_linux.go:73", "syscall.Flock zsyscall_linux_amd64.go:600"}
+		s.endpoint("GET /informes").parts["wait"] = &part{each: moved{0, 1.5}, frames: stack(flock, own("lockFile", 12), own("report.Draw", 30))}
+		s.alert = slowAt(s, "GET /informes")
+	}, "lock", "lockFile", ""},
 	{"a lock is held during a call", func(s *service) { locked(s, httpCall, "avisos.example.com") }, "lock", "clinic.(*Agenda).Reserve", ""},
 	{"a lock is held while a file is written", func(s *service) { locked(s, fileSync, "") }, "lock", "clinic.(*Agenda).Reserve", ""},
 	{"a lock is held during a pause", func(s *service) { locked(s, sleeping, "") }, "lock", "clinic.(*Agenda).Reserve", ""},

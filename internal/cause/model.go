@@ -21,6 +21,7 @@ type model struct {
 
 	endpoints map[string]*endpoint // by "GET /orders"
 	requests  both                 // a second, all endpoints
+	unnamed   string               // the endpoint of requests that have none in the profiles
 
 	rows  map[string][]row // what goroutines of requests are seen to do, by endpoint
 	looks both             // how often they were looked at
@@ -92,6 +93,7 @@ func newModel(in Input) *model {
 	m.w.looks = in.Profiles.Waits.Before != nil
 	m.w.cpu = in.Profiles.CPU.Before != nil
 	m.readRequests()
+	m.unnamed = m.nameUnnamed()
 	m.readWaits()
 	m.readCPU()
 	m.readExcess()
@@ -171,12 +173,6 @@ func through(frames []stacks.Frame, index int) string {
 }
 
 func (m *model) readWaits() {
-	type key struct {
-		endpoint, kind, function, peer, through string
-		line                                    int64
-	}
-	rows := map[key]*row{}
-	m.rows = map[string][]row{}
 	read := func(p *profile.Profile, set func(*both, float64)) float64 {
 		if p == nil {
 			return 0
@@ -189,29 +185,36 @@ func (m *model) readWaits() {
 			}
 			one := sighting{
 				frames: frames, wait: stacks.WaitOf(frames), peer: stacks.Label(s, "peer"), startedBy: stacks.Label(s, "started_by"),
-				endpoint: nameOf(stacks.Label(s, "method"), stacks.Label(s, "endpoint")),
+				endpoint: m.nameIn(s, frames),
 			}
-			if stacks.Label(s, "endpoint") == "" {
-				one.endpoint = ""
-			}
-			count := float64(s.Value[0]) / rounds
-			set(&one.both, count)
+			set(&one.both, float64(s.Value[0])/rounds)
 			m.seen = append(m.seen, one)
-			if one.endpoint == "" {
-				continue
-			}
-			at, i := own(frames)
-			k := key{one.endpoint, one.wait.Kind, at.Function, one.peer, through(frames, i), at.Line}
-			if rows[k] == nil {
-				rows[k] = &row{endpoint: one.endpoint, wait: one.wait, at: at, peer: one.peer, through: k.through}
-			}
-			set(&rows[k].both, count)
-			set(&m.endpoint(one.endpoint).open, count)
 		}
 		return rounds
 	}
 	m.looks.before = read(m.in.Profiles.Waits.Before, func(b *both, n float64) { b.before += n })
 	m.looks.after = read(m.in.Profiles.Waits.After, func(b *both, n float64) { b.after += n })
+	m.nameBodies()
+
+	type key struct {
+		endpoint, kind, function, peer, through string
+		line                                    int64
+	}
+	rows := map[key]*row{}
+	for _, s := range m.seen {
+		if s.endpoint == "" {
+			continue
+		}
+		at, i := own(s.frames)
+		k := key{s.endpoint, s.wait.Kind, at.Function, s.peer, through(s.frames, i), at.Line}
+		if rows[k] == nil {
+			rows[k] = &row{endpoint: s.endpoint, wait: s.wait, at: at, peer: s.peer, through: k.through}
+		}
+		rows[k].both = rows[k].plus(s.both)
+		e := m.endpoint(s.endpoint)
+		e.open = e.open.plus(s.both)
+	}
+	m.rows = map[string][]row{}
 	for _, r := range rows {
 		m.rows[r.endpoint] = append(m.rows[r.endpoint], *r)
 	}
@@ -273,10 +276,7 @@ func (m *model) readCPU() {
 				continue
 			}
 			at, index := own(frames)
-			name := ""
-			if e := stacks.Label(s, "endpoint"); e != "" {
-				name = nameOf(stacks.Label(s, "method"), e)
-			}
+			name := m.nameIn(s, frames)
 			k := key{name, at.Function, through(frames, index)}
 			if sums[k] == nil {
 				sums[k] = &spent{endpoint: name, at: at, through: k.through, leaf: frames[0].Function}

@@ -22,7 +22,7 @@ func (m *model) redistributed(all []claim) []claim {
 			list = append(list, c) // too little to ask for
 		case c.kind == claimReady:
 			list = append(list, m.whoHasTheCPU(c)...)
-		case c.kind == claimCall && c.wait != dialing && c.wait != stacks.DNS && m.allStarve():
+		case c.kind == claimCall && (m.floods() || c.wait != dialing && c.wait != stacks.DNS && m.allStarve()):
 			c.kind, c.peer = claimReady, ""
 			list = append(list, m.whoHasTheCPU(c)...)
 		case c.kind == stacks.Sleep:
@@ -97,10 +97,12 @@ func (m *model) activities(match func(*sighting) (stacks.Frame, bool)) []activit
 // claim on where that is what became slow.
 func (m *model) whoHolds(c claim) []claim {
 	var holders []activity
-	switch c.kind {
-	case stacks.Lock:
+	switch {
+	case c.ofFile():
+		holders = m.pastLock(c)
+	case c.kind == stacks.Lock:
 		holders = m.lockHolders(c)
-	case stacks.Pool:
+	case c.kind == stacks.Pool:
 		holders = m.poolHolders(c)
 	default:
 		holders = m.othersIn(c)
@@ -160,6 +162,33 @@ func (m *model) whoHolds(c claim) []claim {
 	}
 	list[0].share *= 1 - min(passed, 1)
 	return list
+}
+
+// pastLock are those that are past a file's lock that others wait for: further in
+// the function that asks for it, or in the one that has it asked for.
+func (m *model) pastLock(c claim) []activity {
+	asked := map[string]int64{} // the line, by function
+	for _, s := range m.seen {
+		i := stacks.DeepestOwn(s.frames)
+		if i < 0 || s.wait.Kind != stacks.Lock || s.frames[i].Function != c.at.Function {
+			continue
+		}
+		asked[c.at.Function] = s.frames[i].Line
+		for _, f := range s.frames[i+1:] {
+			if stacks.Owner(f.Function) == stacks.Own {
+				asked[f.Function] = f.Line
+				break
+			}
+		}
+	}
+	return m.activities(func(s *sighting) (stacks.Frame, bool) {
+		for _, f := range s.frames {
+			if line, ok := asked[f.Function]; ok && f.Line > line && s.wait.Kind != stacks.Lock {
+				return f, true
+			}
+		}
+		return stacks.Frame{}, false
+	})
 }
 
 // lessTraffic splits a claim of a queue into what more requests make of it, at

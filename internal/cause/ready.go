@@ -10,8 +10,13 @@ func (m *model) allStarve() bool {
 	switch {
 	case !m.saturated() || m.moreCPU() <= 0 && held <= leastThrottled:
 		return false
+	case m.floods():
+		return true
 	case held > 0.25*m.slowed() && held > leastThrottled: // of the time that requests take longer, threads were held back
 		return true
+	}
+	if m.unnamed != "" { // whose requests call somebody is not known
+		return m.allPeersSlow()
 	}
 	calling := map[string]bool{}
 	for name, rows := range m.rows {
@@ -95,19 +100,24 @@ func (m *model) whoHasTheCPU(c claim) []claim {
 		}
 		more := 1.0
 		if s.endpoint != "" {
-			more = m.endpoint(s.endpoint).more()
+			more = m.endpointMore(s.endpoint)
 		}
 		grown += max(s.after-s.before*more, 0)
 		busier += max(s.before*(more-1), 0)
 	}
-	if grown+busier <= 0 {
+	switch {
+	case grown+busier > 0:
+	case m.floods(): // no profile is there yet
+		give(claimTraffic, left, func(one *claim) { one.both = m.requests })
+		return list
+	default:
 		give(claimReady, left, nil)
 		return list
 	}
 	for _, s := range m.spent {
 		more := 1.0
 		if s.endpoint != "" {
-			more = m.endpoint(s.endpoint).more()
+			more = m.endpointMore(s.endpoint)
 		}
 		if x := s.after - s.before*more; x > 0 && !s.collects {
 			give(claimCPU, left*x/(grown+busier), func(one *claim) {

@@ -83,6 +83,7 @@ type service struct {
 	restart   time.Duration // from the change to a restart of the process; 0 for none
 	blind     bool          // nothing is profiled
 	deaf      bool          // nothing is profiled of the time before
+	nameless  bool          // profiles know no endpoints
 	creeping  bool          // what is kept, and all goroutines, grow since the change
 }
 

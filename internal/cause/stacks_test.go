@@ -102,10 +102,11 @@ func stack(parts ...[]string) (frames []string) {
 type built struct {
 	p         *profile.Profile
 	functions map[string]*profile.Location
+	nameless  bool
 }
 
 func newProfile(types ...string) *built {
-	b := &built{&profile.Profile{}, map[string]*profile.Location{}}
+	b := &built{p: &profile.Profile{}, functions: map[string]*profile.Location{}}
 	for _, t := range types {
 		name, unit, _ := strings.Cut(t, "/")
 		b.p.SampleType = append(b.p.SampleType, &profile.ValueType{Type: name, Unit: unit})
@@ -124,7 +125,9 @@ func (b *built) add(frames []string, labels map[string]string, values ...float64
 		return
 	}
 	for k, v := range labels {
-		s.Label[k] = []string{v}
+		if !b.nameless || k != "endpoint" && k != "method" {
+			s.Label[k] = []string{v}
+		}
 	}
 	for _, frame := range frames {
 		if b.functions[frame] == nil {
@@ -154,6 +157,7 @@ func (s *service) profiles(t cause.Times) (p cause.Profiles) {
 	mix := func(m moved, late float64) float64 { return m.before*(1-late) + m.after*late }
 	p.CPU = one(func(late float64, r cause.Range) *profile.Profile {
 		b := newProfile("samples/count", "cpu/nanoseconds")
+		b.nameless = s.nameless
 		add := func(frames []string, labels map[string]string, cores float64) {
 			n := math.Round(cores * r.Length().Seconds() * 100) // a sample each 10 ms
 			b.add(frames, labels, n, n*1e7)
@@ -171,6 +175,7 @@ func (s *service) profiles(t cause.Times) (p cause.Profiles) {
 	})
 	p.Waits = one(func(late float64, r cause.Range) *profile.Profile {
 		b := newProfile("goroutines/count")
+		b.nameless = s.nameless
 		looks := math.Max(math.Floor(r.Length().Seconds()), 1)
 		b.p.Comments = []string{"rounds=" + strconv.Itoa(int(looks))}
 		s.eachPart(func(labels map[string]string, e *endpoint, x *part) {
@@ -206,6 +211,7 @@ func (s *service) profiles(t cause.Times) (p cause.Profiles) {
 	})
 	p.Goroutines = one(func(_ float64, r cause.Range) *profile.Profile {
 		b := newProfile("goroutines/count")
+		b.nameless = s.nameless
 		late := s.reached(r.To) // at one moment, the last
 		for _, k := range s.all {
 			b.add(k.frames, k.labels, mix(k.seen, late))

@@ -100,6 +100,28 @@ var starvedFaults = []fault{
 		s.traffic(12)
 		waitForCPU(s, 0.2)
 	}, "traffic", "", ""},
+	{"more requests to one endpoint take the CPU from another", func(s *service) {
+		s.endpoint("GET /medicos/{id}").requests.after = 3600
+		waitForCPU(s, 0.2)
+		s.alert = slowAt(s, "GET /citas")
+	}, "traffic", "GET /medicos/{id}", ""},
+	{"more requests to one endpoint take the CPU from another, and nothing could be profiled", func(s *service) {
+		s.endpoint("GET /medicos/{id}").requests.after = 3600
+		waitForCPU(s, 0.4)
+		s.blind = true
+		s.alert = slowAt(s, "GET /citas")
+	}, "traffic", "GET /medicos/{id}", ""},
+	{"more requests to one endpoint take the CPU from another, whose calls seem slow", func(s *service) {
+		s.endpoint("GET /medicos/{id}").requests.after = 3600
+		s.part("POST /citas", "pay").each.after += 0.6
+		s.part("POST /citas", "query").each.after += 0.1
+		s.alert = slowAt(s, "POST /citas")
+	}, "traffic", "GET /medicos/{id}", ""},
+	{"more requests to one endpoint, and CPU is left, while a host is slow", func(s *service) {
+		s.endpoint("GET /medicos/{id}").requests.after = 400
+		s.part("POST /citas", "pay").each.after += 0.6
+		s.alert = slowAt(s, "POST /citas")
+	}, "dependency", "pagos.example.com", ""},
 	{"own code uses the container's limit up, alert on throttling", func(s *service) {
 		throttles(s, same(1), moved{0, 1.4}, moved{0, 8})
 		s.part("GET /informes", "work").each.after = 0.4

@@ -22,6 +22,11 @@ type claim struct {
 	both     // goroutines, or cores, at a time
 }
 
+// ofFile tells of a lock that it is a file's, and no mutex.
+func (c claim) ofFile() bool {
+	return c.kind == stacks.Lock && strings.HasSuffix(strings.ToLower(c.library), "flock")
+}
+
 // The kinds of claims. Those of stacks.Wait are the others.
 const (
 	claimCPU       = "cpu"       // own code computes
@@ -59,7 +64,9 @@ func (m *model) timeClaims() []claim {
 	if m.slowed() <= 0 {
 		return nil
 	}
-	all := m.timeOf(func(e *endpoint) bool { return e.about })
+	about := func(e *endpoint) bool { return e.about }
+	others := func(e *endpoint) bool { return !e.about }
+	all := m.timeOf(about)
 	if m.looks.after == 0 {
 		all = append(all, m.measuredCalls()...)
 	}
@@ -68,8 +75,10 @@ func (m *model) timeClaims() []claim {
 		left -= c.share
 	}
 	if left > unexplained {
-		for _, c := range m.timeOf(func(e *endpoint) bool { return !e.about }) {
-			c.share *= left * likely
+		// A moment of theirs is no hour of these.
+		alike := min(1, m.excessOf(others)/m.slowed())
+		for _, c := range m.timeOf(others) {
+			c.share *= left * likely * alike
 			all = append(all, c)
 		}
 	}
@@ -81,6 +90,16 @@ const (
 	unexplained = 0.4 // the share from which others are asked
 	likely      = 0.8 // what their answer is worth
 )
+
+// excessOf is the time that some endpoints' requests take more, in seconds a second.
+func (m *model) excessOf(these func(*endpoint) bool) (sum float64) {
+	for _, e := range m.endpoints {
+		if these(e) {
+			sum += max(e.excess, 0)
+		}
+	}
+	return sum
+}
 
 // timeOf divides the time that some endpoints' requests take more.
 func (m *model) timeOf(these func(*endpoint) bool) (all []claim) {
@@ -105,7 +124,7 @@ func (m *model) timeOf(these func(*endpoint) bool) (all []claim) {
 // timeIn are the parts of the time that one endpoint's requests take more, in
 // seconds a second.
 func (m *model) timeIn(name string, e *endpoint) (all []claim) {
-	more, running, computing := e.more(), both{}, both{}
+	more, running, computing := m.endpointMore(name), both{}, both{}
 	known := m.looks.before > 0 && e.requests.before > 0
 	expected := func(b both) float64 {
 		if !known { // only the part that is too much counts
@@ -162,11 +181,12 @@ func (m *model) whole(name string, claims []claim, excess float64) []claim {
 		}
 	}
 	left := excess - computed
+	e := m.endpoints[name]
 	switch {
 	case left <= looked:
 		return claims
 	case looked*m.looks.after >= enoughSeen:
-	case m.saturated() && m.moreCPU() > 0 && m.endpoints[name].open.after == 0: // too busy to look
+	case m.saturated() && m.moreCPU() > 0 && e.open.after == 0 && e.requests.after*e.duration.after*m.looks.after < enoughSeen: // too busy to look
 		return append(claims, claim{kind: claimReady, endpoint: name, share: left})
 	default:
 		return claims

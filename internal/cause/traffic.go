@@ -29,12 +29,33 @@ func (m *model) requestsAbout() (sum both) {
 	return sum
 }
 
+// manyMore is how many times as many requests are a cause of whatever takes
+// longer where no CPU is left.
+const manyMore = 3
+
+// floods tells whether so many more requests come that they use up the CPU. What
+// the others wait for then seems slow as well.
+func (m *model) floods() bool {
+	own := m.cores.growth()
+	return m.requests.before > 0 && m.requests.ratio() > manyMore && m.saturated() && own > leastCores && own > m.otherCores().growth() && m.costAsBefore()
+}
+
+// costAsBefore tells whether a request takes no more CPU time than it did.
+func (m *model) costAsBefore() bool {
+	cost := both{per(m.cores.before, m.requests.before), per(m.cores.after, m.requests.after)}
+	return cost.before > 0 && cost.ratio() < 1.3
+}
+
 // busier: more requests come, or fewer; each costs what it did.
 func busier(m *model) []Finding {
 	w := m.w
 	share := m.reach[traffic] * m.trafficShare() * 0.85
+	about, sum := m.about, m.requestsAbout()
 	for _, c := range m.spentTime(claimTraffic) {
 		share = max(share, m.reach[latency]*c.share)
+		if sum.growth() < 0.4*m.requests.growth() { // it is others that take the CPU from it
+			about, sum = func(string) bool { return true }, m.requests
+		}
 	}
 	if whole := m.moreCPU(); whole > 0 && m.reach[cpu] > 0 {
 		more := 0.0
@@ -50,9 +71,8 @@ func busier(m *model) []Finding {
 	}
 	// The endpoint with most of the change.
 	name, most := "", 0.0
-	sum := m.requestsAbout()
 	for n, e := range m.endpoints {
-		if !m.about(n) {
+		if !about(n) {
 			continue
 		}
 		g := e.requests.growth()
@@ -70,9 +90,9 @@ func busier(m *model) []Finding {
 		after, before := w.rates(e.requests)
 		mostly = w.say(", mostly to %s (%s%s)", ", sobre todo a %s (%s%s)", name, after, w.within(before, w.figures))
 	}
-	cost := both{per(m.cores.before, m.requests.before), per(m.cores.after, m.requests.after)}
 	same := ""
-	if cost.before > 0 && sum.growth() > 0 && cost.ratio() < 1.3 {
+	if sum.growth() > 0 && m.costAsBefore() {
+		cost := both{per(m.cores.before, m.requests.before), per(m.cores.after, m.requests.after)}
 		same = w.say("; each takes %s of CPU time%s", "; cada una usa %s de CPU%s", w.seconds(cost.after), w.wasSeconds(cost.before))
 	}
 	if sum.growth() >= 0 {

@@ -9,18 +9,19 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/latido-dev/latido/internal/humanize"
 	"github.com/latido-dev/latido/internal/stacks"
 )
 
 // words writes in the language of the domain. Each hypothesis has its sentences
 // in both languages side by side.
 type words struct {
-	spanish bool
+	humanize.Language
 	// What of the time before was measured: nothing is compared with the rest.
 	figures, looks, cpu bool
 }
 
-func wordsOf(language string) words { return words{spanish: language == "es"} }
+func wordsOf(language string) words { return words{Language: humanize.Of(language)} }
 
 // was follows a figure with the one before, and is "" where nothing was measured.
 func (w words) was(before string, known bool) string {
@@ -77,63 +78,18 @@ func (w words) coresOf(v float64) string {
 	return w.number(v) + w.pick(" cores", " núcleos")
 }
 
-func (w words) pick(english, spanish string) string {
-	if w.spanish {
-		return spanish
-	}
-	return english
-}
+func (w words) pick(english, spanish string) string { return w.T(english, spanish) }
 
 // say formats the sentence of the language.
 func (w words) say(english, spanish string, args ...any) string {
-	return fmt.Sprintf(w.pick(english, spanish), args...)
+	return w.Say(english, spanish, args...)
 }
 
 // number writes a figure with three digits that matter, two of them after the
 // point at most.
-func (w words) number(v float64) string {
-	decimals := 2
-	for n := math.Abs(v); n >= 9.995 && decimals > 0; n /= 10 {
-		decimals--
-	}
-	text := strconv.FormatFloat(v, 'f', decimals, 64)
-	if strings.Contains(text, ".") {
-		text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
-	}
-	if text == "-0" {
-		text = "0"
-	}
-	if w.spanish {
-		text = strings.ReplaceAll(text, ".", ",")
-	}
-	return text
-}
-
-// bytes writes a size.
-func (w words) bytes(n float64) string {
-	for _, unit := range []string{"B", "KiB", "MiB"} {
-		if n < 1024 && n > -1024 {
-			return w.number(n) + " " + unit
-		}
-		n /= 1024
-	}
-	return w.number(n) + " GiB"
-}
-
-// seconds writes a length of time.
-func (w words) seconds(s float64) string {
-	switch {
-	case s <= 0:
-		return "0 ms"
-	case s < 0.001:
-		return w.number(s*1e6) + " µs"
-	case s < 1:
-		return w.number(s*1000) + " ms"
-	case s < 120:
-		return w.number(s) + " s"
-	}
-	return w.number(s/60) + " min"
-}
+func (w words) number(v float64) string  { return w.Number(math.Round(v*100) / 100) }
+func (w words) bytes(n float64) string   { return w.Bytes(n) }
+func (w words) seconds(s float64) string { return w.Seconds(s) }
 
 // rate writes how often something happens.
 func (w words) rate(perSecond float64) string {
@@ -143,14 +99,7 @@ func (w words) rate(perSecond float64) string {
 	return w.number(perSecond) + w.pick(" a second", " por segundo")
 }
 
-func (w words) percent(share float64) string { return w.number(round(share*100)) + " %" }
-
-func round(v float64) float64 {
-	if v >= 10 || v <= -10 {
-		return float64(int(v + 0.5))
-	}
-	return float64(int(v*10+0.5)) / 10
-}
+func (w words) percent(share float64) string { return w.Percent(share) }
 
 // where names a function and its place: shop.salesStatistics (report.go:41).
 func where(f stacks.Frame) string {

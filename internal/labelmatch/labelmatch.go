@@ -47,6 +47,12 @@ func (m Matcher) compile() (*regexp.Regexp, error) {
 	return regexp.Compile(`^(?s:` + m.Value + `)$`)
 }
 
+// Keeps tells of a value of the label whether the matcher keeps its series.
+func (m Matcher) Keeps() func(value string) bool {
+	about, keeps := m.About(), !strings.HasPrefix(m.Op, "!")
+	return func(value string) bool { return about(value) == keeps }
+}
+
 // About tells of a value of the label whether the matcher's own value or
 // expression, whichever way it is used, is about it.
 func (m Matcher) About() func(value string) bool {

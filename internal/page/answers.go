@@ -9,78 +9,22 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+
+	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/figures"
 )
 
 // The answers of the listener that the page reads. Each has the fields that are
 // shown, and no more.
 type (
 	dashboard struct {
-		App, Version, Revision, Entity string
-		Uptime                         float64  `json:"uptime_seconds"`
-		Status                         string   `json:"system_status"`
-		Reasons, Problems              []string // in English
-		Window                         float64  `json:"window_seconds"`
-		System                         struct {
-			CPU    *float64 `json:"cpu_percent"`
-			Memory *float64 `json:"memory_bytes"`
-			Disk   *float64 `json:"disk_percent"`
-			Active int64    `json:"active_requests"`
-		}
-		Endpoints []endpointRow
-		Events    []eventSeries
-		Errors    []eventSeries
-		History   struct {
-			At     []float64
-			All    lines
-			Events map[string][]*float64
-		}
+		figures.Dashboard
+		Endpoints []endpointRow `json:"-"` // those of the Dashboard
 	}
 	endpointRow struct {
-		Endpoint, Method string
-		Requests, Errors int64
-		PerSecond        float64  `json:"requests_per_second"`
-		ErrorRatio       *float64 `json:"error_ratio"`
-		P50              *float64 `json:"p50_seconds"`
-		P95              *float64 `json:"p95_seconds"`
-		P99              *float64 `json:"p99_seconds"`
-		Time             float64  `json:"time_seconds"`
-		Statuses         map[string]int64
-		Failures         []struct {
-			Site, Status string
-			Count        int64
-		}
-		Slowest *struct {
-			TraceID string `json:"trace_id"`
-			Seconds float64
-			At      time.Time
-		}
-		Profile *struct {
-			CPUShare  float64 `json:"cpu_share"`
-			Functions []function
-			Waits     []struct {
-				Reason, Function, File string
-				Line                   int64
-				Share                  float64
-			}
-		}
-		History lines
-		Share   float64 `json:"-"` // of all time spent
-	}
-	function struct {
-		Function, File string
-		Line           int64
-		Share, Self    float64
-	}
-	lines struct {
-		PerSecond  []*float64 `json:"per_second"`
-		ErrorRatio []*float64 `json:"error_ratio"`
-		P95        []*float64 `json:"p95_seconds"`
-	}
-	eventSeries struct {
-		Name   string
-		Labels map[string]string
-		Value  float64
-		Count  *float64
+		figures.Route
+		Share float64 // of all time spent
 	}
 	rule struct {
 		Name, Query, State, Type, Health string
@@ -95,6 +39,7 @@ type (
 		}
 
 		Left, Op string   // the query without its comparison
+		Unit     string   // of Value and Limit
 		Limit    *float64 // nil for a rule that is no plain comparison
 		Value    *float64
 		Since    time.Time
@@ -123,13 +68,13 @@ type (
 
 // dashboard is how the service is. Endpoints that nobody asked are left out.
 func (p *Page) dashboard(ctx context.Context) (d dashboard) {
-	p.read(ctx, "/metrics-dashboard?history=1", &d)
+	p.read(ctx, "/metrics-dashboard?history=1", &d.Dashboard)
 	whole := 0.0
-	for _, e := range d.Endpoints {
-		whole += e.Time
+	for _, e := range d.Dashboard.Endpoints {
+		whole += e.TimeSeconds
 	}
-	for i := range d.Endpoints {
-		d.Endpoints[i].Share = d.Endpoints[i].Time / max(whole, 1e-9)
+	for _, e := range d.Dashboard.Endpoints {
+		d.Endpoints = append(d.Endpoints, endpointRow{e, e.TimeSeconds / max(whole, 1e-9)})
 	}
 	return d
 }
@@ -175,7 +120,7 @@ func compared(query string) (left, op string, limit *float64) {
 	return m[1], m[2], &v
 }
 
-// rules are those that alert, the firing ones first.
+// rules are those that alert, the firing and most severe ones first.
 func (p *Page) rules(ctx context.Context) []rule {
 	var answer struct {
 		Data struct{ Groups []struct{ Rules []rule } }
@@ -195,9 +140,11 @@ func (p *Page) rules(ctx context.Context) []rule {
 			open[in.Name] = in
 		}
 	}
+	metrics := p.Domain.Metrics()
 	for i := range all {
 		r := &all[i]
 		r.Left, r.Op, r.Limit = compared(r.Query)
+		r.Unit = unitOf(r.Query, p.Domain.Prefix, metrics)
 		for _, a := range r.Alerts {
 			if value, ok := number(a.Value); ok && (r.Value == nil || r.worse(value)) {
 				r.Value = &value
@@ -210,17 +157,41 @@ func (p *Page) rules(ctx context.Context) []rule {
 			r.Cause, r.Incident = open[r.Name].Cause, open[r.Name].ID
 		}
 	}
-	order := map[string]int{"firing": 0, "pending": 1}
-	slices.SortStableFunc(all, func(a, b rule) int {
-		at := func(r rule) int {
-			if n, ok := order[r.State]; ok {
-				return n
-			}
-			return len(order)
+	urgency := func(r rule) int {
+		state := slices.Index([]string{"pending", "firing"}, r.State)
+		if state < 0 {
+			return -2 // in the order of the rules
 		}
-		return cmp.Compare(at(a), at(b))
-	})
+		return 3*state + slices.Index([]string{"ticket", "page"}, r.Severity())
+	}
+	slices.SortStableFunc(all, func(a, b rule) int { return cmp.Compare(urgency(b), urgency(a)) })
 	return all
+}
+
+// unitOf is the unit of the figure that a rule compares: of its first metric, where the
+// figure is a level, a mean or a quantile of it.
+func unitOf(query, prefix string, metrics []domain.Metric) string {
+	switch {
+	case strings.HasPrefix(query, "100 * "):
+		return "%"
+	case strings.Contains(query, prefix+":slo_errors:ratio"):
+		return "1"
+	}
+	at := strings.Index(query, prefix+"_")
+	if at < 0 {
+		return ""
+	}
+	name := query[at:]
+	if end := strings.IndexFunc(name, func(c rune) bool { return c != '_' && !unicode.IsLetter(c) && !unicode.IsDigit(c) }); end >= 0 {
+		name = name[:end]
+	}
+	for _, m := range metrics {
+		histogram := m.Kind == domain.KindHistogram && (name == m.Family+"_bucket" || name == m.Family+"_sum")
+		if (histogram || m.Kind != domain.KindCounter && name == m.Family) && !strings.HasPrefix(m.Unit, "{") {
+			return m.Unit
+		}
+	}
+	return ""
 }
 
 // worse tells whether a value is nearer to what is feared than the rule's.

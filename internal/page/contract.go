@@ -5,7 +5,7 @@ import "github.com/latido-dev/latido/domain"
 // Describe is what a metric says, in the page's language. The domain file
 // describes its events in its own.
 func (w words) Describe(m domain.Metric) string {
-	if spanish := contract[m.Key]; w.spanish && m.Event == nil && spanish != "" {
+	if spanish := contract[m.Key]; w.Spanish && m.Event == nil && spanish != "" {
 		return spanish
 	}
 	return m.Description
@@ -63,13 +63,13 @@ var contract = map[string]string{
 	"telemetry_incidents":         "Incidentes por resultado: guardados con evidencia, guardados sin ella, descartados por los límites, o fallidos.",
 	"telemetry_store_series":      "Series en la cabeza del almacén del proceso.",
 	"telemetry_store_size":        "Tamaño en disco del almacén del proceso; 0 mientras está en memoria.",
-	"telemetry_store_faults":      "Lo que superó el almacén del proceso: un disco lleno, un archivo dañado, un reloj que saltó, series por encima del límite, una regla que falló.",
+	"telemetry_store_faults":      "Fallos que superó el almacén del proceso: un disco lleno, un archivo dañado, un reloj que saltó, series por encima del límite, una regla que falló.",
 
 	"event_cpu":       "Tiempo de CPU que cuesta un evento: lo que el perfil tiene de su endpoint y método, dividido por la cuenta del evento.",
 	"event_allocated": "Bytes que cuesta un evento: lo que el perfil tiene de su endpoint y método, dividido por la cuenta del evento.",
 
 	"go_cpu_time":           "Tiempo de CPU de los procesadores del runtime de Go según lo que hicieron, una estimación: compare solo los estados entre sí. Avanza al final de cada recolección de basura.",
-	"go_mutex_wait_time":    "Tiempo que las goroutines han esperado por un sync.Mutex, un sync.RWMutex o un candado del runtime, una estimación.",
+	"go_mutex_wait_time":    "Tiempo que las goroutines han esperado por un sync.Mutex, un sync.RWMutex o un lock del runtime, una estimación.",
 	"go_goroutine_states":   "Goroutines por estado: running (corren), runnable (sin procesador), waiting (esperan) o not_in_go (en una llamada al sistema o en C).",
 	"go_memory_live":        "Memoria del heap que la última recolección de basura encontró en uso.",
 	"go_memory_used":        "Memoria que usa el runtime de Go.",

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/latido-dev/latido/domain"
 )
@@ -16,6 +17,7 @@ type domainView struct {
 	Metrics []metricRow
 	Silent  []string // events that were never counted
 	Broken  []rule   // rules that cannot be evaluated
+	Former  []string // events whose former names are over
 
 	EventSeries, MostSeries int // that the events can make, and may make
 }
@@ -54,6 +56,9 @@ func (p *Page) domain(r *http.Request) view {
 		}
 		if m.Event != nil {
 			row.Go, row.PromQL = snippet(m)
+			if len(m.Was) > 0 && time.Now().After(m.Was[0].Until) {
+				v.Former = append(v.Former, m.Event.Name)
+			}
 			if e := p.event(m.Event, d); value(e.Value) == 0 && row.Kind == domain.KindCounter {
 				v.Silent = append(v.Silent, m.Event.Name)
 			}

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/latido-dev/latido/internal/figures"
+	"github.com/latido-dev/latido/internal/profiles"
 	"github.com/latido-dev/latido/internal/stacks"
 )
 
@@ -13,14 +15,14 @@ type endpointView struct {
 	endpointRow
 	D                    dashboard
 	Names, Graphs, Chart []string // rate, failures and p95: in words, in PromQL, and for chart.js
-	Line                 func(function) string
+	Line                 func(profiles.Function) string
 }
 
 func (p *Page) endpoint(r *http.Request) view {
 	ctx := r.Context()
 	v := endpointView{head: p.head(ctx, "endpoint", r.FormValue("method")+" "+r.FormValue("name")), D: p.dashboard(ctx),
-		endpointRow: endpointRow{Method: r.FormValue("method"), Endpoint: r.FormValue("name")},
-		Line:        func(f function) string { return stacks.Short(f.Function) + " " + place(f.File, f.Line) }}
+		endpointRow: endpointRow{Route: figures.Route{Method: r.FormValue("method"), Endpoint: r.FormValue("name")}},
+		Line:        func(f profiles.Function) string { return stacks.Short(f.Function) + " " + place(f.File, f.Line) }}
 	status := http.StatusNotFound
 	for _, e := range v.D.Endpoints {
 		if e.Method == v.Method && e.Endpoint == v.Endpoint {
@@ -33,7 +35,7 @@ func (p *Page) endpoint(r *http.Request) view {
 	duration, _ := p.Domain.Metric("response_duration")
 	requests, _ := p.Domain.Metric("requests")
 	of := "method=" + strconv.Quote(v.Method) + ",endpoint=" + strconv.Quote(v.Endpoint)
-	v.Names = []string{p.T("Requests a second", "Peticiones por segundo"), p.T("Share that fails", "Parte que falla"), p.T("p95 of the time to answer", "p95 del tiempo de respuesta")}
+	v.Names = []string{p.T("Requests a second", "Peticiones por segundo"), p.T("Share that fails", "Proporción que falla"), p.T("p95 of the time to answer", "p95 del tiempo de respuesta")}
 	v.Graphs = []string{
 		"sum by (status) (rate(" + requests.Family + "{" + of + "}[1m]))",
 		"sum(rate(" + requests.Family + "{" + of + `,status=~"5.."}[1m])) / sum(rate(` + requests.Family + "{" + of + "}[1m]))",

@@ -28,8 +28,8 @@ var profileKinds = []profileKind{
 	{"cpu", continuous.ProfileCPU, "cpu", "CPU time", "Tiempo de CPU", false},
 	{"allocations", continuous.ProfileHeap, "alloc_space", "Allocations", "Memoria asignada", false},
 	{"memory", continuous.ProfileHeap, "inuse_space", "Memory in use", "Memoria en uso", true},
-	{"goroutines", continuous.ProfileWaits, "goroutine", "Goroutines", "Gorrutinas", false},
-	{"locks", continuous.ProfileMutex, "delay", "Waiting for locks", "Espera por bloqueos", false},
+	{"goroutines", continuous.ProfileWaits, "goroutine", "Goroutines", "Goroutines", false},
+	{"locks", continuous.ProfileMutex, "delay", "Waiting for locks", "Espera por locks", false},
 }
 
 // selection is the profile that an address asks for.
@@ -122,7 +122,10 @@ func (p *Page) flame(r *http.Request) view {
 		return view{name: "flame", data: v}
 	}
 	then, before, err := p.profile(s, true)
-	if v.Unknown = err != nil; v.Unknown {
+	if v.Unknown = v.Compared && err != nil; v.Unknown {
+		v.Compared = false // all of it would look new
+	}
+	if err != nil {
 		then, before = nil, 0
 	}
 	length, lengthBefore := seconds.Seconds(), before.Seconds()
@@ -133,9 +136,7 @@ func (p *Page) flame(r *http.Request) view {
 	v.TotalBefore = profiles.Total(s.Kind.Sample, then) / max(lengthBefore, 1)
 	v.Now = s.address(false)
 	if v.Compared {
-		if !v.Unknown {
-			v.Then = s.address(true)
-		}
+		v.Then = s.address(true)
 		for _, c := range profiles.Diff(s.Kind.Sample, then, lengthBefore, now, length) {
 			if part := c.Growth / max(v.Total, v.TotalBefore, 1e-12); len(v.Rows) < mostFunctions && math.Abs(part) >= leastShare {
 				v.Rows = append(v.Rows, flameRow{c.Function, place(c.File, c.Line), c.After, c.Before, part})
@@ -224,6 +225,11 @@ func (v flameView) Amount(n float64) string {
 		return v.Seconds(n) + v.T(" a second", " por segundo")
 	}
 	return v.Number(n) + v.T(" a second seen", " vistas por segundo")
+}
+
+// Length writes a length of time, as an address has it, for people.
+func (v flameView) Length(text string) string {
+	return strings.NewReplacer("s", " s", "m", " min", "h", " h").Replace(text)
 }
 
 // Short is a function's name without its package's path.

@@ -17,7 +17,6 @@ type nowView struct {
 	D               dashboard
 	State           string // well, worse or bad
 	Sentence        string
-	All             lines
 	PerSecond       float64
 	ErrorRatio, P95 *float64
 	Firing, Pending []rule
@@ -62,11 +61,10 @@ const (
 func (p *Page) now(r *http.Request) view {
 	ctx := r.Context()
 	v := nowView{head: p.head(ctx, "now", p.T("Now", "Ahora")), D: p.dashboard(ctx), Pages: p.Links()}
-	v.All = v.D.History.All
 	v.PerSecond, v.ErrorRatio, v.P95 = lately(v.D)
 	for _, e := range v.D.Endpoints {
 		switch {
-		case e.Time <= 0 && e.PerSecond <= 0:
+		case e.TimeSeconds <= 0 && e.PerSecond <= 0:
 			v.Idle++
 		case len(v.Endpoints) < mostEndpoints:
 			v.Endpoints = append(v.Endpoints, e)
@@ -139,9 +137,11 @@ func lately(d dashboard) (perSecond float64, ratio, p95 *float64) {
 	if perSecond > 0 {
 		ratio = new(failed / perSecond)
 	}
-	for _, v := range slices.Backward(d.History.All.P95) {
-		if v != nil {
-			return perSecond, ratio, v
+	if all := d.History.All; all != nil {
+		for _, v := range slices.Backward(all.P95) {
+			if v != nil {
+				return perSecond, ratio, v
+			}
 		}
 	}
 	return perSecond, ratio, nil
@@ -151,7 +151,9 @@ func lately(d dashboard) (perSecond float64, ratio, p95 *float64) {
 func (p *Page) health(v nowView) (state, sentence string) {
 	loud := slices.DeleteFunc(slices.Clone(v.Firing), func(r rule) bool { return r.Severity() == string(domain.SeverityInfo) })
 	switch {
-	case len(loud) > 1:
+	case len(loud) == 2:
+		return "bad", p.Say("%s, and one more alert fires.", "%s, y hay otra alerta activa.", strings.TrimSuffix(loud[0].Summary(), "."))
+	case len(loud) > 2:
 		return "bad", p.Say("%s, and %d more alerts fire.", "%s, y hay %d alertas más activas.", strings.TrimSuffix(loud[0].Summary(), "."), len(loud)-1)
 	case len(loud) == 1:
 		return "bad", strings.TrimSuffix(loud[0].Summary(), ".") + "."
@@ -163,10 +165,10 @@ func (p *Page) health(v nowView) (state, sentence string) {
 			return "bad", p.Say("%s is not ready: %s.", "%s no está listo: %s.", v.Service, what)
 		}
 	}
-	if v.D.Status != "healthy" {
+	if v.D.SystemStatus != "healthy" {
 		for _, e := range v.D.Endpoints {
-			if e.ErrorRatio != nil && *e.ErrorRatio >= 0.05 && e.PerSecond*v.D.Window >= 20 {
-				return "worse", p.Say("%s %s answers %s of its requests with errors.", "%s %s responde con error %s de sus peticiones.", e.Method, e.Endpoint, p.Percent(e.ErrorRatio))
+			if e.ErrorRatio != nil && *e.ErrorRatio >= 0.05 && e.PerSecond*v.D.WindowSeconds >= 20 {
+				return "worse", p.Say("%s %s answers %s of its requests with errors.", "%s %s responde con error al %s de sus peticiones.", e.Method, e.Endpoint, p.Percent(e.ErrorRatio))
 			}
 		}
 		return "worse", strings.Join(v.D.Reasons, ". ")

@@ -18,6 +18,7 @@ import (
 
 	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/humanize"
 )
 
 //go:embed views
@@ -66,7 +67,7 @@ const (
 
 // New makes a Page. It does nothing until somebody looks.
 func New(cfg Config) *Page {
-	return &Page{cfg, words{cfg.Domain.Language == "es"}}
+	return &Page{cfg, words{humanize.Of(cfg.Domain.Language)}}
 }
 
 // Register adds the views, by the patterns of http.ServeMux.

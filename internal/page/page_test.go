@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/humanize"
 )
 
 // answers are what a listener says, by the path without its query.
@@ -26,7 +27,7 @@ func (a answers) page(language string) http.Handler {
 			Events: []domain.Event{
 				{Name: "pedidos", Description: "Pedidos aceptados", Attributes: map[string][]string{"canal": {"web", "movil"}}},
 				{Name: "valor", Kind: domain.KindHistogram, Unit: "COP"},
-				{Name: "carritos", Kind: domain.KindUpDown},
+				{Name: "carritos", Kind: domain.KindUpDown, Was: []string{"cestas"}, WasUntil: "2020-01-31"},
 			},
 			SLOs: []domain.SLO{{Name: "rapidez", Objective: 99}},
 		},
@@ -66,8 +67,8 @@ const healthy = `{"app": "tienda-api", "system_status": "healthy", "window_secon
 func TestNow(t *testing.T) {
 	for language, want := range map[string][]string{
 		"es": {"tienda-api está bien.", "<b>3</b> peticiones/s", "<b>10 %</b> fallan", "p95 <b>200 ms</b>", "CPU <b>12,3 %</b>", "Pedidos aceptados", ">1234\n", "web <b>1200</b>",
-			"125.000", "de media, de 8", ">7\n", "45 <small>por minuto", "75 %", "12,3 ms", "M0.0 23.0", "embedded.Start", "breaks &lt;it&gt; &#34;on purpose&#34;"},
-		"en": {"tienda-api is well.", "<b>3</b> requests/s", ">1,234\n", "web <b>1,200</b>", "125,000", "on average, of 8", "12.3 ms", "up for 67 min"},
+			"125.000", "promedio de 8", ">7\n", "45 <small>por minuto", "75 %", "12,3 ms", "M0.0 23.0", "embedded.Start", "breaks &lt;it&gt; &#34;on purpose&#34;"},
+		"en": {"tienda-api is well.", "<b>3</b> requests/s", ">1,234\n", "web <b>1,200</b>", "125,000", "average of 8", "12.3 ms", "Up for 67 min"},
 	} {
 		response, body := get(t, answers{"/metrics-dashboard": healthy}.page(language), "/")
 		if response.StatusCode != http.StatusOK {
@@ -92,18 +93,19 @@ var embedded = answers{
 	"/api/incidents":   `{"incidents": [{"id": "20261128T100000Z-cpualta-0a1b2c", "kind": "alert", "name": "CPUAlta", "cause": "shop.burn (shop.go:7) creció", "starts_at": "2026-11-28T10:00:00Z"}]}`,
 	"/api/v1/query":    `{"data": {"result": [{"metric": {"slo": "rapidez", "receiver": "correo"}, "value": [1, "0.25"]}]}}`,
 	"/api/v2/silences": `[{"id": "x", "comment": "obras", "createdBy": "ana", "status": {"state": "active"}, "endsAt": "2026-11-28T12:00:00Z", "matchers": [{"name": "alertname", "value": "CPUAlta"}]}]`,
-	"/metrics":         "# HELP x\ntienda_pedidos_total{canal=\"web\"} 3\ntienda_pedidos_total{canal=\"movil\"} 3\n",
+	"/metrics":         "# HELP x\ntienda_carritos 1\ntienda_pedidos_total{canal=\"web\"} 3\ntienda_pedidos_total{canal=\"movil\"} 3\n",
 }
 
 // TestFiring is what an alert looks like on each view that knows of it. The
 // heartbeat, which always fires, is none.
 func TestFiring(t *testing.T) {
 	for path, want := range map[string][]string{
-		"/":       {`class="health bad"`, "Se queda sin CPU.", "shop.burn (shop.go:7) creció", "91 &gt; 80", "20261128T100000Z-cpualta-0a1b2c", "25 %", "correo"},
-		"/alerts": {`<tr class="firing page">`, "&gt; 80", "silenciada: obras", "no such &lt;function&gt;", "shop.burn"},
+		"/":       {`class="health bad"`, "Se queda sin CPU.", "shop.burn (shop.go:7) creció", "91 % &gt; 80 %", "20261128T100000Z-cpualta-0a1b2c", "25 %", "correo"},
+		"/alerts": {`<tr class="firing page">`, "&gt; 80 %", "silenciada: obras", "no such &lt;function&gt;", "shop.burn"},
 		"/graph?g0.expr=max(tienda_cpu_usage_percent)+%3E+80+and+sum(x)+%3E%3D+20": {"<h1>CPUAlta</h1>", `value="80"`, ">max(tienda_cpu_usage_percent)</textarea>"},
 		"/graph?g0.expr=up+%3C+1e1": {`value="10"`, ">up</textarea>"},
-		"/domain":                   {"tienda_pedidos_total", "<b>2</b> series", `tel.Counter(&#34;pedidos&#34;).With(&#34;canal&#34;, &#34;web&#34;).Add(1)`, "Rota: no such"},
+		"/domain": {"tienda_pedidos_total", "<b>2</b> series", "<b>1</b> serie<", `tel.Counter(&#34;pedidos&#34;).With(&#34;canal&#34;, &#34;web&#34;).Add(1)`, "Rota: no such",
+			"Nadie se entera de sus alertas", "Los nombres anteriores de carritos ya terminaron"},
 	} {
 		_, body := get(t, embedded.page("es"), path)
 		for _, text := range want {
@@ -113,6 +115,20 @@ func TestFiring(t *testing.T) {
 		}
 		if strings.Contains(body, "Latido") {
 			t.Errorf("%s: the heartbeat is taken for an alert", path)
+		}
+	}
+}
+
+// TestOne has one of a thing: its word is in the singular, and what a link
+// underlines begins with its word.
+func TestOne(t *testing.T) {
+	one := strings.NewReplacer(`"requests_per_second": 1,`, `"requests_per_second": 0,`, `"time_seconds": 1}`, `"time_seconds": 0}`).Replace(healthy)
+	for language, want := range map[string]string{"en": "1 more endpoint without", "es": "1 endpoint más sin"} {
+		_, body := get(t, answers{"/metrics-dashboard": one}.page(language), "/")
+		for _, text := range []string{want, `<span class="method">GET </span>/pedidos/{id}</a>`} {
+			if !strings.Contains(body, text) {
+				t.Errorf("%s: no %q in\n%s", language, text, body)
+			}
 		}
 	}
 }
@@ -239,16 +255,48 @@ func TestCompared(t *testing.T) {
 }
 
 func TestWords(t *testing.T) {
-	es, en := words{true}, words{}
+	es, en := words{humanize.Of("es")}, words{}
 	for got, want := range map[string]string{
 		es.Number(1234.0): "1234", es.Number(12345.0): "12.345", en.Number(1234.0): "1,234", es.Number(0.126): "0,13", es.Number(-3.5): "−3,5",
 		es.Number(nil): "–", en.Number(math.NaN()): "–", en.Number(math.Inf(1)): "–", es.Number((*float64)(nil)): "–", es.Number(52_300_000.0): "52,3 M", en.Number(7.2e12): "7,200 bn",
 		en.Seconds(0.0000123): "12.3 µs", en.Seconds(0.01234): "12.3 ms", es.Seconds(1.5): "1,5 s", en.Seconds(300.0): "5 min", en.Seconds(90_000.0): "25 h", es.Seconds(200_000.0): "2 días", en.Seconds(0.0): "0 s",
-		en.Percent(0.1234): "12 %", en.Percent(0.0123): "1.2 %", es.Bytes(1536.0): "1,5 KiB", en.Bytes(3e12): "2,794 GiB", en.Since(time.Time{}): "–",
+		en.Percent(0.1234): "12 %", es.Figure(5.88, "s"): "5,9 s", es.Figure(91.0, "%"): "91 %", en.Figure(1536.0, "By"): "1.5 KiB", es.Figure(0.06, "1"): "6 %", es.Figure(2.0, ""): "2", es.Figure(nil, "s"): "–", en.Percent(0.0123): "1.2 %", es.Bytes(1536.0): "1,5 KiB", en.Bytes(3e12): "2,794 GiB", en.Since(time.Time{}): "–",
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
+	}
+}
+
+// TestUnit has the unit of what a rule compares: a count and a rate have none.
+func TestUnit(t *testing.T) {
+	metrics := domain.Domain{Prefix: "tienda", Events: []domain.Event{{Name: "valor", Kind: domain.KindHistogram, Unit: "COP"}}}.Metrics()
+	for query, want := range map[string]string{
+		"(histogram_quantile(0.95, sum by (le) (rate(tienda_response_duration_seconds_bucket[5m]))) and x > 0)": "s",
+		"sum(rate(tienda_valor_COP_sum[5m])) / (sum(rate(tienda_valor_COP_count[5m])) > 0)":                     "COP",
+		"max by (job) (avg_over_time(tienda_cpu_usage_percent[1m]))":                                            "%",
+		"100 * sum(rate(tienda_requests_total[5m])) / sum(rate(tienda_requests_total[5m]))":                     "%",
+		"max(tienda_memory_usage_bytes)":                  "By",
+		`tienda:slo_errors:ratio_rate1h{slo="x"} > 0.144`: "1",
+		"clamp_min(min_over_time(tienda_active_requests[2m]) - sum(rate(tienda_response_duration_seconds_sum[2m])), 0)": "",
+		"sum(increase(tienda_telemetry_refused_total[15m]))":                                                            "",
+		"sum(rate(tienda_response_duration_seconds_count[5m]))":                                                         "",
+		"up": "",
+	} {
+		if got := unitOf(query, "tienda", metrics); got != want {
+			t.Errorf("%s: %q, want %q", query, got, want)
+		}
+	}
+}
+
+// TestMostSevereFirst has the sentence on top be about what wakes somebody up.
+func TestMostSevereFirst(t *testing.T) {
+	two := `{"data": {"groups": [{"rules": [
+		{"name": "B", "state": "firing", "query": "x", "labels": {"severity": "ticket"}, "annotations": {"summary": "un detalle"}, "alerts": []},
+		{"name": "A", "state": "firing", "query": "x", "labels": {"severity": "page"}, "annotations": {"summary": "Todo falla"}, "alerts": []}]}]}}`
+	_, body := get(t, answers{"/api/v1/status/buildinfo": "{}", "/metrics-dashboard": healthy, "/api/v1/rules": two}.page("es"), "/")
+	if want := "Todo falla, y hay otra alerta activa."; !strings.Contains(body, want) {
+		t.Errorf("no %q in\n%s", want, body)
 	}
 }
 

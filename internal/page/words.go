@@ -1,34 +1,19 @@
 package page
 
 import (
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/latido-dev/latido/internal/humanize"
 )
 
 // words writes texts and figures in the domain's language.
-type words struct{ spanish bool }
+type words struct{ humanize.Language }
 
 // none is what stands where there is no figure.
 const none = "–"
-
-// T picks the text of the language.
-func (w words) T(english, spanish string) string {
-	if w.spanish {
-		return spanish
-	}
-	return english
-}
-
-// Lang is the language's code.
-func (w words) Lang() string { return w.T("en", "es") }
-
-// Say picks and fills in.
-func (w words) Say(english, spanish string, args ...any) string {
-	return fmt.Sprintf(w.T(english, spanish), args...)
-}
 
 // Number writes a figure with three digits that matter, or all of a whole one.
 // It takes a float64 or a pointer to one, as the others do.
@@ -61,7 +46,7 @@ func (w words) Number(figure any) string {
 	if strings.HasPrefix(whole, "-") {
 		sign, whole = "−", whole[1:]
 	}
-	for i := len(whole) - 3; i > 0 && (len(whole) > 4 || !w.spanish); i -= 3 {
+	for i := len(whole) - 3; i > 0 && (len(whole) > 4 || !w.Spanish); i -= 3 {
 		whole = whole[:i] + w.T(",", ".") + whole[i:]
 	}
 	if part = strings.TrimRight(part, "0"); part != "" {
@@ -137,6 +122,21 @@ func (w words) Bytes(figure any) string {
 		v /= 1024
 	}
 	return w.Number(v) + " GiB"
+}
+
+// Figure writes a figure in a unit of UCUM.
+func (w words) Figure(figure any, unit string) string {
+	switch _, ok := float(figure); {
+	case !ok:
+		return none
+	case unit == "s":
+		return w.Seconds(figure)
+	case unit == "By":
+		return w.Bytes(figure)
+	case unit == "1":
+		return w.Percent(figure)
+	}
+	return strings.TrimSpace(w.Number(figure) + " " + unit)
 }
 
 // Since writes how long ago a time was.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/latido-dev/latido/internal/humanize"
 	"github.com/latido-dev/latido/internal/stacks"
 )
 
@@ -22,7 +23,7 @@ func (r *Report) advise() {
 		u := &r.Endpoints[i]
 		u.Advice = slices.DeleteFunc([]string{r.cpuAdvice(u), r.waitAdvice(u), r.allocAdvice(u)}, func(s string) bool { return s == "" })
 	}
-	first := func(what string, worth func(u *Usage) float64, least float64, advice func(u *Usage) string) {
+	first := func(format string, worth func(u *Usage) float64, least float64, advice func(u *Usage) string) {
 		var best *Usage
 		for i := range r.Endpoints {
 			if u := &r.Endpoints[i]; worth(u) >= least && (best == nil || worth(u) > worth(best)) && advice(u) != "" {
@@ -30,12 +31,12 @@ func (r *Report) advise() {
 			}
 		}
 		if best != nil {
-			r.Advice = append(r.Advice, fmt.Sprintf("%s: look at %s first. %s", what, best.Name, advice(best)))
+			r.Advice = append(r.Advice, fmt.Sprintf(format, best.Name, advice(best)))
 		}
 	}
-	first("CPU", func(u *Usage) float64 { return u.CPUShare }, adviceCPUShare, r.cpuAdvice)
-	first("waiting", func(u *Usage) float64 { return u.Waits.Mean }, adviceWaitMean, r.waitAdvice)
-	first("memory", func(u *Usage) float64 { return u.AllocShare }, adviceAllocShare, r.allocAdvice)
+	first("CPU: look at %s first. %s", func(u *Usage) float64 { return u.CPUShare }, adviceCPUShare, r.cpuAdvice)
+	first("waiting: look at %s first. %s", func(u *Usage) float64 { return u.Waits.Mean }, adviceWaitMean, r.waitAdvice)
+	first("memory: look at %s first. %s", func(u *Usage) float64 { return u.AllocShare }, adviceAllocShare, r.allocAdvice)
 	r.Advice = append(r.Advice, r.startedAdvice()...)
 	switch {
 	case len(r.Advice) > 0:
@@ -58,15 +59,15 @@ func (r *Report) cpuAdvice(u *Usage) string {
 		return ""
 	}
 	f := u.CPU.Own[0]
-	text := fmt.Sprintf("%s of its CPU time is in %s (%s:%d)", percent(f.Share), stacks.Short(f.Function), stacks.ShortFile(f.File), f.Line)
+	mostly, few := "", ""
 	if f.Mostly != "" {
-		text += ", mostly in " + stacks.Short(f.Mostly)
+		mostly = ", mostly in " + stacks.Short(f.Mostly)
 	}
-	text += fmt.Sprintf("; the endpoint uses %s of the service's CPU.", percent(u.CPUShare))
 	if u.CPUSamples < fewSamples {
-		text += fmt.Sprintf(" That rests on few samples (%.0f): wait for more traffic before you believe it.", u.CPUSamples)
+		few = fmt.Sprintf(" Few samples (%.0f): wait for more traffic before you trust this.", u.CPUSamples)
 	}
-	return text
+	return fmt.Sprintf("%.0f %% of its CPU time is in %s (%s:%d)%s; the endpoint uses %s of the service's CPU.%s", 100*f.Share,
+		stacks.Short(f.Function), stacks.ShortFile(f.File), f.Line, mostly, percent(u.CPUShare), few)
 }
 
 func (r *Report) waitAdvice(u *Usage) string {
@@ -74,16 +75,15 @@ func (r *Report) waitAdvice(u *Usage) string {
 		return ""
 	}
 	place := u.Waits.Places[0]
-	text := fmt.Sprintf("%s of its requests that were looked at wait in %s (%s:%d): %s", percent(place.Share),
+	text := fmt.Sprintf("%.0f %% of its requests that were looked at wait in %s (%s:%d): %s", 100*place.Share,
 		stacks.Short(place.Function), stacks.ShortFile(place.File), place.Line, place.Reason)
 	if place.In != "" && !strings.HasPrefix(place.In, "runtime.") {
 		text += " in " + stacks.Short(place.In)
 	}
-	text += "."
 	if u.CPUShare < adviceCPUShare {
-		text += " It hardly uses CPU: a faster machine would not help."
+		return text + ". It hardly uses CPU: a faster machine would not help."
 	}
-	return text
+	return text + "."
 }
 
 func (r *Report) allocAdvice(u *Usage) string {
@@ -91,8 +91,8 @@ func (r *Report) allocAdvice(u *Usage) string {
 		return ""
 	}
 	f := u.Allocations.Own[0]
-	text := fmt.Sprintf("%s of what it allocates is allocated in %s (%s:%d)", percent(f.Share), stacks.Short(f.Function), stacks.ShortFile(f.File), f.Line)
-	return text + fmt.Sprintf("; the endpoint allocates %s of all bytes, %s/s.", percent(u.AllocShare), bytesText(u.AllocBytes/r.seconds()))
+	return fmt.Sprintf("%.0f %% of what it allocates is allocated in %s (%s:%d); the endpoint allocates %s of all bytes, %s/s.", 100*f.Share,
+		stacks.Short(f.Function), stacks.ShortFile(f.File), f.Line, percent(u.AllocShare), bytesText(u.AllocBytes/r.seconds()))
 }
 
 func (r *Report) seconds() float64 {
@@ -101,12 +101,4 @@ func (r *Report) seconds() float64 {
 
 func percent(share float64) string { return fmt.Sprintf("%.0f %%", share*100) }
 
-func bytesText(n float64) string {
-	for _, unit := range []string{"B", "KiB", "MiB"} {
-		if n < 1024 {
-			return fmt.Sprintf("%.3g %s", n, unit)
-		}
-		n /= 1024
-	}
-	return fmt.Sprintf("%.3g GiB", n)
-}
+func bytesText(n float64) string { return humanize.Language{}.Bytes(n) }

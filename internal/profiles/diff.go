@@ -2,6 +2,7 @@ package profiles
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"github.com/google/pprof/profile"
@@ -36,13 +37,8 @@ func Diff(sampleType string, before *profile.Profile, beforeSeconds float64, aft
 		}
 		return t.own[name].self / seconds
 	}
-	names := map[string]*functionCost{}
-	for name, c := range old.own {
-		names[name] = c
-	}
-	for name, c := range now.own {
-		names[name] = c
-	}
+	names := maps.Clone(old.own)
+	maps.Copy(names, now.own)
 	changes := make([]Change, 0, len(names))
 	for name, c := range names {
 		change := Change{Function: name, File: c.file, Line: heaviest(c.byLine), Owner: stacks.Owner(name),

@@ -70,16 +70,20 @@ func groupOf(frames []stacks.Frame) (GoroutineGroup, bool) {
 	if i < 0 {
 		i = len(frames) - 1
 	}
-	root := frames[len(frames)-1].Function // sync.(*WaitGroup).Go.func1 says little
-	for _, f := range slices.Backward(frames) {
-		if stacks.Owner(f.Function) == stacks.Own {
-			root = f.Function
-			break
-		}
-	}
 	g := GoroutineGroup{Function: frames[i].Function, File: frames[i].File, Line: frames[i].Line, Reason: wait.Reason, Owner: stacks.Owner(frames[i].Function)}
-	if root != g.Function {
+	if root := rootOf(frames).Function; root != g.Function {
 		g.Started = root
 	}
 	return g, true
+}
+
+// rootOf is the own function that a goroutine began with, or else the first one:
+// sync.(*WaitGroup).Go.func1 says little. There is at least one frame.
+func rootOf(frames []stacks.Frame) stacks.Frame {
+	for _, f := range slices.Backward(frames) {
+		if stacks.Owner(f.Function) == stacks.Own {
+			return f
+		}
+	}
+	return frames[len(frames)-1]
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"time"
 
@@ -225,10 +226,7 @@ func (u *Usage) finish(b *Builder, top int, everywhere map[string]bool) Usage {
 	u.CPUSeconds, u.AllocBytes, u.AllocObjects = u.cpu.total, u.alloc.total, u.objects
 	u.CPUShare, u.AllocShare = ratio(u.cpu.total, b.process.cpu.total), ratio(u.alloc.total, b.process.alloc.total)
 	u.CPU, u.Allocations, u.Waits = u.cpu.top(top, everywhere), u.alloc.top(top, everywhere), u.wait.waits(b.looks, top)
-	for method := range u.methods {
-		u.Methods = append(u.Methods, method)
-	}
-	slices.Sort(u.Methods)
+	u.Methods = slices.Sorted(maps.Keys(u.methods))
 	return *u
 }
 

@@ -32,10 +32,10 @@ func (r *Report) WriteText(w io.Writer) error {
 		fmt.Fprintf(b, "  - %s\n", a)
 	}
 	for i := range r.Endpoints {
-		r.Endpoints[i].write(b, "endpoint", r)
+		r.Endpoints[i].write(b, "endpoint "+r.Endpoints[i].Name, r)
 	}
 	for i := range r.Regions {
-		r.Regions[i].write(b, "region", r)
+		r.Regions[i].write(b, "region "+r.Regions[i].Name, r)
 	}
 	r.writeStarted(b)
 	fmt.Fprintf(b, "\nThe whole process\n")
@@ -47,43 +47,45 @@ func (r *Report) WriteText(w io.Writer) error {
 }
 
 func (u *Usage) write(b *bufio.Writer, what string, r *Report) {
-	fmt.Fprintf(b, "\n%s %s %s\n", what, u.Name, strings.Join(u.Methods, ", "))
-	cpu := fmt.Sprintf("CPU %.2f s, %s of the process", u.CPUSeconds, percent(u.CPUShare))
-	switch {
-	case r.Lacks(MissingCPU):
-		cpu = "CPU not measured"
-	case u.CPUSeconds > 0 && u.CPUSamples < fewSamples:
-		cpu += fmt.Sprintf(" (by %.0f samples only)", u.CPUSamples)
+	fmt.Fprintf(b, "\n%s\n", strings.TrimRight(what+" "+strings.Join(u.Methods, ", "), " "))
+	few := ""
+	if u.CPUSeconds > 0 && u.CPUSamples < fewSamples {
+		few = fmt.Sprintf(" (by %.0f samples only)", u.CPUSamples)
 	}
-	allocated := fmt.Sprintf("allocated %s, %s", bytesText(u.AllocBytes), percent(u.AllocShare))
-	switch {
-	case r.Lacks(MissingMemory):
+	inferred := ""
+	if u.AllocInferred {
+		inferred = " (by functions that only it runs)"
+	}
+	allocated := fmt.Sprintf("allocated %s, %s%s", bytesText(u.AllocBytes), percent(u.AllocShare), inferred)
+	if r.Lacks(MissingMemory) {
 		allocated = "allocations not measured"
-	case u.AllocInferred:
-		allocated += " (by functions that only it runs)"
 	}
 	waiting := fmt.Sprintf("waiting %.2f at a time", u.Waits.Mean)
 	if r.Lacks(MissingWaits) {
 		waiting = "waiting not measured"
 	}
-	fmt.Fprintf(b, "  %s; %s; %s\n", cpu, allocated, waiting)
+	if r.Lacks(MissingCPU) {
+		fmt.Fprintf(b, "  CPU not measured; %s; %s\n", allocated, waiting)
+	} else {
+		fmt.Fprintf(b, "  CPU %.2f s, %s of the process%s; %s; %s\n", u.CPUSeconds, percent(u.CPUShare), few, allocated, waiting)
+	}
 	for _, a := range u.Advice {
 		fmt.Fprintf(b, "  - %s\n", a)
 	}
 	if u.CPUSeconds > 0 {
 		writeFunctions(b, "own code", u.CPU.Own, func(f Function) float64 { return f.Self }, seconds)
-		writeFunctions(b, "self", u.CPU.Self, func(f Function) float64 { return f.Self }, seconds)
-		writeFunctions(b, "cumulative", u.CPU.Cum, func(f Function) float64 { return f.Cum }, seconds)
+		writeFunctions(b, "own time of functions", u.CPU.Self, func(f Function) float64 { return f.Self }, seconds)
+		writeFunctions(b, "time of functions with what they call", u.CPU.Cum, func(f Function) float64 { return f.Cum }, seconds)
 		writeLines(b, "hottest lines", u.CPU.Lines, seconds)
 	}
 	if len(u.Waits.Places) > 0 {
-		fmt.Fprintf(b, "  waits\n")
+		fmt.Fprintf(b, "  where it waits\n")
 		for _, p := range u.Waits.Places {
 			fmt.Fprintf(b, "    %6s  %s (%s:%d): %s\n", percent(p.Share), stacks.Short(p.Function), stacks.ShortFile(p.File), p.Line, p.Reason)
 		}
 	}
 	if u.AllocBytes > 0 {
-		writeFunctions(b, "allocations", u.Allocations.Own, func(f Function) float64 { return f.Self }, bytesText)
+		writeFunctions(b, "own code that allocates", u.Allocations.Own, func(f Function) float64 { return f.Self }, bytesText)
 	}
 }
 

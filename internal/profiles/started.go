@@ -39,13 +39,7 @@ func (b *Builder) startedOf(by string, frames []stacks.Frame) (*startedSum, stac
 	if len(frames) == 0 {
 		frames = []stacks.Frame{{Function: "runtime.goexit"}}
 	}
-	root := frames[len(frames)-1]
-	for _, f := range slices.Backward(frames) {
-		if stacks.Owner(f.Function) == stacks.Own { // sync.(*WaitGroup).Go.func1 says little
-			root = f
-			break
-		}
-	}
+	root := rootOf(frames)
 	key := startedKey{by, root.Function}
 	if b.started[key] == nil {
 		b.started[key] = &startedSum{file: root.File, byLine: map[int64]float64{}, reasons: map[string]float64{}}
@@ -101,12 +95,12 @@ func (r *Report) startedAdvice() (list []string) {
 		}
 		text := fmt.Sprintf("started by %s and still running: %s (%s:%d)", s.By, stacks.Short(s.Function), stacks.ShortFile(s.File), s.Line)
 		if s.CPUShare >= adviceCPUShare {
-			text += fmt.Sprintf(" uses %s of the service's CPU, and counts for no endpoint", percent(s.CPUShare))
+			text = fmt.Sprintf("%s uses %s of the service's CPU, and counts for no endpoint", text, percent(s.CPUShare))
 		}
 		if s.Goroutines >= adviceStarted {
-			text += fmt.Sprintf("; there are %.0f such goroutines", s.Goroutines)
+			text = fmt.Sprintf("%s; there are %.0f such goroutines", text, s.Goroutines)
 			if s.Reason != "" {
-				text += ", which wait for: " + s.Reason
+				text = fmt.Sprintf("%s, which wait for: %s", text, s.Reason)
 			}
 		}
 		list = append(list, text+".")
@@ -120,13 +114,16 @@ func (r *Report) writeStarted(b *bufio.Writer) {
 	}
 	fmt.Fprintf(b, "\nStarted by a request and still running: counts for no endpoint\n")
 	for _, s := range r.Started {
-		fmt.Fprintf(b, "    %6s %9s  %s (%s:%d), started by %s", percent(s.CPUShare), seconds(s.CPUSeconds), stacks.Short(s.Function), stacks.ShortFile(s.File), s.Line, s.By)
-		if s.Goroutines > 0 {
-			fmt.Fprintf(b, ", %.2g at a time", s.Goroutines)
-		}
+		text := fmt.Sprintf("%s (%s:%d), started by %s", stacks.Short(s.Function), stacks.ShortFile(s.File), s.Line, s.By)
+		reason := ""
 		if s.Reason != "" {
-			fmt.Fprintf(b, ": %s", s.Reason)
+			reason = ": " + s.Reason
 		}
-		fmt.Fprintln(b)
+		if s.Goroutines > 0 {
+			text = fmt.Sprintf("%s, %.2g at a time%s", text, s.Goroutines, reason)
+		} else {
+			text += reason
+		}
+		fmt.Fprintf(b, "    %6s %9s  %s\n", percent(s.CPUShare), seconds(s.CPUSeconds), text)
 	}
 }

@@ -74,8 +74,36 @@ func (t *Text) Run(labels map[string]string, value float64) (text string, err er
 	if err := t.template.Execute(&b, data); err != nil {
 		return "", located(t.text, err)
 	}
+	if m := wrongVerb.FindString(b.String()); m != "" && !strings.Contains(t.text, m) {
+		return "", &Error{Message: m}
+	}
 	return b.String(), nil
 }
+
+// wrongVerb is what fmt writes in place of a value that a verb cannot show.
+var wrongVerb = regexp.MustCompile(`%!.?\([^)]*\)`)
+
+// Missing is a label that the text asks for in any way and that is not among
+// these, as in {{ with $labels }}{{ .canal }}{{ end }}; "" for none. It would be
+// empty.
+func (t *Text) Missing(labels map[string]string, value float64) string {
+	strict, err := t.template.Clone()
+	if err != nil || strings.Contains(t.text, "xternalLabels") { // which nobody knows here
+		return ""
+	}
+	strict.Option("missingkey=error")
+	_, err = (&Text{text: t.text, template: strict}).Run(labels, value)
+	if err == nil {
+		return ""
+	}
+	if m := missingKey.FindStringSubmatch(err.Error()); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+// missingKey is how text/template says that a map has no such key.
+var missingKey = regexp.MustCompile(`map has no entry for key "([^"]*)"`)
 
 // walk finds the labels that a template shows.
 func (t *Text) walk(node parse.Node) {

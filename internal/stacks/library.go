@@ -119,7 +119,7 @@ var fileCalls = map[string]bool{
 	"fsync": true, "fdatasync": true, "sync": true, "syncfs": true, "msync": true,
 	"read": true, "write": true, "pread": true, "pwrite": true, "readv": true, "writev": true,
 	"open": true, "openat": true, "rename": true, "renameat": true, "unlink": true, "unlinkat": true, "mkdir": true,
-	"stat": true, "fstat": true, "lstat": true, "truncate": true, "ftruncate": true, "fallocate": true, "flock": true,
+	"stat": true, "fstat": true, "lstat": true, "truncate": true, "ftruncate": true, "fallocate": true,
 }
 
 // toldBy is what a goroutine waits for in a function of a library, whatever it
@@ -153,7 +153,10 @@ func toldBy(function string) string {
 			return DNS
 		}
 	case "syscall", "golang.org/x/sys/unix":
-		if fileCalls[strings.ToLower(method)] {
+		switch call := strings.ToLower(method); {
+		case call == "flock" || call == "fcntlflock":
+			return Lock
+		case fileCalls[call]:
 			return File
 		}
 	}

@@ -106,6 +106,9 @@ func Owner(function string) string {
 	if pkg == SDK+"telemetry" || pkg == SDK+"continuous" {
 		return Dependency
 	}
+	if _, ok := learned.Load(pkg); ok {
+		return Own
+	}
 	if module := mainModule(); module != "" && (pkg == module || strings.HasPrefix(pkg, module+"/")) {
 		return Own
 	}
@@ -114,6 +117,26 @@ func Owner(function string) string {
 		return Dependency
 	}
 	return Runtime
+}
+
+// learned are the packages of services whose profiles this process reads.
+var learned sync.Map
+
+// Learn has the packages of another program's own code count as Own: those whose
+// source lies in no module's cache and no vendor folder. A process that explains
+// its own profiles knows its module, and needs none of this. It is safe for
+// concurrent use.
+func Learn(p *profile.Profile) {
+	for _, f := range p.Function {
+		pkg := Package(f.Name)
+		first, _, path := strings.Cut(pkg, "/")
+		if !path || !strings.Contains(first, ".") || strings.Contains(f.Filename, "@") || strings.Contains(f.Filename, "/vendor/") {
+			continue
+		}
+		if rest, sdk := strings.CutPrefix(pkg, SDK); !sdk || strings.HasPrefix(rest, "examples/") || strings.HasPrefix(rest, "e2e/") {
+			learned.LoadOrStore(pkg, true)
+		}
+	}
 }
 
 // DeepestOwn is the place of the innermost frame of own code: what the service

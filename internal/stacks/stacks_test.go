@@ -1,6 +1,10 @@
 package stacks
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/google/pprof/profile"
+)
 
 // Type arguments hold paths, dots and brackets, and are nobody's name.
 func TestNamesOfGenericFunctions(t *testing.T) {
@@ -14,6 +18,33 @@ func TestNamesOfGenericFunctions(t *testing.T) {
 	} {
 		if got := [2]string{Package(function), Short(function)}; got != want {
 			t.Errorf("%s: %q, want %q", function, got, want)
+		}
+	}
+}
+
+// TestLearn: own code of another program is what no module's cache and no vendor
+// folder has the source of.
+func TestLearn(t *testing.T) {
+	p := &profile.Profile{}
+	for name, file := range map[string]string{
+		"example.com/learned/clinic/store.(*Store).List":     "/src/clinic/store/store.go",
+		"example.org/trimmed/api.(*API).Get":                 "example.org/trimmed/api/api.go",
+		"github.com/learned/pgx/v5.(*Conn).Query":            "/root/go/pkg/mod/github.com/learned/pgx/v5@v5.7.0/conn.go",
+		"github.com/learned/vendored.Do":                     "/src/clinic/vendor/github.com/learned/vendored/do.go",
+		"net/http.(*conn).serve":                             "/usr/local/go/src/net/http/server.go",
+		SDK + "examples/echo-api/shop.(*Supplier).awaitMore": "/src/latido/examples/echo-api/shop/supplier.go",
+	} {
+		p.Function = append(p.Function, &profile.Function{Name: name, Filename: file})
+	}
+	Learn(p)
+	for name, want := range map[string]string{
+		"example.com/learned/clinic/store.(*Store).Other": Own, "example.org/trimmed/api.New": Own,
+		"github.com/learned/pgx/v5.(*Conn).Query": Dependency, "github.com/learned/vendored.Do": Dependency,
+		"net/http.(*conn).serve":           Runtime,
+		SDK + "examples/echo-api/shop.New": Own, SDK + "telemetry.Init": Dependency,
+	} {
+		if got := Owner(name); got != want {
+			t.Errorf("%s is %s, want %s", name, got, want)
 		}
 	}
 }

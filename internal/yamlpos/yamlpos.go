@@ -30,8 +30,8 @@ func Of(data []byte, path string, offset int) (line, column int) {
 		return 1, 1
 	}
 	n := docs[0]
-	for _, step := range pathStep.FindAllString(path, -1) {
-		next := child(n, step)
+	for _, step := range PathStep.FindAllString(path, -1) {
+		next := Child(n, step)
 		if next == nil {
 			return n.Line, n.Column
 		}
@@ -43,11 +43,11 @@ func Of(data []byte, path string, offset int) (line, column int) {
 	return n.Line, n.Column
 }
 
-// pathStep is a field, an index, or a quoted key.
-var pathStep = regexp.MustCompile(`[A-Za-z0-9_]+|"(?:[^"\\]|\\.)*"`)
+// PathStep finds the steps of a path: a field, an index, or a quoted key.
+var PathStep = regexp.MustCompile(`[A-Za-z0-9_]+|"(?:[^"\\]|\\.)*"`)
 
-// child is the value of a field or the item of an index, nil if there is none.
-func child(n *yaml.Node, step string) *yaml.Node {
+// Child is the value of a field or the item of an index, nil if there is none.
+func Child(n *yaml.Node, step string) *yaml.Node {
 	n = Target(n)
 	if n.Kind == yaml.SequenceNode {
 		if i, err := strconv.Atoi(step); err == nil && i < len(n.Content) {

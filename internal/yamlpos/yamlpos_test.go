@@ -28,8 +28,8 @@ func TestPosition(t *testing.T) {
 			offset := 0
 			if d, err := Documents([]byte(c.file)); err == nil && len(d) > 0 {
 				n := d[0]
-				for _, step := range pathStep.FindAllString(c.path, -1) {
-					if n = child(n, step); n == nil {
+				for _, step := range PathStep.FindAllString(c.path, -1) {
+					if n = Child(n, step); n == nil {
 						break
 					}
 				}

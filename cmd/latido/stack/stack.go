@@ -28,17 +28,16 @@ import (
 //go:embed files
 var templates embed.FS
 
-// Images are the containers' images by the name of the server in them, each
-// with the version whose behaviour and flags the files are written for. Where
-// this repository's tests build a server themselves it is the same version.
+// Images are the containers' images by the name of the server in them: what a
+// user should run. docs/stack.md says beside each which version is tested here.
 var Images = map[string]string{
-	"prometheus":      "prom/prometheus:v3.15.0",
-	"alertmanager":    "prom/alertmanager:v0.31.1",
+	"prometheus":      "prom/prometheus:v3.15.1",
+	"alertmanager":    "prom/alertmanager:v0.34.2",
 	"grafana":         "grafana/grafana:13.2.3",
-	"pyroscope":       "grafana/pyroscope:1.9.0",
+	"pyroscope":       "grafana/pyroscope:1.18.1",
 	"tempo":           "grafana/tempo:2.10.8",
 	"collector":       "otel/opentelemetry-collector-contrib:0.162.0",
-	"victoriametrics": "victoriametrics/victoria-metrics:v1.140.0",
+	"victoriametrics": "victoriametrics/victoria-metrics:v1.154.1",
 }
 
 // goVersion is the image of Go that the service is built in: the least that
@@ -56,6 +55,9 @@ type Options struct {
 	// Main is the folder of the service's main package, from the folder that
 	// the files are written to, as in "./cmd/shop". "" is that folder itself.
 	Main string
+	// Domain is the domain file from there, for the images. "" leaves out what
+	// needs it: latido evidence.
+	Domain string
 	// Rules are the domain's alert rules, as alerting.RuleFile writes them.
 	Rules []byte
 	// Dashboards are the names of the dashboards' files.
@@ -78,7 +80,13 @@ var written = map[string][]string{
 const (
 	longTerm = "deploy/prometheus/longterm.yaml"
 	small    = "deploy/prometheus/small.yaml"
+
+	evidenceManifest = "deploy/kubernetes/evidence.yaml"
 )
+
+// Watchers is the file of the rules on the servers themselves, which are the same
+// for every service. Their annotations say what to do: no runbook has them.
+const Watchers = "deploy/prometheus/rules/stack-watchers.rules.yaml"
 
 // Files returns the stack's files in the order of their paths. The same domain
 // and options give the same bytes. It returns an error for a template that does
@@ -94,6 +102,9 @@ func Files(d domain.Domain, o Options) ([]File, error) {
 			return err
 		}
 		name = strings.TrimPrefix(name, "files/")
+		if name == evidenceManifest && o.Domain == "" {
+			return nil
+		}
 		paths := written[name]
 		if paths == nil {
 			paths = []string{strings.ReplaceAll(name, "targets/service", "targets/"+d.Prefix)}
@@ -120,6 +131,8 @@ type values struct {
 	Service    string // its name in every label
 	Host       string // and in the network
 	Main       string
+	Domain     string // the domain file; "" for one that no image can have
+	Command    string // the package of the latido command
 	Go         string
 	Links      domain.Links
 	Days       int      // for which samples are kept
@@ -128,13 +141,14 @@ type values struct {
 	Small      bool     // the file is for one that has no server beside it
 	Dashboards []string // without .json
 	Specs      []string // of the PrometheusRules
+	Watchers   string   // the spec of that about the servers
 	Secrets    []string // the variables of .env that receivers log in with
 }
 
 // fill writes the file p.
 func fill(p, text string, d domain.Domain, o Options) ([]byte, error) {
 	v := values{
-		Prefix: d.Prefix, Service: d.Service(), Host: dns(d.Service()), Main: o.Main, Go: goVersion, Links: d.Links, Days: days(d), Telemetry: "github.com/latido-dev/latido/telemetry",
+		Prefix: d.Prefix, Service: d.Service(), Host: dns(d.Service()), Main: o.Main, Domain: o.Domain, Command: "github.com/latido-dev/latido/cmd/latido", Go: goVersion, Links: d.Links, Days: days(d), Telemetry: "github.com/latido-dev/latido/telemetry",
 		LongTerm: p == longTerm, Small: p == small,
 	}
 	for _, secret := range alerting.Secrets(d) {
@@ -145,6 +159,11 @@ func fill(p, text string, d domain.Domain, o Options) ([]byte, error) {
 	var err error
 	if v.Specs, err = specs(string(o.Rules)); err != nil {
 		return nil, err
+	}
+	if strings.HasPrefix(p, "deploy/kubernetes/") {
+		if v.Watchers, err = watchersSpec(d, o); err != nil {
+			return nil, err
+		}
 	}
 	if v.Main == "" {
 		v.Main = "."
@@ -185,6 +204,20 @@ func fill(p, text string, d domain.Domain, o Options) ([]byte, error) {
 		return nil, err
 	}
 	return b.Bytes(), nil
+}
+
+// watchersSpec is the spec of a PrometheusRule with the rules about the servers.
+func watchersSpec(d domain.Domain, o Options) (string, error) {
+	text, err := templates.ReadFile("files/" + Watchers)
+	if err != nil {
+		return "", err
+	}
+	rules, err := fill(Watchers, string(text), d, o)
+	if err != nil {
+		return "", err
+	}
+	all, err := specs(string(rules))
+	return strings.Join(all, ""), err
 }
 
 // leastDays is how many days of samples are kept for people to look back.

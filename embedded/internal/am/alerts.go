@@ -81,7 +81,7 @@ func (s *Server) loadAlerts(p *parts, r io.Reader) error {
 		switch {
 		case !a.EndsAt.IsZero():
 		case now.Sub(one.SeenAt) > maxOutage:
-			a.EndsAt = later(one.SeenAt, a.StartsAt)
+			a.EndsAt = a.StartsAt.Add(max(0, one.SeenAt.Sub(a.StartsAt)))
 		default:
 			a.EndsAt = now.Add(s.resolve)
 		}
@@ -91,11 +91,4 @@ func (s *Server) loadAlerts(p *parts, r io.Reader) error {
 		alerts = append(alerts, a)
 	}
 	return p.alerts.Put(context.Background(), alerts...)
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }

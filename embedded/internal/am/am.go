@@ -1,6 +1,7 @@
 package am
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +12,6 @@ import (
 	"time"
 
 	"github.com/prometheus/alertmanager/config"
-	"github.com/prometheus/common/model"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/noop"
 
@@ -103,7 +103,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("alertmanager: %w", err)
 	}
-	s := &Server{known: newKnown(), log: cfg.Logger, resolve: resolveTimeout(loaded.conf)}
+	s := &Server{known: newKnown(), log: cfg.Logger, resolve: time.Duration(cmp.Or(loaded.conf.Global.ResolveTimeout, config.DefaultGlobalConfig().ResolveTimeout))}
 	s.base, s.cancel = context.WithCancel(context.Background())
 	if err := s.start(cfg, loaded); err != nil {
 		return nil, errors.Join(fmt.Errorf("alertmanager: %w", err), s.Stop(context.WithoutCancel(ctx)))
@@ -211,12 +211,4 @@ func (s *Server) stop(ctx context.Context) error {
 		s.store.save()
 	}
 	return errors.Join(errs...)
-}
-
-// resolveTimeout is how long a firing alert lasts without being put again.
-func resolveTimeout(c *config.Config) time.Duration {
-	if d := time.Duration(c.Global.ResolveTimeout); d > 0 {
-		return d
-	}
-	return time.Duration(model.Duration(5 * time.Minute))
 }

@@ -13,7 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/latido-dev/latido/embedded/internal/whole"
+	"github.com/latido-dev/latido/internal/whole"
 )
 
 // store keeps the state of Alertmanager in files, each of them whole. Without a

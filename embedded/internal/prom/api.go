@@ -28,7 +28,7 @@ const apiPrefix = "/api/v1"
 
 // prometheusVersion is what the API says that it is. Grafana and promtool ask
 // for it to know what it can do.
-const prometheusVersion = "3.15.0"
+const prometheusVersion = "3.16.0"
 
 // maxBody bounds what a request may have.
 const maxBody = 1 << 20
@@ -44,7 +44,7 @@ func newAPI(cfg Config, s *store, engine promql.QueryEngine, e *evaluator, x *sc
 	api := v1.NewAPI(
 		engine,
 		s,
-		nil, nil, // nothing is written from outside
+		nil, // nothing is written from outside
 		s,
 		func(context.Context) v1.ScrapePoolsRetriever { return x },
 		func(context.Context) v1.TargetRetriever { return x },
@@ -70,7 +70,6 @@ func newAPI(cfg Config, s *store, engine promql.QueryEngine, e *evaluator, x *sc
 		nil,
 		false, nil, // no remote write
 		false, false, false, // no OTLP
-		false,
 		lookback,
 		false,
 		false,
@@ -78,18 +77,11 @@ func newAPI(cfg Config, s *store, engine promql.QueryEngine, e *evaluator, x *sc
 		feats,
 		v1.OpenAPIOptions{},
 		promQL,
+		false, 0, // no cost of a query
 	)
 	router := route.New().WithPrefix(apiPrefix)
 	api.Register(router)
-	return limited(router)
-}
-
-// limited bounds a request.
-func limited(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		next.ServeHTTP(w, r)
-	})
+	return http.MaxBytesHandler(router, maxBody)
 }
 
 func runtimeInfo(cfg Config, s *store, started time.Time) v1.RuntimeInfo {

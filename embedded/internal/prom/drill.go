@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/prometheus/model/rulefmt"
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/rules"
+	"github.com/prometheus/prometheus/storage"
 
 	"github.com/latido-dev/latido/alerting"
 	"github.com/latido-dev/latido/embedded/alert"
@@ -162,19 +163,13 @@ func parseSeries(list []alerting.DrillSeries) ([]drillSeries, error) {
 
 // appendStep stores the i-th value of each series.
 func appendStep(ctx context.Context, st *store, series []drillSeries, i int, at time.Time) error {
-	app := st.Appender(ctx)
+	app := recorder{st}.AppenderV2(ctx)
 	for _, d := range series {
 		if i >= len(d.values) || d.values[i].Omitted {
 			continue
 		}
 		v := d.values[i]
-		var err error
-		if v.Histogram != nil {
-			_, err = app.AppendHistogram(0, d.labels, at.UnixMilli(), nil, v.Histogram)
-		} else {
-			_, err = app.Append(0, d.labels, at.UnixMilli(), v.Value)
-		}
-		if err != nil {
+		if _, err := app.Append(0, d.labels, 0, at.UnixMilli(), v.Value, nil, v.Histogram, storage.AppendV2Options{}); err != nil {
 			return errors.Join(fmt.Errorf("series %s: %w", d.labels, err), app.Rollback())
 		}
 	}

@@ -64,13 +64,6 @@ func (f *freshness) scraped(at time.Time, up bool) {
 	f.last = at
 }
 
-// lastScrape is when one last succeeded, zero for never.
-func (f *freshness) lastScrape() time.Time {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.last
-}
-
 // at tells whether there are recent data at a time, for how long there have been
 // without a gap, and when that gap began.
 func (f *freshness) at(now time.Time) (fresh bool, covered time.Duration, before time.Time) {

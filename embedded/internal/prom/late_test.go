@@ -36,7 +36,9 @@ func TestLateIsNotDown(t *testing.T) {
 	eventually(t, "rules are evaluated", func() bool { return box.firing("Heartbeat") })
 
 	svc.hangs.Store(true)
-	last := s.store.fresh.lastScrape()
+	s.store.fresh.mu.Lock()
+	last := s.store.fresh.last
+	s.store.fresh.mu.Unlock()
 	asked := svc.asked.Load()
 	eventually(t, "many scrapes are late", func() bool { return svc.asked.Load() > asked+10 && time.Since(last) > 2*time.Second })
 	never(t, box, "late", "Down", "Gone", "Went")

@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
 
-	"github.com/latido-dev/latido/embedded/internal/evidence"
+	"github.com/latido-dev/latido/internal/evidence"
 )
 
 const (

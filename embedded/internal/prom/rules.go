@@ -49,7 +49,7 @@ func recordedNames(file *rulefmt.RuleGroups) map[string]bool {
 func newManager(file *rulefmt.RuleGroups, cfg Config, s *store, o rules.ManagerOptions) *rules.Manager {
 	o.GroupLoader = parsed{file}
 	o.ExternalURL = externalURL(cfg)
-	o.Appendable, o.Queryable = s, s
+	o.AppendableV2, o.Queryable = recorder{s}, s
 	o.Logger = quietly(cfg.Logger)
 	o.Parser = promQL
 	return rules.NewManager(&o)

@@ -3,7 +3,6 @@ package prom
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -17,61 +16,20 @@ import (
 	"github.com/prometheus/prometheus/config"
 	"github.com/prometheus/prometheus/discovery/targetgroup"
 	"github.com/prometheus/prometheus/scrape"
+	"google.golang.org/grpc/test/bufconn"
 
 	"github.com/latido-dev/latido/embedded/internal/quiet"
 )
 
-// pipeListener hands out connections that are made of memory.
-type pipeListener struct {
-	conns chan net.Conn
-	done  chan struct{}
-	once  sync.Once
-}
-
-func newPipeListener() *pipeListener {
-	return &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
-}
-
-// dial returns one end of a new connection; Accept returns the other one.
-func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	client, server := net.Pipe()
-	select {
-	case l.conns <- server:
-		return client, nil
-	case <-ctx.Done():
-		return nil, errors.Join(ctx.Err(), client.Close(), server.Close())
-	case <-l.done:
-		return nil, errors.Join(net.ErrClosed, client.Close(), server.Close())
-	}
-}
-
-func (l *pipeListener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *pipeListener) Close() error {
-	l.once.Do(func() { close(l.done) })
-	return nil
-}
-
-func (l *pipeListener) Addr() net.Addr { return pipeAddr{} }
-
-type pipeAddr struct{}
-
-func (pipeAddr) Network() string { return "pipe" }
-func (pipeAddr) String() string  { return "in the process" }
+// pipeBytes is how much of an answer waits in memory until it is read.
+const pipeBytes = 64 << 10
 
 // scraper asks the service for its metrics, with Prometheus' own scrape
 // manager. Without Config.Metrics it asks nobody.
 type scraper struct {
 	*scrape.Manager
 	config   *config.Config
-	listener *pipeListener
+	listener *bufconn.Listener
 	server   *http.Server
 	targets  chan map[string][]*targetgroup.Group
 	wg       sync.WaitGroup
@@ -83,15 +41,20 @@ func newScraper(cfg Config, s *store) (*scraper, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &scraper{config: conf, listener: newPipeListener(), targets: make(chan map[string][]*targetgroup.Group)}
+	x := &scraper{config: conf, listener: bufconn.Listen(pipeBytes), targets: make(chan map[string][]*targetgroup.Group, 1)}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", oneByOne(cfg.Metrics))
 	x.server = &http.Server{Handler: mux, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
 	x.Manager, err = scrape.NewManager(&scrape.Options{
 		DiscoveryReloadOnStartup: true,
-		HTTPClientOptions:        []commoncfg.HTTPClientOption{commoncfg.WithDialContextFunc(x.listener.dial)},
+		HTTPClientOptions:        []commoncfg.HTTPClientOption{commoncfg.WithDialContextFunc(x.dial)},
 	}, quietly(cfg.Logger), nil, nil, s, prometheus.NewRegistry())
 	return x, err
+}
+
+// dial connects to the service in memory.
+func (x *scraper) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	return x.listener.DialContext(ctx)
 }
 
 // oneByOne asks one at a time. Of a service that answers later than the scrape
@@ -146,19 +109,16 @@ func (x *scraper) start(cfg Config) {
 			cfg.Logger.Warn("embedded store: the service cannot be scraped", "err", err)
 			return
 		}
-		select {
-		case x.targets <- map[string][]*targetgroup.Group{cfg.Job: {{
+		x.targets <- map[string][]*targetgroup.Group{cfg.Job: {{
 			Source:  "process",
 			Targets: []model.LabelSet{{model.AddressLabel: "localhost", model.InstanceLabel: model.LabelValue(cfg.Instance)}},
-		}}}:
-		case <-x.listener.done:
-		}
+		}}}
 	})
 }
 
 // stop ends it. No sample is stored afterwards.
 func (x *scraper) stop() error {
-	_ = x.listener.Close() // refuses new connections, and ends a start that waits
+	_ = x.listener.Close() // refuses new connections
 	err := x.server.Close()
 	x.Stop()
 	x.wg.Wait()

@@ -21,7 +21,7 @@ import (
 func filled(t *testing.T, series, samples int, value func(i int) float64) *Server {
 	t.Helper()
 	s := start(t, Config{ScrapeInterval: time.Second, EvaluationInterval: time.Hour, MaxSeries: 2 * maxSelected})
-	app := s.store.Appender(t.Context())
+	app := s.store.taker().Appender(t.Context())
 	for n := range series {
 		l := labels.FromStrings("__name__", "shop_orders_total", "n", strconv.Itoa(n))
 		for i := range samples {

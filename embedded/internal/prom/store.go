@@ -127,8 +127,13 @@ func queriers[Q interface{ Close() error }](s *store, open func(*database) (Q, e
 	return all, nil
 }
 
-// Appender implements storage.Appendable, for what rules record.
-func (s *store) Appender(ctx context.Context) storage.Appender { return s.taker().Appender(ctx) }
+// recorder implements storage.AppendableV2, for what rules record.
+type recorder struct{ *store }
+
+// AppenderV2 implements storage.AppendableV2.
+func (r recorder) AppenderV2(ctx context.Context) storage.AppenderV2 {
+	return r.taker().AppenderV2(ctx)
+}
 
 // ExemplarQuerier implements storage.ExemplarQueryable.
 func (s *store) ExemplarQuerier(ctx context.Context) (storage.ExemplarQuerier, error) {

@@ -27,7 +27,7 @@ export function draw(box, chart) {
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false } },
     scales: { y: { range: (_, low) => [Math.min(0, low ?? 0), most * 1.08 || 1] } },
-    axes: [{ ...axis, values: (_, ticks) => ticks.map((t) => time.format(new Date(t * 1000))) },
+    axes: [{ ...axis, size: 30, space: short ? 90 : 60, values: (_, ticks) => ticks.map((t) => time.format(new Date(t * 1000))) },
       { ...axis, size: 64, values: (_, ticks) => ticks.map((t) => figure(t, chart.unit, chart.lang)) }],
     series: [{}, ...chart.series.map((s, i) => ({ stroke: s.hue ?? hues[i % hues.length], width: 1.6, points: { show: s.values.filter((v) => v !== null).length < 3 } }))],
     hooks: { drawClear: [(u) => bands(u, chart.bands ?? [])], draw: [(u) => limit(u, chart.limit)] },

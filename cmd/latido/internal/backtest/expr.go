@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/prometheus/prometheus/promql/parser/posrange"
 
 	"github.com/latido-dev/latido/alerting"
 	"github.com/latido-dev/latido/cmd/latido/internal/expr"
@@ -98,124 +99,100 @@ func (b *replay) records(s *parser.VectorSelector) (rules []alerting.Rule, other
 // make are put in its place by the rules' own expressions, unless the store has
 // them for as long as it has data.
 func (b *replay) withRecords(ctx context.Context, text string, step time.Duration) (parser.Expr, error) {
+	text, err := b.substituted(ctx, text, step, 0)
+	if err != nil {
+		return nil, err
+	}
 	e, err := expr.Parser.ParseExpr(text)
 	if err != nil {
-		return nil, fmt.Errorf("not PromQL: %w", err)
-	}
-	s := substitution{replay: b, ctx: ctx, step: step}
-	e = s.expr(e, 0)
-	if s.err != nil {
-		return nil, s.err
-	}
-	// Printed and read again, it is what the server will read.
-	if e, err = expr.Parser.ParseExpr(e.String()); err != nil {
 		return nil, fmt.Errorf("with its recording rules it is not PromQL: %w", err)
 	}
 	return e, nil
 }
 
-// substitution puts expressions in the place of recorded series.
-type substitution struct {
-	*replay
-	ctx  context.Context
-	step time.Duration
-	err  error // the first one
-}
-
 // mostRecords is how deep recording rules may read one another.
 const mostRecords = 10
 
-func (s *substitution) expr(e parser.Expr, depth int) parser.Expr {
-	switch n := e.(type) {
-	case *parser.VectorSelector:
-		if by := s.recordedBy(n, depth); by != nil {
-			return by
-		}
-	case *parser.MatrixSelector:
-		v, _ := n.VectorSelector.(*parser.VectorSelector)
-		if v == nil {
-			return e
-		}
-		if by := s.recordedBy(v, depth); by != nil {
-			return &parser.SubqueryExpr{Expr: by, Range: n.Range, Step: s.step}
-		}
-	case *parser.AggregateExpr:
-		n.Expr = s.expr(n.Expr, depth)
-		if n.Param != nil {
-			n.Param = s.expr(n.Param, depth)
-		}
-	case *parser.BinaryExpr:
-		n.LHS, n.RHS = s.expr(n.LHS, depth), s.expr(n.RHS, depth)
-	case *parser.Call:
-		for i := range n.Args {
-			n.Args[i] = s.expr(n.Args[i], depth)
-		}
-	case *parser.ParenExpr:
-		n.Expr = s.expr(n.Expr, depth)
-	case *parser.SubqueryExpr:
-		n.Expr = s.expr(n.Expr, depth)
-	case *parser.UnaryExpr:
-		n.Expr = s.expr(n.Expr, depth)
-	case *parser.StepInvariantExpr:
-		n.Expr = s.expr(n.Expr, depth)
+// substituted puts expressions in the place of recorded series, from the end of
+// the text to its beginning, so that the places before stay where they are.
+func (b *replay) substituted(ctx context.Context, text string, step time.Duration, depth int) (string, error) {
+	e, err := expr.Parser.ParseExpr(text)
+	if err != nil {
+		return "", fmt.Errorf("not PromQL: %w", err)
 	}
-	return e
+	by := map[posrange.PositionRange]string{}
+	parser.Inspect(e, func(node parser.Node, path []parser.Node) error {
+		v, ok := node.(*parser.VectorSelector)
+		if !ok {
+			return nil
+		}
+		var instead string
+		if instead, err = b.recordedBy(ctx, v, step, depth); instead == "" {
+			return err
+		}
+		at := v.PositionRange()
+		if len(path) > 0 {
+			if m, ok := path[len(path)-1].(*parser.MatrixSelector); ok {
+				at, instead = m.PositionRange(), fmt.Sprintf("%s[%s:%s]", instead, model.Duration(m.Range), model.Duration(step))
+			}
+		}
+		by[at] = instead
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	for _, at := range slices.SortedFunc(maps.Keys(by), func(a, b posrange.PositionRange) int { return int(b.Start - a.Start) }) {
+		text = text[:at.Start] + by[at] + text[at.End:]
+	}
+	return text, nil
 }
 
-// recordedBy is the expression for a recorded series; nil for a series that is
-// none, or that is stored.
-func (s *substitution) recordedBy(v *parser.VectorSelector, depth int) parser.Expr {
-	rules, others := s.records(v)
-	if s.err != nil || len(rules) == 0 || s.isRecorded(v) {
-		return nil
+// recordedBy is the expression for a recorded series, in brackets; "" for a
+// series that is none, or that is stored.
+func (b *replay) recordedBy(ctx context.Context, v *parser.VectorSelector, step time.Duration, depth int) (string, error) {
+	rules, others := b.records(v)
+	if len(rules) == 0 {
+		return "", nil
+	}
+	if stored, err := b.isRecorded(ctx, v); stored || err != nil {
+		return "", err
 	}
 	switch {
 	case depth == mostRecords:
-		s.err = fmt.Errorf("recording rules read one another, %d deep", depth)
+		return "", fmt.Errorf("recording rules read one another, %d deep", depth)
 	case len(others) > 0:
-		s.err = fmt.Errorf("%s is not stored, and cannot be computed: the filter %s is on labels that only the recorded series has", v, others[0])
+		return "", fmt.Errorf("%s is not stored, and cannot be computed: the filter %s is on labels that only the recorded series has", v, others[0])
 	case v.OriginalOffset != 0 || v.Timestamp != nil || v.StartOrEnd != 0:
-		s.err = fmt.Errorf("%s is not stored, and cannot be computed for another time", v)
+		return "", fmt.Errorf("%s is not stored, and cannot be computed for another time", v)
 	}
-	if s.err != nil {
-		return nil
-	}
-	var all parser.Expr
+	var all []string
 	for _, r := range rules {
-		e, err := expr.Parser.ParseExpr(r.Expr)
+		text, err := b.substituted(ctx, r.Expr, step, depth+1)
 		if err != nil {
-			s.err = fmt.Errorf("recording rule %s: %w", r.Record, err)
-			return nil
+			return "", err
 		}
-		e = s.expr(e, depth+1)
 		for _, name := range slices.Sorted(maps.Keys(r.Labels)) {
-			e = &parser.Call{Func: parser.Functions["label_replace"], Args: parser.Expressions{
-				e, &parser.StringLiteral{Val: name}, &parser.StringLiteral{Val: r.Labels[name]}, &parser.StringLiteral{}, &parser.StringLiteral{},
-			}}
+			text = fmt.Sprintf(`label_replace(%s, %q, %q, "", "")`, text, name, r.Labels[name])
 		}
-		if all == nil {
-			all = e
-			continue
-		}
-		all = &parser.BinaryExpr{Op: parser.LOR, LHS: all, RHS: e, VectorMatching: &parser.VectorMatching{Card: parser.CardManyToMany}}
+		all = append(all, text)
 	}
-	return &parser.ParenExpr{Expr: all}
+	return "(" + strings.Join(all, " or ") + ")", nil
 }
 
 // isRecorded tells whether the store has a recorded series for as long as it
 // has data.
-func (s *substitution) isRecorded(v *parser.VectorSelector) bool {
+func (b *replay) isRecorded(ctx context.Context, v *parser.VectorSelector) (bool, error) {
 	plain := (&parser.VectorSelector{Name: v.Name, LabelMatchers: v.LabelMatchers}).String()
-	stored, known := s.recorded[plain]
+	stored, known := b.recorded[plain]
 	if !known {
-		first, any, err := s.first(s.ctx, []string{plain}, s.from, s.to)
+		first, any, err := b.first(ctx, []string{plain}, b.from, b.to)
 		if err != nil {
-			s.err = err
-			return false
+			return false, err
 		}
 		// It may begin a little later: when the rules were first evaluated.
-		stored = any && first.Sub(s.from) <= s.to.Sub(s.from)/10
-		s.recorded[plain] = stored
+		stored = any && first.Sub(b.from) <= b.to.Sub(b.from)/10
+		b.recorded[plain] = stored
 	}
-	return stored
+	return stored, nil
 }

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -34,7 +35,8 @@ func checkReceivers(in *inspection) result.Check {
 	}
 	alerts := in.rules.alerts()
 	var heard []string
-	var lost []fileRule // for which there are receivers of the process only
+	var lost []fileRule                 // for which there are receivers of the process only
+	unrouted := map[string][]fileRule{} // what would be generated, by severity
 	for _, r := range alerts {
 		names, own := routes.Heard(r.Alert, r.Labels)
 		heard = append(heard, names...)
@@ -42,10 +44,22 @@ func checkReceivers(in *inspection) result.Check {
 		case len(names) > 0:
 		case own:
 			lost = append(lost, r)
+		case r.file == "":
+			unrouted[r.Labels["severity"]] = append(unrouted[r.Labels["severity"]], r)
 		default:
 			r.problem(&f, "nobody hears of %s, severity %s: %s routes it to no receiver", r.Alert, r.Labels["severity"], from).
 				Fix = fmt.Sprintf("add one to notify in %s, or %s to the severities of one", in.file, r.Labels["severity"])
 		}
+	}
+	for _, severity := range slices.Sorted(maps.Keys(unrouted)) {
+		var names []string
+		for _, r := range unrouted[severity] {
+			names = append(names, r.Alert)
+		}
+		p := f.Fail("nobody hears of %s, severity %s: %s routes it to no receiver", cli.Few(names), severity, from)
+		p.File, p.Path = in.file, "notify"
+		p.Line, p.Column = yamlpos.Of(in.data, p.Path, 0)
+		p.Fix = fmt.Sprintf("add one to notify in %s, or %s to the severities of one", in.file, severity)
 	}
 	if len(lost) > 0 {
 		i := slices.IndexFunc(in.d.Notify, func(r domain.Receiver) bool { return r.Log != nil || r.Action != nil })
@@ -57,6 +71,9 @@ func checkReceivers(in *inspection) result.Check {
 		p.Fix = "add to notify who hears of alerts from a server, such as email, webhook or slack, or call embedded.Start in main"
 	}
 	checkServers(in, &f, from, text, alerts)
+	if names := receivers.Misread(in.dir); len(names) > 0 {
+		f.Note("%s in %s has characters that a shell or Compose reads as something else, such as $ and &: write its value in single quotes", cli.Few(names), filepath.Join(in.dir, ".env"))
+	}
 	if missing := receivers.Missing(in.dir, in.d); len(missing) > 0 {
 		f.Note("%s", receivers.Lacking(missing)) // where a file is checked its secrets need not be
 	}
@@ -71,6 +88,9 @@ func checkReceivers(in *inspection) result.Check {
 func checkServers(in *inspection, f *result.Check, from string, text []byte, alerts []fileRule) {
 	if _, err := os.Stat(filepath.Join(in.dir, filepath.Dir(filepath.FromSlash(generate.AlertmanagerFile)))); err != nil {
 		return
+	}
+	if text := receivers.Relative(in.d); text != "" {
+		f.Note("%s", text)
 	}
 	routes, _ := receivers.Load(from, text, false)
 	lost := map[bool][]fileRule{} // by whether they are pages

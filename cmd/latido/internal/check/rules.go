@@ -157,6 +157,7 @@ func ruleError(file string, err error) result.Problem {
 	if errors.As(err, &wrapped) && file == "" {
 		p.Message = wrapped.RuleName + ": " + p.Message
 	}
+	p.Message = fmt.Sprintf("Prometheus cannot read it: %s", p.Message)
 	return p
 }
 
@@ -166,7 +167,7 @@ func checkRule(in *inspection, f *result.Check, r fileRule) {
 	if _, _, wrong := expr.Parse(r.Expr); wrong != nil || r.file == "" { // or checkExpressions looks at it
 		return
 	}
-	for _, m := range in.world().Mistakes(r.Expr, expr.Condition{Wait: time.Duration(r.For)}) {
+	for _, m := range in.world().Mistakes(r.Expr, expr.Condition{Alert: r.Alert != "", Wait: time.Duration(r.For)}) {
 		p := r.problem(f, "%s: %s", r.name(), m.Message)
 		p.Line, p.Column = yamlpos.Of(r.data, r.path+".expr", m.Offset)
 	}

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -9,13 +10,16 @@ import (
 	"github.com/latido-dev/latido/cmd/latido/internal/cli"
 	"github.com/latido-dev/latido/cmd/latido/internal/generate"
 	"github.com/latido-dev/latido/cmd/latido/internal/result"
+	"github.com/latido-dev/latido/cmd/latido/stack"
 )
 
 // checkRunbook looks for the section that each alert's runbook_url names. A
 // generated one has no such link where no runbook is published, and has its
 // section nevertheless.
 func checkRunbook(in *inspection) result.Check {
-	alerts := in.rules.alerts()
+	alerts := slices.DeleteFunc(in.rules.alerts(), func(r fileRule) bool {
+		return strings.HasSuffix(filepath.ToSlash(r.file), stack.Watchers)
+	})
 	text, from, wrong := in.read(in.runbook, "runbook", func() ([]byte, error) { return alerting.Runbook(in.d, in.options()), nil })
 	if wrong != nil {
 		return result.Check{Problems: []result.Problem{*wrong}}

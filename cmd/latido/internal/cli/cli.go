@@ -63,6 +63,7 @@ func rootOf(verbs []func() *cobra.Command) *cobra.Command {
 		Use: "latido", Long: "latido reads a domain file and talks to a running service.", Version: Version(),
 		SilenceErrors: true, SilenceUsage: true, DisableAutoGenTag: true, Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			cmd.SetOut(cmd.ErrOrStderr()) // a script that reads the results gets no help for them
 			help(cmd, nil)
 			return errNoVerb
 		},
@@ -113,7 +114,7 @@ func execute(root *cobra.Command, args []string, stderr io.Writer) int {
 			names = append(names, c.Name())
 		}
 		if !slices.Contains(names, args[0]) {
-			fmt.Fprint(stderr, Say(Language(asked(args), ""), fmt.Sprintf("latido: unknown verb %q%s; see latido help\n", args[0], DidYouMean(args[0], names))))
+			fmt.Fprint(stderr, Say(errorLanguage(args), fmt.Sprintf("latido: unknown verb %q%s; see latido help\n", args[0], DidYouMean(args[0], names))))
 			return Wrong
 		}
 	}
@@ -126,13 +127,13 @@ func execute(root *cobra.Command, args []string, stderr io.Writer) int {
 	case errors.Is(err, errNoVerb):
 		return Wrong
 	case errors.As(err, &usage):
-		language := Language(asked(args), "")
+		language := errorLanguage(args)
 		fmt.Fprintf(stderr, "%s: %s\n%s\n", cmd.CommandPath(), Say(language, err.Error()), Say(language, "usage: "+cmd.UseLine()))
 		return Wrong
 	case errors.Is(err, ErrProblems):
 		return Problems
 	}
-	fmt.Fprintf(stderr, "%s: %s\n", cmd.CommandPath(), Say(Language(asked(args), ""), err.Error()))
+	fmt.Fprintf(stderr, "%s: %s\n", cmd.CommandPath(), Say(errorLanguage(args), err.Error()))
 	return Problems
 }
 

@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"bytes"
+	"cmp"
 	"io"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -65,10 +68,46 @@ func Say(language, text string) string {
 	return text
 }
 
+// Spoken writes to w what write writes, in a language.
+func Spoken(w io.Writer, language string, write func(io.Writer)) {
+	var text bytes.Buffer
+	write(&text)
+	_, _ = io.WriteString(w, Say(language, text.String())) // Run tells
+}
+
 // Language is the language to speak to a person in: the one that was asked for,
 // or else that of the person's locale, or else the domain's, or else English.
+// A verb that reads no domain file takes the language of the one in the folder
+// that it is called in.
 func Language(asked, domains string) string {
-	return first(asked, locale(), domains, domain.Languages()[0])
+	return first(asked, locale(), cmp.Or(domains, languageAt(DomainFile)), domain.Languages()[0])
+}
+
+// errorLanguage is the language of an error: that of Language, where the domain
+// file is one that the arguments name.
+func errorLanguage(args []string) string {
+	domains := ""
+	for _, arg := range args {
+		if _, value, given := strings.Cut(arg, "="); given {
+			arg = value
+		}
+		if ext := filepath.Ext(arg); domains == "" && (ext == ".yaml" || ext == ".yml") {
+			domains = languageAt(arg)
+		}
+	}
+	return Language(asked(args), domains)
+}
+
+// languageAt is the language that the domain file of a name names, "" if there is
+// none or it names none.
+func languageAt(name string) string {
+	f, err := os.Open(name)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = f.Close() }()                             // nothing was written
+	data, _ := io.ReadAll(io.LimitReader(f, domain.MaxFileSize)) // what was read counts
+	return DomainLanguage(data)
 }
 
 // Document is the language to write a document in: the one that was asked for,

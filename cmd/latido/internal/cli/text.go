@@ -15,6 +15,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/term"
+
+	"github.com/latido-dev/latido/internal/humanize"
 )
 
 // IsTerminal tells whether somebody is at the other end of a reader or writer.
@@ -103,17 +105,7 @@ func Because(reason string) string {
 }
 
 // Figure writes a number with three digits that matter.
-func Figure(v float64) string {
-	if v >= 1000 || v <= -1000 {
-		return strconv.FormatFloat(v, 'f', 0, 64)
-	}
-	text := strconv.FormatFloat(v, 'g', 3, 64)
-	if strings.Contains(text, "e") {
-		text = strconv.FormatFloat(v, 'f', 6, 64)
-		text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
-	}
-	return text
-}
+func Figure(v float64) string { return humanize.Language{}.Number(v) }
 
 // Spell is a length of time in words.
 func Spell(d time.Duration) string {

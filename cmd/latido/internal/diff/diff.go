@@ -42,7 +42,7 @@ type report struct {
 	Old     string   `json:"old"`
 	New     string   `json:"new"`
 	Breaks  bool     `json:"breaks"`
-	Notes   []string `json:"notes,omitempty"` // what of the old file is not compared
+	Notes   []string `json:"notes,omitempty"` // what is not compared
 	Changes []Change `json:"changes"`
 }
 
@@ -53,7 +53,7 @@ func Run(w io.Writer, o Options) (breaks bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	r := report{Old: before.name, New: after.name, Notes: before.notes, Changes: compare(before.d, after.d)}
+	r := report{Old: before.name, New: after.name, Notes: append(before.notes, after.notes...), Changes: compare(before.d, after.d)}
 	byHand(r.Changes, before.d, after.dir)
 	for _, c := range r.Changes {
 		r.Breaks = r.Breaks || len(c.Breaks) > 0

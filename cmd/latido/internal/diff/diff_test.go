@@ -115,6 +115,29 @@ func TestByHand(t *testing.T) {
 	}
 }
 
+// TestHistory compares every revision of the example's own file, as far as the
+// checkout has them, with the one before and with the file as it is.
+func TestHistory(t *testing.T) {
+	t.Chdir("../../../../examples/echo-api")
+	revisions, _ := exec.Command("git", "log", "--format=%h", "--", "domain.yaml").Output() // without git there are none
+	later := "domain.yaml"
+	for _, revision := range strings.Fields(string(revisions)) {
+		old := revision + ":./domain.yaml"
+		for _, now := range []string{later, "domain.yaml"} {
+			var out bytes.Buffer
+			breaks, err := Run(&out, Options{Old: old, New: now})
+			if err != nil || out.Len() == 0 || breaks != strings.Contains(out.String(), "FAIL") {
+				t.Errorf("%s to %s: %v, %v\n%s", old, now, breaks, err, &out)
+			}
+		}
+		later = old
+	}
+	var out bytes.Buffer
+	if breaks, err := Run(&out, Options{Old: "domain.yaml", New: "domain.yaml"}); err != nil || breaks || !strings.Contains(out.String(), "say the same") {
+		t.Errorf("the file and itself: %v, %v\n%s", breaks, err, &out)
+	}
+}
+
 // TestRevisions compares what git has with what lies there, from the top of the
 // repository and from within.
 func TestRevisions(t *testing.T) {
@@ -154,6 +177,14 @@ func TestRevisions(t *testing.T) {
 			t.Errorf("%s %s: %v, %v\n%s", c.old, c.now, breaks, err, &out)
 		}
 	}
+	write(strings.Replace(before, "above: 2s", "above: 5s, evidence: profile", 1))
+	git("commit", "-q", "-a", "-m", "what is refused today")
+	var out bytes.Buffer
+	if _, err := Run(&out, Options{Old: "HEAD~1:svc/domain.yaml", New: "HEAD:svc/domain.yaml"}); err != nil || !strings.Contains(out.String(), "3s, now 5s") || !strings.Contains(out.String(), "left out of the comparison") {
+		t.Errorf("both are of revisions: %v\n%s", err, &out)
+	}
+	_, err := Run(&bytes.Buffer{}, Options{Old: "HEAD~1:svc/domain.yaml", New: file})
+	testkit.Error(t, err, "unknown key \"evidence\"")
 	for old, want := range map[string]string{"HEAD~9:svc/domain.yaml": "HEAD~1:domain.yaml", "nothing.yaml": "HEAD~1:domain.yaml", "--output=x:y": "HEAD~1:domain.yaml"} {
 		_, err := Run(&bytes.Buffer{}, Options{Old: old, New: file})
 		testkit.Error(t, err, want)

@@ -15,6 +15,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/yamlpos"
 )
 
 // source is one of the two domains.
@@ -25,8 +26,8 @@ type source struct {
 	notes []string
 }
 
-// load reads both. Only the old one may have what is refused today: it was
-// right when it was written.
+// load reads both. What lies at a revision, and the old one, may have what is
+// refused today: it was right when it was written.
 func load(o Options) (before, after source, err error) {
 	old, now := o.Old, o.New
 	if !strings.Contains(old, ":") && !there(old) && there(now) { // a revision alone
@@ -50,13 +51,13 @@ func load(o Options) (before, after source, err error) {
 	if text, err = read(now); err != nil {
 		return before, after, err
 	}
-	if after.d, err = domain.Parse(now, text); err != nil {
+	if !there(now) {
+		after.d, after.notes, err = lenient(now, text)
 		return before, after, err
 	}
-	if there(now) {
-		after.dir = filepath.Dir(now)
-	}
-	return before, after, nil
+	after.dir = filepath.Dir(now)
+	after.d, err = domain.Parse(now, text)
+	return before, after, err
 }
 
 func there(path string) bool {
@@ -135,22 +136,19 @@ func lenient(name string, text []byte) (domain.Domain, []string, error) {
 	return d, nil, err
 }
 
-var (
-	unknownKey = regexp.MustCompile(`^unknown key ("(?:[^"\\]|\\.)*")`)
-	pathStep   = regexp.MustCompile(`[A-Za-z0-9_]+|"(?:[^"\\]|\\.)*"`)
-)
+var unknownKey = regexp.MustCompile(`^unknown key ("(?:[^"\\]|\\.)*")`)
 
 // drop removes what a mistake is about: a key, or if it is not there what it is
 // missing from.
 func drop(root *yaml.Node, m *domain.Error) bool {
-	steps := pathStep.FindAllString(m.Path, -1)
+	steps := yamlpos.PathStep.FindAllString(m.Path, -1)
 	if found := unknownKey.FindStringSubmatch(m.Message); found != nil {
 		steps = append(steps, found[1])
 	}
 	for ; len(steps) > 0; steps = steps[:len(steps)-1] {
 		n := root
 		for _, step := range steps[:len(steps)-1] {
-			if n = child(n, step); n == nil {
+			if n = yamlpos.Child(n, step); n == nil {
 				break
 			}
 		}
@@ -161,41 +159,17 @@ func drop(root *yaml.Node, m *domain.Error) bool {
 	return false
 }
 
-func plain(step string) string {
-	if text, err := strconv.Unquote(step); err == nil {
-		return text
-	}
-	return step
-}
-
-func target(n *yaml.Node) *yaml.Node {
-	for n.Kind == yaml.AliasNode {
-		n = n.Alias
-	}
-	return n
-}
-
-func child(n *yaml.Node, step string) *yaml.Node {
-	n = target(n)
-	if i, err := strconv.Atoi(step); n.Kind == yaml.SequenceNode && err == nil && i < len(n.Content) {
-		return n.Content[i]
-	}
-	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
-		if target(n.Content[i]).Value == plain(step) {
-			return n.Content[i+1]
-		}
-	}
-	return nil
-}
-
 func remove(n *yaml.Node, step string) bool {
-	n = target(n)
+	n = yamlpos.Target(n)
+	if unquoted, err := strconv.Unquote(step); err == nil {
+		step = unquoted
+	}
 	if i, err := strconv.Atoi(step); n.Kind == yaml.SequenceNode && err == nil && i < len(n.Content) {
 		n.Content = append(n.Content[:i:i], n.Content[i+1:]...)
 		return true
 	}
 	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
-		if target(n.Content[i]).Value == plain(step) {
+		if yamlpos.Target(n.Content[i]).Value == step {
 			n.Content = append(n.Content[:i:i], n.Content[i+2:]...)
 			return true
 		}

@@ -3,6 +3,7 @@ package doctor
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"path/filepath"
 	"regexp"
@@ -20,13 +21,16 @@ import (
 	"github.com/latido-dev/latido/cmd/latido/internal/result"
 )
 
-// jobOfNothing is how a rule names the job of a series that is not there.
-var jobOfNothing = regexp.MustCompile(`"job", "[^"]*", "", ""`)
+// How a rule names the job of a series that is not there, and of a target.
+var (
+	jobOfNothing = regexp.MustCompile(`"job", "[^"]*", "", ""`)
+	jobOfTarget  = regexp.MustCompile(`\bup\{job="[^"]*"\}`)
+)
 
 // anyJob is an expression without the name of the job, which is told by -job, and
 // not by the domain.
 func anyJob(text string) string {
-	return jobOfNothing.ReplaceAllString(text, `"job", "", "", ""`)
+	return jobOfTarget.ReplaceAllString(jobOfNothing.ReplaceAllString(text, `"job", "", "", ""`), `up{job=""}`)
 }
 
 // doctorRules looks for the domain's alert rules in Prometheus, as they are
@@ -40,18 +44,28 @@ func doctorRules(x *examination) result.Check {
 	if err := p.api(x.ctx, "rules", nil, &answer); err != nil {
 		return failed(err)
 	}
-	loaded := map[string]remote.Rule{}
+	loaded, recorded := map[string]remote.Rule{}, map[string][]remote.Rule{}
 	for _, g := range answer.Groups {
 		for _, r := range g.Rules {
-			if r.Type == "alerting" && r.Labels["domain"] == x.d.Prefix {
+			switch {
+			case r.Type == "recording":
+				recorded[r.Name] = append(recorded[r.Name], r)
+			case r.Type == "alerting" && r.Labels["domain"] == x.d.Prefix:
 				loaded[r.Name] = r
 			}
 		}
 	}
-	reload := fmt.Sprintf("and reload: curl -X POST %s/-/reload, or a restart", remote.Address(p.base))
-	var missing []string
+	replace, add := x.loading(p)
+	var missing, unrecorded []string
+	same := func(a, b string) bool { return expr.Same(anyJob(a), anyJob(b)) }
 	for _, r := range alerting.Rules(x.d, alerting.Options{Fast: x.fast}) {
-		if r.Alert == "" || slices.Contains(x.alerts, r.Alert) {
+		if r.Record != "" {
+			if !slices.ContainsFunc(recorded[r.Record], func(there remote.Rule) bool { return same(there.Query, r.Expr) }) {
+				unrecorded = append(unrecorded, r.Record)
+			}
+			continue
+		}
+		if slices.Contains(x.alerts, r.Alert) {
 			continue
 		}
 		x.alerts = append(x.alerts, r.Alert)
@@ -61,22 +75,78 @@ func doctorRules(x *examination) result.Check {
 		case there.Health == "err":
 			c.Fail("Prometheus cannot evaluate %s: %s", r.Alert, cli.Safe(there.LastError)).
 				Fix = "two series may be one to the rule: run its query by hand, promtool query instant " + remote.Address(p.base)
-		case !expr.Same(anyJob(there.Query), anyJob(r.Expr)):
-			c.Fail("Prometheus has another %s than the domain: %s", r.Alert, cli.Safe(there.Query)).
-				Fix = "copy " + generate.RulesFile(x.d.Prefix) + " there, " + reload
+		case !same(there.Query, r.Expr):
+			c.Fail("Prometheus has another %s than the domain: %s", r.Alert, cli.Safe(there.Query)).Fix = replace
+		default:
+			if other := another(r, there); other != "" {
+				c.Fail("Prometheus has another %s than the domain: %s", r.Alert, cli.Safe(other)).Fix = replace
+			}
 		}
 	}
-	next := fmt.Sprintf("write them with latido generate rules, name %s in rule_files of prometheus.yaml, %s", generate.RulesFile(x.d.Prefix), reload)
+	for _, name := range slices.Sorted(maps.Keys(loaded)) {
+		if !slices.Contains(x.alerts, name) {
+			c.Note("Prometheus has %s of the domain, which no longer makes it: is an old rule file still there?", name)
+		}
+	}
 	switch {
 	case len(x.alerts) == 0:
 		return result.Skip("the domain has no alerts")
 	case len(missing) == len(x.alerts):
-		c.Fail("Prometheus has none of the domain's %s", cli.Count(len(missing), "alert rule")).Fix = next
+		c.Fail("Prometheus has none of the domain's %s", cli.Count(len(missing), "alert rule")).Fix = add
 	case len(missing) > 0:
-		c.Fail("Prometheus has not all of the domain's alert rules: %s", cli.Few(missing)).Fix = next
+		c.Fail("Prometheus has not all of the domain's alert rules: %s", cli.Few(missing)).Fix = add
+	case len(unrecorded) > 0:
+		c.Fail("Prometheus does not record what alert rules need as the domain does: %s", cli.Few(unrecorded)).Fix = replace
 	}
 	c.Detail = cli.Count(len(x.alerts), "alert rule")
 	return c
+}
+
+// loading says how Prometheus gets rules that changed, and rules that it has not:
+// by an operator, by itself, when it is asked, or by a signal. Its flags tell which.
+func (x *examination) loading(p *part) (replace, add string) {
+	var flags map[string]string
+	known := p.api(x.ctx, "status/flags", nil, &flags) == nil && flags["config.file"] != ""
+	file := generate.RulesFile(x.d.Prefix)
+	var reload string
+	switch {
+	case strings.Contains(flags["config.file"], "/config_out/"): // where prometheus-operator writes it
+		return "write them with latido generate stack, and kubectl apply -k deploy: the operator of Prometheus loads them within minutes",
+			"write them with latido generate stack, and kubectl apply -k deploy: the operator of Prometheus loads them within minutes, if its ruleSelector takes their labels"
+	case strings.Contains(flags["enable-feature"], "auto-reload-config"):
+		reload = "and wait: Prometheus loads it by itself within a minute"
+	case !known || flags["web.enable-lifecycle"] == "true":
+		reload = fmt.Sprintf("and reload: curl -X POST %s/-/reload", remote.Address(p.base))
+	default:
+		reload = "and reload: docker compose kill -s SIGHUP prometheus, or kill -HUP its process"
+	}
+	return fmt.Sprintf("copy %s there, %s", file, reload),
+		fmt.Sprintf("write them with latido generate rules, name %s in rule_files of prometheus.yaml, %s", file, reload)
+}
+
+// another is the first of what Prometheus has otherwise of an alert whose
+// expression is the domain's, "" for nothing. Links and the name of the job are
+// left out: options say them, too.
+func another(r alerting.Rule, there remote.Rule) string {
+	for _, time := range []struct {
+		key         string
+		ours, there float64
+	}{{"for", r.For.Seconds(), there.Duration}, {"keep_firing_for", r.KeepFiring.Seconds(), there.KeepFiringFor}} {
+		if time.ours != time.there {
+			return fmt.Sprintf("%s: %gs", time.key, time.there)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Labels)) {
+		if name != "job" && r.Labels[name] != there.Labels[name] {
+			return name + ": " + there.Labels[name]
+		}
+	}
+	for _, name := range []string{"summary", "description"} {
+		if r.Annotations[name] != there.Annotations[name] {
+			return name + ": " + there.Annotations[name]
+		}
+	}
+	return ""
 }
 
 // doctorNotify looks for the Alertmanager that Prometheus sends alerts to.
@@ -130,10 +200,7 @@ func doctorAlertmanager(x *examination) result.Check {
 	if state.Config.Original == "" {
 		return failed(trouble{fmt.Sprintf("%s is not Alertmanager: /api/v2/status has no configuration", remote.Address(p.base)), p.whose()})
 	}
-	f.Detail = remote.Address(p.base)
-	if v := state.VersionInfo.Version; v != "" {
-		f.Detail += ", version " + cli.Safe(v)
-	}
+	f.Detail = p.version(state.VersionInfo.Version)
 	var config struct{ Receivers []struct{ Name string } }
 	if err := yaml.Unmarshal([]byte(state.Config.Original), &config); err != nil {
 		f.Note("its configuration cannot be read, so its receivers are not known")
@@ -160,7 +227,7 @@ func doctorAlertmanager(x *examination) result.Check {
 	} else if len(absent) > 0 { // another machine's may be there
 		f.Note("%s", receivers.Lacking(absent))
 	}
-	f.Detail += ", " + cli.Count(len(config.Receivers), "receiver")
+	f.Detail = fmt.Sprintf("%s, %s", f.Detail, cli.Count(len(config.Receivers), "receiver"))
 	return f
 }
 
@@ -201,10 +268,7 @@ func doctorAlerts(x *examination) result.Check {
 		f.Fail("%s in Prometheus, but not in Alertmanager: %s%s", verbFire(len(missing)), cli.Safe(cli.Few(missing)), cli.Because(x.notifications())).
 			Fix = "the alerts get lost on the way, or go to another Alertmanager: see Prometheus' log, docker compose logs prometheus"
 	}
-	f.Detail = verbFire(len(old)) + " in Prometheus, and is in Alertmanager too"
-	if len(old) > 1 {
-		f.Detail = verbFire(len(old)) + " in Prometheus, and are in Alertmanager too"
-	}
+	f.Detail = verbFire(len(old)) + " in Prometheus and in Alertmanager"
 	return f
 }
 
@@ -227,7 +291,7 @@ func (x *examination) notifications() string {
 		family, _, _ := strings.Cut(name, "{")
 		value := strings.TrimSpace(rest)
 		if (family == "prometheus_notifications_dropped_total" || family == "prometheus_notifications_errors_total") && value != "0" {
-			told = append(told, family+" is "+value)
+			told = append(told, family+"="+value)
 		}
 	}
 	return cli.Few(told)

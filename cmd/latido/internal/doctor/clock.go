@@ -73,7 +73,7 @@ func doctorClock(x *examination) result.Check {
 		f.Fail("the clock of %s, %s, is %s this machine's", x.parts[name].what, remote.Address(x.parts[name].base), apart(x.parts[name].clock.ahead)).
 			Fix = "set that machine's clock by NTP: timedatectl set-ntp true (a container has the clock of its machine)"
 	}
-	f.Detail = fmt.Sprintf("%s within %v", cli.Count(read, "clock"), max(most, time.Second).Round(time.Second))
+	f.Detail = fmt.Sprintf("%s within %s", cli.Count(read, "clock"), cli.Spell(max(most, time.Second)))
 	return f
 }
 

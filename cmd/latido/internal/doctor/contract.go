@@ -31,6 +31,7 @@ func doctorContract(x *examination) result.Check {
 			x.missing(&c, m)
 		}
 	}
+	x.filters(&c)
 	for _, name := range slices.Sorted(maps.Keys(x.families)) {
 		if !strings.HasPrefix(name, x.d.Prefix+"_") && !allowed(name) {
 			c.Fail("%s has not the prefix %s", name, x.d.Prefix).Fix = "record it with tel.Meter(), or keep its registry out of what is scraped"
@@ -53,13 +54,14 @@ func allowed(name string) bool {
 
 // missing says that an event does not exist.
 func (x *examination) missing(c *result.Check, m domain.Metric) {
-	p := c.Fail("the event %s does not exist: there is no metric %s", m.Event.Name, m.Family)
+	other := ""
+	if near := expr.Nearest(x.d, m.Family, slices.Collect(maps.Keys(x.families))); near != "" {
+		other = fmt.Sprintf(" (there is %s)", near)
+	}
+	p := c.Fail("the event %s does not exist: there is no metric %s%s", m.Event.Name, m.Family, other)
 	p.Fix = "is the service of a version before the event, or does it load another domain file?"
 	if m.Kind == domain.KindGauge {
 		p.Fix = "a gauge has no series until it is set or observed: is it, where its level is known?"
-	}
-	if near := expr.Nearest(x.d, m.Family, slices.Collect(maps.Keys(x.families))); near != "" {
-		p.Message += fmt.Sprintf(" (there is %s)", near)
 	}
 }
 

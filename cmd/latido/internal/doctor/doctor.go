@@ -84,6 +84,7 @@ type examination struct {
 	job  string
 	// given are the flags that were.
 	given     func(string) bool
+	language  string           // of the results
 	parts     map[string]*part // by flag; all are there
 	maxSeries int              // of one process
 	fast      bool             // the rules are those that generate -fast writes
@@ -145,6 +146,7 @@ func Command() *cobra.Command {
 		if x.data, err = cli.ReadDomain(cmd.InOrStdin(), x.file); err != nil {
 			return err
 		}
+		x.language = cli.Language(cli.LanguageOf(cmd), cli.DomainLanguage(x.data))
 		return x.run().Write(cmd.OutOrStdout(), *format)
 	}
 	return cmd
@@ -176,7 +178,7 @@ func (x *examination) run() *result.Set {
 	for i, l := range links {
 		state[l.name] = all[i].Status
 	}
-	found := &result.Set{Verb: "doctor", File: x.file, OK: true}
+	found := &result.Set{Verb: "doctor", File: x.file, OK: true, Language: x.language}
 	for i, l := range links {
 		f := all[i]
 		if cause[l.name] != "" {
@@ -246,7 +248,7 @@ func doctorDomain(x *examination) result.Check {
 	d, c, err := check.Domain(x.file, x.data)
 	x.d, x.job = d, cmp.Or(x.job, d.Service())
 	if err == nil {
-		c.Detail += ", job " + x.job
+		c.Detail = fmt.Sprintf("%s, job %s", c.Detail, x.job)
 	}
 	return c
 }

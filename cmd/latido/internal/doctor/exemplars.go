@@ -51,12 +51,12 @@ func doctorExemplars(x *examination) result.Check {
 		f.Fail("the service shows %s, and Prometheus keeps none: its exemplar storage is off", cli.Count(at, "exemplar")).
 			Fix = "start Prometheus with --enable-feature=exemplar-storage"
 	case x.clockWrong("url", "prometheus"):
-		return result.Skip("not known as long as clock fails")
+		return result.Skip("not known as long as %s fails", "clock")
 	case oldest > settled:
-		f.Fail("the service shows %s, the oldest of %v ago, and Prometheus has none", cli.Count(at, "exemplar"), oldest.Round(time.Second)).
+		f.Fail("the service shows %s, the oldest %s old, and Prometheus has none", cli.Count(at, "exemplar"), cli.Spell(oldest)).
 			Fix = "have it scrape OpenMetrics, which alone has them: scrape_protocols of the job " + x.job + " begins with OpenMetricsText1.0.0; another store than Prometheus has a limit of its own for exemplars"
 	default:
-		return result.Skip("the service's exemplars are younger than %v: ask again then", settled)
+		return result.Skip("the service's exemplars are younger than %s: ask again then", cli.Spell(settled))
 	}
 	return f
 }

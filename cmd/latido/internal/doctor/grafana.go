@@ -46,10 +46,7 @@ func doctorGrafana(x *examination) result.Check {
 	if state.Database != "ok" {
 		f.Fail("Grafana's database is not well: %s", cli.Safe(state.Database)).Fix = "look at its log: docker compose logs grafana"
 	}
-	f.Detail = remote.Address(p.base)
-	if state.Version != "" {
-		f.Detail += ", version " + cli.Safe(state.Version)
-	}
+	f.Detail = p.version(state.Version)
 	return f
 }
 

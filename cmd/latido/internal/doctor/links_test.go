@@ -26,6 +26,17 @@ func (w *patient) uploads(signal string, good, failed int) {
 	w.metrics(strings.NewReplacer(from[0], to[0], from[1], to[1]).Replace(serviceMetrics))
 }
 
+// slowResponses changes one rule that Prometheus has loaded.
+func slowResponses(change func(rule object)) func(w *patient) {
+	return func(w *patient) {
+		w.parts["prometheus"]["/api/v1/rules"] = w.rules(func(rule object) {
+			if rule["name"] == "SlowResponses" {
+				change(rule)
+			}
+		})
+	}
+}
+
 // metrics has the service show other metrics, with the exemplar as before.
 func (w *patient) metrics(text string) {
 	before := w.parts["url"]["/metrics"]
@@ -58,8 +69,8 @@ func TestDoctorFaults(t *testing.T) {
 		link   string
 		words  []string
 	}{
-		"undeclared event":   {func(w *patient) { w.counts("refused_total", `reason="event"`, 3) }, "telemetry", []string{"3 recordings of an event that the domain file does not have", "latido generate events"}},
-		"clash":              {func(w *patient) { w.counts("collect_errors_total", `reason="clash"`, 1) }, "telemetry", []string{"has the name of one that is there", "Config.Views"}},
+		"undeclared event":   {func(w *patient) { w.counts("refused_total", `reason="event"`, 3) }, "telemetry", []string{"3 recordings refused: the domain file does not have the event", "latido generate events"}},
+		"clash":              {func(w *patient) { w.counts("collect_errors_total", `reason="clash"`, 1) }, "telemetry", []string{"has a name that is taken", "Config.Views"}},
 		"no alert delivered": {func(w *patient) { w.counts("alert_deliveries_total", `receiver="email",outcome="failed"`, 4) }, "telemetry", []string{"delivered no alert to email: 4 tries failed"}},
 
 		"removed event": {func(w *patient) {
@@ -112,9 +123,9 @@ func TestDoctorFaults(t *testing.T) {
 			w.parts["prometheus"]["/api/v1/targets"] = api(object{"activeTargets": []object{}})
 			w.parts["prometheus"][asksJobs] = vectorOf(`{"job":"tienda-api"} 40`)
 			w.parts["prometheus"][asksAge] = vectorOf(`{} 240`)
-		}, "series", []string{"newest sample of the job tienda-api is 4m0s old"}},
+		}, "series", []string{"newest sample of the job tienda-api is 4 min old"}},
 
-		"no OpenMetrics": {func(w *patient) { w.parts["prometheus"]["/api/v1/query_exemplars"] = api([]object{}) }, "exemplars", []string{"the oldest of 1h0m", "OpenMetricsText1.0.0"}},
+		"no OpenMetrics": {func(w *patient) { w.parts["prometheus"]["/api/v1/query_exemplars"] = api([]object{}) }, "exemplars", []string{"the oldest 60 min old", "OpenMetricsText1.0.0"}},
 
 		"rule without health": {func(w *patient) {
 			w.parts["prometheus"]["/api/v1/rules"] = api(object{"groups": []object{{"rules": []object{
@@ -124,7 +135,24 @@ func TestDoctorFaults(t *testing.T) {
 			w.parts["prometheus"]["/api/v1/rules"] = api(object{"groups": []object{{"rules": []object{
 				{"name": "SlowResponses", "type": "alerting", "query": "vector(3) > 2", "labels": object{"domain": "tienda"}}}}}})
 		}, "rules", []string{"Prometheus has another SlowResponses than the domain: vector(3) > 2", "copy deploy/prometheus/rules/tienda.rules.yaml there"}},
-		"rules of another pace": {func(w *patient) { w.args = []string{"-fast"} }, "rules", []string{"Prometheus has another SlowResponses than the domain"}},
+		"rule that waits longer":        {slowResponses(func(r object) { r["duration"] = 86400 }), "rules", []string{"Prometheus has another SlowResponses than the domain: for: 86400s", "copy deploy/prometheus/rules/tienda.rules.yaml there"}},
+		"rule that goes on for longer":  {slowResponses(func(r object) { r["keepFiringFor"] = 7200 }), "rules", []string{"another SlowResponses than the domain: keep_firing_for: 7200s"}},
+		"rule of another severity":      {slowResponses(func(r object) { r["labels"].(map[string]string)["severity"] = "info" }), "rules", []string{"another SlowResponses than the domain: severity: info"}},
+		"rule with another summary":     {slowResponses(func(r object) { r["annotations"].(map[string]string)["summary"] = "Old" }), "rules", []string{"another SlowResponses than the domain: summary: Old"}},
+		"rule with another description": {slowResponses(func(r object) { delete(r["annotations"].(map[string]string), "description") }), "rules", []string{"another SlowResponses than the domain: description:"}},
+		"series recorded otherwise": {func(w *patient) {
+			w.parts["prometheus"]["/api/v1/rules"] = w.rules(func(r object) {
+				if r["type"] == "recording" {
+					r["query"] = "vector(0)"
+				}
+			})
+		}, "rules", []string{"Prometheus does not record what alert rules need as the domain does: "}},
+		"rules that an operator loads":   {reloads(object{"config.file": "/etc/prometheus/config_out/prometheus.env.yaml", "web.enable-lifecycle": "true"}), "rules", []string{"kubectl apply -k deploy", "ruleSelector"}},
+		"rules that load themselves":     {reloads(object{"config.file": "/etc/prometheus/prometheus.yaml", "enable-feature": "exemplar-storage,auto-reload-config"}), "rules", []string{"and wait: Prometheus loads it by itself within a minute"}},
+		"rules that load when asked":     {reloads(object{"config.file": "/etc/prometheus/prometheus.yaml", "web.enable-lifecycle": "true"}), "rules", []string{"and reload: curl -X POST http://", "/-/reload"}},
+		"rules that load by a signal":    {reloads(object{"config.file": "/etc/prometheus/prometheus.yaml", "web.enable-lifecycle": "false"}), "rules", []string{"and reload: docker compose kill -s SIGHUP prometheus"}},
+		"rules of a store without flags": {reloads(object{}), "rules", []string{"and reload: curl -X POST http://"}},
+		"rules of another pace":          {func(w *patient) { w.args = []string{"-fast"} }, "rules", []string{"Prometheus has another SlowResponses than the domain"}},
 		"another domain's rules": {func(w *patient) {
 			w.parts["prometheus"]["/api/v1/rules"] = api(object{"groups": []object{{"rules": []object{{"name": "SlowResponses", "type": "alerting", "labels": object{"domain": "clinica"}}}}}})
 		}, "rules", []string{"none of the domain's"}},
@@ -135,7 +163,7 @@ func TestDoctorFaults(t *testing.T) {
 		"alert gets lost": {func(w *patient) {
 			w.parts["alertmanager"]["/api/v2/alerts"] = gives([]object{{"labels": object{"alertname": "PoolExhausted"}}})
 			w.parts["prometheus"]["/metrics"] = says("\nprometheus_config_last_reload_successful 1\nprometheus_notifications_errors_total{alertmanager=\"x\"} 7\n")
-		}, "alerts", []string{"1 alert fires in Prometheus, but not in Alertmanager: SlowResponses", "prometheus_notifications_errors_total is 7"}},
+		}, "alerts", []string{"1 alert fires in Prometheus, but not in Alertmanager: SlowResponses", "prometheus_notifications_errors_total=7"}},
 
 		"Pyroscope of others": {func(w *patient) { w.profileless("clinica-api") }, "profiles", []string{"has uploaded 48", "another Pyroscope, or as another tenant", "PYROSCOPE_TENANT_ID"}},
 		"another name": {func(w *patient) {
@@ -185,7 +213,9 @@ func TestDoctorFaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newPatient(t)
 			c.breaks(w)
-			names, said := brokenLinks(w.links())
+			all := w.links()
+			inSpanish(t, all)
+			names, said := brokenLinks(all)
 			for _, want := range c.words {
 				if !slices.Equal(names, []string{c.link}) || !strings.Contains(said, want) {
 					t.Errorf("no %q in %v:\n%s", want, names, said)
@@ -211,7 +241,7 @@ func TestDoctorSkips(t *testing.T) {
 		}, "profiles", result.Skipped, "started only 9 s ago"},
 		"no OTLP":          {func(w *patient) { w.uploads("metrics", 0, 0) }, "otlp", result.Skipped, "OTEL_EXPORTER_OTLP_ENDPOINT"},
 		"some exports":     {func(w *patient) { w.uploads("metrics", 12, 3) }, "otlp", result.OK, "3 of 15 failed since its start"},
-		"some values":      {func(w *patient) { w.counts("refused_total", `reason="value"`, 2) }, "telemetry", result.OK, "they count as _other"},
+		"some values":      {func(w *patient) { w.counts("refused_total", `reason="value"`, 2) }, "telemetry", result.OK, "counts as _other"},
 		"no alert fires":   {func(w *patient) { w.parts["prometheus"][asksFiring] = vectorOf() }, "alerts", result.Skipped, "no alert of the domain"},
 		"no requests":      {func(w *patient) { w.parts["url"]["/metrics"] = says(strings.ReplaceAll(serviceMetrics, "} 7", "} 0")) }, "exemplars", result.Skipped, "no request"},
 		"no metrics of it": {func(w *patient) { w.at["collector-metrics"] = "" }, "collector-metrics", result.OK, "nothing lost"},
@@ -226,12 +256,26 @@ func TestDoctorSkips(t *testing.T) {
 		"spans go elsewhere": {func(w *patient) {
 			w.parts["collector-metrics"]["/metrics"] = says(strings.Replace(collectorMetrics, `accepted_spans_total{receiver="otlp"} 90`, `accepted_spans_total{receiver="otlp"} 0`, 1))
 		}, "collector-metrics", result.OK, "accepted no span, though the service makes some"},
-		"source without a check": {func(w *patient) { delete(w.parts["grafana"], "/api/datasources/uid/y/health") }, "datasources", result.OK, "Pyroscope has no health check"},
+		"rules for another job": {func(w *patient) {
+			w.domain("    summary: Responses are slow\n", "    summary: Responses are slow\n  - {name: Vive, heartbeat: true}\n")
+			w.parts["prometheus"]["/api/v1/rules"] = w.rules(func(r object) {
+				if labels, ok := r["labels"].(map[string]string); ok && labels["job"] != "" {
+					labels["job"] = "shop"
+				}
+			})
+		}, "rules", result.OK, "alert rule"},
+		"a rule that is no longer made": {func(w *patient) {
+			w.parts["prometheus"]["/api/v1/rules"] = w.rules(func(object) {}, object{"name": "SlowAnswers", "type": "alerting", "labels": object{"domain": "tienda"}})
+		}, "rules", result.OK, "Prometheus has SlowAnswers of the domain, which no longer makes it"},
+		"a route that nothing has":   {func(w *patient) { w.filter("endpoint", "/pedidso") }, "contract", result.OK, "SlowResponses is silent until a series of tienda_response_duration_seconds has endpoint =/pedidso (there is /pedidos)"},
+		"an expression for no route": {func(w *patient) { w.filter("endpoint", "=~/carritos/.*") }, "contract", result.OK, "SlowResponses is silent until a series of tienda_response_duration_seconds has endpoint =~/carritos/.*"},
+		"source without a check":     {func(w *patient) { delete(w.parts["grafana"], "/api/datasources/uid/y/health") }, "datasources", result.OK, "Pyroscope has no health check"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newPatient(t)
 			c.change(w)
 			all := w.links()
+			inSpanish(t, all)
 			names, said := brokenLinks(all)
 			f := all[c.link]
 			if len(names) > 0 || f.Status != c.status || !strings.Contains(f.Detail+strings.Join(f.Notes, "\n"), c.says) {
@@ -325,4 +369,12 @@ func (w *patient) down(lastError string) { w.targets("down", lastError) }
 // sources has Grafana have other data sources.
 func (w *patient) sources(all ...object) {
 	w.parts["grafana"]["/api/datasources"] = gives(all)
+}
+
+// reloads has none of the rules, in a Prometheus that was started with these flags.
+func reloads(flags object) func(w *patient) {
+	return func(w *patient) {
+		w.parts["prometheus"]["/api/v1/rules"] = api(object{"groups": []object{}})
+		w.parts["prometheus"]["/api/v1/status/flags"] = api(flags)
+	}
 }

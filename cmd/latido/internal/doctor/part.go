@@ -49,7 +49,7 @@ type part struct {
 // of the repository publishes.
 func newParts() map[string]*part {
 	parts := map[string]*part{}
-	own := "put user and password into the address, -%[1]s http://USER:PASSWORD@HOST:PORT"
+	own := "put user and password into the address, -%s http://USER:PASSWORD@HOST:PORT"
 	for _, p := range []*part{
 		{
 			flag: "url", what: "the service's admin listener", usual: remote.DefaultURL, ready: "metrics", login: remote.ServiceLogin,
@@ -99,7 +99,7 @@ func (p *part) locate(text string) error {
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return cli.UsageError(fmt.Sprintf("-%s is no address: write one such as %s, or %s", p.flag, p.usual, none))
+		return cli.UsageError(fmt.Sprintf("-%s is no address: write one such as %s, or none", p.flag, p.usual))
 	}
 	p.base = u
 	return nil
@@ -158,7 +158,7 @@ func (p *part) unanswered(err error) trouble {
 	case errors.As(err, &certificate):
 		return trouble{fmt.Sprintf("the certificate of %s is not trusted: %v", at, certificate.Err), "name the authority's certificate: SSL_CERT_FILE=ca.pem latido doctor"}
 	case errors.As(err, &timeout) && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded):
-		return trouble{fmt.Sprintf("%s does not answer within %v", at, partTimeout), "it hangs, or something on the way drops what is sent to it: look at its log, and at firewalls"}
+		return trouble{fmt.Sprintf("%s does not answer within %s", at, cli.Spell(partTimeout)), "it hangs, or something on the way drops what is sent to it: look at its log, and at firewalls"}
 	case errors.As(err, &network) && network.Op == "dial":
 		return trouble{fmt.Sprintf("nothing listens at %s: %v", at, network.Err), fmt.Sprintf("%s, or give its address with -%s", p.start, p.flag)}
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), strings.Contains(err.Error(), "malformed HTTP"), errors.As(err, &network):
@@ -186,7 +186,7 @@ func (p *part) refused(r remote.Reply, path string) trouble {
 	at := remote.Address(p.base)
 	switch {
 	case r.Code == http.StatusUnauthorized:
-		return trouble{at + " wants a login", p.want}
+		return trouble{fmt.Sprintf("%s wants a login", at), p.want}
 	case r.Code == http.StatusForbidden:
 		return trouble{fmt.Sprintf("%s does not let us see /%s: %s", at, path, r.Status), p.want}
 	case r.Code >= 300 && r.Code < 400:
@@ -287,4 +287,13 @@ func (p *part) query(ctx context.Context, expr string) ([]remote.Series, error) 
 		return nil, trouble{err.Error(), p.whose()}
 	}
 	return all, nil
+}
+
+// version is the detail of a part that answers: its address, and its version if
+// it says one.
+func (p *part) version(version string) string {
+	if version == "" {
+		return remote.Address(p.base)
+	}
+	return fmt.Sprintf("%s, version %s", remote.Address(p.base), cli.Safe(version))
 }

@@ -37,11 +37,9 @@ func doctorPrometheus(x *examination) result.Check {
 	if answer.ResultType != "scalar" {
 		return failed(trouble{fmt.Sprintf("%s is not Prometheus: it answers the query time() with a %q", remote.Address(p.base), answer.ResultType), p.whose()})
 	}
-	f.Detail = remote.Address(p.base)
 	var build struct{ Version string }
-	if p.api(x.ctx, "status/buildinfo", nil, &build) == nil && build.Version != "" {
-		f.Detail += ", version " + cli.Safe(build.Version)
-	}
+	_ = p.api(x.ctx, "status/buildinfo", nil, &build) // the version is only a detail
+	f.Detail = p.version(build.Version)
 	return f
 }
 
@@ -121,7 +119,7 @@ func (x *examination) down(t scrapeTarget) (cause, next string) {
 	case has("connection refused"):
 		next = fmt.Sprintf("correct the port in the targets of %s", job)
 		if s := x.parts["url"].base; s != nil && x.families != nil && port(s) != port(u) {
-			next += ": the service has its metrics on port " + port(s)
+			next = fmt.Sprintf("correct the port in the targets of %s: the service has its metrics on port %s", job, port(s))
 		} else if loopback(u.Hostname()) {
 			next = "in a container that address is the container itself: name the service's host, such as host.docker.internal, in the targets of " + job
 		} else {

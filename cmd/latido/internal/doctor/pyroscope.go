@@ -95,7 +95,7 @@ func doctorProfiles(x *examination) result.Check {
 				return failed(err)
 			}
 			if n > 0 {
-				f.Detail = fmt.Sprintf("service_name %s, profiles of the last %v", name, profilesWithin)
+				f.Detail = fmt.Sprintf("service_name %s, profiles of the last %s", name, cli.Spell(profilesWithin))
 				return f
 			}
 		}
@@ -107,7 +107,7 @@ func doctorProfiles(x *examination) result.Check {
 func (x *examination) profileless(name string, services []string) result.Check {
 	p := x.parts["pyroscope"]
 	var f result.Check
-	missing := fmt.Sprintf("Pyroscope has no profile of %s of the last %v", name, profilesWithin)
+	missing := fmt.Sprintf("Pyroscope has no profile of %s of the last %s", name, cli.Spell(profilesWithin))
 	if x.families == nil { // the service could not be asked
 		f.Fail("%s", missing).Fix = "see whether the service runs, and has PYROSCOPE_SERVER_ADDRESS"
 		x.alias(&f, name, services)
@@ -125,7 +125,7 @@ func (x *examination) profileless(name string, services []string) result.Check {
 		case x.says.UptimeSeconds > 0:
 			reason = "it has no PYROSCOPE_SERVER_ADDRESS"
 		default: // it tells strangers nothing of itself
-			reason = fmt.Sprintf("it has no PYROSCOPE_SERVER_ADDRESS, or started less than %v ago", firstProfile)
+			reason = fmt.Sprintf("it has no PYROSCOPE_SERVER_ADDRESS, or started less than %s ago", cli.Spell(firstProfile))
 		}
 		f.Fail("%s: the service has sent none, %s", missing, reason).Fix = set
 	case good == 0:
@@ -133,7 +133,7 @@ func (x *examination) profileless(name string, services []string) result.Check {
 		f.Fail("%s: the service's uploads fail, %.0f %s: %s", missing, failed, since, reason).Fix = set
 	case x.alias(&f, name, services):
 	case x.clockWrong("url", "pyroscope"):
-		return result.Skip("not known as long as clock fails")
+		return result.Skip("not known as long as %s fails", "clock")
 	default:
 		f.Fail("%s, but the service has uploaded %.0f %s: to another Pyroscope, or as another tenant", missing, good, since).
 			Fix = "compare PYROSCOPE_SERVER_ADDRESS and PYROSCOPE_TENANT_ID of the service with " + remote.Address(p.base)

@@ -219,7 +219,7 @@ func (x *examination) stale() *result.Problem {
 	age := time.Duration(ages[0].Value * float64(time.Second))
 	if x.pushed && age > staleAfter {
 		return &result.Problem{
-			Message: fmt.Sprintf("the newest sample of the job %s is %v old", x.job, age.Round(time.Second)),
+			Message: fmt.Sprintf("the newest sample of the job %s is %s old", x.job, cli.Spell(age)),
 			Fix:     "the service sends no longer, or its clock is behind: see the links otlp and clock",
 		}
 	}

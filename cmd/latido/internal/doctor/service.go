@@ -96,11 +96,11 @@ func doctorService(x *examination) result.Check {
 	}
 	version := ""
 	for _, m := range all[here].GetMetric() {
-		version = ", version " + cli.Safe(labelsOf(m)["version"])
+		version = labelsOf(m)["version"]
 	}
-	f.Detail = fmt.Sprintf("%s, prefix %s%s", remote.Address(p.base), x.d.Prefix, version)
+	f.Detail = fmt.Sprintf("%s, prefix %s", p.version(version), x.d.Prefix)
 	if up := x.says.UptimeSeconds; up > 0 {
-		f.Detail += ", up " + time.Duration(up*float64(time.Second)).Round(time.Second).String()
+		f.Detail = fmt.Sprintf("%s, running for %s", f.Detail, cli.Spell(time.Duration(up*float64(time.Second))))
 	}
 	return f
 }
@@ -127,19 +127,19 @@ type meaning struct {
 // and telemetry.store.faults.
 var (
 	refusedMeans = map[string]meaning{
-		"event":      {true, "of an event that the domain file does not have", "declare the event, or record it with the helpers of latido generate events"},
-		"attribute":  {true, "with an attribute that the domain file does not have", "declare the attribute, or record it with the helpers of latido generate events"},
-		"value":      {false, "with an attribute value that the domain file does not list: they count as _other", ""},
-		"number":     {false, "of a number that cannot be counted, such as NaN or a negative count", ""},
-		"error_type": {false, "of an error type that the domain file does not list: they count as _other", ""},
-		"route":      {false, "of more routes or functions than are kept: they count together", ""},
+		"event":      {true, "the domain file does not have the event", "declare the event, or record it with the helpers of latido generate events"},
+		"attribute":  {true, "the domain file does not have an attribute", "declare the attribute, or record it with the helpers of latido generate events"},
+		"value":      {false, "the domain file does not list the value of an attribute, which counts as _other", ""},
+		"number":     {false, "the number cannot be counted, such as NaN or a negative count", ""},
+		"error_type": {false, "the domain file does not list the type of error, which counts as _other", ""},
+		"route":      {false, "there are more routes or functions than are kept, and the rest counts together", ""},
 	}
 	collectMeans = map[string]meaning{
-		"panic":   {true, "since another library's callback panicked", "the service's log has the stack: mend the callback, or take it out"},
-		"timeout": {true, "since another library's callback took too long", "the service's log names it: mend the callback, or take it out"},
-		"clash":   {true, "since another library's instrument has the name of one that is there", "the service's log names it: rename one of the two, with a View of Config.Views"},
-		"text":    {true, "since a name or value is no UTF-8", "the service's log names it: mend the text"},
-		"other":   {false, "for a reason that the service's log tells", ""},
+		"panic":   {true, "another library's callback panicked", "the service's log has the stack: mend the callback, or take it out"},
+		"timeout": {true, "another library's callback took too long", "the service's log names it: mend the callback, or take it out"},
+		"clash":   {true, "another library's instrument has a name that is taken", "the service's log names it: rename one of the two, with a View of Config.Views"},
+		"text":    {true, "a name or value is not UTF-8", "the service's log names it: mend the text"},
+		"other":   {false, "the service's log tells the reason", ""},
 	}
 	faultMeans = map[string]string{
 		"disk": "its disk is full or not writable", "locked": "another process has its folder", "corrupt": "a file was corrupt",
@@ -153,7 +153,7 @@ var (
 func doctorTelemetry(x *examination) result.Check {
 	name := func(metric string) string { return x.d.Prefix + "_telemetry_" + metric }
 	f := result.Check{Detail: "nothing refused, nothing left out"}
-	tell := func(family, thing, what string, means map[string]meaning) {
+	tell := func(family, format, thing string, means map[string]meaning) {
 		sums := x.families.by(family, "reason")
 		for _, reason := range slices.Sorted(maps.Keys(sums)) {
 			n := sums[reason]
@@ -162,9 +162,9 @@ func doctorTelemetry(x *examination) result.Check {
 			}
 			m, known := means[reason]
 			if !known {
-				m.text = "for the reason " + cli.Safe(reason)
+				m.text = "the reason is " + cli.Safe(reason)
 			}
-			text := cli.Count(int(n), thing) + what + " " + m.text
+			text := fmt.Sprintf(format, cli.Count(int(n), thing), m.text)
 			if m.loss {
 				f.Fail("%s", text).Fix = m.next
 			} else {
@@ -173,8 +173,8 @@ func doctorTelemetry(x *examination) result.Check {
 			f.Detail = "nothing is lost, but see below"
 		}
 	}
-	tell(name("refused_total"), "recording", "", refusedMeans)
-	tell(name("collect_errors_total"), "collection", " of metrics left something out,", collectMeans)
+	tell(name("refused_total"), "%s refused: %s", "recording", refusedMeans)
+	tell(name("collect_errors_total"), "%s of metrics left something out: %s", "collection", collectMeans)
 	if n := x.families.sum(name("profiles_dropped_total")); n > 0 {
 		f.Note("%g profiles were dropped, as they could not be uploaded for so long that the queue was full", n)
 	}

@@ -3,13 +3,19 @@ package doctor
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/latido-dev/latido/alerting"
+	"github.com/latido-dev/latido/cmd/latido/internal/cli"
+	"github.com/latido-dev/latido/cmd/latido/internal/clitest"
 	"github.com/latido-dev/latido/cmd/latido/internal/result"
 	"github.com/latido-dev/latido/dashboards"
 	"github.com/latido-dev/latido/domain"
@@ -67,6 +73,7 @@ func vectorOf(samples ...string) http.HandlerFunc {
 // are asked in e2e/doctor_test.go; this is for what they do not answer.
 type patient struct {
 	t     *testing.T
+	file  string
 	d     domain.Domain
 	parts map[string]pages
 	at    map[string]string // the addresses, by flag; one that is given wins over the part's own
@@ -127,7 +134,7 @@ func newPatient(t *testing.T) *patient {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &patient{t: t, d: d, at: map[string]string{}, parts: map[string]pages{}}
+	w := &patient{t: t, file: doctorFile, d: d, at: map[string]string{}, parts: map[string]pages{}}
 	w.parts["url"] = pages{
 		"/metrics": func(out http.ResponseWriter, r *http.Request) {
 			text := serviceMetrics
@@ -138,12 +145,6 @@ func newPatient(t *testing.T) *patient {
 		},
 		"/metrics-dashboard": gives(object{"uptime_seconds": 3600, "problems": []string{}}),
 	}
-	var rules []object
-	for _, r := range alerting.Rules(d, alerting.Options{}) {
-		if r.Alert != "" {
-			rules = append(rules, object{"name": r.Alert, "query": r.Expr, "type": "alerting", "health": "ok", "labels": r.Labels})
-		}
-	}
 	w.parts["prometheus"] = pages{
 		"/-/ready":                 says("ready"),
 		"/metrics":                 says("# TYPE prometheus_build_info gauge\nprometheus_config_last_reload_successful 1\n"),
@@ -153,7 +154,7 @@ func newPatient(t *testing.T) *patient {
 		"/api/v1/status/config":    api(object{"yaml": ""}),
 		"/api/v1/targets":          api(object{"activeTargets": []object{w.target("up", "")}}),
 		"/api/v1/alertmanagers":    api(object{"activeAlertmanagers": []object{{"url": "http://alertmanager:9093/api/v2/alerts"}}}),
-		"/api/v1/rules":            api(object{"groups": []object{{"rules": rules}}}),
+		"/api/v1/rules":            w.rules(func(object) {}),
 		"/api/v1/query_exemplars":  api([]object{{"exemplars": []object{{"labels": object{"trace_id": "4bf9"}}}}}),
 		asksNames:                  vectorOf(`{"__name__":"tienda_telemetry_exports_total"} 4`, `{"__name__":"tienda_telemetry_refused_total"} 6`, `{"__name__":"tienda_telemetry_collect_errors_total"} 5`, `{"__name__":"tienda_build_info"} 1`, `{"__name__":"tienda_requests_total"} 1`, `{"__name__":"tienda_response_duration_seconds_count"} 1`),
 		asksSharers:                vectorOf(),
@@ -208,12 +209,52 @@ func (w *patient) serves(from, to string) {
 	}
 }
 
+// domain has another domain file in a folder of its own, in which from is to.
+func (w *patient) domain(from, to string) (dir string) {
+	w.t.Helper()
+	text, err := os.ReadFile(doctorFile)
+	if err != nil || !strings.Contains(string(text), from) {
+		w.t.Fatalf("%s has no %q: %v", doctorFile, from, err)
+	}
+	dir = w.t.TempDir()
+	w.file = filepath.Join(dir, "domain.yaml")
+	clitest.Put(w.t, dir, "domain.yaml", strings.Replace(string(text), from, to, 1))
+	if w.d, err = domain.Load(w.file); err != nil {
+		w.t.Fatal(err)
+	}
+	w.parts["prometheus"]["/api/v1/rules"] = w.rules(func(object) {})
+	return dir
+}
+
+// filter narrows SlowResponses, and has /pedidos among the routes.
+func (w *patient) filter(label, text string) {
+	w.domain("    stat: p95\n", "    stat: p95\n    where: {"+label+": \""+text+"\"}\n")
+	w.serves(`endpoint="/"`, `endpoint="/pedidos"`)
+}
+
 // target is one that Prometheus scrapes as the service's job.
 func (w *patient) target(health, lastError string) object {
 	return object{
 		"labels": object{"job": "tienda-api", "instance": "tienda:9464"}, "scrapeUrl": "http://tienda:9464/metrics",
 		"health": health, "lastError": lastError, "lastScrape": "2026-11-26T05:00:00Z",
 	}
+}
+
+// rules are the domain's as Prometheus has them loaded, each changed, beside others.
+func (w *patient) rules(change func(rule object), others ...object) http.HandlerFunc {
+	all := others
+	for _, r := range alerting.Rules(w.d, alerting.Options{}) {
+		rule := object{"name": r.Record, "query": r.Expr, "type": "recording", "health": "ok"}
+		if r.Alert != "" {
+			rule = object{
+				"name": r.Alert, "query": r.Expr, "type": "alerting", "health": "ok", "labels": maps.Clone(r.Labels), "annotations": maps.Clone(r.Annotations),
+				"duration": r.For.Seconds(), "keepFiringFor": r.KeepFiring.Seconds(),
+			}
+		}
+		change(rule)
+		all = append(all, rule)
+	}
+	return api(object{"groups": []object{{"rules": all}}})
 }
 
 func (w *patient) receivers() string {
@@ -238,7 +279,7 @@ func (w *patient) doctor(format string) (code int, stdout, stderr string) {
 		}
 		args = append(args, "-"+name, at)
 	}
-	return latido(append(append(args, w.args...), doctorFile)...)
+	return latido(append(append(args, w.args...), w.file)...)
 }
 
 // links runs doctor, and returns what it found of each link.
@@ -273,4 +314,24 @@ func brokenLinks(all map[string]result.Check) (names []string, said string) {
 		}
 	}
 	return names, said
+}
+
+// english are words that no text in Spanish has, beside those of a program's own,
+// such as the rule's key for.
+var english = regexp.MustCompile(`\b((the|is|are|has|have|not|which|was|were|this|from)\b|for )`)
+
+// inSpanish wants everything that was found to be said in Spanish, too.
+func inSpanish(t *testing.T, all map[string]result.Check) {
+	t.Helper()
+	for name, c := range all {
+		texts := append([]string{c.Detail, c.About}, c.Notes...)
+		for _, p := range c.Problems {
+			texts = append(texts, p.Message, p.Fix)
+		}
+		for _, text := range texts {
+			if said := cli.Say("es", text); english.MatchString(said) {
+				t.Errorf("%s: %q is %q in Spanish", name, text, said)
+			}
+		}
+	}
 }

@@ -96,7 +96,7 @@ func Command() *cobra.Command {
 		if *format == "json" {
 			cli.JSON(cmd.OutOrStdout(), d)
 		} else {
-			d.write(cmd.OutOrStdout())
+			cli.Spoken(cmd.OutOrStdout(), cli.Language(cli.LanguageOf(cmd), ""), d.write)
 		}
 		failed := func(t told) bool { return t.Outcome != outcomeTold && t.Outcome != outcomeUnasked }
 		if len(d.Alerts) == 0 || slices.ContainsFunc(d.Receivers, failed) {
@@ -291,7 +291,7 @@ func (d *drill) writeReceivers(w io.Writer) {
 		state := "FAIL\t" + cli.Safe(string(t.Outcome)) + "; the service's log says why"
 		switch t.Outcome {
 		case outcomeTold:
-			state = "ok\ttold"
+			state = "ok\tit was told"
 		case outcomeUnasked:
 			state = "-\tis to be told"
 		case outcomeSilent:

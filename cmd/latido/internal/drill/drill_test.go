@@ -68,14 +68,14 @@ func TestFire(t *testing.T) {
 	}{
 		"told": {&drilledService{body: drillAnswer, outcome: "success"}, "RespuestaLenta", 0, []string{
 			"RespuestaLenta fires as a drill: drill=true endpoint=/pagos severity=page\n  La tienda responde lento\n  Requests wait\n",
-			"email  ok  told\nlog    ok  told\n", "incident  URL/incidents/20261120T100200Z-respuestalenta-0a1b2c\n",
+			"email  ok  it was told\nlog    ok  it was told\n", "incident  URL/incidents/20261120T100200Z-respuestalenta-0a1b2c\n",
 		}},
-		"one failed":     {&drilledService{body: drillAnswer, outcome: "timeout"}, "RespuestaLenta", 1, []string{"email  FAIL  timeout; the service's log says why\nlog    ok    told\n"}},
+		"one failed":     {&drilledService{body: drillAnswer, outcome: "timeout"}, "RespuestaLenta", 1, []string{"email  FAIL  timeout; the service's log says why\nlog    ok    it was told\n"}},
 		"one is silent":  {&drilledService{body: drillAnswer}, "RespuestaLenta -wait 1s", 1, []string{"email  FAIL  not told in time"}},
 		"not waited for": {&drilledService{body: drillAnswer}, "RespuestaLenta -wait 0", 0, []string{"email  -  is to be told"}},
 		"nobody knows":   {&drilledService{body: drillAnswer, noMetrics: true}, "RespuestaLenta -wait 300ms", 1, []string{"log    FAIL  not told in time"}},
 		"no incident": {
-			&drilledService{body: `{"alerts":[{"labels":{}}],"receivers":["log"]}`}, "RespuestaLenta", 0, []string{"log  ok  told\n"},
+			&drilledService{body: `{"alerts":[{"labels":{}}],"receivers":["log"]}`}, "RespuestaLenta", 0, []string{"log  ok  it was told\n"},
 		},
 		"nothing fired": {&drilledService{body: `{"alerts":[],"receivers":[]}`}, "RespuestaLenta", 1, []string{"RespuestaLenta did not fire\n", "no receiver hears of it"}},
 		"unknown rule": {&drilledService{status: 404, body: `there is no such rule as "RespuestLenta" (did you mean "RespuestaLenta"?)`}, "RespuestLenta", 1,

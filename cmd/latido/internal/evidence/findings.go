@@ -12,21 +12,12 @@ import (
 
 	"github.com/latido-dev/latido/cmd/latido/internal/cli"
 	"github.com/latido-dev/latido/cmd/latido/internal/remote"
+	"github.com/latido-dev/latido/internal/cause"
+	recorded "github.com/latido-dev/latido/internal/evidence"
 )
 
-// reason is a cause that a service found.
-type reason struct {
-	Sentence, Next string
-	Rests          []string
-}
-
 // reasons are what stands out in a service now.
-type reasons struct {
-	At       *time.Time
-	Findings []reason
-	None     string
-	Notes    []string
-}
+type reasons struct{ recorded.Findings }
 
 // askFindings asks a service what stands out now; nil if it is none that tells.
 func askFindings(ctx context.Context, base *url.URL) (*reasons, error) {
@@ -36,7 +27,7 @@ func askFindings(ctx context.Context, base *url.URL) (*reasons, error) {
 	if errors.As(err, &refused) && refused.Code == http.StatusNotFound {
 		return nil, nil
 	}
-	if err == nil && found.At == nil {
+	if err == nil && found.At.IsZero() {
 		err = fmt.Errorf("%s is no service of Latido's, or of another version: /api/findings answers without a time", remote.Address(base))
 	}
 	return &found, err
@@ -44,18 +35,18 @@ func askFindings(ctx context.Context, base *url.URL) (*reasons, error) {
 
 func (f *reasons) write(w io.Writer) {
 	fmt.Fprintf(w, "what to look at first, at %s\n", f.At.Local().Format(time.TimeOnly))
-	cause := ""
-	if len(f.Findings) > 0 {
-		cause = f.Findings[0].Sentence
+	first := ""
+	if len(f.Findings.Findings) > 0 {
+		first = f.Findings.Findings[0].Sentence
 	}
-	writeFindings(w, cause, f.Findings, f.None, f.Notes)
+	writeFindings(w, first, f.Findings.Findings, f.None, f.Notes)
 	fmt.Fprintln(w)
 }
 
 // writeFindings writes the cause, what to do, what else was found, and what the
 // cause rests on.
-func writeFindings(w io.Writer, cause string, all []reason, none string, notes []string) {
-	fmt.Fprintf(w, "\ncause\n  %s\n", cli.Safe(cmp.Or(cause, "unknown: "+cmp.Or(none, "nothing stands out"))))
+func writeFindings(w io.Writer, first string, all []cause.Finding, none string, notes []string) {
+	fmt.Fprintf(w, "\ncause\n  %s\n", cli.Safe(cmp.Or(first, "unknown: "+cmp.Or(none, "nothing stands out"))))
 	for _, note := range notes {
 		fmt.Fprintf(w, "  %s\n", cli.Safe(note))
 	}

@@ -26,6 +26,9 @@ import (
 	"github.com/latido-dev/latido/cmd/latido/internal/remote"
 	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/domain"
+	recorded "github.com/latido-dev/latido/internal/evidence"
+	"github.com/latido-dev/latido/internal/figures"
+	"github.com/latido-dev/latido/internal/humanize"
 	"github.com/latido-dev/latido/internal/profiles"
 	"github.com/latido-dev/latido/internal/stacks"
 )
@@ -41,57 +44,21 @@ const shownEndpoints = 3
 type htmlReport struct {
 	words
 	Made      time.Time
-	Service   figures
+	Service   figures.Dashboard
 	Report    *continuous.Report
 	Findings  *reasons
 	Endpoints []endpointPart
 	Rules     []alertRule
 	Embedded  bool // the service evaluates its rules itself
-	Incidents []incidentSummary
+	Incidents []recorded.Summary
 	Plan      template.HTML // empty without a domain file
 	File      string        // the domain file that was looked for
-}
-
-// figures are those of the service's dashboard that the page shows.
-type figures struct {
-	App      string  `json:"app"`
-	Entity   string  `json:"entity"`
-	Domain   string  `json:"domain"`
-	Version  string  `json:"version"`
-	Revision string  `json:"revision"`
-	Uptime   float64 `json:"uptime_seconds"`
-	Window   float64 `json:"window_seconds"`
-	Status   string  `json:"system_status"`
-	System   struct {
-		CPU    *float64 `json:"cpu_percent"`
-		Memory *float64 `json:"memory_bytes"`
-		Disk   *float64 `json:"disk_percent"`
-	} `json:"system"`
-	Endpoints []endpointFigures `json:"endpoints"`
-	Events    []struct {
-		Name   string            `json:"name"`
-		Labels map[string]string `json:"labels"`
-		Value  float64           `json:"value"`
-		Count  *float64          `json:"count"`
-	} `json:"events"`
-}
-
-type endpointFigures struct {
-	Endpoint   string   `json:"endpoint"`
-	Method     string   `json:"method"`
-	Requests   int64    `json:"requests"`
-	Errors     int64    `json:"errors"`
-	PerSecond  float64  `json:"requests_per_second"`
-	ErrorRatio *float64 `json:"error_ratio"`
-	P50        *float64 `json:"p50_seconds"`
-	P95        *float64 `json:"p95_seconds"`
-	P99        *float64 `json:"p99_seconds"`
 }
 
 // endpointPart is an endpoint with where its time goes.
 type endpointPart struct {
 	profiles.Usage
-	Figures []endpointFigures // of each method
+	Figures []figures.Route // of each method
 	Flame   template.HTML
 	Waits   []profiles.WaitPlace
 	Waiting bool // the flame graph is of what waits, as nothing computes
@@ -113,7 +80,7 @@ func htmlPage(ctx context.Context, u *url.URL, last time.Duration, top int, file
 	if err != nil {
 		return nil, err
 	}
-	v.words = words{cli.Document(language, d.Language) == "es"}
+	v.words = words{humanize.Of(cli.Document(language, d.Language))}
 	query := url.Values{"format": {"json"}, "top": {strconv.Itoa(top)}}
 	if last > 0 {
 		query.Set("last", last.String())
@@ -255,51 +222,27 @@ func plan(d domain.Domain) (template.HTML, error) {
 }
 
 // words writes texts and figures in one of the languages.
-type words struct{ spanish bool }
-
-// T is the text of the language.
-func (w words) T(english, spanish string) string {
-	if w.spanish {
-		return spanish
-	}
-	return english
-}
-
-func (w words) comma(text string) string {
-	if w.spanish {
-		return strings.ReplaceAll(text, ".", ",")
-	}
-	return text
-}
-
-// Number writes a figure with three digits that matter.
-func (w words) Number(v float64) string { return w.comma(cli.Figure(v)) }
-
-// Percent writes a share, 0 to 1.
-func (w words) Percent(v float64) string {
-	return w.comma(cli.Figure(float64(int(v*1000+0.5))/10)) + " %"
-}
+type words struct{ humanize.Language }
 
 // Seconds writes a length of time; there may be none.
 func (w words) Seconds(v *float64) string {
-	switch {
-	case v == nil:
+	if v == nil {
 		return "–"
-	case *v < 1:
-		return w.Number(*v*1000) + " ms"
 	}
-	return w.Number(*v) + " s"
+	return w.Language.Seconds(*v)
 }
 
-// Bytes writes a size.
-func (w words) Bytes(v float64) string {
-	for _, unit := range []string{"B", "KiB", "MiB"} {
-		if v < 1024 {
-			return w.Number(v) + " " + unit
-		}
-		v /= 1024
+// Number groups the digits of what is long: 70,196,700, or in Spanish 70.196.700.
+func (w words) Number(v float64) string {
+	text := w.Language.Number(v)
+	sign := len(text) - len(strings.TrimPrefix(text, "-"))
+	if strings.ContainsAny(text, ".,") || len(text)-sign < 5 {
+		return text
 	}
-	return w.Number(v) + " GiB"
+	for i := len(text) - 3; i > sign; i -= 3 {
+		text = text[:i] + w.T(",", ".") + text[i:]
+	}
+	return text
 }
 
 // Clock writes a time.
@@ -308,21 +251,6 @@ func (w words) Clock(t time.Time) string { return t.Local().Format("2006-01-02 1
 // Place is a function's short name, with its file and line.
 func (w words) Place(function, file string, line int64) string {
 	return fmt.Sprintf("%s (%s:%d)", stacks.Short(function), file[strings.LastIndexByte(file, '/')+1:], line)
-}
-
-// Reason says what a goroutine waits for.
-func (w words) Reason(reason string) string {
-	if spanish, ok := waitReasons[reason]; ok && w.spanish {
-		return spanish
-	}
-	return reason
-}
-
-// waitReasons are what continuous says a goroutine waits for, in Spanish.
-var waitReasons = map[string]string{
-	"sleep": "pausa (sleep)", "a free database connection": "una conexión libre a la base de datos", "lock": "un candado (lock)",
-	"other goroutines": "otras goroutines", "condition": "una condición", "network or file": "la red o un archivo", "select": "select",
-	"channel receive": "recibir de un canal", "channel send": "enviar a un canal", "for ever": "para siempre", "system call": "una llamada al sistema",
 }
 
 // Bottleneck says in a sentence what an endpoint's time goes to.
@@ -334,7 +262,7 @@ func (v htmlReport) Bottleneck(e endpointPart) string {
 	}
 	if len(e.Waits) > 0 {
 		w := e.Waits[0]
-		parts = append(parts, fmt.Sprintf(v.T("%s waits: %s, %s of what was seen", "%s espera: %s, el %s de lo que se vio"), v.Place(w.Function, w.File, w.Line), v.Reason(w.Reason), v.Percent(w.Share)))
+		parts = append(parts, fmt.Sprintf(v.T("%s waits: %s, %s of what was seen", "%s espera: %s, el %s de lo que se vio"), v.Place(w.Function, w.File, w.Line), v.Wait(w.Reason), v.Percent(w.Share)))
 	}
 	if len(e.Allocations.Own) > 0 && e.AllocBytes > 0 {
 		f := e.Allocations.Own[0]
@@ -348,7 +276,7 @@ func (v htmlReport) Bottleneck(e endpointPart) string {
 
 // State is the word for a rule's state.
 func (v htmlReport) State(state string) string {
-	if !v.spanish {
+	if !v.Spanish {
 		return state
 	}
 	return map[string]string{"firing": "activa", "pending": "pendiente", "inactive": "en calma"}[state]
@@ -363,6 +291,3 @@ func (v htmlReport) Event(name string, labels map[string]string) string {
 	slices.Sort(parts)
 	return strings.TrimSpace(name + " " + strings.Join(parts, " "))
 }
-
-// Lang is the language's code.
-func (w words) Lang() string { return w.T("en", "es") }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/pprof/profile"
 
 	"github.com/latido-dev/latido/continuous"
+	"github.com/latido-dev/latido/internal/humanize"
 	"github.com/latido-dev/latido/internal/profiles"
 )
 
@@ -126,5 +127,18 @@ func TestReportHTML(t *testing.T) {
 	delete(answers, "/api/v1/rules")
 	if outside := page("-domain", file); !strings.Contains(outside, "El servicio no evalúa sus reglas") || !strings.Contains(outside, "SinPedidos") {
 		t.Errorf("without alerts in the process:\n%s", outside)
+	}
+}
+
+func TestNumber(t *testing.T) {
+	t.Parallel()
+	for v, want := range map[float64][2]string{
+		7: {"7", "7"}, 1234: {"1234", "1234"}, 12345: {"12,345", "12.345"}, 70196700: {"70,196,700", "70.196.700"}, -123456: {"-123,456", "-123.456"}, 0.126: {"0.126", "0,126"},
+	} {
+		for i, language := range []string{"en", "es"} {
+			if got := (words{humanize.Of(language)}).Number(v); got != want[i] {
+				t.Errorf("%v is %s in %s, want %s", v, got, language, want[i])
+			}
+		}
 	}
 }

@@ -19,22 +19,8 @@ import (
 	"github.com/latido-dev/latido/cmd/latido/internal/cli"
 	"github.com/latido-dev/latido/cmd/latido/internal/remote"
 	"github.com/latido-dev/latido/domain"
+	recorded "github.com/latido-dev/latido/internal/evidence"
 )
-
-// incidentSummary is an incident in the service's list.
-type incidentSummary struct {
-	ID       string     `json:"id"`
-	Kind     string     `json:"kind"`
-	Name     string     `json:"name"`
-	Severity string     `json:"severity,omitempty"`
-	Drill    bool       `json:"drill,omitempty"`
-	Endpoint string     `json:"endpoint,omitempty"`
-	StartsAt time.Time  `json:"starts_at"`
-	EndsAt   *time.Time `json:"ends_at,omitempty"`
-	Cause    string     `json:"cause,omitempty"`
-	None     string     `json:"none,omitempty"`
-	URL      string     `json:"url"`
-}
 
 // incidentKinds are the kinds of an incident; "" is any.
 var incidentKinds = []string{"", "alert", "release"}
@@ -83,26 +69,32 @@ func Incidents() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		w := cmd.OutOrStdout()
-		if len(args) == 0 {
-			list(w, all, *kind, time.Duration(last), *format)
-			return nil
+		language := cli.Language(cli.LanguageOf(cmd), "")
+		if *format == "json" {
+			language = "en" // the words of an answer are its keys
 		}
-		id, err := whichIncident(args[0], all)
-		switch {
-		case err != nil:
-			return err
-		case *out != "":
-			return saveIncident(cmd.Context(), w, u, id, *out)
-		}
-		return showIncident(cmd.Context(), w, u, id, *format)
+		cli.Spoken(cmd.OutOrStdout(), language, func(w io.Writer) {
+			if len(args) == 0 {
+				list(w, all, *kind, time.Duration(last), *format, language)
+				return
+			}
+			var id string
+			switch id, err = whichIncident(args[0], all); {
+			case err != nil:
+			case *out != "":
+				err = saveIncident(cmd.Context(), w, u, id, *out)
+			default:
+				err = showIncident(cmd.Context(), w, u, id, *format)
+			}
+		})
+		return err
 	}
 	return cmd
 }
 
 // list writes the incidents of a kind that were going on in the last time.
-func list(w io.Writer, all []incidentSummary, kind string, last time.Duration, format string) {
-	some := slices.DeleteFunc(slices.Clone(all), func(in incidentSummary) bool {
+func list(w io.Writer, all []recorded.Summary, kind string, last time.Duration, format string, language string) {
+	some := slices.DeleteFunc(slices.Clone(all), func(in recorded.Summary) bool {
 		over := in.EndsAt
 		if over == nil && in.Kind == "release" { // a moment
 			over = &in.StartsAt
@@ -113,12 +105,12 @@ func list(w io.Writer, all []incidentSummary, kind string, last time.Duration, f
 		cli.JSON(w, map[string]any{"incidents": some})
 		return
 	}
-	writeIncidents(w, some, len(all))
+	writeIncidents(w, some, len(all), language)
 }
 
 // listIncidents asks for the list, the newest first.
-func listIncidents(ctx context.Context, base *url.URL) ([]incidentSummary, error) {
-	var answer struct{ Incidents *[]incidentSummary }
+func listIncidents(ctx context.Context, base *url.URL) ([]recorded.Summary, error) {
+	var answer struct{ Incidents *[]recorded.Summary }
 	err := remote.AskJSON(ctx, base, remote.Request{Path: "api/incidents"}, &answer)
 	var refused remote.StatusError
 	if errors.As(err, &refused) && refused.Code == http.StatusNotFound {
@@ -131,7 +123,7 @@ func listIncidents(ctx context.Context, base *url.URL) ([]incidentSummary, error
 		return nil, fmt.Errorf("%s is no service of Latido's, or of another version: /api/incidents answers without a list", remote.Address(base))
 	}
 	all := *answer.Incidents
-	slices.SortStableFunc(all, func(a, b incidentSummary) int {
+	slices.SortStableFunc(all, func(a, b recorded.Summary) int {
 		return cmp.Or(b.StartsAt.Compare(a.StartsAt), strings.Compare(b.ID, a.ID))
 	})
 	return all, nil
@@ -139,7 +131,7 @@ func listIncidents(ctx context.Context, base *url.URL) ([]incidentSummary, error
 
 // whichIncident finds the incident that was meant: by its id, or a part of one
 // that no other has.
-func whichIncident(text string, all []incidentSummary) (string, error) {
+func whichIncident(text string, all []recorded.Summary) (string, error) {
 	var found, ids []string
 	for _, in := range all {
 		if in.ID == text {
@@ -165,7 +157,7 @@ func whichIncident(text string, all []incidentSummary) (string, error) {
 }
 
 // writeIncidents writes the list for people: a row and the cause of each.
-func writeIncidents(w io.Writer, some []incidentSummary, all int) {
+func writeIncidents(w io.Writer, some []recorded.Summary, all int, language string) {
 	if len(some) == 0 {
 		text := "no incidents"
 		if all > 0 {
@@ -174,17 +166,18 @@ func writeIncidents(w io.Writer, some []incidentSummary, all int) {
 		fmt.Fprintln(w, text)
 		return
 	}
-	// The cause is on a line of its own, which is no part of the table.
+	// The id and the cause have lines of their own: a row fits a terminal of 80
+	// columns, and the id is copied as one word.
 	var rows strings.Builder
 	table := tabwriter.NewWriter(&rows, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "WHEN\tLASTED\tNAME\tSEVERITY\tENDPOINT\tID")
+	fmt.Fprintln(table, cli.Say(language, "WHEN\tLASTED\tSEVERITY\tALERT"))
 	for _, in := range some {
 		severity := cmp.Or(in.Severity, "-")
 		if in.Drill {
-			severity += " (drill)"
+			severity += " " + cli.Say(language, "(drill)")
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", in.StartsAt.Local().Format(timeFormat), lasted(in.Kind, in.StartsAt, in.EndsAt),
-			cli.Safe(in.Name), cli.Safe(severity), cli.Safe(cmp.Or(in.Endpoint, "-")), cli.Safe(in.ID))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", in.StartsAt.Local().Format(timeFormat), cli.Say(language, lasted(in.Kind, in.StartsAt, in.EndsAt)),
+			cli.Safe(severity), cli.Safe(strings.TrimSpace(in.Name+" "+in.Endpoint)))
 	}
 	_ = table.Flush() // a Builder's writes do not fail
 	lines := strings.SplitAfter(rows.String(), "\n")
@@ -197,6 +190,7 @@ func writeIncidents(w io.Writer, some []incidentSummary, all int) {
 		case in.None != "":
 			fmt.Fprintf(w, "    no cause found: %s\n", cli.Safe(in.None))
 		}
+		fmt.Fprintf(w, "    %s\n", cli.Safe(in.ID))
 	}
 }
 

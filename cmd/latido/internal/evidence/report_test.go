@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -62,6 +63,17 @@ func TestReport(t *testing.T) {
 	if code != 0 || !strings.Contains(stdout, "Look at this first") {
 		t.Fatalf("exit %d\n%s%s", code, stdout, stderr)
 	}
+	// In a folder with a domain file, the report speaks its language.
+	t.Setenv("LC_ALL", "C")
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("domain.yaml", []byte("prefix: tienda\nlanguage: es\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr = latido("report", "-url", server.URL)
+	if code != 0 || !strings.Contains(stdout, "Mire esto primero") || regexp.MustCompile(`(?i)\b(the|is|are|of|not|measured|nothing|its|what)\b`).MatchString(stdout) {
+		t.Errorf("exit %d, and not all is in Spanish:\n%s%s", code, stdout, stderr)
+	}
+	t.Setenv("LC_ALL", "en")
 	for answer, want := range map[string]string{
 		`{"at":"2026-01-02T15:04:05Z","findings":[{"sentence":"GET /pagos waits.","next":"Ask the bank.","rests":["\u001b[2J 1 s"]},{"sentence":"Twice the traffic."}],"notes":["young"]}`: "\n\ncause\n  GET /pagos waits.\n  young\n\nwhat to do\n  Ask the bank.\n\nalso\n  Twice the traffic.\n\nit rests on\n  \\x1b[2J 1 s\n\n",
 		`{"at":"2026-01-02T15:04:05Z","findings":[],"none":"Nothing changed."}`: "\n\ncause\n  unknown: Nothing changed.\n\n",
@@ -119,6 +131,10 @@ func TestReportAsks(t *testing.T) {
 	defer server.Close()
 	code, _, stderr := latido("report", "-url", server.URL+"/shop/", "-last", "5m", "-top", "3")
 	if want := "/shop/debug/report?format=json&last=5m0s&top=3"; asked != want {
+		t.Errorf("asked %s, want %s", asked, want)
+	}
+	latido("report", "-url", server.URL, "-last", "1w") // as Prometheus writes a duration
+	if want := "/debug/report?format=json&last=168h0m0s&top=5"; asked != want {
 		t.Errorf("asked %s, want %s", asked, want)
 	}
 	if code != 1 || !strings.Contains(stderr, "302 Found") { // not followed, with the password

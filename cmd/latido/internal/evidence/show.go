@@ -13,65 +13,13 @@ import (
 
 	"github.com/latido-dev/latido/cmd/latido/internal/cli"
 	"github.com/latido-dev/latido/cmd/latido/internal/remote"
-	"github.com/latido-dev/latido/internal/profiles"
+	recorded "github.com/latido-dev/latido/internal/evidence"
+	"github.com/latido-dev/latido/internal/humanize"
 	"github.com/latido-dev/latido/internal/stacks"
 )
 
-// incident is what a service knows about one: the part of its JSON that is for
-// a terminal.
-type incident struct {
-	incidentSummary
-	Service       string
-	Annotations   map[string]string
-	Labels        map[string]string
-	Value         float64
-	ActiveAt      time.Time `json:"active_at"`
-	Version       string
-	Revision      string
-	Findings      []reason
-	Notes         []string
-	Profiles      []incidentProfile
-	Waits         *incidentWaits
-	Goroutines    *incidentGoroutines
-	Errors, Moved []incidentMove
-	Slowest       *struct {
-		TraceID  string `json:"trace_id"`
-		Endpoint string
-		Seconds  float64
-		At       time.Time
-	}
-	Deployed *struct {
-		Before, After struct{ Version, Revision string }
-		At            time.Time
-	}
-	Files []string
-}
-
-type incidentProfile struct {
-	Type          string
-	Before, After float64
-	Hot           profiles.Top
-	Diff          []profiles.Change
-}
-
-type incidentWaits struct {
-	Share  float64
-	Places []struct {
-		profiles.WaitPlace
-		Before float64 `json:"before_mean"`
-		After  float64 `json:"after_mean"`
-	}
-}
-
-type incidentGoroutines struct {
-	Before, After int64
-	Groups        []profiles.GoroutineGroup
-}
-
-type incidentMove struct {
-	Name, Endpoint, Label string
-	Before, After         float64
-}
+// incident is one as a service keeps it, for a terminal.
+type incident struct{ recorded.Incident }
 
 // showIncident writes one incident for a person, or as the service has it.
 func showIncident(ctx context.Context, w io.Writer, base *url.URL, id, format string) error {
@@ -104,7 +52,7 @@ func (in *incident) write(w io.Writer) {
 	if in.Drill {
 		head = append(head, "(drill)")
 	}
-	head = append(head, cli.Safe(in.Service), cli.Safe(release(in.Version, in.Revision)))
+	head = append(head, cli.Safe(in.Service), cli.Safe(recorded.Release{Version: in.Version, Revision: in.Revision}.String()))
 	fmt.Fprintln(w, strings.Join(strings.Fields(strings.Join(head, " ")), " "))
 	fmt.Fprintf(w, "%s, %s", in.StartsAt.Local().Format(timeFormat), map[bool]string{true: "goes on", false: "lasted " + lasted(in.Kind, in.StartsAt, in.EndsAt)}[in.EndsAt == nil])
 	if !in.ActiveAt.IsZero() {
@@ -195,7 +143,7 @@ func (in *incident) writeChanges(w io.Writer) {
 	}
 	fmt.Fprintln(w, "\nat the same time")
 	if d := in.Deployed; d != nil {
-		fmt.Fprintf(w, "  version %s took the place of %s", cli.Safe(release(d.After.Version, d.After.Revision)), cli.Safe(release(d.Before.Version, d.Before.Revision)))
+		fmt.Fprintf(w, "  version %s took the place of %s", cli.Safe(d.After.String()), cli.Safe(d.Before.String()))
 		if !d.At.IsZero() {
 			fmt.Fprintf(w, " at %s", d.At.Local().Format(time.TimeOnly))
 		}
@@ -238,38 +186,11 @@ func cost(sampleType string, v float64) string {
 }
 
 // sized is a number of bytes.
-func sized(v float64) string {
-	for _, unit := range []string{"B", "KiB", "MiB"} {
-		if v < 1024 && v > -1024 {
-			return cli.Figure(v) + " " + unit
-		}
-		v /= 1024
-	}
-	return cli.Figure(v) + " GiB"
-}
+func sized(v float64) string { return humanize.Language{}.Bytes(v) }
 
 func percent(share float64) string { return fmt.Sprintf("%.0f %%", share*100) }
 
 // place is a function and its line, for people.
 func place(function, file string, line int64) string {
 	return fmt.Sprintf("%s (%s:%d)", cli.Safe(stacks.Short(function)), cli.Safe(path.Base(file)), line)
-}
-
-// release is a version with the start of its revision; "" where neither is
-// known.
-func release(version, revision string) string {
-	known := func(s string) string {
-		if s == "unknown" || s == "(devel)" {
-			return ""
-		}
-		return s
-	}
-	version, revision = known(version), known(revision)
-	if len(revision) > 7 {
-		revision = revision[:7]
-	}
-	if version != "" && revision != "" {
-		return version + " (" + revision + ")"
-	}
-	return version + revision
 }

@@ -119,7 +119,48 @@ func (x *reading) selected(e *parser.VectorSelector) labelSet {
 			x.filter(e, m, match)
 		}
 	}
+	x.contradiction(e, m)
 	return s
+}
+
+// contradiction finds filters of one label that no value passes all of.
+func (x *reading) contradiction(e *parser.VectorSelector, m domain.Metric) {
+	all := map[string][]*labels.Matcher{}
+	for _, match := range e.LabelMatchers {
+		if match.Name != model.MetricNameLabel {
+			all[match.Name] = append(all[match.Name], match)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		var values []string
+		if m.Event != nil {
+			for attribute, each := range m.Event.Attributes {
+				if promname.Label(attribute) == name {
+					values = append(slices.Clone(each), domain.Other)
+				}
+			}
+		}
+		for _, match := range all[name] {
+			if match.Type == labels.MatchEqual {
+				values = []string{match.Value}
+			}
+		}
+		passes := func(value string) bool {
+			return !slices.ContainsFunc(all[name], func(m *labels.Matcher) bool { return !m.Matches(value) })
+		}
+		if len(values) == 0 || slices.ContainsFunc(values, passes) || len(all[name]) == 1 && !passes("") {
+			continue // or the filter alone is told of already
+		}
+		x.add(e, "no value of %s passes the filters %s, so this would never be true", name, joined(all[name]))
+	}
+}
+
+func joined(all []*labels.Matcher) string {
+	texts := make([]string, len(all))
+	for i, m := range all {
+		texts[i] = m.String()
+	}
+	return strings.Join(texts, ", ")
 }
 
 // filter checks one filter of a metric of ours, as where is checked.
@@ -192,9 +233,9 @@ func (x *reading) match(e *parser.BinaryExpr, l, r labelSet) {
 		two, right := r.has[label]
 		switch {
 		case left && r.lacks(label, x):
-			x.add(e, "the left side has the label %s and the right one has not, %s: %s", label, never, onOnly(e.Op, shared, label))
+			x.add(e, "the left side has the label %s and the right one has not, %s: %s", label, never, onOnly(e.Op, shared, label, l, r))
 		case right && l.lacks(label, x):
-			x.add(e, "the right side has the label %s and the left one has not, %s: %s", label, never, onOnly(e.Op, shared, label))
+			x.add(e, "the right side has the label %s and the left one has not, %s: %s", label, never, onOnly(e.Op, shared, label, l, r))
 		case left && right && one != "" && two != "" && one != two:
 			x.add(e, "the label %s is %q on the left side and %q on the right one, %s: write %s ignoring (%s)", label, one, two, never, e.Op, label)
 		default:
@@ -205,7 +246,13 @@ func (x *reading) match(e *parser.BinaryExpr, l, r labelSet) {
 }
 
 // onOnly says what to write instead.
-func onOnly(op parser.ItemType, shared []string, label string) string {
+func onOnly(op parser.ItemType, shared []string, label string, l, r labelSet) string {
+	for _, s := range []labelSet{l, r} {
+		if s.closed && len(s.has)+len(s.maybe) == 0 && op.IsSetOperator() {
+			return fmt.Sprintf("write %s on ()", op)
+		}
+	}
+
 	if shared = slices.DeleteFunc(shared, func(s string) bool { return s == label }); len(shared) == 0 {
 		return "aggregate both sides by the same labels"
 	}

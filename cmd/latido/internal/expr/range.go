@@ -15,6 +15,7 @@ import (
 type valueRange struct {
 	low, high float64
 	computed  bool
+	percent   bool // from 0 to 100, and no share of 1
 }
 
 var (
@@ -27,10 +28,14 @@ func (x *reading) seriesRange(name string) valueRange {
 	switch {
 	case name == "up":
 		return valueRange{high: 1}
+	case ours && m.Key == "build_info":
+		return valueRange{low: 1, high: 1}
+	case ours && m.Event != nil && m.Unit == "%" && m.Kind == domain.KindGauge:
+		return valueRange{low: math.Inf(-1), high: math.Inf(1), percent: true}
 	case !ours || m.Event != nil && m.Kind != domain.KindCounter && m.Kind != domain.KindHistogram || m.Signed():
 		return unbounded
 	case m.Event == nil && m.Unit == "%" && m.Kind == domain.KindGauge:
-		return valueRange{high: 100}
+		return valueRange{high: 100, percent: true}
 	}
 	return positive
 }
@@ -40,6 +45,9 @@ func (x *reading) seriesRange(name string) valueRange {
 func (x *reading) quantileRange(e *parser.Call) valueRange {
 	r := valueRange{low: math.Inf(-1), high: math.Inf(1), computed: true}
 	q, ok := literal(e.Args[0])
+	if ok && (q < 0 || q > 1) {
+		x.add(e.Args[0], "the quantile %g is not from 0 to 1, so its value would be infinite: write one such as 0.95", q)
+	}
 	if !ok || q < 0 || q > 1 {
 		return r
 	}
@@ -61,18 +69,40 @@ func resultRange(e *parser.BinaryExpr, l, r valueRange) valueRange {
 	switch {
 	case e.ReturnBool:
 		return valueRange{high: 1}
-	case e.Op == parser.LAND || e.Op == parser.LUNLESS || e.Op.IsComparisonOperator() && e.LHS.Type() != parser.ValueTypeScalar:
+	case e.Op.IsComparisonOperator() && e.LHS.Type() != parser.ValueTypeScalar:
+		if bound, ok := literal(e.RHS); ok {
+			return l.kept(e.Op, bound)
+		}
+		return l
+	case e.Op == parser.LAND || e.Op == parser.LUNLESS:
 		return l
 	case e.Op == parser.LOR:
-		return valueRange{min(l.low, r.low), max(l.high, r.high), l.computed || r.computed}
+		return valueRange{min(l.low, r.low), max(l.high, r.high), l.computed || r.computed, l.percent && r.percent}
 	case e.Op == parser.DIV && l.low >= 0 && r.low >= 0:
 		return valueRange{high: math.Inf(1), computed: true}
 	case e.Op == parser.MUL && l.low >= 0 && r.low >= 0:
-		return valueRange{high: math.Inf(1), computed: l.computed || r.computed}
+		high := math.Inf(1)
+		if l.high < high && r.high < high {
+			high = l.high * r.high
+		}
+		return valueRange{high: high, computed: l.computed || r.computed, percent: high == 100}
 	case e.Op == parser.ADD:
-		return valueRange{l.low + r.low, l.high + r.high, l.computed || r.computed}
+		return valueRange{low: l.low + r.low, high: l.high + r.high, computed: l.computed || r.computed}
 	}
 	return unbounded
+}
+
+// kept is what a comparison leaves of a range.
+func (r valueRange) kept(op parser.ItemType, bound float64) valueRange {
+	switch op {
+	case parser.GTR, parser.GTE:
+		r.low = max(r.low, bound)
+	case parser.LSS, parser.LTE:
+		r.high = min(r.high, bound)
+	case parser.EQLC:
+		r.low, r.high = bound, bound
+	}
+	return r
 }
 
 // core is an expression without brackets and aggregations around it.

@@ -113,7 +113,7 @@ func (x *reading) aggregated(e *parser.AggregateExpr) facts {
 		if e.Op != parser.SUM || values.low < 0 {
 			values = unbounded
 		}
-		values.high = math.Inf(1)
+		values.high, values.percent = math.Inf(1), false
 	}
 	if e.Without {
 		return facts{inner.labels.without(e.Grouping...), values}
@@ -145,6 +145,10 @@ func (x *reading) called(e *parser.Call) facts {
 	}
 	switch name := e.Func.Name; name {
 	case "histogram_quantile":
+		if labels.lacks(model.BucketLabel, x) && buckets(e.Args[1]) {
+			x.add(e, "the label le is lost before the quantile, which is never known without it: keep it, as in sum by (le)")
+			return number
+		}
 		return facts{labels.without(model.BucketLabel), x.quantileRange(e)}
 	case "histogram_fraction":
 		return facts{labels.without(model.BucketLabel), unbounded}
@@ -154,7 +158,7 @@ func (x *reading) called(e *parser.Call) facts {
 		}
 		return facts{labels, unbounded}
 	case "absent", "absent_over_time":
-		return facts{labelSet{}, valueRange{low: 1, high: 1}}
+		return facts{absent(e.Args[0]), valueRange{low: 1, high: 1}}
 	case "info":
 		return facts{labelSet{}, unbounded}
 	case "rate", "increase", "irate":
@@ -181,6 +185,12 @@ func (x *reading) combined(e *parser.BinaryExpr) facts {
 		return facts{either(l.labels, r.labels), values}
 	}
 	x.match(e, l.labels, r.labels)
+	x.sameOnBothSides(e, l.values, r.values)
+	if m := e.VectorMatching; e.Op == parser.DIV && l.values.low >= 0 && !m.On && len(m.MatchingLabels) == 0 {
+		if part, times := multiplied(e.LHS); partOf(part, e.RHS) {
+			values = valueRange{high: times, computed: true, percent: times == 100}
+		}
+	}
 	labels, m := l.labels, e.VectorMatching
 	switch {
 	case e.Op == parser.LAND || e.Op == parser.LUNLESS:
@@ -203,15 +213,20 @@ func (x *reading) mistakes(e parser.Expr, c Condition) []Mistake {
 		switch n := node.(type) {
 		case *parser.MatrixSelector:
 			x.window(n, path)
+		case *parser.SubqueryExpr:
+			x.summedFirst(n, path)
 		case *parser.BinaryExpr:
 			if bound, ok := literal(n.RHS); ok && n.Op.IsComparisonOperator() {
-				x.compared(n, n.LHS, Condition{n.Op, bound, c.Wait}, len(path) == 0 && c.Op == 0)
+				x.compared(n, n.LHS, Condition{Op: n.Op, Bound: bound, Wait: c.Wait}, len(path) == 0 && c.Op == 0)
 			}
 		}
 		return nil
 	})
-	if c.Op != 0 {
+	switch {
+	case c.Op != 0:
 		x.compared(e, e, c, true)
+	case c.Alert && len(x.found) == 0:
+		x.unconditional(e)
 	}
 	return x.found
 }
@@ -228,8 +243,19 @@ func (x *reading) window(n *parser.MatrixSelector, path []parser.Node) {
 	}
 	call, ok := path[len(path)-1].(*parser.Call)
 	m, ours := x.metrics[v.Name]
-	if ok && ours && slices.Contains([]string{"rate", "irate", "increase"}, call.Func.Name) && (m.Kind == domain.KindGauge || m.Kind == domain.KindUpDown) {
-		x.add(call, "%s goes down too, which %s takes for a restart: write delta or deriv", v.Name, call.Func.Name)
+	if !ok || !ours {
+		return
+	}
+	level := m.Kind == domain.KindGauge || m.Kind == domain.KindUpDown
+	switch call.Func.Name {
+	case "rate", "irate", "increase":
+		if level {
+			x.add(call, "%s goes down too, which %s takes for a restart: write delta or deriv", v.Name, call.Func.Name)
+		}
+	case "delta", "idelta", "deriv", "predict_linear", "double_exponential_smoothing":
+		if !level {
+			x.add(call, "%s begins at 0 again with every restart, which %s takes for a fall: write rate or increase", v.Name, call.Func.Name)
+		}
 	}
 }
 
@@ -257,6 +283,8 @@ func (x *reading) compared(at parser.Node, e parser.Expr, c Condition, whole boo
 	switch {
 	case never:
 		x.add(at, "this would never be true: its value is from %g to %g", r.low, r.high)
+	case r.percent && c.Bound > 0 && c.Bound < 1:
+		x.add(at, "its value is in percent, from 0 to 100: write %g, or %g * 1 if you mean less than one percent", c.Bound*100, c.Bound)
 	case always && whole:
 		x.add(at, "this would always be true: its value is from %g to %g", r.low, r.high)
 	case whole:
@@ -295,6 +323,7 @@ func (x *reading) whole(at parser.Node, e parser.Expr, c Condition) {
 
 // Condition is what a rule adds to its expression.
 type Condition struct {
+	Alert bool            // the rule alerts, so that its expression must be true at times only
 	Op    parser.ItemType // 0 without a comparison beside the expression
 	Bound float64
 	Wait  time.Duration // for
@@ -302,7 +331,7 @@ type Condition struct {
 
 // ConditionOf is what a threshold adds to its expression.
 func ConditionOf(t domain.Threshold) Condition {
-	c := Condition{Wait: time.Duration(t.For)}
+	c := Condition{Alert: true, Wait: time.Duration(t.For)}
 	switch {
 	case t.Above != nil:
 		c.Op, c.Bound = parser.GTR, float64(*t.Above)

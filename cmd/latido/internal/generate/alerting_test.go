@@ -28,8 +28,8 @@ func TestGenerateAll(t *testing.T) {
 		"deploy/grafana/dashboards/tienda-business.json", "deploy/grafana/dashboards/tienda-profiles.json",
 		".dockerignore", ".env.example", "deploy/alertmanager/.gitignore", "Dockerfile", "docker-compose.yml", "deploy/otel-collector.yaml", "deploy/pyroscope/pyroscope.yaml", "deploy/tempo/tempo.yaml",
 		"deploy/grafana/provisioning/dashboards/dashboards.yaml", "deploy/grafana/provisioning/datasources/datasources.yaml",
-		"deploy/prometheus/prometheus.yaml", "deploy/prometheus/longterm.yaml", "deploy/prometheus/small.yaml", "deploy/prometheus/targets/tienda.yaml",
-		"deploy/kustomization.yaml", "deploy/kube-prometheus-stack.yaml", "deploy/kubernetes/collector.yaml", "deploy/kubernetes/rules.yaml", "deploy/kubernetes/service.yaml",
+		"deploy/prometheus/prometheus.yaml", "deploy/prometheus/longterm.yaml", "deploy/prometheus/small.yaml", "deploy/prometheus/targets/tienda.yaml", "deploy/prometheus/rules/stack-watchers.rules.yaml",
+		"deploy/kustomization.yaml", "deploy/kube-prometheus-stack.yaml", "deploy/kubernetes/collector.yaml", "deploy/kubernetes/rules.yaml", "deploy/kubernetes/service.yaml", "deploy/kubernetes/watchers.yaml",
 	}
 	if code, stdout, stderr := latido("generate", "all", "-domain", source, "-dir", ".", "-check"); code != 1 || strings.Count(stdout, "FAIL") != len(files) {
 		t.Errorf("-check of nothing: exit %d\n%s%s", code, stdout, stderr)

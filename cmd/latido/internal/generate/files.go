@@ -13,7 +13,6 @@ import (
 
 	"github.com/latido-dev/latido/alerting"
 	"github.com/latido-dev/latido/cmd/latido/internal/cli"
-	"github.com/latido-dev/latido/cmd/latido/internal/receivers"
 	"github.com/latido-dev/latido/cmd/latido/stack"
 	"github.com/latido-dev/latido/dashboards"
 )
@@ -99,7 +98,10 @@ func (g Generation) usual(each generator) string {
 }
 
 // Files are all that a plain "latido generate all" writes.
-func (g Generation) Files() ([]File, error) { return g.filesOf(generators) }
+func (g Generation) Files() ([]File, error) {
+	g.Domain, _ = g.sound()
+	return g.filesOf(generators)
+}
 
 // errNothing says that a domain has none of what is to be generated.
 var errNothing = errors.New("there is nothing to generate")
@@ -160,26 +162,16 @@ func eventsFiles(g Generation, out string) ([]File, error) {
 	return []File{{Path: out, Content: text, About: cli.Count(len(g.Domain.Events), "event")}}, err
 }
 
-// alertmanagerFiles are the file for the domain, which no Alertmanager refuses,
-// and its messages.
+// alertmanagerFiles are the file for the domain, and its messages.
 func alertmanagerFiles(g Generation, out string) ([]File, error) {
 	text, err := alerting.AlertmanagerFile(g.Domain, g.options())
 	if err != nil {
 		return nil, err
 	}
-	files := []File{
+	return []File{
 		{Path: out, Content: text, About: cli.Count(len(g.Domain.Notify), "receiver")},
 		{Path: filepath.Join(filepath.Dir(out), alerting.TemplatesName), Content: alerting.Templates(g.Domain, g.options()), About: "the messages"},
-	}
-	if g.comparing {
-		return files, nil
-	}
-	data, _ := os.ReadFile(g.File) // for the lines only
-	var wrong []error
-	for _, p := range receivers.OfDomain(g.File, data, g.Domain) {
-		wrong = append(wrong, errors.New(p.String()))
-	}
-	return files, errors.Join(wrong...)
+	}, nil
 }
 
 // composeMain is where a Compose file says which main package is built.
@@ -205,6 +197,9 @@ func stackFiles(g Generation, out string) (files []File, err error) {
 	}
 	for _, b := range boards {
 		o.Dashboards = append(o.Dashboards, b.Name)
+	}
+	if below, err := filepath.Rel(out, g.File); err == nil && filepath.IsLocal(below) && writable.MatchString(below) {
+		o.Domain = filepath.ToSlash(below)
 	}
 	all, err := stack.Files(g.Domain, o)
 	for _, f := range all {

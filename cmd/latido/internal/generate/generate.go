@@ -17,6 +17,7 @@ import (
 
 	"github.com/latido-dev/latido/alerting"
 	"github.com/latido-dev/latido/cmd/latido/internal/cli"
+	"github.com/latido-dev/latido/cmd/latido/internal/result"
 	"github.com/latido-dev/latido/domain"
 )
 
@@ -41,8 +42,6 @@ type Generation struct {
 	diff  bool // show what would change, and write nothing
 	force bool // write over what somebody else wrote
 	prune bool // remove what the domain no longer makes
-
-	comparing bool // what Alertmanager would refuse is told by another check
 }
 
 func (g Generation) options() alerting.Options {
@@ -92,7 +91,11 @@ func Command() *cobra.Command {
 			g.Said = " -dir " + g.Dir
 		}
 		g.Dir = cmp.Or(g.Dir, filepath.Dir(g.File))
-		return g.run(cmd.OutOrStdout(), args[0], chosen)
+		w := cmd.OutOrStdout()
+		if !g.streams() && !g.diff { // which is the content of files
+			w = cli.Speaker(w, cli.Language(cli.LanguageOf(cmd), g.Domain.Language))
+		}
+		return g.run(w, args[0], chosen)
 	}
 	return cmd
 }
@@ -133,14 +136,16 @@ func (g Generation) choose(args []string) ([]generator, error) {
 
 // run writes, or compares, the files of the chosen generators.
 func (g Generation) run(w io.Writer, what string, chosen []generator) error {
+	var wrong []result.Problem
+	g.Domain, wrong = g.sound()
+	failed := leftOut(chosen, wrong)
 	files, err := g.filesOf(chosen)
 	if err != nil && (!errors.Is(err, errNothing) || !g.prune) {
 		return err
 	}
 	if g.streams() {
-		return g.stream(w, files[0].Content)
+		return errors.Join(failed, g.stream(w, files[0].Content))
 	}
-	var failed error
 	fresh := 0
 	for _, f := range files {
 		state, err := g.put(w, f)
@@ -148,7 +153,7 @@ func (g Generation) run(w io.Writer, what string, chosen []generator) error {
 			fresh++
 		}
 		if errors.Is(err, cli.ErrProblems) {
-			failed = err
+			failed = cmp.Or(failed, err)
 		} else if err != nil {
 			return err
 		}
@@ -161,7 +166,7 @@ func (g Generation) run(w io.Writer, what string, chosen []generator) error {
 	}
 	how := "latido generate " + what + " -domain " + g.File + g.Said + " -prune"
 	if err := g.tidy(w, g.leftBehind(chosen, files), how); err != nil {
-		failed = err
+		failed = cmp.Or(failed, err)
 	}
 	return failed
 }
@@ -189,8 +194,7 @@ type Found struct {
 // Compare looks at all files that the domain makes, and those that it made
 // once. Those that are not there are left out.
 func (g Generation) Compare() ([]Found, error) {
-	g.comparing = true
-	files, err := g.filesOf(generators)
+	files, err := g.Files() // what servers would refuse is told by other checks
 	if err != nil {
 		return nil, err
 	}

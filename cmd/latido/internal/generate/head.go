@@ -1,7 +1,6 @@
 package generate
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -88,11 +87,9 @@ func (g Generation) ours(path string, h head) bool {
 	return h.prefix == g.Domain.Prefix
 }
 
-// stranger says why a file that is there is not to be written over; "" if it may be.
+// stranger says why a file that is there is not to be written over; "" if it may
+// be. An empty file has no head: somebody keeps it, or has lost what was in it.
 func (g Generation) stranger(t File, got []byte) string {
-	if len(bytes.TrimSpace(got)) == 0 {
-		return ""
-	}
 	h, _, ok := headOf(got)
 	switch {
 	case !ok:

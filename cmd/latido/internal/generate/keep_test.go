@@ -32,10 +32,15 @@ func shop(t *testing.T, text string) {
 // Files of somebody else's stay, of every kind that is generated; they are
 // named, with what to do; and only -force writes over them.
 func TestFilesOfOthersStay(t *testing.T) {
+	for _, mine := range []string{"# Mine, after what \"latido generate stack\" wrote.\nx: 1\n", "", "\n \n"} {
+		t.Run(fmt.Sprintf("%.6q", mine), func(t *testing.T) { staysOfOthers(t, mine) })
+	}
+}
+
+func staysOfOthers(t *testing.T, mine string) {
 	shop(t, flower)
 	written := clitest.Contents(t, ".")
 	delete(written, cli.DomainFile)
-	const mine = "# Mine, after what \"latido generate stack\" wrote.\nx: 1\n"
 	for name := range written {
 		clitest.Put(t, ".", name, mine)
 	}
@@ -265,5 +270,29 @@ func TestDiffShowsChanges(t *testing.T) {
 	say(t, 1, "generate", "all", "-diff", "-check")
 	if !maps.Equal(before, clitest.Contents(t, ".")) {
 		t.Error("-diff writes")
+	}
+}
+
+// TestWrongRuleIsLeftOut: a rule that Prometheus does not read costs itself, in
+// the rules, their tests and the manifests; it is named with its line.
+func TestWrongRuleIsLeftOut(t *testing.T) {
+	t.Chdir(t.TempDir())
+	clitest.Put(t, ".", cli.DomainFile, "prefix: tienda\nentity: pedido\nevents: [{name: ventas}]\nthresholds:\n"+
+		"  - {name: Mala, expr: 'sum('}\n  - {name: Texto, expr: '\"a\"', above: 1}\n  - {name: Buena, event: ventas, above: 1}\nnotify: [{log: {}}]\n")
+	out := say(t, 1, "generate", "all", "-tests")
+	for _, want := range []string{"domain.yaml:5:", "thresholds[0].expr: not PromQL", "thresholds[1].expr: not PromQL", "left out, so that servers load the others"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	for name, text := range clitest.Contents(t, "deploy") {
+		if strings.HasPrefix(name, "prometheus/rules/tienda") || name == "kubernetes/rules.yaml" {
+			if strings.Contains(text, "Mala") || strings.Contains(text, "Texto") || !strings.Contains(text, "Buena") {
+				t.Errorf("%s has not the right one alone", name)
+			}
+		}
+	}
+	if out := say(t, 1, "check"); strings.Contains(out, "is not as domain.yaml says") {
+		t.Errorf("what was written is complained of:\n%s", out)
 	}
 }

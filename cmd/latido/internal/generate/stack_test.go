@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +15,8 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/latido-dev/latido/alerting"
+	"github.com/latido-dev/latido/cmd/latido/internal/cli"
+	"github.com/latido-dev/latido/cmd/latido/internal/clitest"
 	"github.com/latido-dev/latido/cmd/latido/stack"
 	"github.com/latido-dev/latido/dashboards"
 	"github.com/latido-dev/latido/domain"
@@ -47,11 +51,19 @@ func TestGenerateStack(t *testing.T) {
 	}
 	var compose struct {
 		Services map[string]struct {
-			Image string
-			Build struct{ Args map[string]string }
+			Image   string
+			Build   struct{ Args map[string]string }
+			Volumes []string
 		}
 	}
 	read(t, filepath.Join(out, "docker-compose.yml"), &compose)
+	for name, s := range compose.Services {
+		for _, volume := range s.Volumes { // SELinux lets no container read what has not its label
+			if strings.HasPrefix(volume, "./") && !strings.HasSuffix(volume, ":ro,z") {
+				t.Errorf("%s mounts %s, which SELinux forbids", name, volume)
+			}
+		}
+	}
 	service := compose.Services["clinica-sur-api"]
 	if service.Image != "clinica-sur-api" || service.Build.Args["MAIN"] != "./cmd/clinica" {
 		t.Errorf("the service is %+v in %v", service, compose.Services)
@@ -101,7 +113,7 @@ func stackOf(t *testing.T, d domain.Domain) []stack.File {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := stack.Files(d, stack.Options{Rules: rules})
+	files, err := stack.Files(d, stack.Options{Rules: rules, Domain: cli.DomainFile})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +158,7 @@ func TestServersNames(t *testing.T) {
 			}
 		}
 	}
-	delete(names, "tienda-api")
+	maps.DeleteFunc(names, func(name string, _ bool) bool { return strings.HasPrefix(name, "tienda-api") }) // its own
 	if len(names) < 9 {
 		t.Errorf("only %v", names)
 	}
@@ -266,6 +278,83 @@ func TestRetention(t *testing.T) {
 			}
 			if got := fmt.Sprint(compose.Services["prometheus"].Command); !strings.Contains(got, "--storage.tsdb.retention.time="+want) {
 				t.Errorf("want %s in %s", want, got)
+			}
+		}
+	}
+}
+
+// TestReceiversLogIn has every secret of a receiver where the Alertmanager file
+// looks for it, in Compose and in Kubernetes.
+func TestReceiversLogIn(t *testing.T) {
+	t.Parallel()
+	d := domain.Domain{Prefix: "tienda", App: "tienda-api", Entity: "pedido", Notify: []domain.Receiver{
+		{Email: &domain.EmailReceiver{To: []string{"guardia@example.com"}, SMTP: "smtp.example.com:587", PasswordEnv: "SMTP_PASSWORD"}},
+		{Slack: &domain.SlackReceiver{URLEnv: "SLACK_URL", Channel: "#guardia"}},
+	}}
+	var compose struct {
+		Services map[string]struct{ Secrets []string }
+	}
+	var values struct {
+		Alertmanager struct {
+			AlertmanagerSpec struct {
+				VolumeMounts []struct {
+					MountPath string `yaml:"mountPath"`
+					SubPath   string `yaml:"subPath"`
+				} `yaml:"volumeMounts"`
+			} `yaml:"alertmanagerSpec"`
+		}
+	}
+	for _, f := range stackOf(t, d) {
+		var into any
+		switch f.Path {
+		case "docker-compose.yml":
+			into = &compose
+		case "deploy/kube-prometheus-stack.yaml":
+			into = &values
+		default:
+			continue
+		}
+		if err := yaml.Unmarshal(f.Content, into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, secret := range alerting.Secrets(d) {
+		if !slices.Contains(compose.Services["alertmanager"].Secrets, secret.Env) {
+			t.Errorf("Compose: %s is not at %s", secret.Env, secret.File)
+		}
+		found := false
+		for _, m := range values.Alertmanager.AlertmanagerSpec.VolumeMounts {
+			found = found || m.MountPath == secret.File && m.SubPath == secret.Env
+		}
+		if !found {
+			t.Errorf("Kubernetes: %s is not at %s: %+v", secret.Env, secret.File, values.Alertmanager.AlertmanagerSpec.VolumeMounts)
+		}
+	}
+}
+
+// TestStackEvidence: where an image can have the domain file, Compose and
+// Kubernetes have the evidence server, and Prometheus sends it alerts beside
+// Alertmanager; where none can, nothing of it is left.
+func TestStackEvidence(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	clitest.Put(t, dir, "domain.yaml", "prefix: tienda\napp: tienda-api\nentity: pedido\n")
+	parts := map[string]string{
+		"docker-compose.yml":                "MAIN: github.com/latido-dev/latido/cmd/latido",
+		"Dockerfile":                        `cp "domain.yaml" /domain.yaml`,
+		"deploy/prometheus/prometheus.yaml": "[alertmanager:9093, evidence:9466]",
+		"deploy/kustomization.yaml":         "kubernetes/evidence.yaml",
+		"deploy/kube-prometheus-stack.yaml": "tienda-api-evidence.default:9466",
+		"deploy/kubernetes/evidence.yaml":   "name: tienda-api-evidence",
+	}
+	for out, with := range map[string]bool{dir: true, filepath.Join(dir, "elsewhere"): false} {
+		if code, stdout, stderr := latido("generate", "stack", "-domain", filepath.Join(dir, "domain.yaml"), "-out", out); code != 0 {
+			t.Fatalf("exit %d: %s%s", code, stdout, stderr)
+		}
+		for file, part := range parts {
+			text, _ := os.ReadFile(filepath.Join(out, file))
+			if strings.Contains(string(text), part) != with || !with && strings.Contains(string(text), "evidence:9466") {
+				t.Errorf("%s: %q is there: %v, want %v\n%s", file, part, !with, with, text)
 			}
 		}
 	}

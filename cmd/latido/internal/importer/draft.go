@@ -10,39 +10,38 @@ import (
 
 	dto "github.com/prometheus/client_model/go"
 
+	"github.com/latido-dev/latido/cmd/latido/internal/cli"
 	"github.com/latido-dev/latido/domain"
 )
 
 // draft is a domain that grows, and what is said beside it.
 type draft struct {
 	d     domain.Domain
-	es    bool
 	age   float64             // seconds since the process began, 0 if it is not known
 	notes []string            // what was not taken over
 	about map[string][]string // by event or threshold: what is said above it
 	seen  map[string]float64  // by event: how many there were so far
 }
 
-func (d *draft) of(en, es string) string {
-	if d.es {
-		return es
-	}
-	return en
+// say is a message in the draft's language.
+func (d *draft) say(format string, args ...any) string {
+	return cli.Say(d.d.Language, fmt.Sprintf(format, args...))
 }
 
-func (d *draft) note(en, es string, args ...any) {
-	d.notes = append(d.notes, fmt.Sprintf(d.of(en, es), args...))
+func (d *draft) note(format string, args ...any) {
+	d.notes = append(d.notes, d.say(format, args...))
 }
 
 // others are the starts of names that are of the runtime, of the libraries or of
 // what fetches metrics: Latido records them itself, or nobody asks for them.
 var others = []string{
 	"go_", "process_", "promhttp_", "python_", "jvm_", "nodejs_", "dotnet_", "system_", "runtime_", "otel_", "target_info", "scrape_", "up",
+	"application_", "disk_", "executor_", "hikaricp_", "jdbc_", "jetty_", "lettuce_", "log4j2_", "logback_", "spring_", "tasks_scheduled_", "tomcat_",
 	"net_conntrack_", "grpc_", "rpc_", "db_client_", "sql_", "redis_", "http_client_", "prometheus_", "node_", "container_", "cgo_", "memstats_",
 }
 
 func draftOf(families []*dto.MetricFamily, o Options) (*draft, error) {
-	d := &draft{es: o.Language == "es", about: map[string][]string{}, seen: map[string]float64{}}
+	d := &draft{d: domain.Domain{Language: cmp.Or(o.Language, "en")}, about: map[string][]string{}, seen: map[string]float64{}}
 	var own, requests []*dto.MetricFamily
 	for _, f := range families {
 		name := f.GetName()
@@ -64,7 +63,7 @@ func draftOf(families []*dto.MetricFamily, o Options) (*draft, error) {
 		Prefix: cmp.Or(o.Prefix, prefixOf(space), prefixOf(o.App), "mi_servicio"), App: o.App, Language: cmp.Or(o.Language, "en"),
 		Entity: cmp.Or(o.Entity, entityOf(own, space)),
 	}
-	if !d.es && d.d.Prefix == "mi_servicio" {
+	if d.d.Language != "es" && d.d.Prefix == "mi_servicio" {
 		d.d.Prefix = "some_service"
 	}
 	if err := d.d.Validate(); err != nil {
@@ -83,9 +82,13 @@ func draftOf(families []*dto.MetricFamily, o Options) (*draft, error) {
 // namespace is the word that most names begin with, with its underscore; "" if
 // no half of them shares one.
 func namespace(families []*dto.MetricFamily) string {
-	count := map[string]int{}
+	count, all := map[string]int{}, 0
 	for _, f := range families {
-		if word, _, ok := strings.Cut(f.GetName(), "_"); ok && word != "http" && word != "rpc" {
+		word, _, ok := strings.Cut(f.GetName(), "_")
+		if word == "http" || word == "rpc" { // everybody's
+			continue
+		}
+		if all++; ok {
 			count[word+"_"]++
 		}
 	}
@@ -95,7 +98,7 @@ func namespace(families []*dto.MetricFamily) string {
 			best = word
 		}
 	}
-	if 2*count[best] < len(families) {
+	if 2*count[best] < all {
 		return ""
 	}
 	return best
@@ -138,7 +141,7 @@ func (d *draft) settle() {
 		var i int
 		switch {
 		case scan(m.Path, "events", &i) && i < len(d.d.Events):
-			d.note("%s is left out: %s", "%s queda fuera: %s", d.d.Events[i].Name, m.Message)
+			d.note("%s is left out: %s", d.d.Events[i].Name, m.Message)
 			d.d.Events = slices.Delete(d.d.Events, i, i+1)
 		case scan(m.Path, "thresholds", &i) && i < len(d.d.Thresholds):
 			d.d.Thresholds = slices.Delete(d.d.Thresholds, i, i+1)
@@ -151,7 +154,7 @@ func (d *draft) settle() {
 					dear = j
 				}
 			}
-			d.note("%s is left out: %s", "%s queda fuera: %s", d.d.Events[dear].Name, m.Message)
+			d.note("%s is left out: %s", d.d.Events[dear].Name, m.Message)
 			d.d.Events = slices.Delete(d.d.Events, dear, dear+1)
 		default:
 			return // said by write, which loads the file

@@ -36,10 +36,10 @@ func (d *draft) event(f *dto.MetricFamily, space string) {
 	case dto.MetricType_HISTOGRAM:
 		e.Kind = domain.KindHistogram
 	case dto.MetricType_SUMMARY:
-		d.note("%s is a summary, whose quantiles cannot be added up: record it as a histogram", "%s es un summary, cuyos cuantiles no se pueden sumar: registrarlo como histograma", name)
+		d.note("%s is a summary, whose quantiles cannot be added up: record it as a histogram", name)
 		return
 	default:
-		d.note("%s has no type", "%s no tiene tipo", name)
+		d.note("%s has no type", name)
 		return
 	}
 	for _, u := range units {
@@ -67,23 +67,23 @@ func (d *draft) event(f *dto.MetricFamily, space string) {
 		err = valid(d.d.Prefix, e)
 	}
 	if err != nil {
-		d.note("%s is no event: %v", "%s no es un evento: %v", name, err)
+		d.note("%s is no event: %v", name, err)
 		return
 	}
 	m, _ := domain.Domain{Prefix: d.d.Prefix, Events: []domain.Event{e}}.Metric(e.Name)
-	said = append([]string{name + " -> " + m.Family + seen(f)}, said...)
+	said = append([]string{name + " -> " + m.Family + d.sofar(f)}, said...)
 	d.about[e.Name] = said
 	d.seen[e.Name] = total(f)
 	d.d.Events = append(d.d.Events, e)
 }
 
-// seen says how much there is of it now.
-func seen(f *dto.MetricFamily) string {
+// sofar says how much there is of it now.
+func (d *draft) sofar(f *dto.MetricFamily) string {
 	switch f.GetType() {
 	case dto.MetricType_COUNTER, dto.MetricType_GAUGE:
-		return ": " + short(total(f)) + " now"
+		return ": " + d.say("%s at the moment", short(total(f)))
 	case dto.MetricType_HISTOGRAM:
-		return ": " + short(total(f)) + " so far"
+		return ": " + d.say("%s so far", short(total(f)))
 	}
 	return ""
 }
@@ -108,12 +108,12 @@ func (d *draft) attributes(f *dto.MetricFamily, e *domain.Event) (said []string)
 		one := domain.Event{Name: "evento", Attributes: map[string][]string{label: list}}
 		switch err := valid("import", one); {
 		case len(values[label]) > maxValues:
-			said = append(said, fmt.Sprintf(d.of("label %s has %d values: no closed list", "la etiqueta %s tiene %d valores: no es una lista cerrada"), label, len(values[label])))
+			said = append(said, d.say("label %s has %d values: no closed list", label, len(values[label])))
 			continue
 		case len(list) == 0:
 			continue
 		case err != nil:
-			said = append(said, fmt.Sprintf(d.of("label %s is left out: %v", "la etiqueta %s queda fuera: %v"), label, oneLine(err)))
+			said = append(said, d.say("label %s is left out: %v", label, oneLine(err)))
 			continue
 		}
 		if e.Attributes == nil {
@@ -129,7 +129,7 @@ func (d *draft) attributes(f *dto.MetricFamily, e *domain.Event) (said []string)
 			}
 		}
 		delete(e.Attributes, most)
-		said = append(said, fmt.Sprintf(d.of("label %s is left out: too many combinations", "la etiqueta %s queda fuera: demasiadas combinaciones"), most))
+		said = append(said, d.say("label %s is left out: too many combinations", most))
 	}
 	return said
 }

@@ -15,12 +15,12 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
+	"github.com/latido-dev/latido/cmd/latido/internal/remote"
 	"github.com/latido-dev/latido/domain"
 )
 
@@ -34,12 +34,6 @@ type Options struct {
 	// Language is en or es.
 	Language string
 }
-
-// maxAnswer bounds what is read, in bytes; askTimeout how long it may take.
-const (
-	maxAnswer  = 32 << 20
-	askTimeout = 30 * time.Second
-)
 
 // Run writes a draft of the domain file, which loads as it stands. What could
 // not be taken over is said in comments.
@@ -76,41 +70,24 @@ func name(from string) string {
 
 func read(ctx context.Context, from string) ([]byte, error) {
 	if !strings.HasPrefix(from, "http://") && !strings.HasPrefix(from, "https://") {
-		f, err := os.Open(from)
+		text, err := os.ReadFile(from)
 		if err != nil {
 			return nil, fmt.Errorf("%w: give the address of /metrics, such as http://127.0.0.1:8080/metrics, or a file with its answer", err)
 		}
-		defer func() { _ = f.Close() }() // nothing was written
-		return bounded(f)
+		return text, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
-	if err != nil {
+	u, err := url.Parse(from)
+	if err != nil { // its text has the whole address
 		return nil, errors.New("that is no address: give one such as http://127.0.0.1:8080/metrics")
 	}
-	r.Header.Set("Accept", "text/plain;version=0.0.4")
-	answer, err := http.DefaultClient.Do(r)
+	answer, err := remote.Exchange(ctx, u, remote.Request{Query: u.Query(), Header: map[string]string{"Accept": "text/plain;version=0.0.4"}}, func(*http.Request) {})
 	if err != nil {
-		var asked *url.Error // its text has the whole address
-		if errors.As(err, &asked) {
-			err = asked.Err
-		}
 		return nil, fmt.Errorf("%s: %w", name(from), err)
 	}
-	defer func() { _ = answer.Body.Close() }() // it was read
-	if answer.StatusCode != http.StatusOK {
+	if answer.Code != http.StatusOK {
 		return nil, fmt.Errorf("%s answers %s: give the address of /metrics", name(from), answer.Status)
 	}
-	return bounded(answer.Body)
-}
-
-func bounded(r io.Reader) ([]byte, error) {
-	text, err := io.ReadAll(io.LimitReader(r, maxAnswer+1))
-	if err == nil && len(text) > maxAnswer {
-		err = fmt.Errorf("there are more than %d MiB of metrics", maxAnswer>>20)
-	}
-	return text, err
+	return answer.Body, nil
 }
 
 // parse reads the families in the order of their names.

@@ -43,6 +43,7 @@ func TestDrafts(t *testing.T) {
 	t.Parallel()
 	for file, o := range map[string]Options{
 		"coredns": {}, "caddy": {Entity: "request", App: "caddy"}, "gitea": {Language: "es"}, "checkout": {Prefix: "shop"},
+		"fastapi": {Language: "es"}, "spring": {},
 	} {
 		draft := imported(t, file, o)
 		if _, err := domain.Parse(file, []byte(draft)); err != nil {

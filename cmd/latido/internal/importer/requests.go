@@ -1,8 +1,8 @@
 package importer
 
 import (
-	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -29,30 +29,33 @@ func isRequests(f *dto.MetricFamily) bool {
 	return strings.Contains(name, "_http_request") || strings.Contains(name, "_http_response")
 }
 
+// size are the names of what is measured of requests besides their time.
+var size = regexp.MustCompile(`_(bytes|size|length|body)(_|$)`)
+
 // objectives are those that the service has kept to so far.
 func (d *draft) objectives(requests []*dto.MetricFamily) {
 	good, all, slow := 0.0, 0.0, map[float64]float64{} // requests by bound, in seconds
 	timed := 0.0
 	for _, f := range requests {
 		label := statusLabel(f)
-		isTime := f.GetType() == dto.MetricType_HISTOGRAM && strings.Contains(f.GetName(), "duration") || strings.Contains(f.GetName(), "latency")
+		isTime := f.GetType() == dto.MetricType_HISTOGRAM && !size.MatchString(f.GetName())
 		if label != "" && (f.GetType() == dto.MetricType_COUNTER || isTime) {
 			g, n := answered(f, label)
 			if n > all {
 				good, all = g, n
 			}
 		}
-		if isTime && f.GetType() == dto.MetricType_HISTOGRAM && total(f) > timed {
+		if isTime && total(f) > timed {
 			timed, slow = total(f), cumulated(f)
 		}
 	}
 	if len(requests) > 0 {
-		d.note("what the service says of its requests is recorded by Latido itself: %s", "lo que el servicio dice de sus peticiones lo registra Latido: %s", strings.Join(names(requests), ", "))
+		d.note("what the service says of its requests is recorded by Latido itself: %s", strings.Join(names(requests), ", "))
 	}
 	if all >= domain.DefaultMinCount {
 		objective := kept(good / all)
-		d.d.SLOs = append(d.d.SLOs, domain.SLO{Name: "availability", Objective: objective, Good: domain.Good{Status: "!~5.."}, Description: d.of("Almost all answers are good", "Casi todas las respuestas son buenas")})
-		d.about["availability"] = []string{fmt.Sprintf(d.of("so far %s of %s requests did not fail: %.4g %%", "hasta ahora %s de %s peticiones no fallaron: %.4g %%"), short(good), short(all), 100*good/all)}
+		d.d.SLOs = append(d.d.SLOs, domain.SLO{Name: "availability", Objective: objective, Good: domain.Good{Status: "!~5.."}, Description: d.say("Almost all answers are good")})
+		d.about["availability"] = []string{d.say("so far %s of %s requests did not fail: %.4g %%", short(good), short(all), 100*good/all)}
 	}
 	if timed >= domain.DefaultMinCount {
 		d.latency(slow, timed)
@@ -73,15 +76,15 @@ func (d *draft) latency(slow map[float64]float64, all float64) {
 			continue
 		}
 		d.d.SLOs = append(d.d.SLOs, domain.SLO{
-			Name: "latency", Objective: kept(share), Good: domain.Good{FasterThan: domain.Duration(length)}, Description: d.of("Answers are quick", "Las respuestas son rápidas"),
+			Name: "latency", Objective: kept(share), Good: domain.Good{FasterThan: domain.Duration(length)}, Description: d.say("Answers are quick"),
 		})
-		d.about["latency"] = []string{fmt.Sprintf(d.of("so far %.4g %% were answered within %s", "hasta ahora %.4g %% se respondieron en %s"), 100*share, length)}
+		d.about["latency"] = []string{d.say("so far %.4g %% were answered within %s", 100*share, length)}
 		limit := domain.Quantity(2 * length.Seconds())
 		d.d.Thresholds = append(d.d.Thresholds, domain.Threshold{
 			Name: "SlowResponses", Metric: "response_duration", Stat: domain.StatP95, Above: &limit, For: domain.Duration(5 * time.Minute), Severity: domain.SeverityTicket,
-			Summary: d.of("Responses are slow", "Las respuestas son lentas"),
+			Summary: d.say("Responses are slow"),
 		})
-		d.about["SlowResponses"] = []string{fmt.Sprintf(d.of("twice the %s within which 95 %% were answered so far", "el doble de los %s en los que hasta ahora se respondió el 95 %%"), length)}
+		d.about["SlowResponses"] = []string{d.say("twice the %s within which 95 %% were answered so far", length)}
 		return
 	}
 }

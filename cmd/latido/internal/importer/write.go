@@ -20,7 +20,7 @@ const perWindow = 20
 // limits are rules on the events, of what there was so far.
 func (d *draft) limits() {
 	if d.age < 600 {
-		d.note("the process runs for less than ten minutes, or does not say since when: there are no limits of its events", "el proceso lleva menos de diez minutos, o no dice desde cuándo: no hay límites de sus eventos")
+		d.note("the process runs for less than ten minutes, or does not say since when: there are no limits of its events")
 		return
 	}
 	for _, e := range d.d.Events {
@@ -35,9 +35,9 @@ func (d *draft) limits() {
 			limit := domain.Quantity(nice(max(10, 5*rate*300)))
 			d.d.Thresholds = append(d.d.Thresholds, domain.Threshold{
 				Name: name + "High", Event: e.Name, Stat: domain.StatIncrease, Window: domain.Duration(5 * time.Minute), Above: &limit, For: domain.Duration(time.Minute),
-				Summary: d.of("Too many: ", "Demasiados: ") + strings.ReplaceAll(e.Name, "_", " "),
+				Summary: d.say("Too many: ") + strings.ReplaceAll(e.Name, "_", " "),
 			})
-			d.about[name+"High"] = []string{fmt.Sprintf(d.of("five times the mean so far, %s in 5 minutes, and 10 at least", "cinco veces la media hasta ahora, %s en 5 minutos, y al menos 10"), short(rate*300))}
+			d.about[name+"High"] = []string{d.say("five times the mean so far, %s in 5 minutes, and 10 at least", short(rate*300))}
 		case rate > 0:
 			window := window(perWindow / rate)
 			if window == 0 {
@@ -46,9 +46,9 @@ func (d *draft) limits() {
 			one := domain.Quantity(1)
 			d.d.Thresholds = append(d.d.Thresholds, domain.Threshold{
 				Name: "No" + name, Event: e.Name, Stat: domain.StatIncrease, Window: domain.Duration(window), Below: &one, For: domain.Duration(5 * time.Minute),
-				Summary: d.of("None any more: ", "Ya no hay: ") + strings.ReplaceAll(e.Name, "_", " "),
+				Summary: d.say("None any more: ") + strings.ReplaceAll(e.Name, "_", " "),
 			})
-			d.about["No"+name] = []string{fmt.Sprintf(d.of("so far there were %s in such a time", "hasta ahora hubo %s en ese tiempo"), short(rate*window.Seconds()))}
+			d.about["No"+name] = []string{d.say("so far there were %s in such a time", short(rate*window.Seconds()))}
 		}
 	}
 }
@@ -106,8 +106,8 @@ func (d *draft) write(from string) ([]byte, error) {
 	}
 	var b bytes.Buffer
 	head := []string{
-		fmt.Sprintf(d.of("A draft, from %s: read it, delete what nobody asks for, and add the values that were not seen yet.", "Un borrador, de %s: leerlo, borrar lo que nadie pregunta y añadir los valores que aún no se vieron."), from),
-		d.of("Limits are of what there was so far. How often they would have fired on stored data: latido backtest -url PROMETHEUS", "Los límites son de lo que hubo hasta ahora. Cuántas veces habrían sonado con datos guardados: latido backtest -url PROMETHEUS"),
+		d.say("A draft, from %s: read it, delete what nobody asks for, and add the values that were not seen yet.", from),
+		d.say("Limits are of what there was so far. How often they would have fired on stored data: latido backtest -url PROMETHEUS"),
 	}
 	b.WriteString(comment(head) + "\n")
 	if len(d.notes) > 0 {

@@ -67,7 +67,7 @@ type mistake struct {
 var (
 	lineOf        = regexp.MustCompile(`\Aline (\d+): `)
 	unknownOption = regexp.MustCompile(`\Afield (\S+) (?:not found in type|already set in type) `)
-	otherType     = regexp.MustCompile("(?s)\\Acannot unmarshal (?:!!\\w+ )?(`.*`|!!\\w+) ?into (\\S+)\\z")
+	otherType     = regexp.MustCompile("(?s)\\Acannot unmarshal (?:!!\\w+ )?(`.*`|!!\\w+) ?into (.+)\\z")
 )
 
 // OfDomain are the receivers of a domain that Alertmanager would
@@ -167,15 +167,30 @@ func (m mistake) explain(kind string, option []string) string {
 		return fmt.Sprintf("Alertmanager has no option %q here%s", found[1], near)
 	}
 	if found := otherType.FindStringSubmatch(m.text); found != nil {
-		want, ok := map[string]string{
-			"int": "a whole number", "int64": "a whole number", "uint64": "a whole number", "bool": "true or false", "string": "text", "float64": "a number",
-		}[found[2]]
-		if !ok {
-			want = found[2]
-		}
-		return fmt.Sprintf("is %s, and Alertmanager wants %s", found[1], want)
+		return fmt.Sprintf("is %s, and Alertmanager wants %s", strings.NewReplacer("!!seq", "a list", "!!map", "a map", "!!", "").Replace(found[1]), wanted(found[2]))
 	}
 	return "Alertmanager refuses it: " + m.text
+}
+
+// wanted says what a value of a type of Go is in YAML.
+func wanted(goType string) string {
+	switch name := goType[strings.LastIndexAny(goType, ".*")+1:]; {
+	case strings.HasPrefix(goType, "map["):
+		return "a map of names and values"
+	case strings.HasPrefix(goType, "[]"):
+		return "a list"
+	case strings.HasPrefix(name, "int"), strings.HasPrefix(name, "uint"):
+		return "a whole number"
+	case strings.HasPrefix(name, "float"):
+		return "a number"
+	case name == "bool":
+		return "true or false"
+	case name == "Duration":
+		return "a duration such as 30s"
+	case name == "string", name == "Secret", strings.HasSuffix(name, "URL"):
+		return "text"
+	}
+	return "options, each on a line of its own"
 }
 
 // optionsAt are the options that Alertmanager has at a place of an integration,

@@ -2,7 +2,9 @@ package receivers
 
 import (
 	"bytes"
+	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -46,7 +48,44 @@ func Missing(dir string, d domain.Domain) []string {
 	return missing
 }
 
+// assignment is a line of .env that sets a variable.
+var assignment = regexp.MustCompile(`(?m)^(?:export +)?([A-Za-z_][A-Za-z0-9_]*)=[ \t]*(.*?)[ \t\r]*$`)
+
+// Misread are the variables of dir's .env whose value is another one to Compose,
+// or to a shell that reads the file: pa$word is pa to both. What stands in
+// single quotes is as it is written; ${NAME} is meant.
+func Misread(dir string) (names []string) {
+	dotenv, _ := os.ReadFile(filepath.Join(dir, ".env")) // none sets nothing
+	for _, m := range assignment.FindAllSubmatch(dotenv, -1) {
+		value, special := strings.ReplaceAll(string(m[2]), "${", ""), "$`\\\"'&;|<>() \t"
+		switch {
+		case len(value) > 1 && value[0] == '\'' && strings.IndexByte(value[1:], '\'') == len(value)-2:
+			continue
+		case len(value) > 1 && value[0] == '"' && value[len(value)-1] == '"':
+			value, special = value[1:len(value)-1], "$`\\\""
+		default: // a comment is none of it
+			value, _, _ = strings.Cut(value, " #")
+			value = strings.TrimRight(value, " \t")
+		}
+		if strings.ContainsAny(value, special) {
+			names = append(names, string(m[1]))
+		}
+	}
+	return names
+}
+
 // Lacking says what an Alertmanager without those secrets does.
 func Lacking(missing []string) string {
 	return "no secret is in " + cli.Few(missing) + ": what is sent with it is lost; write it there for the Alertmanager of docker-compose.yml, into a file without a line end"
+}
+
+// Relative says of a secret's file without a whole path where an Alertmanager
+// that is a server looks for it; "" if there is none.
+func Relative(d domain.Domain) string {
+	for _, s := range alerting.Secrets(d) {
+		if s.Env == "" && !path.IsAbs(s.File) {
+			return fmt.Sprintf("the file %s has no whole path, and a server looks for it where it was started: what is sent with it is lost; write %s", s.File, mounted+"secrets/"+path.Base(s.File))
+		}
+	}
+	return ""
 }

@@ -20,7 +20,8 @@ type Series struct {
 // Rule is a rule as Prometheus' API has it.
 type Rule struct {
 	Name, Query, Type, Health, LastError string
-	Labels                               map[string]string
+	Labels, Annotations                  map[string]string
+	Duration, KeepFiringFor              float64 // seconds
 }
 
 // Instant asks a Prometheus for what a query gives now.

@@ -28,6 +28,7 @@ type starter struct {
 	from     origin // of the running command
 	tidy     func(dir string) error
 	asker    asker
+	speak    func(language string) // from then on
 
 	choice         choice
 	hears          hears
@@ -35,6 +36,7 @@ type starter struct {
 	module, latido string
 	force          bool
 	chosen         bool // a flag says what the domain is to be
+	asksLanguage   bool // no flag says in which language all is to be
 }
 
 // Command makes everything that a new service needs, in a folder. It looks at
@@ -69,8 +71,17 @@ func (s *starter) command() *cobra.Command {
 			return cli.UsageError(fmt.Sprintf("unexpected %q: everything is a flag, as in latido init -kind ecommerce", args[0]))
 		}
 		s.choice.language = *language
-		s.out = cli.Speaker(cmd.OutOrStdout(), s.speaks(f.Changed("language")))
-		s.asker = asker{in: bufio.NewReader(cmd.InOrStdin()), out: s.out}
+		s.asker.in = bufio.NewReader(cmd.InOrStdin())
+		s.speak = func(language string) {
+			s.out = cli.Speaker(cmd.OutOrStdout(), language)
+			s.asker.out = s.out
+		}
+		s.asksLanguage = !f.Changed("language")
+		if s.asksLanguage {
+			s.speak(cli.Language("", s.choice.language)) // the person's
+		} else {
+			s.speak(s.choice.language)
+		}
 		s.terminal = s.terminal || cli.IsTerminal(cmd.InOrStdin())
 		s.chosen = slices.ContainsFunc([]string{"kind", "prefix", "app", "entity", "language"}, f.Changed)
 		if err := s.right(); err != nil {
@@ -129,15 +140,6 @@ func (s *starter) run() error {
 	return s.finish(&p, d, mod, main)
 }
 
-// speaks is the language of messages: the one that was asked for, or else the
-// person's, or else that of the domain file.
-func (s *starter) speaks(asked bool) string {
-	if asked {
-		return s.choice.language
-	}
-	return cli.Language("", s.choice.language)
-}
-
 // example is what .env.example says.
 func example(files []generate.File) []byte {
 	i := slices.IndexFunc(files, func(f generate.File) bool { return filepath.Base(f.Path) == ".env.example" })
@@ -191,6 +193,9 @@ func (s *starter) choose() error {
 		if !s.terminal {
 			return cli.UsageError("say the kind of business: -kind " + strings.Join(kinds, ", "))
 		}
+		if err := s.askLanguage(); err != nil {
+			return err
+		}
 		answer, err := s.asker.ask("Kind of business: "+strings.Join(kinds, ", "), kinds[0], func(text string) error {
 			_, err := checkKind(text)
 			return err
@@ -217,6 +222,25 @@ func (s *starter) choose() error {
 		}
 	}
 	return s.askWho()
+}
+
+// askLanguage asks, in both, which language everything is in from then on.
+func (s *starter) askLanguage() error {
+	if !s.asksLanguage {
+		return nil
+	}
+	answer, err := s.asker.ask("Language, idioma: es, en", cli.Language("", s.choice.language), func(text string) error {
+		if !slices.Contains(domain.Languages(), text) {
+			return errors.New("write es or en")
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("%w: say -language", err)
+	}
+	s.choice.language = answer
+	s.speak(answer)
+	return nil
 }
 
 // domain plans the domain file, and reads the one that everything then comes

@@ -201,13 +201,14 @@ func TestInitCalls(t *testing.T) {
 func TestInitAsks(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	out, err := start(starter{terminal: true}, "edukation\neducación\neducación\n\tCurso\nclase\n", "-dir", dir)
+	out, err := start(starter{terminal: true}, "english\nen\nedukation\neducación\neducación\n\tCurso\nclase\n", "-dir", dir)
 	if err == nil { // the second word is a kind, and the third a prefix with an accent
 		t.Fatalf("no error at the input's end\n%s", out)
 	}
 	for _, want := range []string{
+		"Language, idioma: es, en [", "write es or en",
 		"Kind of business: ecommerce, education, health, logistics, saas [ecommerce]: ", `did you mean "education"?`,
-		"Prefix, how the names of all metrics begin [academia]: ", `(did you mean "educacion"?)`,
+		"Prefix, how the names of all metrics begin [academy]: ", `(did you mean "educacion"?)`,
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
@@ -217,7 +218,7 @@ func TestInitAsks(t *testing.T) {
 		t.Errorf("%v, %d files", err, len(files))
 	}
 
-	out, err = start(starter{terminal: true}, "education\neducacion\nCurso\nclase\nana\nana@example.com\nmail.example.com\n\n", "-dir", dir)
+	out, err = start(starter{terminal: true}, "en\neducation\neducacion\nCurso\nclase\nana\nana@example.com\nmail.example.com\n\n", "-dir", dir)
 	if err != nil || strings.Count(out, "Entity, ") != 2 || !strings.Contains(out, `did you mean "curso"?`) {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -229,9 +230,13 @@ func TestInitAsks(t *testing.T) {
 		t.Errorf("who hears of alerts: %+v\n%s", m, out)
 	}
 
-	out, err = start(starter{terminal: true}, "\n\n\n\n", "-dir", t.TempDir()) // the usual ones
+	out, err = start(starter{terminal: true}, "\n\n\n\n\n", "-dir", t.TempDir()) // the usual ones
 	if err != nil || strings.Contains(out, "mean") {
 		t.Errorf("%v\n%s", err, out)
+	}
+	out, _ = start(starter{terminal: true}, "es\n", "-dir", t.TempDir())
+	if !strings.Contains(out, "es, en [en]: Tipo de negocio: ") {
+		t.Errorf("after the language was answered:\n%s", out)
 	}
 	out, err = start(starter{terminal: true}, "", "-kind", "saas", "-prefix", "nube", "-entity", "cuenta", "-notify", "https://hooks.example.com/x", "-dir", t.TempDir()) // nothing to ask
 	if err != nil || strings.Contains(out, "[") {

@@ -19,27 +19,29 @@ import (
 // somebody says otherwise.
 func TestInitNeverOverwrites(t *testing.T) {
 	t.Parallel()
-	const runbook, mine = "docs/runbook.md", "# Mine\n"
+	const runbook = "docs/runbook.md"
 	for _, c := range []struct {
 		name     string
+		mine     string
 		terminal bool
 		input    string
 		flag     string
 		stays    bool
 	}{
-		{"nobody answers", false, "", "-force=false", true},
-		{"no", true, "n\n", "-force=false", true},
-		{"the usual answer", true, "\n", "-force=false", true},
-		{"yes", true, "y\n", "-force=false", false},
-		{"sí", true, "sí\n", "-force=false", false},
-		{"force", false, "", "-force", false},
+		{"nobody answers", "# Mine\n", false, "", "-force=false", true},
+		{"no", "# Mine\n", true, "n\n", "-force=false", true},
+		{"the usual answer", "# Mine\n", true, "\n", "-force=false", true},
+		{"yes", "# Mine\n", true, "y\n", "-force=false", false},
+		{"sí", "# Mine\n", true, "sí\n", "-force=false", false},
+		{"an empty file", "", false, "", "-force=false", true},
+		{"force", "# Mine\n", false, "", "-force", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
-			clitest.Put(t, dir, runbook, mine)
+			clitest.Put(t, dir, runbook, c.mine)
 			out, err := start(starter{terminal: c.terminal}, c.input, "-kind", "saas", "-prefix", "nube", "-entity", "cuenta", "-notify", "https://hooks.example.com/x", "-dir", dir, c.flag)
 			files := clitest.Contents(t, dir)
-			if stays := files[runbook] == mine; stays != c.stays || files["main.go"] == "" || files["domain.yaml"] == "" {
+			if stays := files[runbook] == c.mine; stays != c.stays || files["main.go"] == "" || files["domain.yaml"] == "" {
 				t.Errorf("stays %v\n%s", stays, out)
 			}
 			if c.stays != errors.Is(err, cli.ErrProblems) || !c.stays && err != nil {
@@ -166,9 +168,9 @@ func TestInitModule(t *testing.T) {
 		from       origin
 		name, want string
 	}{
-		{origin{version: "v1.2.3"}, "Mi Tienda ñandú", "module mi-tienda-and\n\ngo 1.26.0\n\n" + requires("v1.2.3")},
+		{origin{version: "v1.2.3"}, "Mi Tienda ñandú", "module mi-tienda-and\n\ngo 1.26.7\n\n" + requires("v1.2.3")},
 		{origin{version: "v1.2.3", checkout: "/src/latido"}, "tienda", requires("v1.2.3")},
-		{origin{checkout: "/src/la tido"}, "ñ", "module service\n\ngo 1.26.0\n\n" + requires("v0.0.0") + "\n// A checkout, until there is a release to require.\nreplace (\n" +
+		{origin{checkout: "/src/la tido"}, "ñ", "module service\n\ngo 1.26.7\n\n" + requires("v0.0.0") + "\n// A checkout, until there is a release to require.\nreplace (\n" +
 			"\tgithub.com/latido-dev/latido => \"/src/la tido\"\n\tgithub.com/latido-dev/latido/embedded => \"/src/la tido/embedded\"\n\tgithub.com/latido-dev/latido/cmd/latido => \"/src/la tido/cmd/latido\"\n)\n"},
 	} {
 		dir := filepath.Join(t.TempDir(), c.name)
@@ -208,7 +210,7 @@ func TestOrigin(t *testing.T) {
 			t.Errorf("%q: %v", version, !want)
 		}
 	}
-	mod, err := os.ReadFile(filepath.Join(root(t), "go.mod"))
+	mod, err := os.ReadFile(filepath.Join(root(t), "embedded", "go.mod")) // the higher one: a service requires both
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// goVersion is the least that it needs, as its go.mod says.
-	goVersion = "1.26.0"
+	// goVersion is the least that a service needs, as embedded's go.mod says.
+	goVersion = "1.26.7"
 )
 
 // origin is where the running command comes from, and so what a service can

@@ -22,6 +22,7 @@ type message struct {
 	pattern          *regexp.Regexp
 	verbs            string // of the arguments, in the order of the English text
 	letters          int    // of the English text, beside its arguments
+	literal          string // the longest part of the English text between arguments: without it nothing matches
 	twice            bool   // the last two arguments are texts, with nothing between them
 }
 
@@ -33,11 +34,11 @@ const weak = 4
 // What is longer is an expression or another text of the user's, and stays.
 const longest = 400
 
-var verb = regexp.MustCompile(`%(?:\[(\d+)\])?([a-zA-Z%])`)
+var verb = regexp.MustCompile(`%(?:\[(\d+)\]|\.\d)?([a-zA-Z%])`)
 
 // arguments are what each verb may have written. Text has no end of its own.
 var arguments = map[string]string{
-	"q": `("(?:[^"\\]|\\.)*")`, "d": `(-?\d+)`, "g": `([-+]?(?:[0-9.]+(?:e[-+]?\d+)?|Inf)|NaN)`, "U": `(U\+[0-9A-F]+)`,
+	"f": `(-?\d+(?:\.\d+)?)`, "q": `("(?:[^"\\]|\\.)*")`, "d": `(-?\d+)`, "g": `([-+]?(?:[0-9.]+(?:e[-+]?\d+)?|Inf)|NaN)`, "U": `(U\+[0-9A-F]+)`,
 	"s": `(.*?)`, "v": `(.*?)`, "w": `(.*?)`,
 }
 
@@ -69,6 +70,9 @@ func newMessage(english, spanish string) message {
 			literal = rest[:at[0]]
 		}
 		pattern += regexp.QuoteMeta(literal)
+		if len(literal) > len(m.literal) {
+			m.literal = literal
+		}
 		for _, r := range literal {
 			if unicode.IsLetter(r) {
 				m.letters++
@@ -105,13 +109,18 @@ func Of(text string) string {
 }
 
 // around is what may stand before and after a message on its line: space and
-// the mark of a comment; the usual answer of a question; a file and how it went;
-// a place, and the path of a field.
+// the mark of a comment or of an item; figures of a report; the usual answer of a
+// question; a file and how it went; a place, and the path of a field; an option
+// with its value.
 var around = []*regexp.Regexp{
-	regexp.MustCompile(`^(\s+(?:# )?)(.+)()$`),
+	regexp.MustCompile(`^(\s+(?:[#-] )?)(.+)()$`),
+	regexp.MustCompile(`^(\s+\d+ %\s+\d\S* \S+  )(.+)()$`),
 	regexp.MustCompile(`^()(.+?)( \[[^\]]*\]: | \(y/N\): )$`),
+	regexp.MustCompile(`^((?:ok|FAIL|note)\s+)(.+)()$`),
+	regexp.MustCompile(`^((?:added|changed|renamed|removed)\s+(?:event|label|value|rule|objective|receiver|[a-z]+) )(.+)()$`),
 	regexp.MustCompile(`^(\S.*?  (?:ok|written|left|FAIL|skip|removed)\s+)(.+)()$`),
 	regexp.MustCompile(`^(\S+?:\d+(?::\d+)?: )(.+)()$`),
+	regexp.MustCompile(`^(-[\w-]+ "(?:[^"\\]|\\.)*": )(.+)()$`),
 	regexp.MustCompile(`^([\w.\[\]"-]+: )(.+)()$`),
 }
 
@@ -139,6 +148,9 @@ func phrase(text string) (string, bool) {
 	for _, m := range messages() {
 		if most >= 0 && m.letters < letters {
 			break
+		}
+		if !strings.Contains(text, m.literal) {
+			continue
 		}
 		found := m.pattern.FindStringSubmatch(text)
 		if found == nil {

@@ -1,0 +1,30 @@
+package cause_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/latido-dev/latido/internal/cause"
+)
+
+// TestNothingIsKnown: a figure that nobody has is not said to be as before.
+func TestNothingIsKnown(t *testing.T) {
+	for name, test := range map[string]struct {
+		lacks      func(in *cause.Input)
+		want, lies string
+	}{
+		"no figures, no profiles": {func(in *cause.Input) { in.Series, in.Profiles = nil, cause.Profiles{} }, "neither figures nor profiles", "requests ("},
+		"no figures":              {func(in *cause.Input) { in.Series = nil }, "no figures of that time", "requests ("},
+		"no time before": {func(in *cause.Input) {
+			in.Times.Before = cause.Range{From: in.Times.Before.From.AddDate(0, 0, -1), To: in.Times.Before.From.AddDate(0, 0, -1)}
+		}, "before is not known", "about as before"},
+		"no look at goroutines": {func(in *cause.Input) { in.Profiles.Waits, in.Profiles.Goroutines = cause.Pair{}, cause.Pair{} }, "was not looked at", "locks"},
+	} {
+		in := newService(t, "en", false).input()
+		in.Alert.Drill = true
+		test.lacks(&in)
+		if r := cause.Explain(in); !strings.Contains(r.None, test.want) || strings.Contains(r.None, test.lies) {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+}
