@@ -274,7 +274,7 @@ func (ask asking) all(t *testing.T, questions []question, variables map[string]s
 // hasData asks one question as Grafana does. A wrong one ends the test.
 func (ask asking) hasData(t *testing.T, q question, variables map[string]string) bool {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	expr, now := expanded(q.expr, variables), time.Now()
 	var value model.Value

@@ -128,7 +128,7 @@ func TestWrongCostsItself(t *testing.T) {
 
 func eventually(t *testing.T, what string, so func() bool) {
 	t.Helper()
-	deadline := time.After(time.Minute)
+	deadline := time.After(3 * time.Minute)
 	for tick := time.Tick(50 * time.Millisecond); !so(); {
 		select {
 		case <-tick:

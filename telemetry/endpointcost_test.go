@@ -57,7 +57,7 @@ func settled(t *testing.T, p *continuous.Profiler) {
 	runtime.GC() // heap profiles are as of the cycle before the last one
 	runtime.GC()
 	since := time.Now()
-	tick, late := time.NewTicker(10*time.Millisecond), time.After(time.Minute)
+	tick, late := time.NewTicker(10*time.Millisecond), time.After(3*time.Minute)
 	defer tick.Stop()
 	for windows := 0; windows < 2; { // the heap's is read before the end of the CPU's
 		select {

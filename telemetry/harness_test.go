@@ -318,7 +318,7 @@ func (s *served) wait(t testing.TB) (panicked any) {
 	select {
 	case p := <-s.done:
 		return p
-	case <-time.After(20 * time.Second):
+	case <-time.After(3 * time.Minute):
 		t.Fatal("the handler did not end")
 		return nil
 	}
@@ -327,13 +327,13 @@ func (s *served) wait(t testing.TB) (panicked any) {
 // eventually waits for what another goroutine does.
 func eventually(t testing.TB, what string, is func() bool) {
 	t.Helper()
-	tick, late := time.NewTicker(time.Millisecond), time.After(20*time.Second)
+	tick, late := time.NewTicker(time.Millisecond), time.After(3*time.Minute)
 	defer tick.Stop()
 	for !is() {
 		select {
 		case <-tick.C:
 		case <-late:
-			t.Fatalf("not so after 20 s: %s", what)
+			t.Fatalf("not so within 3 minutes: %s", what)
 		}
 	}
 }

@@ -38,8 +38,7 @@ func TestRun(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_PROMETHEUS_PORT", "0")
 	t.Setenv("TMPDIR", t.TempDir())
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	ctx, interrupt := context.WithTimeout(t.Context(), time.Minute)
-	defer interrupt()
+	ctx, interrupt := context.WithTimeout(t.Context(), 5*time.Minute) // seconds, where the machine is free
 	o, err := parseFlags([]string{"-addr", "127.0.0.1:0", "-rate", "200", "-fast"}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
@@ -47,14 +46,17 @@ func TestRun(t *testing.T) {
 	started := make(chan string, 1)
 	o.started = func(_, adminURL string) { started <- adminURL }
 	var out bytes.Buffer
-	ended := make(chan error, 1)
-	go func() { ended <- run(ctx, o, &out) }()
+	var runErr error
+	ended := make(chan struct{})
+	go func() { defer close(ended); runErr = run(ctx, o, &out) }()
+	stop := func() { interrupt(); <-ended } // wholly, or the next test's telemetry is refused
+	defer stop()
 
 	var adminURL string
 	select {
 	case adminURL = <-started:
-	case err := <-ended:
-		t.Fatal("it ended by itself: ", err)
+	case <-ended:
+		t.Fatal("it ended by itself: ", runErr)
 	}
 	metrics, seen := "", map[string]bool{}
 	for poll := time.Tick(50 * time.Millisecond); len(seen) < len(patterns) && ctx.Err() == nil; <-poll {
@@ -83,9 +85,8 @@ func TestRun(t *testing.T) {
 	if rules := get(t, adminURL+"/api/v1/rules"); !strings.Contains(rules, `"name":"RespuestaLenta"`) {
 		t.Errorf("the rules that are evaluated are %s", rules)
 	}
-	interrupt()
-	if err := <-ended; err != nil {
-		t.Error(err)
+	if stop(); runErr != nil {
+		t.Error(runErr)
 	}
 
 	for pattern := range patterns {
@@ -169,7 +170,7 @@ func TestRunAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	ctx, stop := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer stop()
 	o.started = func(apiURL, adminURL string) {
 		if adminURL != "" {

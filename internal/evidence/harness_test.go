@@ -92,7 +92,7 @@ func profiler(t testing.TB) *continuous.Profiler {
 // waitUntil polls: nothing here has a fixed time.
 func waitUntil(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.After(time.Minute)
+	deadline := time.After(3 * time.Minute)
 	// Not all the time: what is asked costs CPU, which would be in the profiles.
 	for tick := time.Tick(50 * time.Millisecond); !ok(); {
 		select {

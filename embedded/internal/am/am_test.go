@@ -27,7 +27,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // wait polls until it is so, or fails the test.
 func wait(t *testing.T, what string, so func() bool) {
 	t.Helper()
-	deadline := time.After(time.Minute)
+	deadline := time.After(3 * time.Minute)
 	for tick := time.Tick(10 * time.Millisecond); !so(); {
 		select {
 		case <-tick:
@@ -216,7 +216,7 @@ func (o *observed) outcomes(t *testing.T) map[string]int64 {
 
 func stop(t *testing.T, s *Server) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := s.Stop(ctx); err != nil {
 		t.Errorf("Stop: %v", err)

@@ -40,7 +40,7 @@ func TestWrongReceiver(t *testing.T) {
 			s.Put(firing("Slow"))
 			select {
 			case <-told:
-			case <-time.After(time.Minute):
+			case <-time.After(3 * time.Minute):
 				t.Fatal("the other receiver is not told")
 			}
 			wait(t, "the delivery fails", func() bool {

@@ -104,7 +104,7 @@ func (r *running) read(out io.Reader) {
 // until returns the first line that f accepts.
 func (r *running) until(what string, f func(report) bool) report {
 	r.t.Helper()
-	timeout := time.After(20 * time.Second)
+	timeout := time.After(3 * time.Minute)
 	for {
 		select {
 		case line, ok := <-r.lines:
@@ -115,7 +115,7 @@ func (r *running) until(what string, f func(report) bool) report {
 				return line
 			}
 		case <-timeout:
-			r.t.Fatalf("not within 20 s: %s", what)
+			r.t.Fatalf("not within 3 minutes: %s", what)
 		}
 	}
 }

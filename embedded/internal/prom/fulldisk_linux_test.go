@@ -131,7 +131,7 @@ func liveOn(dir, what string, free func(string) (uint64, error), life time.Durat
 		if a.Name() != "CPUHigh" {
 			return fail(fmt.Errorf("got %+v", a))
 		}
-	case <-time.After(time.Minute):
+	case <-time.After(3 * time.Minute):
 		return fail(errors.New("no alert"))
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
