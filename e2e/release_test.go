@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/latido-dev/latido/e2e/release/moduleproxy"
 	"github.com/latido-dev/latido/e2e/servers"
 )
 
@@ -50,17 +51,18 @@ func TestRelease(t *testing.T) {
 	if install == nil || !strings.HasPrefix(commands[0], "git clone ") {
 		t.Fatalf("the line %q takes the place of %q", install, commands[0])
 	}
-	cache, err := exec.Command("go", "env", "GOMODCACHE").Output()
+	modules, err := moduleproxy.New(proxy, version, "github.com/latido-dev/latido", "github.com/latido-dev/latido/embedded", "github.com/latido-dev/latido/cmd/latido")
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if err := modules.Forget(); err != nil {
+			t.Error(err)
+		}
+	})
 	admin := servers.FreeAddr(t)
 	host, port, _ := strings.Cut(admin, ":")
-	p := &person{t: t, dir: home, env: append(os.Environ(),
-		"GOPROXY=file://"+proxy+",file://"+filepath.Join(strings.TrimSpace(string(cache)), "cache", "download"),
-		"GONOSUMDB=*", "GOSUMDB=off", "GOTOOLCHAIN=local", "GOWORK=", "GOFLAGS=-modcacherw -trimpath",
-		"GOMODCACHE="+filepath.Join(home, "mod"), "GOBIN="+filepath.Join(home, "bin"), "PATH="+filepath.Join(home, "bin")+":"+os.Getenv("PATH"),
-		"OTEL_EXPORTER_PROMETHEUS_HOST="+host, "OTEL_EXPORTER_PROMETHEUS_PORT="+port)}
+	p := &person{t: t, dir: home, env: append(modules.Environment(home), "OTEL_EXPORTER_PROMETHEUS_HOST="+host, "OTEL_EXPORTER_PROMETHEUS_PORT="+port)}
 	p.types(install[1])
 	p.types(commands[1])
 	text, err := os.ReadFile(filepath.Join(p.dir, "go.mod"))

@@ -14,7 +14,6 @@ package main
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -24,13 +23,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"golang.org/x/mod/modfile"
-	"golang.org/x/mod/module"
 	"golang.org/x/mod/semver"
-	"golang.org/x/mod/sumdb/dirhash"
-	"golang.org/x/mod/zip"
+
+	"github.com/latido-dev/latido/e2e/release/moduleproxy"
 )
 
 const root = "github.com/latido-dev/latido"
@@ -70,7 +67,8 @@ func release(version, proxy string, out io.Writer) error {
 			return err
 		}
 	}
-	if proxy, err = filepath.Abs(proxy); err != nil {
+	modules, err := moduleproxy.New(proxy, version, path(""), path("embedded"), path("cmd/latido"))
+	if err != nil {
 		return err
 	}
 	tree, err := os.MkdirTemp("", "latido-release-")
@@ -82,18 +80,18 @@ func release(version, proxy string, out io.Writer) error {
 		return err
 	}
 	for i, folder := range folders {
-		if err := require(tree, folder, version, proxy, folders[:i]); err != nil {
+		if err := require(tree, folder, version, modules, folders[:i]); err != nil {
 			return fmt.Errorf("%s: %w", cmp.Or(folder, root), err)
 		}
 		if _, err := output(tree, nil, "git", "commit", "--quiet", "--allow-empty", "--all", "--message", "release "+tag(folder, version)); err != nil {
 			return err
 		}
-		if err := publish(tree, folder, version, proxy); err != nil {
+		if err := modules.Publish(tree, folder, path(folder)); err != nil {
 			return fmt.Errorf("%s: %w", cmp.Or(folder, root), err)
 		}
 		fmt.Fprintf(out, "made     %s@%s\n", path(folder), version)
 	}
-	if err := check(version, proxy); err != nil {
+	if err := check(version, modules); err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "checked  go install %s@%s, with the proxy %s\n", path("cmd/latido"), version, proxy)
@@ -117,7 +115,7 @@ func tag(folder, version string) string { return strings.TrimPrefix(folder+"/"+v
 
 // require has a module require the release of those that were made before it,
 // in place of their folders, and builds it so.
-func require(tree, folder, version, proxy string, before []string) error {
+func require(tree, folder, version string, proxy *moduleproxy.Proxy, before []string) error {
 	dir := filepath.Join(tree, filepath.FromSlash(folder))
 	file := filepath.Join(dir, "go.mod")
 	text, err := os.ReadFile(file)
@@ -136,7 +134,7 @@ func require(tree, folder, version, proxy string, before []string) error {
 		if err := errors.Join(mod.DropReplace(path(other), ""), mod.AddRequire(path(other), version)); err != nil {
 			return err
 		}
-		some, err := sumsOf(proxy, path(other), version)
+		some, err := proxy.Sums(path(other))
 		if err != nil {
 			return err
 		}
@@ -163,61 +161,20 @@ func require(tree, folder, version, proxy string, before []string) error {
 	return os.WriteFile(filepath.Join(dir, "go.sum"), []byte(strings.Join(lines, "\n")+"\n"), 0o644)
 }
 
-// versions is the folder of a module in a proxy.
-func versions(proxy, modulePath string) string {
-	return filepath.Join(proxy, filepath.FromSlash(modulePath), "@v")
-}
-
-// sumsOf are the lines of go.sum about a module in the proxy.
-func sumsOf(proxy, modulePath, version string) ([]string, error) {
-	at := filepath.Join(versions(proxy, modulePath), version)
-	whole, err := dirhash.HashZip(at+".zip", dirhash.DefaultHash)
-	if err != nil {
-		return nil, err
-	}
-	mod, err := dirhash.DefaultHash([]string{"go.mod"}, func(string) (io.ReadCloser, error) { return os.Open(at + ".mod") })
-	return []string{modulePath + " " + version + " " + whole, modulePath + " " + version + "/go.mod " + mod}, err
-}
-
-// publish writes a module, as it is in the last commit, into the proxy.
-func publish(tree, folder, version, proxy string) error {
-	dir := versions(proxy, path(folder))
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	var packed bytes.Buffer
-	if err := zip.CreateFromVCS(&packed, module.Version{Path: path(folder), Version: version}, tree, "HEAD", folder); err != nil {
-		return err
-	}
-	mod, err := os.ReadFile(filepath.Join(tree, filepath.FromSlash(folder), "go.mod"))
-	if err != nil {
-		return err
-	}
-	info, err := json.Marshal(map[string]string{"Version": version, "Time": time.Now().UTC().Format(time.RFC3339)})
-	if err != nil {
-		return err
-	}
-	for name, content := range map[string][]byte{version + ".zip": packed.Bytes(), version + ".mod": mod, version + ".info": info, "list": []byte(version + "\n")} {
-		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // check installs the command in an empty folder, from the proxy and what the
 // go command would ask otherwise, and has it say its version. Nothing of it
 // stays in the module cache of the person.
-func check(version, proxy string) error {
+func check(version string, proxy *moduleproxy.Proxy) (err error) {
 	home, err := os.MkdirTemp("", "latido-check-")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(home) }() // what stays is in a folder for such
-	env, err := environment(proxy, home)
-	if err != nil {
+	if err := proxy.Forget(); err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, proxy.Forget()) }()
+	env := proxy.Environment(home)
 	if _, err := output(home, env, "go", "install", path("cmd/latido")+"@"+version); err != nil {
 		return err
 	}
@@ -226,20 +183,6 @@ func check(version, proxy string) error {
 		err = fmt.Errorf("the command says that it is %q", said)
 	}
 	return err
-}
-
-// environment is that of a person whose go command knows the proxy, the
-// downloads of this machine and nothing else, with everything below home.
-func environment(proxy, home string) ([]string, error) {
-	cache, err := output(".", nil, "go", "env", "GOMODCACHE")
-	if err != nil {
-		return nil, err
-	}
-	return append(os.Environ(),
-		"GOPROXY=file://"+filepath.ToSlash(proxy)+",file://"+filepath.ToSlash(filepath.Join(cache, "cache", "download")),
-		"GONOSUMDB=*", "GOSUMDB=off", "GOTOOLCHAIN=local", "GOWORK=", "GOFLAGS=-modcacherw -trimpath",
-		"GOMODCACHE="+filepath.Join(home, "mod"), "GOBIN="+filepath.Join(home, "bin"),
-		"PATH="+filepath.Join(home, "bin")+string(os.PathListSeparator)+os.Getenv("PATH")), nil
 }
 
 // output runs a command in a folder, and returns what it prints.

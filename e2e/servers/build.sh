@@ -87,7 +87,7 @@ build() {
 	start=$SECONDS
 	new=$dir/.$1.$$
 	log=$dir/$1.log
-	if ! go build -trimpath -tags "$tags" -ldflags '-s -w' -o "$new" "$package" >"$log" 2>&1; then
+	if ! go build -tags "$tags" -ldflags '-s -w' -o "$new" "$package" >"$log" 2>&1; then
 		rm -f "$new"
 		tail -n 30 "$log" >&2
 		echo "build.sh: $1 $version was not built; the whole output is in $log" >&2

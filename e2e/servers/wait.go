@@ -7,9 +7,13 @@ import (
 	"time"
 )
 
-// pollInterval is the rest between two tries: short beside what a server takes
-// to start, long beside what a try costs it.
-const pollInterval = 50 * time.Millisecond
+// pollInterval is the least rest between two tries: short beside what a server
+// takes to start. After a try that took long, such as a command that was run, it
+// is three times as long, to longest: what is waited for needs the machine, too.
+const (
+	pollInterval = 50 * time.Millisecond
+	longest      = 3 * time.Second
+)
 
 // WaitFor calls cond until it returns nil. It fails the test when that has not
 // happened within timeout, with what, a phrase such as "the alert to fire",
@@ -30,6 +34,7 @@ var errEnded = errors.New("ended")
 func poll(ended <-chan struct{}, timeout time.Duration, cond func() error) error {
 	start := time.Now()
 	for {
+		asked := time.Now()
 		err := cond()
 		if err == nil {
 			return nil
@@ -40,7 +45,7 @@ func poll(ended <-chan struct{}, timeout time.Duration, cond func() error) error
 		select {
 		case <-ended:
 			return errEnded
-		case <-time.After(pollInterval):
+		case <-time.After(min(max(pollInterval, 3*time.Since(asked)), longest)):
 		}
 	}
 }
