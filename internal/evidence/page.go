@@ -15,6 +15,7 @@ import (
 	"github.com/google/pprof/profile"
 
 	"github.com/latido-dev/latido/internal/cause"
+	"github.com/latido-dev/latido/internal/profiles"
 	"github.com/latido-dev/latido/internal/stacks"
 )
 
@@ -35,7 +36,7 @@ var pages = template.Must(template.New("incident").Parse(incidentTemplate))
 
 // page is the incident's page: one file that needs no other.
 func page(in *Incident, after *profile.Profile) ([]byte, error) {
-	v := view{Incident: in, words: wordsOf(in.Language), Graph: newFlame(after, in.Flame)}
+	v := view{Incident: in, words: wordsOf(in.Language), graph: profiles.FlameOf(after, in.Flame)}
 	var buf bytes.Buffer
 	if err := pages.ExecuteTemplate(&buf, "incident", v); err != nil {
 		return nil, err
@@ -47,13 +48,11 @@ func page(in *Incident, after *profile.Profile) ([]byte, error) {
 type view struct {
 	*Incident
 	words
-	Graph *flame
+	graph *profiles.Flame
 }
 
 // Style is the page's, as it stands.
 func (v view) Style() template.CSS { return template.CSS(style) } //nolint:gosec // embedded
-
-// T writes a text in the page's language.
 
 // Title names the incident.
 func (v view) Title() string {
@@ -177,8 +176,16 @@ func (v view) FlameSubject() string {
 	return "Goroutines"
 }
 
-// Title of a box: what the browser shows when it is pointed at.
-func (v view) BoxTitle(b box) string {
+// Graph is the flame graph, "" for none.
+func (v view) Graph() template.HTML {
+	if v.graph == nil {
+		return ""
+	}
+	return template.HTML(v.graph.SVG(v.boxTitle)) //nolint:gosec // SVG escapes every text
+}
+
+// boxTitle says what a box of the flame graph is.
+func (v view) boxTitle(b profiles.FlameBox) string {
 	value := v.whole(b.Value)
 	switch v.Flame {
 	case "cpu", "delay":
@@ -186,5 +193,5 @@ func (v view) BoxTitle(b box) string {
 	case "alloc_space", "inuse_space":
 		value = v.bytes(b.Value)
 	}
-	return fmt.Sprintf("%s: %s, %s", b.Function, percent(b.Share), value)
+	return fmt.Sprintf("%s: %s, %s", stacks.Short(b.Function), percent(b.Share), value)
 }

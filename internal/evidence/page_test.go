@@ -105,30 +105,6 @@ func TestIncidentGolden(t *testing.T) {
 	}
 }
 
-// A flame graph has a bound, however many stacks there are and how deep.
-func TestFlameBounded(t *testing.T) {
-	var lines []string
-	for i := range 5000 {
-		line := "10"
-		for depth := range 1 + i%100 {
-			line += fmt.Sprintf(" main.f%d_%d", i%7, depth)
-		}
-		lines = append(lines, line)
-	}
-	f := newFlame(cpuProfile(lines...), "cpu")
-	if len(f.Boxes) > maxFlame || f.Height > (maxDepth+1)*flameRow {
-		t.Errorf("%d boxes, %v high", len(f.Boxes), f.Height)
-	}
-	for _, b := range f.Boxes {
-		if b.X < -0.01 || b.X+b.Width > flameWidth+0.01 || len([]rune(b.Text)) > int(b.Width/letterWidth)+1 {
-			t.Errorf("box %+v", b)
-		}
-	}
-	if newFlame(nil, "cpu") != nil || newFlame(&profile.Profile{}, "cpu") != nil || newFlame(cpuProfile(), "cpu") != nil {
-		t.Error("a graph of nothing")
-	}
-}
-
 func get(t *testing.T, h http.Handler, path string) *http.Response {
 	t.Helper()
 	w := httptest.NewRecorder()

@@ -160,12 +160,19 @@ func (v *htmlReport) endpoint(ctx context.Context, u *url.URL, usage profiles.Us
 		if err != nil {
 			continue
 		}
-		if e.Flame = flame(p, kind.sample, usage.Name); e.Flame != "" {
+		stacks.Learn(p)
+		if f := profiles.FlameOf(p, kind.sample); f != nil {
+			e.Flame = template.HTML(f.SVG(v.box)) //nolint:gosec // SVG escapes every text
 			e.Waiting = kind.key == "goroutines"
 			return e
 		}
 	}
 	return e
+}
+
+// box says what a box of a flame graph is.
+func (v *htmlReport) box(b profiles.FlameBox) string {
+	return fmt.Sprintf("%s %s, %s", b.Function, b.Place, v.Percent(b.Share))
 }
 
 // rules are those that the service evaluates, with their states, or else those

@@ -15,6 +15,7 @@ import (
 	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/internal/humanize"
 	"github.com/latido-dev/latido/internal/profiles"
+	"github.com/latido-dev/latido/internal/stacks"
 )
 
 // oneProfile is a profile of one endpoint: a handler below the SDK's frame.
@@ -67,14 +68,14 @@ func TestReportHTML(t *testing.T) {
 		"/api/v1/rules":  `{"data":{"groups":[{"rules":[{"name":"Calm","state":"inactive","labels":{"severity":"ticket"}},{"name":"CPUAlta","state":"firing","labels":{"severity":"page"},"annotations":{"summary":"El servidor se queda sin CPU"}}]}]}}`,
 		"/api/incidents": `{"incidents":[{"id":"20261126T003029Z-cpualta-85efd4","kind":"alert","name":"CPUAlta","starts_at":"2026-11-26T00:30:29Z","cause":"shop.stats grew."}]}`,
 	}
-	cpu := oneProfile(t, "cpu", "/reportes/ventas", "example.com/shop.<b>stats", "example.com/shop.handler", serving+"(*boundHandler).ServeHTTP", "net/http.serve")
+	cpu := oneProfile(t, "cpu", "/reportes/ventas", "example.com/shop.<b>stats", "example.com/shop.handler", stacks.SDK+"telemetry.(*boundHandler).ServeHTTP", "net/http.serve")
 	waits := oneProfile(t, "goroutine", hostile, "sync.(*Mutex).Lock", "shop.wait")
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer, ok := answers[r.URL.Path]
 		switch {
-		case r.URL.Path == "/page/profile" && r.FormValue("type") == "cpu":
+		case r.URL.Path == "/page/profile" && r.FormValue("type") == "cpu" && r.FormValue("endpoint") == "/reportes/ventas":
 			answer, ok = string(cpu), true
-		case r.URL.Path == "/page/profile":
+		case r.URL.Path == "/page/profile" && r.FormValue("type") == "goroutines" && r.FormValue("endpoint") == hostile:
 			answer, ok = string(waits), true
 		}
 		if !ok {
@@ -106,7 +107,7 @@ func TestReportHTML(t *testing.T) {
 	spanish := page("-domain", file)
 	for _, want := range []string{
 		`<html lang="es">`, "12,5 %", "2,22 s", "shop.&lt;b&gt;stats (report.go:59) se lleva el 95 % de su tiempo de CPU", "shop.wait (a.go:3) espera: un candado (lock), el 80 % de lo que se vio",
-		"<title>example.com/shop.&lt;b&gt;stats report.go:59, 100.0 %</title>", "Gráfico de llamas de dónde espera", `<td class="firing">activa`, "shop.stats grew.", "Plan de respuesta", "Hacer un pedido de prueba",
+		`<title>example.com/shop.&lt;b&gt;stats report.go:59, 100 %</title><rect class="own"`, "Gráfico de llamas de dónde espera", `<td class="firing">activa`, "shop.stats grew.", "Plan de respuesta", "Hacer un pedido de prueba",
 	} {
 		if !strings.Contains(spanish, want) {
 			t.Errorf("no %q in\n%s", want, spanish)
