@@ -1,46 +1,25 @@
 package cause
 
 import (
-	"github.com/google/pprof/profile"
-
 	"github.com/latido-dev/latido/internal/stacks"
 )
 
 // grownMost is the own function whose share of a heap profile grew the most, by
 // what it allocates a second or keeps.
 func (m *model) grownMost(sampleType string) (at stacks.Frame, of both, share float64) {
-	pair := m.in.Profiles.Heap
 	sums, places, whole := map[string]both{}, map[string]stacks.Frame{}, both{}
 	biggest := map[string]float64{}
-	read := func(p *profile.Profile, seconds float64, set func(*both, float64)) {
-		if p == nil {
-			return
+	for s, value := range m.in.Profiles.Heap.samples(sampleType) {
+		size := value.before + value.after
+		if size == 0 {
+			continue
 		}
-		i := stacks.Index(p, sampleType)
-		if i < 0 {
-			return
-		}
-		if sampleType == "inuse_space" || seconds <= 0 {
-			seconds = 1
-		}
-		for _, s := range heaviest(p, i) {
-			frames := stacks.Of(s)
-			if len(frames) == 0 || s.Value[i] == 0 {
-				continue
-			}
-			f, _ := own(frames)
-			value := float64(s.Value[i]) / seconds
-			b := sums[f.Function]
-			set(&b, value)
-			sums[f.Function] = b
-			set(&whole, value)
-			if value > biggest[f.Function] {
-				biggest[f.Function], places[f.Function] = value, f
-			}
+		f, _ := own(s.frames)
+		sums[f.Function], whole = sums[f.Function].plus(value), whole.plus(value)
+		if size > biggest[f.Function] {
+			biggest[f.Function], places[f.Function] = size, f
 		}
 	}
-	read(pair.Before, pair.BeforeFor.Seconds(), func(b *both, v float64) { b.before += v })
-	read(pair.After, pair.AfterFor.Seconds(), func(b *both, v float64) { b.after += v })
 	name := ""
 	for f, b := range sums {
 		if g := b.growth(); g > 0 && (name == "" || g > sums[name].growth() || g == sums[name].growth() && f < name) {

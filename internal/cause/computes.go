@@ -63,11 +63,7 @@ func computes(m *model) (list []Finding) {
 			if s.collects {
 				continue
 			}
-			more := 1.0
-			if s.endpoint != "" {
-				more = m.endpointMore(s.endpoint)
-			}
-			add(claim{at: s.at, through: s.through, library: s.leaf, endpoint: s.endpoint, both: s.both}, m.reach[cpu]*(s.after-s.before*more)/whole)
+			add(claim{at: s.at, through: s.through, library: s.leaf, endpoint: s.endpoint, both: s.both}, m.reach[cpu]*(s.after-s.before*m.endpointMore(s.endpoint))/whole)
 		}
 	}
 	for name, s := range sums {

@@ -21,31 +21,15 @@ func receiver(function string) string {
 	return pkg
 }
 
-// holdsOf are the own functions that gave contended locks back, by the seconds
+// contended are the own functions that gave contended locks back, by the seconds
 // that others had waited: the growth since the time before.
 func (m *model) contended() map[string]float64 {
 	waited := map[string]float64{}
-	p := m.in.Profiles.Mutex
-	read := func(sign float64, pair Pair) {
-		which, seconds := pair.After, pair.AfterFor.Seconds()
-		if sign < 0 {
-			which, seconds = pair.Before, pair.BeforeFor.Seconds()
-		}
-		if which == nil || seconds <= 0 {
-			return
-		}
-		i := stacks.Index(which, "delay")
-		if i < 0 {
-			return
-		}
-		for _, s := range heaviest(which, i) {
-			if f, ok := gaveBack(stacks.Of(s)); ok {
-				waited[f.Function] += sign * float64(s.Value[i]) / 1e9 / seconds
-			}
+	for s, value := range m.in.Profiles.Mutex.samples("delay") {
+		if f, ok := gaveBack(s.frames); ok {
+			waited[f.Function] += value.growth()
 		}
 	}
-	read(1, p)
-	read(-1, p)
 	return waited
 }
 
@@ -193,42 +177,17 @@ func held(list []activity) (sum float64) {
 // computing is what CPU profiles have of a function, and of what it calls.
 func (m *model) computing(function string) []activity {
 	a := activity{}
-	read := func(pair Pair) {
-		for k, p := range []struct {
-			seconds float64
-			of      *both
-		}{{pair.BeforeFor.Seconds(), &a.both}, {pair.AfterFor.Seconds(), &a.both}} {
-			which := pair.Before
-			if k == 1 {
-				which = pair.After
-			}
-			if which == nil || p.seconds <= 0 {
-				continue
-			}
-			i := stacks.Index(which, "cpu")
-			if i < 0 {
-				continue
-			}
-			for _, s := range heaviest(which, i) {
-				frames := stacks.Of(s)
-				for _, f := range frames {
-					if f.Function != function {
-						continue
-					}
-					value := float64(s.Value[i]) / 1e9 / p.seconds
-					if k == 0 {
-						a.before += value
-					} else {
-						a.after += value
-						at, index := own(frames)
-						a.function, a.at, a.through = f, at, through(frames, index)
-					}
-					break
-				}
-			}
+	for s, value := range m.in.Profiles.CPU.samples("cpu") {
+		i := slices.IndexFunc(s.frames, func(f stacks.Frame) bool { return f.Function == function })
+		if i < 0 {
+			continue
+		}
+		a.both = a.plus(value)
+		if value.after > 0 {
+			at, index := own(s.frames)
+			a.function, a.at, a.through = s.frames[i], at, through(s.frames, index)
 		}
 	}
-	read(m.in.Profiles.CPU)
 	if a.after <= 0 {
 		return nil
 	}

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/google/pprof/profile"
-
 	"github.com/latido-dev/latido/internal/stacks"
 )
 
@@ -15,23 +13,7 @@ func (m *model) goroutines() []sighting {
 	if m.all != nil {
 		return m.all
 	}
-	m.all = []sighting{}
-	read := func(p *profile.Profile, set func(*both, float64)) {
-		if p == nil {
-			return
-		}
-		for _, s := range heaviest(p, 0) {
-			frames := stacks.Of(s)
-			if len(frames) == 0 {
-				continue
-			}
-			one := sighting{frames: frames, wait: stacks.WaitOf(frames), peer: stacks.Label(s, "peer"), startedBy: stacks.Label(s, "started_by"), endpoint: m.nameIn(s, frames)}
-			set(&one.both, float64(s.Value[0]))
-			m.all = append(m.all, one)
-		}
-	}
-	read(m.in.Profiles.Goroutines.Before, func(b *both, v float64) { b.before += v })
-	read(m.in.Profiles.Goroutines.After, func(b *both, v float64) { b.after += v })
+	m.all = append([]sighting{}, m.sightings(m.in.Profiles.Goroutines)...)
 	return m.all
 }
 

@@ -2,6 +2,7 @@ package cause
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"strings"
 
@@ -172,28 +173,20 @@ func through(frames []stacks.Frame, index int) string {
 	return ""
 }
 
-func (m *model) readWaits() {
-	read := func(p *profile.Profile, set func(*both, float64)) float64 {
-		if p == nil {
-			return 0
-		}
-		rounds := float64(max(stacks.Rounds(p), 1))
-		for _, s := range heaviest(p, 0) {
-			frames := stacks.Of(s)
-			if len(frames) == 0 {
-				continue
-			}
-			one := sighting{
-				frames: frames, wait: stacks.WaitOf(frames), peer: stacks.Label(s, "peer"), startedBy: stacks.Label(s, "started_by"),
-				endpoint: m.nameIn(s, frames),
-			}
-			set(&one.both, float64(s.Value[0])/rounds)
-			m.seen = append(m.seen, one)
-		}
-		return rounds
+// sightings are the goroutines of both profiles of a pair.
+func (m *model) sightings(p Pair) (all []sighting) {
+	for s, n := range p.samples("") {
+		all = append(all, sighting{
+			frames: s.frames, wait: stacks.WaitOf(s.frames), peer: stacks.Label(s.Sample, "peer"), startedBy: stacks.Label(s.Sample, "started_by"),
+			endpoint: m.nameIn(s.Sample, s.frames), both: n,
+		})
 	}
-	m.looks.before = read(m.in.Profiles.Waits.Before, func(b *both, n float64) { b.before += n })
-	m.looks.after = read(m.in.Profiles.Waits.After, func(b *both, n float64) { b.after += n })
+	return all
+}
+
+func (m *model) readWaits() {
+	m.seen = m.sightings(m.in.Profiles.Waits)
+	m.looks = both{rounds(m.in.Profiles.Waits.Before), rounds(m.in.Profiles.Waits.After)}
 	m.nameBodies()
 
 	type key struct {
@@ -234,7 +227,58 @@ func heaviest(p *profile.Profile, i int) []*profile.Sample {
 	return all[:mostSamples]
 }
 
-// collectorFrames are the collector's own.
+// sample is one of a profile's, with the functions on its stack.
+type sample struct {
+	*profile.Sample
+	frames []stacks.Frame
+}
+
+// samples yields the largest samples of both profiles, each with what it adds to
+// the time that it is of: CPU and waiting in seconds a second, allocations in
+// bytes a second, memory in use in bytes, and for the type "" goroutines at a time.
+func (p Pair) samples(sampleType string) iter.Seq2[sample, both] {
+	return func(yield func(sample, both) bool) {
+		for _, of := range []struct {
+			p       *profile.Profile
+			seconds float64
+			one     both
+		}{{p.Before, p.BeforeFor.Seconds(), both{before: 1}}, {p.After, p.AfterFor.Seconds(), both{after: 1}}} {
+			if of.p == nil {
+				continue
+			}
+			i, by := stacks.Index(of.p, sampleType), of.seconds
+			switch sampleType {
+			case "":
+				i, by = 0, rounds(of.p)
+			case "inuse_space":
+				by = 1
+			case "alloc_space":
+				by = cmp.Or(by, 1)
+			default:
+				by *= 1e9
+			}
+			if i < 0 || by <= 0 {
+				continue
+			}
+			for _, s := range heaviest(of.p, i) {
+				value := float64(s.Value[i]) / by
+				if frames := stacks.Of(s); len(frames) > 0 && !yield(sample{s, frames}, both{value * of.one.before, value * of.one.after}) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// rounds is how often the goroutines of a profile were looked at, 0 for no profile.
+func rounds(p *profile.Profile) float64 {
+	if p == nil {
+		return 0
+	}
+	return float64(max(stacks.Rounds(p), 1))
+}
+
+// collects tells whether a function is the collector's own.
 func collects(function string) bool {
 	for _, prefix := range []string{"runtime.gcBgMarkWorker", "runtime.gcAssistAlloc", "runtime.bgsweep", "runtime.bgscavenge", "runtime.gcDrain", "runtime.sweepone"} {
 		if strings.HasPrefix(function, prefix) {
@@ -248,45 +292,19 @@ func (m *model) readCPU() {
 	type key struct{ endpoint, function, through string }
 	sums := map[key]*spent{}
 	collector := &spent{collects: true}
-	read := func(p *profile.Profile, seconds float64, set func(*both, float64)) {
-		if p == nil || seconds <= 0 {
-			return
+	for s, value := range m.in.Profiles.CPU.samples("cpu") {
+		m.cores = m.cores.plus(value)
+		if slices.ContainsFunc(s.frames, func(f stacks.Frame) bool { return collects(f.Function) }) {
+			m.garbage, collector.both = m.garbage.plus(value), collector.plus(value)
+			continue
 		}
-		i := stacks.Index(p, "cpu")
-		if i < 0 {
-			return
+		at, index := own(s.frames)
+		k := key{m.nameIn(s.Sample, s.frames), at.Function, through(s.frames, index)}
+		if sums[k] == nil {
+			sums[k] = &spent{endpoint: k.endpoint, at: at, through: k.through, leaf: s.frames[0].Function}
 		}
-		for _, s := range heaviest(p, i) {
-			frames := stacks.Of(s)
-			if len(frames) == 0 {
-				continue
-			}
-			value := float64(s.Value[i]) / 1e9 / seconds
-			set(&m.cores, value)
-			gc := false
-			for _, f := range frames {
-				if collects(f.Function) {
-					gc = true
-					break
-				}
-			}
-			if gc {
-				set(&m.garbage, value)
-				set(&collector.both, value)
-				continue
-			}
-			at, index := own(frames)
-			name := m.nameIn(s, frames)
-			k := key{name, at.Function, through(frames, index)}
-			if sums[k] == nil {
-				sums[k] = &spent{endpoint: name, at: at, through: k.through, leaf: frames[0].Function}
-			}
-			set(&sums[k].both, value)
-		}
+		sums[k].both = sums[k].plus(value)
 	}
-	c := m.in.Profiles.CPU
-	read(c.Before, c.BeforeFor.Seconds(), func(b *both, v float64) { b.before += v })
-	read(c.After, c.AfterFor.Seconds(), func(b *both, v float64) { b.after += v })
 	for _, s := range sums {
 		m.spent = append(m.spent, *s)
 	}

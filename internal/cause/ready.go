@@ -98,10 +98,7 @@ func (m *model) whoHasTheCPU(c claim) []claim {
 		if s.collects {
 			continue
 		}
-		more := 1.0
-		if s.endpoint != "" {
-			more = m.endpointMore(s.endpoint)
-		}
+		more := m.endpointMore(s.endpoint)
 		grown += max(s.after-s.before*more, 0)
 		busier += max(s.before*(more-1), 0)
 	}
@@ -115,10 +112,7 @@ func (m *model) whoHasTheCPU(c claim) []claim {
 		return list
 	}
 	for _, s := range m.spent {
-		more := 1.0
-		if s.endpoint != "" {
-			more = m.endpointMore(s.endpoint)
-		}
+		more := m.endpointMore(s.endpoint)
 		if x := s.after - s.before*more; x > 0 && !s.collects {
 			give(claimCPU, left*x/(grown+busier), func(one *claim) {
 				one.at, one.through, one.library, one.endpoint, one.both = s.at, s.through, s.leaf, s.endpoint, s.both
