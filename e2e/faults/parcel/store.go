@@ -78,9 +78,6 @@ func (s *Store) Close() error {
 	return errors.Join(errs...)
 }
 
-// Ready tells whether the database answers.
-func (s *Store) Ready(ctx context.Context) error { return s.read.PingContext(ctx) }
-
 // transaction runs do in one, which is undone where do fails.
 func (s *Store) transaction(ctx context.Context, do func(*sql.Tx) error) error {
 	tx, err := s.write.BeginTx(ctx, nil)
