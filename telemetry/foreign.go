@@ -303,6 +303,9 @@ func eachSet(data metricdata.Aggregation, keep func(attribute.Set) bool) metricd
 	case metricdata.ExponentialHistogram[float64]:
 		d.DataPoints = keptExponentials(d.DataPoints, keep)
 		return d
+	case metricdata.Summary:
+		d.DataPoints = slices.DeleteFunc(d.DataPoints, func(p metricdata.SummaryDataPoint) bool { return !keep(p.Attributes) })
+		return d
 	}
 	return data
 }

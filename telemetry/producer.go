@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/instrumentation"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
@@ -57,28 +58,12 @@ func (p *producer) Produce(ctx context.Context) ([]metricdata.ScopeMetrics, erro
 }
 
 // pointsOf is how many series there are.
-func pointsOf(data metricdata.Aggregation) int {
-	switch d := data.(type) {
-	case metricdata.Gauge[int64]:
-		return len(d.DataPoints)
-	case metricdata.Gauge[float64]:
-		return len(d.DataPoints)
-	case metricdata.Sum[int64]:
-		return len(d.DataPoints)
-	case metricdata.Sum[float64]:
-		return len(d.DataPoints)
-	case metricdata.Histogram[int64]:
-		return len(d.DataPoints)
-	case metricdata.Histogram[float64]:
-		return len(d.DataPoints)
-	case metricdata.ExponentialHistogram[int64]:
-		return len(d.DataPoints)
-	case metricdata.ExponentialHistogram[float64]:
-		return len(d.DataPoints)
-	case metricdata.Summary:
-		return len(d.DataPoints)
-	}
-	return 0
+func pointsOf(data metricdata.Aggregation) (n int) {
+	eachSet(data, func(attribute.Set) bool {
+		n++
+		return true
+	})
+	return n
 }
 
 func pointsWith[N int64 | float64](f *family, start, now time.Time, value func(point) N) (all []metricdata.DataPoint[N]) {
