@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/pprof/profile"
 
-	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/internal/cause"
 	"github.com/latido-dev/latido/internal/stacks"
 )
@@ -119,29 +118,16 @@ func (c chosen) sentence(text string) string {
 // fleetProfiles reads the profiles of the processes that an input's series are
 // of. Each kind is read by itself: one that takes too long costs no other.
 func (r *Recorder) fleetProfiles(ctx context.Context, in cause.Input) (found cause.Profiles, notes []string) {
-	kinds := []struct {
-		name string
-		to   *cause.Pair
-	}{{continuous.ProfileCPU, &found.CPU}, {continuous.ProfileHeap, &found.Heap}, {continuous.ProfileWaits, &found.Waits}, {continuous.ProfileMutex, &found.Mutex}}
 	ids := r.ids(in)
-	waits := make([]func() (cause.Pair, bool), len(kinds))
-	for i, k := range kinds {
-		waits[i] = meanwhile(ctx, 0.6, r, func(ctx context.Context) cause.Pair {
-			pair, err := r.cfg.Fleet.Profile(ctx, k.name, ids, in.Times)
-			if err != nil && ctx.Err() == nil {
-				r.storeFault("the service's "+k.name+" profiles", err)
-			}
-			pair.Before, pair.After = largest(pair.Before), largest(pair.After)
-			return pair
-		})
-	}
-	late := false
-	for i, k := range kinds {
-		var ok bool
-		*k.to, ok = waits[i]()
-		late = late || !ok
-	}
-	if late {
+	pairs := r.eachKind(ctx, func(ctx context.Context, kind string) cause.Pair {
+		pair, err := r.cfg.Fleet.Profile(ctx, kind, ids, in.Times)
+		if err != nil && ctx.Err() == nil {
+			r.storeFault("the service's "+kind+" profiles", err)
+		}
+		pair.Before, pair.After = largest(pair.Before), largest(pair.After)
+		return pair
+	})
+	if pairs(&found) {
 		notes = append(notes, r.words.profilesLate())
 	}
 	found.Goroutines = cause.Pair{Before: atOnce(found.Waits.Before), After: atOnce(found.Waits.After)}

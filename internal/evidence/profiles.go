@@ -43,21 +43,9 @@ func (r *Recorder) profiles(ctx context.Context, t cause.Times, skew time.Durati
 		return found, []string{r.words.profilingOff()}
 	}
 	t = cause.Times{Before: shifted(t.Before, skew), After: shifted(t.After, skew)}
-	kinds := []struct {
-		name string
-		to   *cause.Pair
-	}{{continuous.ProfileCPU, &found.CPU}, {continuous.ProfileHeap, &found.Heap}, {continuous.ProfileWaits, &found.Waits}, {continuous.ProfileMutex, &found.Mutex}}
-	waits := make([]func() (cause.Pair, bool), len(kinds))
-	for i, k := range kinds {
-		waits[i] = meanwhile(ctx, 0.6, r, func(context.Context) cause.Pair { return r.pair(k.name, t) })
-	}
+	pairs := r.eachKind(ctx, func(_ context.Context, kind string) cause.Pair { return r.pair(kind, t) })
 	goroutines := meanwhile(ctx, 0.6, r, func(context.Context) *profile.Profile { return r.goroutinesBefore(t) })
-	late := false
-	for i, k := range kinds {
-		var ok bool
-		*k.to, ok = waits[i]()
-		late = late || !ok
-	}
+	late := pairs(&found)
 	now, ok := look()
 	late = late || !ok
 	if sum, err := profiles.AddWaits(found.Waits.After, now.waits); err == nil {
@@ -69,6 +57,24 @@ func (r *Recorder) profiles(ctx context.Context, t cause.Times, skew time.Durati
 		notes = append(notes, r.words.profilesLate())
 	}
 	return found, append(notes, r.lacks(found.CPU, t)...)
+}
+
+// eachKind begins to read each kind of profile, by itself, and returns what waits
+// for them and tells whether one was late.
+func (r *Recorder) eachKind(ctx context.Context, read func(ctx context.Context, kind string) cause.Pair) (wait func(*cause.Profiles) (late bool)) {
+	kinds := []string{continuous.ProfileCPU, continuous.ProfileHeap, continuous.ProfileWaits, continuous.ProfileMutex}
+	waits := make([]func() (cause.Pair, bool), len(kinds))
+	for i, kind := range kinds {
+		waits[i] = meanwhile(ctx, 0.6, r, func(ctx context.Context) cause.Pair { return read(ctx, kind) })
+	}
+	return func(found *cause.Profiles) (late bool) {
+		for i, to := range []*cause.Pair{&found.CPU, &found.Heap, &found.Waits, &found.Mutex} {
+			var ok bool
+			*to, ok = waits[i]()
+			late = late || !ok
+		}
+		return late
+	}
 }
 
 // lacks says what limits a comparison of CPU profiles.
