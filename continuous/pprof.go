@@ -68,12 +68,7 @@ func (p *Profiler) serveIndex(w http.ResponseWriter, _ *http.Request) {
 func (p *Profiler) serveCPU(w http.ResponseWriter, r *http.Request) {
 	past := r.FormValue("last") != "" || r.FormValue("from") != "" || r.FormValue("to") != ""
 	if past && p.running() {
-		from, to, err := period(r)
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		p.serveMerged(w, kindCPU, from, to)
+		p.servePast(w, r, kindCPU)
 		return
 	}
 	seconds := 30
@@ -176,6 +171,16 @@ func (p *Profiler) waitFor(ctx context.Context, to time.Time) error {
 	return errors.New("no CPU profile for that time: the service is stopping")
 }
 
+// servePast answers with what the ring has of a kind and the range that is asked for.
+func (p *Profiler) servePast(w http.ResponseWriter, r *http.Request, k kind) {
+	from, to, err := period(r)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	p.serveMerged(w, k, from, to)
+}
+
 // serveMerged answers with what the ring has of a kind and a range.
 func (p *Profiler) serveMerged(w http.ResponseWriter, k kind, from, to time.Time) {
 	if !p.running() {
@@ -215,12 +220,7 @@ func asProfile(w http.ResponseWriter, name string) {
 func (p *Profiler) serveSnapshot(name string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if (name == "heap" || name == "allocs") && r.FormValue("last") != "" {
-			from, to, err := period(r)
-			if err != nil {
-				http.Error(w, err.Error(), http.StatusBadRequest)
-				return
-			}
-			p.serveMerged(w, kindHeap, from, to)
+			p.servePast(w, r, kindHeap)
 			return
 		}
 		debug := 0

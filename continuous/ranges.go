@@ -23,16 +23,6 @@ var kindsByName = map[string]kind{
 	ProfileCPU: kindCPU, ProfileHeap: kindHeap, ProfileWaits: kindGoroutine, ProfileMutex: kindMutex, ProfileBlock: kindBlock,
 }
 
-// Keep is how far back profiles reach, at most: MaxBytes may end it sooner. It
-// is thirteen times Config.Keep, of which all but the last one has no windows
-// any more: see [Profiler.Profile].
-func (p *Profiler) Keep() time.Duration {
-	if p == nil {
-		return 0
-	}
-	return p.cfg.Keep * (1 + coarseReach)
-}
-
 // Interval is the length of a window, 0 for a Profiler that profiles nothing.
 func (p *Profiler) Interval() time.Duration {
 	if !p.running() {
