@@ -1,14 +1,10 @@
 package doctor
 
 import (
-	"bytes"
 	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
-
-	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
 
 	"github.com/latido-dev/latido/cmd/latido/internal/cli"
 	"github.com/latido-dev/latido/cmd/latido/internal/remote"
@@ -42,8 +38,7 @@ func doctorCollectorMetrics(x *examination) result.Check {
 	if p.first != nil {
 		return failed(p.first)
 	}
-	parser := expfmt.NewTextParser(model.UTF8Validation)
-	parsed, err := parser.TextToMetricFamilies(bytes.NewReader(p.hello.Body))
+	parsed, err := remote.Families(p.hello.Body)
 	all := families(parsed)
 	if err != nil || !strings.Contains(string(p.hello.Body), "otelcol_") {
 		if !x.given(p.flag) {

@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -11,8 +10,6 @@ import (
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
-	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
 
 	"github.com/latido-dev/latido/cmd/latido/internal/cli"
 	"github.com/latido-dev/latido/cmd/latido/internal/remote"
@@ -75,8 +72,7 @@ func doctorService(x *examination) result.Check {
 	if p.first != nil {
 		return failed(p.first)
 	}
-	parser := expfmt.NewTextParser(model.UTF8Validation)
-	all, err := parser.TextToMetricFamilies(bytes.NewReader(p.hello.Body))
+	all, err := remote.Families(p.hello.Body)
 	if err != nil || len(all) == 0 {
 		return failed(trouble{fmt.Sprintf("%s is not the service: /metrics has no metrics, it is from %s", remote.Address(p.base), who(p.hello)), p.whose()})
 	}

@@ -17,8 +17,6 @@ import (
 	"strings"
 
 	dto "github.com/prometheus/client_model/go"
-	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
 
 	"github.com/latido-dev/latido/cmd/latido/internal/remote"
 	"github.com/latido-dev/latido/domain"
@@ -92,8 +90,7 @@ func read(ctx context.Context, from string) ([]byte, error) {
 
 // parse reads the families in the order of their names.
 func parse(text []byte) ([]*dto.MetricFamily, error) {
-	p := expfmt.NewTextParser(model.UTF8Validation)
-	named, err := p.TextToMetricFamilies(bytes.NewReader(withoutEOF(text)))
+	named, err := remote.Families(withoutEOF(text))
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"maps"
@@ -8,6 +9,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
 )
 
 // Series is one series with its last value.
@@ -68,4 +73,10 @@ func LabelText(labels map[string]string) string {
 		fmt.Fprintf(&b, "%s=%q,", name, labels[name])
 	}
 	return b.String()
+}
+
+// Families reads metrics in Prometheus' text format, by the names of their families.
+func Families(text []byte) (map[string]*dto.MetricFamily, error) {
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	return parser.TextToMetricFamilies(bytes.NewReader(text))
 }
