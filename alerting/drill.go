@@ -1,6 +1,7 @@
 package alerting
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -185,10 +186,7 @@ func (q question) measureOf(s *scene, match, other map[string]string, v, each fl
 		s.steady(family+"_count", match, 0, each, until)
 		s.steady(family+"_sum", match, 0, each*v, until)
 	case q.stat == domain.StatRate:
-		per := q.per.Seconds()
-		if per == 0 {
-			per = 1
-		}
+		per := cmp.Or(q.per.Seconds(), 1)
 		s.steady(family+q.countSuffix(), match, 0, v*seconds/per, until)
 	case q.stat == domain.StatIncrease:
 		s.steady(family+q.countSuffix(), match, 0, v*seconds/q.window.Seconds(), until)

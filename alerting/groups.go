@@ -68,9 +68,7 @@ func (b builder) alert(r Rule, trials []trial) Rule {
 		r.Evidence = cmp.Or(r.Evidence, EvidenceLatency)
 	}
 	labels := map[string]string{"severity": string(r.Severity), "domain": b.d.Prefix}
-	for name, value := range r.Labels {
-		labels[name] = value
-	}
+	maps.Copy(labels, r.Labels)
 	r.Labels = labels
 	r.Annotations = map[string]string{"summary": r.Summary, "description": r.Description}
 	maps.Copy(r.Annotations, b.links(r))

@@ -3,6 +3,7 @@ package alerting
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math/big"
 	"slices"
 	"strings"
@@ -166,9 +167,7 @@ func (o objective) counts(w time.Duration) (all, bad string) {
 	}
 	with := func(label, value string) map[string]string {
 		where := map[string]string{label: value}
-		for l, v := range o.Where {
-			where[l] = v
-		}
+		maps.Copy(where, o.Where)
 		return where
 	}
 	without := func(good string) string {

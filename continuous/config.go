@@ -1,6 +1,7 @@
 package continuous
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -108,18 +109,10 @@ func (c Config) withDefaults() (Config, error) {
 	if err := c.traceDefaults(); err != nil {
 		errs = append(errs, err)
 	}
-	if c.Interval == 0 {
-		c.Interval = defaultInterval
-	}
+	c.Interval = cmp.Or(c.Interval, defaultInterval)
 	c.Interval = max(c.Interval, minInterval)
-	if c.Keep == 0 {
-		c.Keep = defaultKeep
-	}
-	if c.MaxBytes == 0 {
-		c.MaxBytes = defaultMaxBytes
-	}
-	if c.Logger == nil {
-		c.Logger = slog.Default()
-	}
+	c.Keep = cmp.Or(c.Keep, defaultKeep)
+	c.MaxBytes = cmp.Or(c.MaxBytes, defaultMaxBytes)
+	c.Logger = cmp.Or(c.Logger, slog.Default())
 	return c, errors.Join(errs...)
 }

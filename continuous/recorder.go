@@ -1,6 +1,7 @@
 package continuous
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -57,8 +58,6 @@ func (c *Config) traceDefaults() error {
 	if c.TraceFor < 0 {
 		return fmt.Errorf("trace for %v: write a positive duration, such as %v, or 0 for none", c.TraceFor, 5*time.Second)
 	}
-	if c.TraceBytes == 0 {
-		c.TraceBytes = defaultTraceBytes
-	}
+	c.TraceBytes = cmp.Or(c.TraceBytes, defaultTraceBytes)
 	return nil
 }

@@ -1,6 +1,7 @@
 package continuous
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
@@ -29,9 +30,7 @@ func appName(service string, tags map[string]string, session string) string {
 		}
 		return '_'
 	}, service)
-	if name == "" {
-		name = "unknown_service"
-	}
+	name = cmp.Or(name, "unknown_service")
 	cleaned := map[string]string{}
 	for _, tag := range slices.Sorted(maps.Keys(tags)) {
 		key := labelName(tag)

@@ -113,10 +113,7 @@ func (d Domain) bounded(m Metric) Metric {
 
 // beyond is a bound on the far side of a limit: as far from it as 0 is.
 func beyond(limit, side, most float64) float64 {
-	far := math.Abs(limit)
-	if far == 0 {
-		far = 1
-	}
+	far := cmp.Or(math.Abs(limit), 1)
 	return max(-most, min(limit+side*far, most))
 }
 

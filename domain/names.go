@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -208,9 +209,7 @@ func (d Domain) eventMetric(e *Event) Metric {
 			m.Buckets = defaultBuckets
 		}
 	}
-	if m.Description == "" {
-		m.Description = "Business event " + e.Name + "."
-	}
+	m.Description = cmp.Or(m.Description, "Business event "+e.Name+".")
 	m = d.named(d.bounded(m))
 	last, _ := time.Parse(time.DateOnly, e.WasUntil) // a valid domain has one
 	for _, name := range e.Was {

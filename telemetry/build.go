@@ -43,8 +43,6 @@ func readBuild(version string) build {
 	if linkedRevision != "" {
 		b.revision = cleanValue(linkedRevision)
 	}
-	if b.version == "" {
-		b.version = "unknown"
-	}
+	b.version = cmp.Or(b.version, "unknown")
 	return b
 }

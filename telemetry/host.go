@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"os"
@@ -41,9 +42,7 @@ type hostSample struct {
 }
 
 func newHost(diskPath string, diagnostics *diagnostics) *host {
-	if diskPath == "" {
-		diskPath = "/"
-	}
+	diskPath = cmp.Or(diskPath, "/")
 	h := &host{
 		diskPath: diskPath, diskUsage: disk.Usage, diskGuard: newGuard("disk.usage of "+diskPath, diagnostics),
 		container: newContainer(os.DirFS("/")), diagnostics: diagnostics,

@@ -1,9 +1,11 @@
 package telemetry
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -236,16 +238,10 @@ func (t *Telemetry) declare(exemplars bool) {
 
 func (t *Telemetry) startProfiler(context.Context) (err error) {
 	cfg := t.cfg.Profiling
-	if cfg.Service == "" {
-		cfg.Service = t.cfg.Domain.Service()
-	}
-	if cfg.Logger == nil {
-		cfg.Logger = t.diagnostics.log
-	}
+	cfg.Service = cmp.Or(cfg.Service, t.cfg.Domain.Service())
+	cfg.Logger = cmp.Or(cfg.Logger, t.diagnostics.log)
 	tags := map[string]string{"domain": t.cfg.Domain.Prefix, "entity": t.cfg.Domain.Entity, "version": t.build.version, "service_instance_id": instanceOf(t.resource)}
-	for name, value := range cfg.Tags {
-		tags[name] = value
-	}
+	maps.Copy(tags, cfg.Tags)
 	cfg.Tags = tags
 	if t.profiler, err = continuous.Start(cfg); err != nil {
 		return fmt.Errorf("profiling: %w", err)

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -150,9 +151,7 @@ func (rs *routes) each(yield func(*routeMethod) bool) {
 
 // route finds an endpoint, or makes it.
 func (t *Telemetry) route(endpoint string) *route {
-	if endpoint == "" {
-		endpoint = domain.Unmatched
-	}
+	endpoint = cmp.Or(endpoint, domain.Unmatched)
 	rs := &t.routes
 	if r, ok := rs.byEndpoint.Load(endpoint); ok {
 		return r.(*route)

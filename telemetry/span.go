@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -144,9 +145,7 @@ func requestAttributes(r *http.Request) []attribute.KeyValue {
 		if port > 0 {
 			attributes = append(attributes, semconv.NetworkPeerPort(port))
 		}
-		if client == "" {
-			client = peer
-		}
+		client = cmp.Or(client, peer)
 	}
 	if client != "" {
 		attributes = append(attributes, semconv.ClientAddress(client))

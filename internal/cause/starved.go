@@ -1,5 +1,7 @@
 package cause
 
+import "cmp"
+
 // leastThrottled is the time a second that threads must wait for a container's
 // limit to be worth a word, in seconds.
 const leastThrottled = 0.02
@@ -11,9 +13,7 @@ func starved(m *model) []Finding {
 	endpoint := ""
 	for _, c := range m.spentTime(claimReady) {
 		share += m.reach[latency] * c.share
-		if endpoint == "" {
-			endpoint = c.endpoint
-		}
+		endpoint = cmp.Or(endpoint, c.endpoint)
 	}
 	others, throttled := m.otherCores(), m.throttled()
 	if whole := m.moreCPU(); whole > 0 {

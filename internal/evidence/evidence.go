@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -122,18 +123,10 @@ func (c Config) withDefaults() (Config, error) {
 		errs = append(errs, fmt.Errorf("MaxIncidents %d, MaxBytes %d: write positive numbers, or 0 for %d and %d",
 			c.MaxIncidents, c.MaxBytes, defaultMaxIncidents, defaultMaxBytes))
 	}
-	if c.Timeout == 0 {
-		c.Timeout = defaultTimeout
-	}
-	if c.ReleaseAfter == 0 {
-		c.ReleaseAfter = defaultReleaseAfter
-	}
-	if c.MaxIncidents == 0 {
-		c.MaxIncidents = defaultMaxIncidents
-	}
-	if c.MaxBytes == 0 {
-		c.MaxBytes = defaultMaxBytes
-	}
+	c.Timeout = cmp.Or(c.Timeout, defaultTimeout)
+	c.ReleaseAfter = cmp.Or(c.ReleaseAfter, defaultReleaseAfter)
+	c.MaxIncidents = cmp.Or(c.MaxIncidents, defaultMaxIncidents)
+	c.MaxBytes = cmp.Or(c.MaxBytes, defaultMaxBytes)
 	if c.profiler == nil {
 		c.profiler = c.Profiler
 	}
@@ -149,9 +142,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.URL == nil {
 		c.URL = func() string { return "" }
 	}
-	if c.Logger == nil {
-		c.Logger = slog.Default()
-	}
+	c.Logger = cmp.Or(c.Logger, slog.Default())
 	return c, errors.Join(errs...)
 }
 

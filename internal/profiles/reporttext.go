@@ -2,6 +2,7 @@ package profiles
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -14,10 +15,7 @@ import (
 // endpoint. It returns the writer's error.
 func (r *Report) WriteText(w io.Writer) error {
 	b := bufio.NewWriter(w)
-	name := r.Service
-	if name == "" {
-		name = "service"
-	}
+	name := cmp.Or(r.Service, "service")
 	cpu, allocated := fmt.Sprintf("%.1f CPU seconds", r.Process.CPUSeconds), bytesText(r.Process.AllocBytes)+" allocated"
 	if r.Lacks(MissingCPU) {
 		cpu = "CPU not measured"
