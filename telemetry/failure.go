@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/profiles"
 	"github.com/latido-dev/latido/internal/stacks"
 )
 
@@ -214,7 +215,7 @@ func (x *exchange) readSite() string {
 		switch {
 		case f.Function == "runtime.gopanic": // what is inside of it deals with the panic
 			seen = answerer{}
-		case serves(f.Function):
+		case profiles.Serves(f.Function):
 			inside, served, seen.adjacent = seen, true, false
 		case isPlumbing(f.Function):
 			seen.adjacent = false
@@ -265,16 +266,6 @@ func (a *answerer) site(handler registered) string {
 		return siteOf(a.inner) + " < " + handler.text
 	}
 	return siteOf(a.inner)
-}
-
-// serving are the functions of ours through which a request comes in: what is
-// further out does not answer it.
-var serving = []string{
-	stacks.SDK + "telemetry.(*boundHandler).ServeHTTP", stacks.SDK + "telemetry.(*ServeMux).serve", stacks.SDK + "telemetry.(*Telemetry).Middleware",
-}
-
-func serves(function string) bool {
-	return slices.ContainsFunc(serving, func(s string) bool { return strings.HasPrefix(function, s) })
 }
 
 // plumbing starts the functions that stand between a handler and net/http in

@@ -73,7 +73,7 @@ func FlameOf(p *profile.Profile, sampleType string) *Flame {
 		}
 		root.value += value
 		frames := stacks.Of(s)
-		if i := slices.IndexFunc(frames, func(f stacks.Frame) bool { return placeOf(f.Function) == boundaryPlace }); i > 0 {
+		if i := slices.IndexFunc(frames, func(f stacks.Frame) bool { return Serves(f.Function) }); i > 0 {
 			frames = frames[:i]
 		}
 		at := root

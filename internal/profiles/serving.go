@@ -23,6 +23,10 @@ var boundaries = map[string]bool{
 	stacks.SDK + "telemetry.(*Telemetry).Middleware":   true,
 }
 
+// Serves tells whether a function is one of telemetry's that call a request's
+// handler: what stands above it on a stack does not answer the request.
+func Serves(function string) bool { return placeOf(function) == boundaryPlace }
+
 // setsLabels is what Region, Monitor and users label their code with. What it
 // sets was handed to it in a context, and is not inherited.
 const setsLabels = "runtime/pprof.Do"
