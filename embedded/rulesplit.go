@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/latido-dev/latido/internal/yamlpos"
 )
 
 // splitRules takes a rule file apart that does not parse, and puts together
@@ -15,7 +17,7 @@ func splitRules(text []byte) (kept []byte, wrong []leftOut, err error) {
 	if err := yaml.Unmarshal(text, &doc); err != nil {
 		return nil, nil, err
 	}
-	groups := child(&doc, "groups")
+	groups := yamlpos.Child(&doc, "groups")
 	if groups == nil || groups.Kind != yaml.SequenceNode {
 		_, err := parseFile(text)
 		return nil, nil, err
@@ -23,7 +25,7 @@ func splitRules(text []byte) (kept []byte, wrong []leftOut, err error) {
 	all := groups.Content
 	groups.Content = nil
 	for _, g := range all {
-		rules := child(g, "rules")
+		rules := yamlpos.Child(g, "rules")
 		if rules == nil || rules.Kind != yaml.SequenceNode {
 			wrong = append(wrong, leftOut{nameOf(g, "name"), fmt.Errorf("a group without rules")})
 			continue
@@ -40,7 +42,7 @@ func splitRules(text []byte) (kept []byte, wrong []leftOut, err error) {
 	}
 	groups.Content = nil
 	for _, g := range all { // what two groups together have wrong: a name
-		if rules := child(g, "rules"); rules == nil || len(rules.Content) == 0 {
+		if rules := yamlpos.Child(g, "rules"); rules == nil || len(rules.Content) == 0 {
 			continue
 		}
 		groups.Content = append(groups.Content, g)
@@ -59,9 +61,9 @@ func withoutRules(text []byte, names []leftOut) ([]byte, error) {
 	if err := yaml.Unmarshal(text, &doc); err != nil {
 		return nil, err
 	}
-	if groups := child(&doc, "groups"); groups != nil {
+	if groups := yamlpos.Child(&doc, "groups"); groups != nil {
 		for _, g := range groups.Content {
-			if rules := child(g, "rules"); rules != nil {
+			if rules := yamlpos.Child(g, "rules"); rules != nil {
 				rules.Content = slices.DeleteFunc(rules.Content, func(r *yaml.Node) bool {
 					name := nameOf(r, "alert", "record")
 					return slices.ContainsFunc(names, func(l leftOut) bool { return l.name == name })
@@ -86,26 +88,10 @@ func parseNode(doc *yaml.Node) error {
 	return nil
 }
 
-// child is the value of a key of a mapping, nil for none.
-func child(n *yaml.Node, key string) *yaml.Node {
-	if n.Kind == yaml.DocumentNode && len(n.Content) == 1 {
-		n = n.Content[0]
-	}
-	if n.Kind != yaml.MappingNode {
-		return nil
-	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value == key {
-			return n.Content[i+1]
-		}
-	}
-	return nil
-}
-
 // nameOf is the first of the keys that a mapping has.
 func nameOf(n *yaml.Node, keys ...string) string {
 	for _, key := range keys {
-		if name := child(n, key); name != nil {
+		if name := yamlpos.Child(n, key); name != nil {
 			return name.Value
 		}
 	}

@@ -47,7 +47,11 @@ func Of(data []byte, path string, offset int) (line, column int) {
 var PathStep = regexp.MustCompile(`[A-Za-z0-9_]+|"(?:[^"\\]|\\.)*"`)
 
 // Child is the value of a field or the item of an index, nil if there is none.
+// Of a document it is that of its value.
 func Child(n *yaml.Node, step string) *yaml.Node {
+	if n.Kind == yaml.DocumentNode && len(n.Content) == 1 {
+		n = n.Content[0]
+	}
 	n = Target(n)
 	if n.Kind == yaml.SequenceNode {
 		if i, err := strconv.Atoi(step); err == nil && i < len(n.Content) {
