@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -100,9 +101,7 @@ func (c Config) withDefaults(log *slog.Logger) (Config, error) {
 	if c.Memory && c.Dir != "" {
 		errs = append(errs, errors.New("a Dir has no meaning with Memory: leave out one of the two"))
 	}
-	if c.Retention == 0 {
-		c.Retention = 6 * time.Hour
-	}
+	c.Retention = cmp.Or(c.Retention, 6*time.Hour)
 	switch where := os.Getenv("LATIDO_ALERTS"); where {
 	case "servers":
 		c.EvidenceOnly = true
@@ -114,11 +113,7 @@ func (c Config) withDefaults(log *slog.Logger) (Config, error) {
 	if c.Fast {
 		scrape, evaluate = time.Second, time.Second
 	}
-	if c.ScrapeInterval == 0 {
-		c.ScrapeInterval = scrape
-	}
-	if c.EvaluationInterval == 0 {
-		c.EvaluationInterval = evaluate
-	}
+	c.ScrapeInterval = cmp.Or(c.ScrapeInterval, scrape)
+	c.EvaluationInterval = cmp.Or(c.EvaluationInterval, evaluate)
 	return c, errors.Join(errs...)
 }

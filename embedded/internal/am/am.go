@@ -90,9 +90,7 @@ type Server struct {
 // without its function. That receiver is logged, and each delivery to it fails;
 // the others are told. Where none is left, alerts are written to the log.
 func Start(ctx context.Context, cfg Config) (*Server, error) {
-	if cfg.Logger == nil {
-		cfg.Logger = slog.Default()
-	}
+	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
 	if cfg.Meter == nil {
 		cfg.Meter = noop.NewMeterProvider().Meter("")
 	}

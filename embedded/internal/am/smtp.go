@@ -1,6 +1,7 @@
 package am
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -51,9 +52,7 @@ func (e *email) dialer(ctx context.Context) (*gomail.Client, error) {
 			return nil, fmt.Errorf("TLS configuration: %w", err)
 		}
 	}
-	if encryption.ServerName == "" {
-		encryption.ServerName = c.Smarthost.Host
-	}
+	encryption.ServerName = cmp.Or(encryption.ServerName, c.Smarthost.Host)
 	implicit := c.Smarthost.Port == implicitTLSPort
 	if c.ForceImplicitTLS != nil {
 		implicit = *c.ForceImplicitTLS
@@ -64,10 +63,7 @@ func (e *email) dialer(ctx context.Context) (*gomail.Client, error) {
 	if !implicit && (c.AuthUsername != "" || c.RequireTLS == nil || *c.RequireTLS) {
 		policy = gomail.TLSMandatory
 	}
-	hello := c.Hello
-	if hello == "" {
-		hello = "localhost"
-	}
+	hello := cmp.Or(c.Hello, "localhost")
 	options := []gomail.Option{
 		gomail.WithPort(port), gomail.WithTimeout(mailTimeout), gomail.WithTLSConfig(encryption), gomail.WithTLSPolicy(policy),
 		gomail.WithHELO(hello), gomail.WithoutNoop(), gomail.WithDialContextFunc(dialMail(ctx, encryption, implicit)),

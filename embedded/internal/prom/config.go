@@ -1,6 +1,7 @@
 package prom
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -89,39 +90,27 @@ func (c Config) withDefaults() (Config, error) {
 	duration(&c.Retention, "Retention", defaultRetention)
 	duration(&c.ScrapeInterval, "ScrapeInterval", 5*time.Second)
 	duration(&c.EvaluationInterval, "EvaluationInterval", 15*time.Second)
-	if c.MaxBytes == 0 {
-		c.MaxBytes = defaultMaxBytes
-	}
+	c.MaxBytes = cmp.Or(c.MaxBytes, defaultMaxBytes)
 	if c.MaxBytes < minMaxBytes {
 		errs = append(errs, fmt.Errorf("MaxBytes %d: write at least %d, or 0 for %d", c.MaxBytes, minMaxBytes, defaultMaxBytes))
 	}
-	if c.MaxSeries == 0 {
-		c.MaxSeries = defaultMaxSeries
-	}
+	c.MaxSeries = cmp.Or(c.MaxSeries, defaultMaxSeries)
 	if c.MaxSeries < 0 {
 		errs = append(errs, fmt.Errorf("MaxSeries %d: write a positive number, or 0 for %d", c.MaxSeries, defaultMaxSeries))
 	}
 	if _, err := url.Parse(c.ExternalURL); err != nil {
 		errs = append(errs, fmt.Errorf("ExternalURL: %w", err))
 	}
-	if c.Job == "" {
-		c.Job = "service"
-	}
-	if c.Instance == "" {
-		c.Instance = "localhost"
-	}
+	c.Job = cmp.Or(c.Job, "service")
+	c.Instance = cmp.Or(c.Instance, "localhost")
 	if c.Notify == nil {
 		c.Notify = func([]alert.Alert) {}
 	}
 	if c.Meter == nil {
 		c.Meter = noop.NewMeterProvider().Meter("")
 	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
-	if c.maxLate == 0 {
-		c.maxLate = maxLate
-	}
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
+	c.maxLate = cmp.Or(c.maxLate, maxLate)
 	if c.free == nil {
 		c.free = freeBytes
 	}
