@@ -223,9 +223,7 @@ func optionsOfType(t reflect.Type) map[string]reflect.Type {
 		name, flags, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
 		switch {
 		case strings.Contains(flags, "inline"):
-			for inner, type_ := range optionsOfType(t.Field(i).Type) {
-				all[inner] = type_
-			}
+			maps.Copy(all, optionsOfType(t.Field(i).Type))
 		case name != "" && name != "-":
 			all[name] = t.Field(i).Type
 		}

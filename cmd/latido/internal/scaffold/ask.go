@@ -26,9 +26,7 @@ func (a asker) ask(question, usual string, right func(string) error) (string, er
 		if err != nil {
 			return "", err
 		}
-		if answer == "" {
-			answer = usual
-		}
+		answer = cmp.Or(answer, usual)
 		if err := right(answer); err != nil {
 			fmt.Fprintf(a.out, "  %v\n", err)
 			continue
