@@ -2,6 +2,7 @@ package servers
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -75,9 +76,7 @@ type life struct {
 // Linux it does not outlive the test binary either, however that ends.
 func Run(t testing.TB, p Process) *Running {
 	t.Helper()
-	if p.Timeout == 0 {
-		p.Timeout = time.Minute
-	}
+	p.Timeout = cmp.Or(p.Timeout, time.Minute)
 	for try := 1; ; try++ {
 		r := &Running{process: p, addrs: p.Addrs}
 		if r.addrs == nil {

@@ -138,10 +138,7 @@ func prometheusAPI(t testing.TB, url string) promapi.API {
 // JSON, which is YAML too.
 func (cfg PrometheusConfig) file(t testing.TB, addr string) []byte {
 	t.Helper()
-	interval := cfg.Interval
-	if interval == 0 {
-		interval = time.Second
-	}
+	interval := cmp.Or(cfg.Interval, time.Second)
 	jobs := cfg.Scrape
 	if cfg.ScrapeSelf {
 		jobs = append([]Scrape{{Job: "prometheus", Targets: []string{addr}}}, jobs...)

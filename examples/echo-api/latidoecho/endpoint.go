@@ -1,6 +1,7 @@
 package latidoecho
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/latido-dev/latido/domain"
@@ -27,10 +28,7 @@ func endpoint(pattern string) string {
 			b.WriteString("{path...}")
 			return b.String()
 		default:
-			end := strings.IndexAny(rest[1:], `\:*`) + 1
-			if end == 0 {
-				end = len(rest)
-			}
+			end := cmp.Or(strings.IndexAny(rest[1:], `\:*`)+1, len(rest))
 			b.WriteString(rest[:end])
 			rest = rest[end:]
 		}
