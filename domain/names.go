@@ -2,6 +2,7 @@ package domain
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -265,12 +266,7 @@ func (d Domain) Metric(key string) (Metric, bool) {
 // AttributeNames lists the event's attributes in the order in which Latido
 // writes them: by name.
 func (e Event) AttributeNames() []string {
-	names := make([]string, 0, len(e.Attributes))
-	for name := range e.Attributes {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
+	return slices.Sorted(maps.Keys(e.Attributes))
 }
 
 // Service is the name under which the service reports: App, or else one made

@@ -3,6 +3,7 @@ package evidence
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -60,17 +61,7 @@ func (r *Recorder) serveSummaries(w http.ResponseWriter, req *http.Request) {
 
 // named are the incidents of one alert, or all, the newest first.
 func (r *Recorder) named(alert string) []*Incident {
-	all := r.kept.list()
-	if alert == "" {
-		return all
-	}
-	var some []*Incident
-	for _, in := range all {
-		if in.Name == alert {
-			some = append(some, in)
-		}
-	}
-	return some
+	return slices.DeleteFunc(r.kept.list(), func(in *Incident) bool { return alert != "" && in.Name != alert })
 }
 
 // serveLatest leads to the newest incident of one alert: the link that an alert

@@ -194,7 +194,7 @@ func (p *Page) serveProfile(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusNotFound)
 		return
 	}
-	i := slices.IndexFunc(found.SampleType, func(t *profile.ValueType) bool { return t.Type == s.Kind.Sample })
+	i := stacks.Index(found, s.Kind.Sample)
 	if i < 0 {
 		http.Error(w, "the profile has no "+s.Kind.Sample, http.StatusNotFound)
 		return

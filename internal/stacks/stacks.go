@@ -3,6 +3,7 @@ package stacks
 import (
 	"path"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -142,12 +143,7 @@ func Learn(p *profile.Profile) {
 // DeepestOwn is the place of the innermost frame of own code: what the service
 // was doing, in whatever library the time was spent. It is -1 without one.
 func DeepestOwn(frames []Frame) int {
-	for i, f := range frames {
-		if Owner(f.Function) == Own {
-			return i
-		}
-	}
-	return -1
+	return slices.IndexFunc(frames, func(f Frame) bool { return Owner(f.Function) == Own })
 }
 
 // Label is the first value of a sample's label, "" without one.
@@ -160,12 +156,7 @@ func Label(s *profile.Sample, name string) string {
 
 // Index is the place of a sample type in a profile, -1 if it has none of that.
 func Index(p *profile.Profile, sampleType string) int {
-	for i, t := range p.SampleType {
-		if t.Type == sampleType {
-			return i
-		}
-	}
-	return -1
+	return slices.IndexFunc(p.SampleType, func(t *profile.ValueType) bool { return t.Type == sampleType })
 }
 
 // Rounds is how often the goroutines of a profile of waits were looked at: its

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -97,12 +98,7 @@ func parse(text []byte) ([]*dto.MetricFamily, error) {
 	if len(named) == 0 {
 		return nil, errors.New("there is no metric in it")
 	}
-	var all []*dto.MetricFamily
-	for _, f := range named {
-		if len(f.Metric) > 0 {
-			all = append(all, f)
-		}
-	}
+	all := slices.DeleteFunc(slices.Collect(maps.Values(named)), func(f *dto.MetricFamily) bool { return len(f.Metric) == 0 })
 	slices.SortFunc(all, func(a, b *dto.MetricFamily) int { return cmp.Compare(a.GetName(), b.GetName()) })
 	return all, nil
 }

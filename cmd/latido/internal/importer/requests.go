@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"maps"
 	"math"
 	"regexp"
 	"slices"
@@ -64,11 +65,7 @@ func (d *draft) objectives(requests []*dto.MetricFamily) {
 
 // latency is the objective that the shortest bound with enough below it makes.
 func (d *draft) latency(slow map[float64]float64, all float64) {
-	var times []float64
-	for le := range slow {
-		times = append(times, le)
-	}
-	slices.Sort(times)
+	times := slices.Sorted(maps.Keys(slow))
 	for _, le := range times {
 		length := time.Duration(le * float64(time.Second)).Round(time.Millisecond)
 		share := slow[le] / all

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -57,14 +58,7 @@ func (p *plan) add(path string, content []byte, about string) error {
 }
 
 // takes tells whether a path is as planned, once all is written.
-func (p *plan) takes(path string) bool {
-	for _, left := range p.left {
-		if left == path {
-			return false
-		}
-	}
-	return true
-}
+func (p *plan) takes(path string) bool { return !slices.Contains(p.left, path) }
 
 // has tells whether all of the files are there just so.
 func (p *plan) has(files map[string][]byte) bool {
