@@ -11,7 +11,7 @@ LINT      := $(CACHE)/tools/golangci-lint-v2.15.0
 TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help test mutate e2e causes pictures lint bench generate golden fuzz
+.PHONY: help test mutate e2e kubernetes causes pictures lint bench generate golden fuzz
 
 help: ## Say what can be made.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,10 @@ e2e: ## Build the real servers once, and test against them.
 	e2e/servers/build.sh
 	cd e2e && GOWORK=off go build ./... # once, and not beside tests that look at what the CPU does
 	cd e2e && GOWORK=off go test -count=1 -timeout 45m -parallel 4 $(TESTFLAGS) ./...
+
+kubernetes: ## Build an API server of Kubernetes once, 17 min of CPU time, and have it take what is generated.
+	e2e/servers/build.sh etcd controller-gen kube-apiserver
+	cd e2e && KUBERNETES=1 GOWORK=off go test -count=1 -v -timeout 30m -run 'TestKubernetes' $(TESTFLAGS) .
 
 causes: ## Break a service, judge what its alerts say, write docs/causes.md. FAULT=name,name PACE=normal HEALTHY=30m
 	cd e2e && CAUSES=$(or $(PACE),fast) FAULT=$(FAULT) HEALTHY=$(HEALTHY) GOWORK=off \

@@ -20,6 +20,7 @@ import (
 	securityapi "k8s.io/pod-security-admission/api"
 	podsecurity "k8s.io/pod-security-admission/policy"
 	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/api/resource"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
 )
@@ -29,14 +30,21 @@ import (
 // (https://kubernetes.io/docs/concepts/overview/working-with-objects/annotations/).
 const kubectlLimit = 256 << 10
 
-// manifests are the objects that kubectl apply -k deploy would send, each read
-// as strictly as the API's own types allow.
-func manifests(t *testing.T) []runtime.Object {
+// kustomized are the objects that kubectl apply -k deploy would send from a
+// service's folder.
+func kustomized(t *testing.T, folder string) []*resource.Resource {
 	t.Helper()
-	resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), filepath.Join(repository, "deploy"))
+	all, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), filepath.Join(folder, "deploy"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return all.Resources()
+}
+
+// manifests are those of the example, each read
+// as strictly as the API's own types allow.
+func manifests(t *testing.T) []runtime.Object {
+	t.Helper()
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{apps.AddToScheme, core.AddToScheme, monitoring.AddToScheme, networking.AddToScheme, policy.AddToScheme} {
 		if err := add(scheme); err != nil {
@@ -45,11 +53,8 @@ func manifests(t *testing.T) []runtime.Object {
 	}
 	decoder := serializer.NewCodecFactory(scheme, serializer.EnableStrict).UniversalDeserializer()
 	var all []runtime.Object
-	for _, r := range resources.Resources() {
-		text, err := r.AsYAML()
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, r := range kustomized(t, repository) {
+		text := must(r.AsYAML())(t)
 		object, kind, err := decoder.Decode(text, nil, nil)
 		if err != nil {
 			t.Errorf("%s %s: %v", r.GetKind(), r.GetName(), err)
@@ -124,13 +129,29 @@ func TestKubernetes(t *testing.T) {
 			}
 		}
 	}
+	asked := map[string]bool{}
 	for _, m := range ofKind[*monitoring.PodMonitor](all) {
+		for _, p := range pods {
+			s, err := meta.LabelSelectorAsSelector(&m.Spec.Selector)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if name := p.Labels["app.kubernetes.io/name"]; s.Matches(labels.Set(p.Labels)) {
+				if asked[name] {
+					t.Errorf("two monitors ask %s, whose every sum is doubled", name)
+				}
+				asked[name] = true
+			}
+		}
 		names := ports("the monitor "+m.Name, m.Spec.Selector)
 		for _, e := range m.Spec.PodMetricsEndpoints {
 			if e.Port == nil || !slices.Contains(names, *e.Port) {
 				t.Errorf("the monitor %s asks another port than %v", m.Name, names)
 			}
 		}
+	}
+	if len(asked) != len(pods) {
+		t.Errorf("monitors ask only %v", asked)
 	}
 	checkUsualCluster(t, all)
 	checkKubernetesRules(t, ofKind[*monitoring.PrometheusRule](all))
@@ -233,6 +254,12 @@ func checkPod(t *testing.T, p core.PodTemplateSpec, configs map[string]*core.Con
 			}
 		}
 	}
+	for _, e := range c.Env {
+		// What is secret comes from a Secret, which no file here has.
+		if strings.HasSuffix(e.Name, "PASSWORD") && (e.Value != "" || e.ValueFrom == nil || e.ValueFrom.SecretKeyRef == nil) {
+			t.Errorf("%s has %s from no Secret: %+v", name, e.Name, e)
+		}
+	}
 	for _, arg := range c.Args {
 		if file, ok := strings.CutPrefix(arg, "--config="); ok && mounted[file] == "" {
 			t.Errorf("%s is started with %s, and has the files %v", name, file, mounted)
@@ -275,6 +302,13 @@ func checkKubernetesReceivers(t *testing.T, secrets []*core.Secret) {
 		t.Fatal(err)
 	}
 	var values struct {
+		Prometheus struct {
+			PrometheusSpec struct {
+				Retention                     string
+				EnableOTLPReceiver            bool
+				AdditionalAlertManagerConfigs []any // the chart's own
+			}
+		}
 		Alertmanager struct {
 			AlertmanagerSpec struct {
 				UseExistingSecret bool // the chart's own
@@ -284,6 +318,9 @@ func checkKubernetesReceivers(t *testing.T, secrets []*core.Secret) {
 	}
 	if err := yaml.Unmarshal(text, &values); err != nil {
 		t.Fatal(err)
+	}
+	if p := values.Prometheus.PrometheusSpec; !p.EnableOTLPReceiver || p.Retention == "" || len(p.AdditionalAlertManagerConfigs) != 1 {
+		t.Errorf("Prometheus refuses what the gateway sends, keeps too little, or tells the evidence of no alert: %+v", p)
 	}
 	spec := values.Alertmanager.AlertmanagerSpec
 	if len(secrets) != 1 || secrets[0].Name != spec.ConfigSecret || secrets[0].Namespace != "monitoring" || !spec.UseExistingSecret {

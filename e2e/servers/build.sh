@@ -4,6 +4,9 @@
 #   e2e/servers/build.sh              all that the tests need
 #   e2e/servers/build.sh prometheus   only the named ones
 #
+# The API server of Kubernetes, with etcd and controller-gen, is built only where
+# it is named, as make kubernetes does: it takes 17 minutes of CPU time.
+#
 # Each has a small module of its own beside this script, so that the versions
 # that one server asks for never reach another, nor the SDK. The binaries go to
 # $LATIDO_SERVERS_DIR, or else to latido/servers in the user's cache folder,
@@ -14,16 +17,17 @@
 set -euo pipefail
 
 servers="prometheus promtool pyroscope alertmanager amtool collector jaeger victoriametrics"
+named="kube-apiserver etcd controller-gen"
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 dir=${LATIDO_SERVERS_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/latido/servers}
 
 # recipe sets what is needed to build the server $1: module, the folder beside
 # this script; package, the command in it; source, the module whose version is
-# told; tags; and cold, how long a build takes on two cores when nothing is
-# cached.
+# told; tags; flags, those of the linker, in which VERSION is that one; and cold,
+# how long a build takes on two cores when nothing is cached.
 recipe() {
-	tags=
+	tags= flags=
 	case $1 in
 	prometheus | promtool)
 		# Without the tag the binary has every cloud's SDK for discovery: twice
@@ -53,8 +57,22 @@ recipe() {
 		module=victoriametrics source=github.com/VictoriaMetrics/VictoriaMetrics
 		package=$source/app/victoria-metrics cold="1 min"
 		;;
+	kube-apiserver)
+		# It does what the Kubernetes of its version does, which only the linker
+		# tells it.
+		module=kubernetes source=k8s.io/kubernetes package=$source/cmd/$1
+		flags=" -X k8s.io/component-base/version.gitVersion=VERSION" cold="10 min"
+		;;
+	etcd)
+		module=kubernetes source=go.etcd.io/etcd/server/v3 package=$source cold="1 min"
+		;;
+	controller-gen)
+		# Writes the definitions of the Prometheus operator's objects from its types.
+		module=crds source=sigs.k8s.io/controller-tools
+		package=$source/cmd/$1 cold="1 min"
+		;;
 	*)
-		echo "build.sh: unknown server \"$1\": known are $servers" >&2
+		echo "build.sh: unknown server \"$1\": known are $servers $named" >&2
 		exit 2
 		;;
 	esac
@@ -65,7 +83,7 @@ recipe() {
 key() {
 	{
 		go env GOVERSION GOOS GOARCH CGO_ENABLED
-		echo "$1 $package $tags"
+		echo "$1 $package $tags$flags"
 		cat "$here/$module"/*
 	} | git hash-object --stdin
 }
@@ -87,7 +105,7 @@ build() {
 	start=$SECONDS
 	new=$dir/.$1.$$
 	log=$dir/$1.log
-	if ! go build -tags "$tags" -ldflags '-s -w' -o "$new" "$package" >"$log" 2>&1; then
+	if ! go build -tags "$tags" -ldflags "-s -w${flags//VERSION/$version}" -o "$new" "$package" >"$log" 2>&1; then
 		rm -f "$new"
 		tail -n 30 "$log" >&2
 		echo "build.sh: $1 $version was not built; the whole output is in $log" >&2

@@ -42,6 +42,10 @@ type Process struct {
 	// it runs.
 	Ready string
 
+	// Client asks for Ready by HTTPS, for a server with a certificate that only
+	// the test knows. With nil it is asked by HTTP.
+	Client *http.Client
+
 	// Timeout bounds a start and a stop. 0 is a minute.
 	Timeout time.Duration
 }
@@ -98,7 +102,12 @@ func Run(t testing.TB, p Process) *Running {
 }
 
 // URL returns the base URL of the first address, without a slash at the end.
-func (r *Running) URL() string { return "http://" + r.Addr(0) }
+func (r *Running) URL() string {
+	if r.process.Client != nil {
+		return "https://" + r.Addr(0)
+	}
+	return "http://" + r.Addr(0)
+}
 
 // Addr returns the address, host and port, that the process got as number i,
 // from 0. It stays the same over a Restart.
@@ -178,7 +187,11 @@ func (r *Running) start(cmd *exec.Cmd) error {
 		return nil
 	}
 	err := poll(life.ended, r.process.Timeout, func() error {
-		_, err := get(context.Background(), r.URL()+r.process.Ready)
+		request, err := http.NewRequest(http.MethodGet, r.URL()+r.process.Ready, nil)
+		if err != nil {
+			return err
+		}
+		_, err = doWith(cmp.Or(r.process.Client, client), request)
 		return err
 	})
 	switch {
@@ -259,7 +272,9 @@ func get(ctx context.Context, url string) ([]byte, error) {
 	return do(request)
 }
 
-func do(request *http.Request) ([]byte, error) {
+func do(request *http.Request) ([]byte, error) { return doWith(client, request) }
+
+func doWith(client *http.Client, request *http.Request) ([]byte, error) {
 	response, err := client.Do(request)
 	if err != nil {
 		return nil, err
