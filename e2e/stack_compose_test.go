@@ -249,6 +249,16 @@ func TestComposeVersions(t *testing.T) {
 		}
 		documents[name] = string(text)
 	}
+	for _, c := range []struct{ folder, module string }{
+		{"kubernetes", "k8s.io/kubernetes"}, {"kubernetes", "go.etcd.io/etcd/server/v3"}, {"crds", "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring"},
+	} {
+		version := required(t, filepath.Join("servers", c.folder, "go.mod"), c.module)
+		for name, text := range documents {
+			if !strings.Contains(text, " "+version) {
+				t.Errorf("%s does not say that %s %s takes the manifests", name, c.module, version)
+			}
+		}
+	}
 	for service, c := range map[string]struct{ folder, module, prefix, image string }{
 		// The module v0.315.0 is the release v3.15.0.
 		"prometheus":      {"prometheus", "github.com/prometheus/prometheus", "v0.3", "v3."},

@@ -1,14 +1,17 @@
 package e2e
 
 import (
+	"cmp"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/compose-spec/compose-go/v2/types"
 	"sigs.k8s.io/yaml"
 
 	"github.com/latido-dev/latido/e2e/servers"
@@ -149,12 +152,11 @@ func TestGrafanaDatasources(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var types []string
-	uids := map[string]string{}
-	for _, d := range file.Datasources {
-		types = append(types, d.Type)
-		uids[d.UID] = d.Type
-		u, err := url.Parse(d.URL)
+	leads := func(name, address, service string, project *types.Project) {
+		t.Helper()
+		u, err := url.Parse(os.Expand(address, func(variable string) string {
+			return *cmp.Or(project.Services["grafana"].Environment[variable], new(string))
+		}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -162,13 +164,27 @@ func TestGrafanaDatasources(t *testing.T) {
 		for _, p := range project.Services[u.Hostname()].Ports {
 			published += p.Published
 		}
-		if published != u.Port() {
-			t.Errorf("%s is at %s, and the service %q has the port %s", d.Name, d.URL, u.Hostname(), published)
+		if published != u.Port() || published == "" || service != "" && u.Hostname() != service {
+			t.Errorf("%s is at %s, and the service %q has the port %s", name, u, u.Hostname(), published)
 		}
 	}
-	slices.Sort(types)
-	if want := []string{"alertmanager", "grafana-pyroscope-datasource", "prometheus", "tempo"}; !slices.Equal(types, want) {
-		t.Errorf("sources of the types %v, want %v: the dashboards ask them by type", types, want)
+	var kinds []string
+	uids := map[string]string{}
+	for _, d := range file.Datasources {
+		kinds = append(kinds, d.Type)
+		uids[d.UID] = d.Type
+		leads(d.Name, d.URL, "", project)
+	}
+	// What is kept for longer is what Grafana shows.
+	longer, err := loadCompose(append(slices.Clone(passwords), offered(t, "# With the profile longterm")...), "*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	leads("Prometheus", file.Datasources[0].URL, "prometheus", project)
+	leads("Prometheus", file.Datasources[0].URL, "victoriametrics", longer)
+	slices.Sort(kinds)
+	if want := []string{"alertmanager", "grafana-pyroscope-datasource", "prometheus", "tempo"}; !slices.Equal(kinds, want) {
+		t.Errorf("sources of the types %v, want %v: the dashboards ask them by type", kinds, want)
 	}
 	links := 0
 	for _, d := range file.Datasources {
@@ -191,4 +207,23 @@ func TestGrafanaDatasources(t *testing.T) {
 	if links != 2 {
 		t.Errorf("%d links, want one from exemplars and one from spans", links)
 	}
+}
+
+// offered are the variables that .env.example has, commented out, after a line
+// with what they are for.
+func offered(t *testing.T, what string) (set []string) {
+	t.Helper()
+	_, after, ok := strings.Cut(string(must(os.ReadFile(filepath.Join(repository, ".env.example")))(t)), what)
+	if !ok {
+		t.Fatalf(".env.example offers no %s", what)
+	}
+	for line := range strings.Lines(after) {
+		variable, out := strings.CutPrefix(strings.TrimSpace(line), "#")
+		if out && regexp.MustCompile(`^[A-Z_]+=`).MatchString(variable) {
+			set = append(set, variable)
+		} else if len(set) > 0 {
+			break
+		}
+	}
+	return set
 }

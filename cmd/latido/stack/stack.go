@@ -9,6 +9,7 @@ package stack
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
 	"embed"
 	"fmt"
 	"io/fs"
@@ -142,6 +143,7 @@ type values struct {
 	Dashboards []string // without .json
 	Specs      []string // of the PrometheusRules
 	Watchers   string   // the spec of that about the servers
+	Collector  string   // the Collector's file, without who it was made for
 	Secrets    []string // the variables of .env that receivers log in with
 }
 
@@ -160,10 +162,17 @@ func fill(p, text string, d domain.Domain, o Options) ([]byte, error) {
 	if v.Specs, err = specs(string(o.Rules)); err != nil {
 		return nil, err
 	}
-	if strings.HasPrefix(p, "deploy/kubernetes/") {
+	switch p {
+	case "deploy/kubernetes/watchers.yaml":
 		if v.Watchers, err = watchersSpec(d, o); err != nil {
 			return nil, err
 		}
+	case "deploy/kubernetes/collector.yaml":
+		text, err := templates.ReadFile("files/deploy/otel-collector.yaml")
+		if err != nil {
+			return nil, err
+		}
+		v.Collector = strings.TrimPrefix(string(text), "[[header]]\n")
 	}
 	if v.Main == "" {
 		v.Main = "."
@@ -187,7 +196,11 @@ func fill(p, text string, d domain.Domain, o Options) ([]byte, error) {
 			}
 			return en
 		},
-		"dns":       dns,
+		"dns": dns,
+		"indent": func(text string) string {
+			return strings.ReplaceAll("    "+strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n    "), "    \n", "\n")
+		},
+		"sum":       func(text string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(text)))[:10] },
 		"gigabytes": func(days int) int { return (8*days + leastDays - 1) / leastDays }, // of samples, as much a day as for the least
 		"numbered": func(i int) string { // the first has the name alone
 			if i == 0 {
@@ -236,8 +249,17 @@ func days(d domain.Domain) int {
 	return max(leastDays, int(longest/(24*time.Hour))+1)
 }
 
+// longestHost leaves room for "-evidence": a Service of Kubernetes has a name of
+// 63 letters at most.
+const longestHost = 63 - len("-evidence")
+
 // dns is a name as hosts, images and the objects of Kubernetes have it (RFC
-// 1123): a service's name may have capitals, dots and underscores as well.
+// 1123): a service's name may have capitals, dots and underscores as well, and
+// be longer, where the sum of the whole tells it from others that begin so.
 func dns(name string) string {
-	return strings.Trim(strings.NewReplacer("_", "-", ".", "-").Replace(strings.ToLower(name)), "-")
+	host := strings.Trim(strings.NewReplacer("_", "-", ".", "-").Replace(strings.ToLower(name)), "-")
+	if len(host) > longestHost {
+		host = fmt.Sprintf("%s-%x", strings.TrimRight(host[:longestHost-9], "-"), sha256.Sum256([]byte(name)))[:longestHost]
+	}
+	return host
 }

@@ -168,6 +168,40 @@ func TestServersNames(t *testing.T) {
 	}
 }
 
+// TestLongestName: a Service of Kubernetes has a name of 63 letters at most, and
+// two services whose long names begin alike are two.
+func TestLongestName(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, last := range []string{"a", "b"} {
+		d := domain.Domain{Prefix: "tienda", App: strings.Repeat("Larga.", 10) + "de" + last, Entity: "pedido"}
+		if err := d.Validate(); err != nil || len(d.App) != 63 {
+			t.Fatalf("%d letters: %v", len(d.App), err)
+		}
+		for _, f := range stackOf(t, d) {
+			if f.Path != "deploy/kubernetes/evidence.yaml" {
+				continue
+			}
+			for text := range strings.SplitSeq(string(f.Content), "\n---\n") {
+				var object struct {
+					Kind     string
+					Metadata struct{ Name string }
+				}
+				if err := yaml.Unmarshal([]byte(text), &object); err != nil {
+					t.Fatal(err)
+				}
+				if name := object.Metadata.Name; len(name) > 63 || !strings.HasSuffix(name, "-evidence") || seen[object.Kind+name] {
+					t.Errorf("%s %s has %d letters, or is another's", object.Kind, name, len(name))
+				}
+				seen[object.Kind+object.Metadata.Name] = true
+			}
+		}
+	}
+	if len(seen) != 10 {
+		t.Errorf("objects are %v", seen)
+	}
+}
+
 // TestTooLargeToApply makes a domain whose rules and dashboards kubectl apply
 // would refuse whole: no object of the manifests is larger than it takes, no
 // rule is lost, and every objective's group is in one piece.
