@@ -177,7 +177,7 @@ func (b builder) memoryPreset() preset {
 			For: 5 * time.Minute, Evidence: EvidenceMemory,
 			Summary: say("Memory is near its limit", "La memoria está cerca de su límite"),
 			Description: fmt.Sprintf(say("Go's memory is at %s of its limit, above 90 %%%s (%s).", "La memoria de Go está en %s de su límite, por encima de 90 %%%s (%s)."),
-				valueTemplate("%", 90), b.words.lasting(b.pace.pending(5*time.Minute)), "job {{ $labels.job }}, instance {{ $labels.instance }}"),
+				b.words.valueTemplate("%", 90), b.words.lasting(b.pace.pending(5*time.Minute)), "job {{ $labels.job }}, instance {{ $labels.instance }}"),
 			Impact: say("Time goes into collecting garbage; soon the process is killed.", "El tiempo se va en el recolector de basura; pronto el sistema mata el proceso."),
 			Steps: []string{
 				say("See in the incident which functions hold memory, and which of it is new.", "Mirar en el incidente qué funciones retienen memoria y cuál es nueva."),

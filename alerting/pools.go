@@ -44,7 +44,7 @@ func (b builder) poolPreset() preset {
 			}, "\n"),
 			Summary: say("Requests wait for a database connection", "Hay peticiones que esperan una conexión a la base de datos"),
 			Description: say("All connections of the pool {{ $labels.pool }} are in use, and {{ $value | humanize }} on average wait for one (job {{ $labels.job }}, instance {{ $labels.instance }}).",
-				"Todas las conexiones del pool {{ $labels.pool }} están en uso, y en promedio {{ $value | humanize }} esperan una (job {{ $labels.job }}, instance {{ $labels.instance }})."),
+				"Todas las conexiones del pool {{ $labels.pool }} están en uso, y en promedio "+b.words.template("$value | humanize")+" esperan una (job {{ $labels.job }}, instance {{ $labels.instance }})."),
 			Impact: say("Requests that need the database take longer than the database does.", "Las peticiones que usan la base de datos tardan más que la propia base de datos."),
 			Steps: []string{
 				say("See in the incident who holds the connections: a slow query, a transaction that waits for something else, rows that are not closed.", "Mirar en el incidente quién retiene las conexiones: una consulta lenta, una transacción que espera otra cosa, filas sin cerrar."),

@@ -33,7 +33,7 @@ func (s share) preset(b builder) preset {
 			Alert: s.alert, Expr: compare(value, ">", s.bound), Metric: used.metric.Key, Value: value, Op: ">", Bound: s.bound,
 			For: s.pending, Evidence: s.evidence, Summary: s.summary, Impact: s.impact, Steps: s.steps,
 			Description: fmt.Sprintf(b.words.of("%s %s, above %s %%%s (%s).", "%s %s, por encima de %s %%%s (%s)."), s.what,
-				valueTemplate("%", s.bound), number(s.bound), b.words.lasting(b.pace.pending(s.pending)), "job {{ $labels.job }}, instance {{ $labels.instance }}"),
+				b.words.valueTemplate("%", s.bound), number(s.bound), b.words.lasting(b.pace.pending(s.pending)), "job {{ $labels.job }}, instance {{ $labels.instance }}"),
 		},
 		trials: func(r Rule) []trial {
 			scene := b.scene(r, "> "+number(s.bound)+" %")

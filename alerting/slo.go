@@ -261,7 +261,7 @@ func (o objective) alert(severity domain.Severity, pairs []burn) Rule {
 		}
 		either = append(either, "(\n  "+strings.Join(all, "\n  and ")+"\n)")
 		factor, _ := o.factor(p).Float64()
-		words = append(words, fmt.Sprintf(o.b.words.of("at ×%s of what is allowed over %s and %s", "a ×%s de lo permitido en %s y en %s"), number(factor), long, short))
+		words = append(words, fmt.Sprintf(o.b.words.of("at ×%s of what is allowed over %s and %s", "a ×%s de lo permitido en %s y en %s"), o.b.words.number(factor), long, short))
 	}
 	r := Rule{
 		Alert: o.Name + alertSuffix[severity], Expr: strings.Join(either, "\nor\n"), Source: SourceSLO, Severity: severity,
@@ -269,7 +269,7 @@ func (o objective) alert(severity domain.Severity, pairs []burn) Rule {
 		Steps:  o.Runbook,
 		Impact: o.b.words.of("The objective is missed: ", "Se incumple el objetivo: ") + cmp.Or(o.Description, o.Name),
 	}
-	goal := number(o.Objective) + " %"
+	goal := o.b.words.number(o.Objective) + " %"
 	r.Summary = literal(fmt.Sprintf(o.b.words.of("%s: the error budget burns fast", "%s: el presupuesto de errores se gasta rápido"), o.Name))
 	if severity == domain.SeverityTicket {
 		r.Summary = literal(fmt.Sprintf(o.b.words.of("%s: the error budget burns too fast to last", "%s: el presupuesto de errores no va a alcanzar"), o.Name))
@@ -277,7 +277,7 @@ func (o objective) alert(severity domain.Severity, pairs []burn) Rule {
 	r.condition = fmt.Sprintf(o.b.words.of("of the objective %s (%s in %s), the budget burns ", "del objetivo %s (%s en %s), el presupuesto se gasta "), o.Name, goal, length(o.window)) +
 		strings.Join(words, o.b.words.of(", or ", ", o "))
 	r.Description = literal(cased(r.condition)) +
-		o.b.words.of(": {{ $value | humanizePercentage }} are bad (job {{ $labels.job }}).", ": son malas {{ $value | humanizePercentage }} (job {{ $labels.job }}).")
+		fmt.Sprintf(o.b.words.of(": %s are bad (job {{ $labels.job }}).", ": son malas %s (job {{ $labels.job }})."), o.b.words.template("$value | humanizePercentage"))
 	return o.b.alert(r, o.trials(severity, pairs, r))
 }
 

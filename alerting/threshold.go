@@ -94,10 +94,10 @@ func (b builder) raw(r Rule, t domain.Threshold) Rule {
 			r.Value = "(\n" + expr + "\n)"
 		}
 		r.Expr = compare(r.Value, r.Op, r.Bound)
-		text = b.words.of("The expression is ", "La expresión está ") + b.words.comparison(r.Op) + " " + number(r.Bound)
+		text = b.words.of("The expression is ", "La expresión está ") + b.words.comparison(r.Op) + " " + b.words.number(r.Bound)
 	}
 	r.Summary = cmp.Or(r.Summary, r.Alert+": "+strings.ToLower(text[:1])+text[1:])
-	r.Description = cmp.Or(r.Description, text+b.words.lasting(r.For)+b.words.of(", with the value ", ", con el valor ")+valueTemplate("", r.Bound)+".")
+	r.Description = cmp.Or(r.Description, text+b.words.lasting(r.For)+b.words.of(", with the value ", ", con el valor ")+b.words.valueTemplate("", r.Bound)+".")
 	return b.alert(r, nil) // of an expression it is not known what makes it hold
 }
 
@@ -153,7 +153,7 @@ func (w words) condition(q question, r Rule) string {
 	if len(filters) > 0 {
 		text += w.of(" with ", " con ") + strings.Join(filters, ", ")
 	}
-	text += " " + w.comparison(r.Op) + " " + amount(r.Bound, q.unit())
+	text += " " + w.comparison(r.Op) + " " + w.amount(r.Bound, q.unit())
 	if r.Window > 0 {
 		text += w.of(" over ", " en ") + length(r.Window)
 	}
@@ -167,7 +167,7 @@ func (w words) description(q question, r Rule) string {
 	for _, label := range q.labels() {
 		where = append(where, label+" {{ $labels."+label+" }}")
 	}
-	return fmt.Sprintf("%s%s: %s (%s).", literal(cased(cmp.Or(r.condition, w.condition(q, r)))), w.lasting(r.For), valueTemplate(q.unit(), r.Bound), strings.Join(where, ", "))
+	return fmt.Sprintf("%s%s: %s (%s).", literal(cased(cmp.Or(r.condition, w.condition(q, r)))), w.lasting(r.For), w.valueTemplate(q.unit(), r.Bound), strings.Join(where, ", "))
 }
 
 // lasting says how long a condition has held.

@@ -163,49 +163,64 @@ func (q question) unit() string {
 	return q.metric.Unit
 }
 
+// number writes a number for people: with a comma in Spanish.
+func (w words) number(v float64) string { return w.figure(number(v)) }
+
+func (w words) figure(text string) string {
+	if w.Spanish {
+		return strings.Replace(text, ".", ",", 1)
+	}
+	return text
+}
+
 // amount writes a number with its unit for people.
-func amount(v float64, unit string) string {
+func (w words) amount(v float64, unit string) string {
 	switch unit {
 	case "s":
 		if ns := v * 1e9; v != 0 && v < 365*86400 && ns == float64(int64(ns)) {
-			return time.Duration(ns).String()
+			return w.figure(time.Duration(ns).String())
 		}
-		return number(v) + "s"
+		return w.number(v) + "s"
 	case "%":
-		return number(v) + " %"
+		return w.number(v) + " %"
 	case "By":
 		for _, u := range []struct {
 			name  string
 			bytes float64
 		}{{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}} {
 			if v >= u.bytes && v*100/u.bytes == float64(int64(v*100/u.bytes)) {
-				return number(v/u.bytes) + " " + u.name
+				return w.number(v/u.bytes) + " " + u.name
 			}
 		}
-		return number(v) + " B"
+		return w.number(v) + " B"
 	}
 	if unit == "" || strings.HasPrefix(unit, "{") {
-		return number(v)
+		return w.number(v)
 	}
-	return number(v) + " " + unit
+	return w.number(v) + " " + unit
 }
 
 // valueTemplate shows the value of an alert, in Prometheus' templates. A prefix
 // such as k only helps where the numbers are large, as the bound is.
-func valueTemplate(unit string, bound float64) string {
-	plain := `{{ printf "%.4g" $value }}`
+func (w words) valueTemplate(unit string, bound float64) string {
+	plain := w.template(`printf "%.4g" $value`)
 	if math.Abs(bound) >= 1000 {
-		plain = "{{ $value | humanize }}"
+		plain = w.template("$value | humanize")
 	}
 	switch {
 	case unit == "s":
-		return "{{ $value | humanizeDuration }}"
+		return w.template("$value | humanizeDuration")
 	case unit == "By":
-		return "{{ $value | humanize1024 }}B"
+		return w.template("$value | humanize1024") + "B"
 	case unit == "" || strings.HasPrefix(unit, "{"):
 		return plain
 	}
 	return plain + " " + literal(unit)
+}
+
+// template shows a figure in Prometheus' templates, which know no language.
+func (w words) template(figure string) string {
+	return "{{ " + figure + w.of("", ` | reReplaceAll "[.]" ","`) + " }}"
 }
 
 // literal keeps a text from being read as a template.
