@@ -96,7 +96,7 @@ func Command() *cobra.Command {
 		if *format == "json" {
 			cli.JSON(cmd.OutOrStdout(), found.json())
 		} else {
-			cli.Spoken(cmd.OutOrStdout(), cli.Language(cli.LanguageOf(cmd), b.d.Language), found.writeText)
+			found.writeText(cmd.OutOrStdout(), speech(cli.Language(cli.LanguageOf(cmd), b.d.Language)))
 		}
 		if slices.ContainsFunc(found.rules, func(r replayed) bool { return r.err != nil }) {
 			return cli.ErrProblems

@@ -5,7 +5,6 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/latido-dev/latido/alerting"
@@ -53,64 +52,82 @@ type missing struct {
 // very reason: then it is told with what they did.
 func (p *replayed) noData() bool { return p.missing.all && len(p.now.episodes) == 0 }
 
+// speech writes each part of a sentence in the language of the person, before it
+// stands beside the others.
+type speech string
+
+func (l speech) say(format string, args ...any) string {
+	return cli.Say(string(l), fmt.Sprintf(format, args...))
+}
+
+func (l speech) spell(d time.Duration) string { return l.say("%s", cli.Spell(d)) }
+
 // writeText writes a line for each rule, in words.
-func (f backtested) writeText(w io.Writer) {
-	about := fmt.Sprintf("%s at %s: ", f.d.Service(), remote.Address(f.base))
-	length := f.to.Sub(f.from)
+func (f backtested) writeText(w io.Writer, l speech) {
+	service, base, length := f.d.Service(), remote.Address(f.base), f.to.Sub(f.from)
 	if f.late() {
-		fmt.Fprintf(w, "%sonly %s of data are stored, since %s; asked for %s\n", about, cli.Spell(length), minute(f.from), cli.Spell(f.asked))
+		fmt.Fprintln(w, l.say("%s at %s: only %s of data are stored, since %s; asked for %s", service, base, l.spell(length), minute(f.from), l.spell(f.asked)))
 	} else {
-		fmt.Fprintf(w, "%s%s, %s to %s\n", about, cli.Spell(length), minute(f.from), minute(f.to))
+		fmt.Fprintln(w, l.say("%s at %s: %s, %s to %s", service, base, l.spell(length), minute(f.from), minute(f.to)))
 	}
 	for _, r := range f.rules {
-		fmt.Fprintf(w, "%s: %s\n", r.rule.Alert, r.text(length))
+		fmt.Fprintf(w, "%s: %s\n", r.rule.Alert, r.text(length, l))
 	}
 }
 
 // late tells whether the data begin later than asked for.
 func (f backtested) late() bool { return f.asked-f.to.Sub(f.from) > f.asked/coarseSteps }
 
-func (p *replayed) text(length time.Duration) string {
-	last := "in the last " + cli.Spell(length)
+func (p *replayed) text(length time.Duration, l speech) string {
+	last := l.say("in the last %s", l.spell(length))
 	switch {
 	case p.err != nil:
-		return "could not be replayed: " + p.err.Error()
+		return l.say("could not be replayed: %s", p.err.Error())
 	case p.noData():
-		return fmt.Sprintf("no data: %s has no sample %s", cli.Safe(p.missing.of), last)
+		return l.say("no data: %s has no sample %s", cli.Safe(p.missing.of), last)
 	}
-	var b strings.Builder
+	var text string
 	switch n := len(p.now.episodes); n {
 	case 0:
-		b.WriteString("would not have fired " + last)
-		if farthest, ok := p.farthest(); ok {
-			fmt.Fprintf(&b, " (%s %s, limit %s", map[string]string{">": "highest", "<": "lowest"}[p.rule.Op], p.unit.text(farthest), p.unit.text(p.rule.Bound))
-			if p.rule.For > 0 {
-				b.WriteString(" for " + cli.Spell(p.rule.For))
-			}
-			b.WriteString(")")
-		}
+		text = l.say("would not have fired %s", last) + p.nearest(l)
 	case 1:
-		fmt.Fprintf(&b, "would have fired once %s, for %s (%s)", last, cli.Spell(p.now.total), p.where(p.now.longest))
+		text = l.say("would have fired once %s, for %s (%s)", last, l.spell(p.now.total), p.where(p.now.longest, l))
 	default:
-		fmt.Fprintf(&b, "would have fired %s %s, %s in all, longest %s (%s)", times(n), last, cli.Spell(p.now.total), cli.Spell(p.length(p.now.longest)), p.where(p.now.longest))
+		text = l.say("would have fired %s %s, %s in all, longest %s (%s)", l.times(n), last, l.spell(p.now.total), l.spell(p.length(p.now.longest)), p.where(p.now.longest, l))
 	}
 	for _, t := range p.tried {
-		fmt.Fprintf(&b, "; at %s: %s", t.text, times(len(t.episodes)))
+		text += l.say("; at %s: %s", t.text, l.times(len(t.episodes)))
 	}
 	if p.missing.of != "" {
-		fmt.Fprintf(&b, "; no sample of %s", cli.Safe(p.missing.of))
+		text += l.say("; no sample of %s", cli.Safe(p.missing.of))
 	} else if late := p.since.Sub(p.grid.start); late > length/10 {
-		fmt.Fprintf(&b, "; its data begin %s", minute(p.since))
+		text += l.say("; its data begin %s", minute(p.since))
 	}
-	return b.String()
+	return text
+}
+
+// nearest says how near a rule that did not fire came to its limit.
+func (p *replayed) nearest(l speech) string {
+	farthest, ok := p.farthest()
+	if !ok {
+		return ""
+	}
+	limit := l.say("limit %s", p.unit.text(p.rule.Bound))
+	if p.rule.For > 0 {
+		limit = l.say("limit %s for %s", p.unit.text(p.rule.Bound), l.spell(p.rule.For))
+	}
+	if p.rule.Op == "<" {
+		return l.say(" (lowest %s, %s)", p.unit.text(farthest), limit)
+	}
+	return l.say(" (highest %s, %s)", p.unit.text(farthest), limit)
 }
 
 // where says when an episode began, and of what the alert was: by the labels
 // in which the rule's alerts differ, and those that are no part of every alert.
-func (p *replayed) where(e episode) string {
+func (p *replayed) where(e episode, l speech) string {
 	text := minute(p.grid.time(e.from))
 	if e.going {
-		text += " and still"
+		text = l.say("%s and still", text)
 	}
 	own := p.lines[e.line].labels
 	for _, name := range slices.Sorted(maps.Keys(own)) {
@@ -128,16 +145,16 @@ func (p *replayed) where(e episode) string {
 func (p *replayed) length(e episode) time.Duration { return time.Duration(e.to-e.from) * p.grid.step }
 
 // times is how often.
-func times(n int) string {
+func (l speech) times(n int) string {
 	switch n {
 	case 0:
-		return "never"
+		return l.say("never")
 	case 1:
-		return "once"
+		return l.say("once")
 	case 2:
-		return "twice"
+		return l.say("twice")
 	}
-	return fmt.Sprintf("%d times", n)
+	return l.say("%d times", n)
 }
 
 // minute is a moment as people are told of it, in their own time.

@@ -160,9 +160,9 @@ var silent = []string{
 	"latido generate all -domain %s%s -prune", "n int64", "%d\t%s\t%s\t%d before", "is longer than",
 	"FAIL\tnot told in time: is the alert silenced, or gathered for longer than -wait?", " by %s", "%s: %s, %s before", "too many samples", " or ",
 	"%s\t%s\t%s\t%s at a time, %s before", "latido generate %s -domain %s%s%s", "%s\t%s\t%s\t%.0f, %.0f before", "s of waiting a second",
-	"%s\t%.0f, %.0f before", "-try %s: %s", " for %s", "generate WHAT", "timed out", "-\tis to be told", "ok\tit was told", "backtest [FILE]", "Record(ctx, value)",
-	"latido generate %s -domain %s%s -prune", "value float64", "delta int64", "incidents [ID]", " -out %s", " (%s %s, limit %s", "\t%s, %s before",
-	" and still", " -package %s", "doctor [FILE]", "malformed HTTP", "HTTPS server", "docker compose logs %s", "Bearer %s", "Get %q: ", " error=", " and ", " unknown", "evidence [FILE]", "evidence is served", "Basic realm=\"latido\", charset=\"UTF-8\"", "log in with LATIDO_USER and LATIDO_PASSWORD", " in %s",
+	"%s\t%.0f, %.0f before", "-try %s: %s", "generate WHAT", "timed out", "-\tis to be told", "ok\tit was told", "backtest [FILE]", "Record(ctx, value)",
+	"latido generate %s -domain %s%s -prune", "value float64", "delta int64", "incidents [ID]", " -out %s", "\t%s, %s before",
+	" -package %s", "doctor [FILE]", "malformed HTTP", "HTTPS server", "docker compose logs %s", "Bearer %s", "Get %q: ", " error=", " and ", " unknown", ", condition since %s", ", value %s", ", endpoint %s", "  version %s took the place of %s", " at %s", "evidence [FILE]", "evidence is served", "Basic realm=\"latido\", charset=\"UTF-8\"", "log in with LATIDO_USER and LATIDO_PASSWORD", " in %s",
 	"connection refused", "no such host", "deadline exceeded", "status 400", "status 401", "status 403", "status 404", "HTTP response to HTTPS client", "metrics cannot be sent by OTLP",
 	"prometheus_config_last_reload_successful 0", "ALERTS{alertstate=\"firing\", domain=%q}", "%s and %s offset 2m", "{__name__=~%q, job=%q}", "count by (job) ({__name__=~%q})",
 	"sum(scrape_samples_scraped{job=%q} - scrape_samples_post_metric_relabeling{job=%q}) > 0", "group by (job, __name__) ({__name__=~%q, job!=%q})", "group by (instance) (%s_build_info{job=%q})",
@@ -185,6 +185,9 @@ var composed = []string{
 	"leave out an attribute of it, or some of its values, or some of its buckets", "is there with other content", ": the alert has %s", "by go mod tidy",
 	"the event %q", "%d sections", "1 section", "%s and %d more", "nothing", "none", "text", " first at %s", "Next:", "%s, %s, %s", "%d rules", "1 rule", "%d receivers", "1 receiver", "the messages", "usage: %s", "options:", "%s  written from %s", "cause", "also", "unknown: %s",
 	"not told in time: is the alert silenced, or gathered for longer than -wait?", "%s; the service's log says why", "is to be told", "it was told",
+	"once", "twice", "never", "%s (drill) %s", "%s, goes on", "%s, lasted %s", "%s, condition since %s", "%s, value %s", "%s, endpoint %s",
+	"%s at a time, %s before", "%s, %s before", "%d before", "%.0f, %.0f before", "%s cores", "%s s of waiting a second", "allocation", "blocking", "mostly in %s", "runs", "errors",
+	"version %s took the place of %s", "version %s took the place of %s at %s",
 }
 
 // TestCatalog walks every message of the packages that speak: it is in the
@@ -198,7 +201,7 @@ func TestCatalog(t *testing.T) {
 			t.Errorf("%q is there twice", m.english)
 		}
 		known[m.english] = true
-		if a, b := verbsOf(m.english), verbsOf(m.spanish); a != b && !strings.Contains(m.spanish, "%[") {
+		if a, b := verbsOf(m.english), verbsOf(m.spanish); a != b && !strings.Contains(m.spanish, "[") {
 			t.Errorf("%q has the arguments %s, and in Spanish %s", m.english, a, b)
 		}
 		if _, there := all[m.english]; !there && !slices.Contains(composed, m.english) {
@@ -219,7 +222,7 @@ func TestCatalog(t *testing.T) {
 
 func verbsOf(format string) (verbs string) {
 	for _, v := range verb.FindAllStringSubmatch(format, -1) {
-		verbs += v[2]
+		verbs += v[3]
 	}
 	return verbs
 }
@@ -266,9 +269,9 @@ func TestOf(t *testing.T) {
 		"  - CPU: look at /ventas first. 86 % of its CPU time is in main.sum (a/b.go:30), mostly in slices.Sort; the endpoint uses 88 % of the service's CPU. Few samples (7): wait for more traffic before you trust this.": "  - CPU: mire primero /ventas. 86 % de su tiempo de CPU está en main.sum (a/b.go:30), sobre todo en slices.Sort; el endpoint usa el 88 % de la CPU del servicio. Pocas muestras (7): espere a tener más tráfico antes de fiarse.",
 		"  - 60 % of its requests that were looked at wait in main.pay (a/b.go:3): lock in sync.(*Mutex).Lock. It hardly uses CPU: a faster machine would not help.":                                                         "  - 60 % de sus peticiones observadas espera en main.pay (a/b.go:3): un candado (lock) en sync.(*Mutex).Lock. Casi no usa CPU: una máquina más rápida no ayudaría.",
 		"  - started by GET /a and still running: main.f (a.go:1) uses 9 % of the service's CPU, and counts for no endpoint; there are 200 such goroutines, which wait for: sleep.":                                          "  - iniciada por GET /a y aún en marcha: main.f (a.go:1) usa el 9 % de la CPU del servicio y no cuenta para ningún endpoint; hay 200 goroutines así, que esperan: pausa (sleep).",
-		"  CPU 3.50 s, 88 % of the process (by 7 samples only); allocated 3.5 MiB, 9 % (by functions that only it runs); waiting 0.25 at a time\n":                                                                           "  CPU 3.50 s, el 88 % del proceso (con solo 7 muestras); reserva 3.5 MiB, el 9 % (por funciones que solo él ejecuta); 0.25 en espera a la vez\n",
-		"  CPU 3.50 s, 88 % of the process; allocated 3.5 MiB, 9 %; waiting not measured":                                                                                                                                    "  CPU 3.50 s, el 88 % del proceso; reserva 3.5 MiB, el 9 %; esperas sin medir",
-		"      5 %    0.12 s  main.f (a.go:1), started by GET /a, 2 at a time: una pausa":                                                                                                                                    "      5 %    0.12 s  main.f (a.go:1), iniciada por GET /a, 2 a la vez: una pausa",
+		"  CPU 3.50 s, 88 % of the process (by 7 samples only); allocated 3.5 MiB, 9 % (by functions that only it runs); waiting 0.25 at a time\n":                                                                           "  CPU 3,50 s, el 88 % del proceso (con solo 7 muestras); reserva 3,5 MiB, el 9 % (por funciones que solo él ejecuta); 0,25 en espera a la vez\n",
+		"  CPU 3.50 s, 88 % of the process; allocated 3.5 MiB, 9 %; waiting not measured":                                                                                                                                    "  CPU 3,50 s, el 88 % del proceso; reserva 3,5 MiB, el 9 %; esperas sin medir",
+		"      5 %    0.12 s  main.f (a.go:1), started by GET /a, 2 at a time: una pausa":                                                                                                                                    "      5 %    0,12 s  main.f (a.go:1), iniciada por GET /a, 2 a la vez: una pausa",
 		`-format "foo": write text, json or junit`: `-format "foo": escriba text, json o junit`,
 		"nothing that anybody says":                "nothing that anybody says",
 	} {

@@ -34,7 +34,13 @@ const weak = 4
 // What is longer is an expression or another text of the user's, and stays.
 const longest = 400
 
-var verb = regexp.MustCompile(`%(?:\[(\d+)\]|\.\d)?([a-zA-Z%])`)
+// verb is one of a format. The comma, in Spanish texts alone, says that its text
+// is a figure.
+var verb = regexp.MustCompile(`%(?:(,)|\[(\d+)\]|\.\d)*([a-zA-Z%])`)
+
+// figure is a number with its unit after a space, as people read it: 1.5 s. A
+// quantity of a domain file or a command has no space, 1.5s, and stays.
+var figure = regexp.MustCompile(`(^|[^\w.,:-])(-?\d+)\.(\d+ (?:[KMGT]i?B|B|µs|ms|s|min|h|días|núcleos|%)(?:\W|$))`)
 
 // arguments are what each verb may have written. Text has no end of its own.
 var arguments = map[string]string{
@@ -81,7 +87,7 @@ func newMessage(english, spanish string) message {
 		if at == nil {
 			break
 		}
-		if what := rest[at[4]:at[5]]; what == "%" {
+		if what := rest[at[6]:at[7]]; what == "%" {
 			pattern += "%"
 		} else {
 			if at[0] == 0 && strings.HasSuffix(m.verbs, "s") && what == "s" { // nothing between two texts: see split
@@ -98,15 +104,23 @@ func newMessage(english, spanish string) message {
 }
 
 // Of writes a text of the command in Spanish, line by line. A line that is not
-// in the catalog stays as it is.
+// in the catalog stays as it is, but for the comma of its figures.
 func Of(text string) string {
 	var b strings.Builder
+	var t table
 	for l := range strings.Lines(text) {
+		if t.take(l) {
+			continue
+		}
+		b.WriteString(t.String())
+		t = table{}
 		body := strings.TrimSuffix(l, "\n")
-		b.WriteString(line(body) + l[len(body):])
+		b.WriteString(figures(line(body)) + l[len(body):])
 	}
-	return b.String()
+	return b.String() + t.String()
 }
+
+func figures(text string) string { return figure.ReplaceAllString(text, "$1$2,$3") }
 
 // around is what may stand before and after a message on its line: space and
 // the mark of a comment or of an item; figures of a report; the usual answer of a
@@ -205,14 +219,17 @@ func (m message) fill(args []string) string {
 	next := 0
 	return verb.ReplaceAllStringFunc(m.spanish, func(v string) string {
 		parts := verb.FindStringSubmatch(v)
-		if parts[2] == "%" {
+		if parts[3] == "%" {
 			return "%"
 		}
-		if parts[1] != "" {
-			next, _ = strconv.Atoi(parts[1])
+		if parts[2] != "" {
+			next, _ = strconv.Atoi(parts[2])
 			next--
 		}
 		next++
+		if parts[1] != "" || parts[3] == "f" {
+			return strings.Replace(args[next-1], ".", ",", 1)
+		}
 		return args[next-1]
 	})
 }
