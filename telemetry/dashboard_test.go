@@ -15,6 +15,7 @@ import (
 
 	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/internal/figures"
+	"github.com/latido-dev/latido/internal/humanize"
 	"github.com/latido-dev/latido/internal/profiles"
 	"github.com/latido-dev/latido/internal/testkit"
 )
@@ -211,6 +212,11 @@ func TestJudge(t *testing.T) {
 		judge(&d, map[string]string{"database": c.ready})
 		if d.SystemStatus != c.want || len(d.Reasons) != c.reasons {
 			t.Errorf("%+v: %s for %q, want %s", c, d.SystemStatus, d.Reasons, c.want)
+		}
+		for _, reason := range d.Reasons { // the page says them in the domain's language
+			if reason, failed := strings.CutPrefix(reason, "not ready: "); !failed && humanize.Of("es").Sentence(reason) == reason {
+				t.Errorf("%q has no Spanish", reason)
+			}
 		}
 	}
 }

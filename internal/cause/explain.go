@@ -97,9 +97,9 @@ func (m *model) steady() []Finding {
 func (m *model) nothing() string {
 	if m.f.first.IsZero() {
 		if m.in.Profiles.CPU.After == nil && m.in.Profiles.Waits.After == nil {
-			return m.w.pick("why is not known: there are neither figures nor profiles of that time", "no se sabe por qué: de ese tiempo no hay cifras ni perfiles")
+			return m.w.pick("there are neither figures nor profiles of that time", "de ese tiempo no hay cifras ni perfiles")
 		}
-		return m.w.pick("why is not known: there are no figures of that time, and its profiles alone do not say it", "no se sabe por qué: de ese tiempo no hay cifras, y los perfiles solos no lo dicen")
+		return m.w.pick("there are no figures of that time, and its profiles alone do not say it", "de ese tiempo no hay cifras, y los perfiles solos no lo dicen")
 	}
 	text := m.w.pick("nothing explains it: ", "nada lo explica: ")
 	after, before := m.w.rates(m.requests)

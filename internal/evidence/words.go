@@ -32,13 +32,16 @@ func (w words) duration(d time.Duration) string { return w.seconds(d.Seconds()) 
 func (w words) quantity(sampleType string, v float64) string {
 	switch sampleType {
 	case "cpu":
+		if v < 0.1 { // of so little, two digits say all
+			v, _ = strconv.ParseFloat(strconv.FormatFloat(v, 'g', 2, 64), 64)
+		}
 		return w.say("%s cores", "%s núcleos", w.number(v))
 	case "alloc_space":
 		return w.bytes(v) + "/s"
 	case "inuse_space":
 		return w.bytes(v)
 	}
-	return w.say("%s s of waiting a second", "%s s de espera por segundo", w.number(v))
+	return w.seconds(v) + "/s"
 }
 
 // amount writes a figure of a section's hot list, which is not per second.
@@ -51,7 +54,7 @@ func (w words) amount(sampleType string, v float64) string {
 }
 
 func (w words) tooLong(limit time.Duration) string {
-	return w.say("took longer than %s", "tardó más de %s", w.duration(limit))
+	return w.say("looking for it took longer than %s", "buscarla tardó más de %s", w.duration(limit))
 }
 
 func (w words) late(at time.Time) string {

@@ -5,6 +5,7 @@ package humanize
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -98,4 +99,34 @@ func (l Language) Wait(reason string) string {
 		return spanish
 	}
 	return reason
+}
+
+// sentences are what the service says in English of itself, to programs and the
+// log, and what it says in Spanish where a person reads it.
+var sentences = []struct {
+	english *regexp.Regexp
+	spanish string
+}{
+	{regexp.MustCompile(`^there are no recent data: its alerts are as they were$`), "no hay datos recientes: sus alertas siguen como estaban"},
+	{regexp.MustCompile(`^(.+) answers (\d+) % of its requests with 5xx$`), "$1 responde con 5xx al $2 % de sus peticiones"},
+	{regexp.MustCompile(`^(\d+) % of all requests are answered with 5xx$`), "el $1 % de todas las peticiones recibe un 5xx"},
+	{regexp.MustCompile(`^(.+): no answer after (\S+)$`), "$1: sin respuesta tras $2"},
+	{regexp.MustCompile(`^(.+): not waited for: (.+)$`), "$1: no se esperó: $2"},
+	{regexp.MustCompile(`^(.+): the check ended its goroutine$`), "$1: la comprobación terminó su goroutine"},
+	{regexp.MustCompile(`^(.+): the check panicked: (.+)$`), "$1: la comprobación hizo panic: $2"},
+	{regexp.MustCompile(`^telemetry: was shut down$`), "la telemetría se apagó"},
+}
+
+// Sentence writes in the language what the service says in English of itself:
+// why a rule was not evaluated, why the service is not well. What others say
+// stays as it is.
+func (l Language) Sentence(english string) string {
+	if l.Spanish {
+		for _, s := range sentences {
+			if s.english.MatchString(english) {
+				return s.english.ReplaceAllString(english, s.spanish)
+			}
+		}
+	}
+	return english
 }

@@ -18,6 +18,8 @@ func TestFigures(t *testing.T) {
 		{en.Seconds(-1), "0 ms"}, {en.Seconds(0.00002), "20 µs"}, {en.Seconds(0.25), "250 ms"}, {es.Seconds(1.5), "1,5 s"}, {en.Seconds(119), "119 s"}, {en.Seconds(120), "2 min"},
 		{en.Percent(0.0042), "0.4 %"}, {es.Percent(0.0999), "10 %"}, {en.Percent(0.126), "13 %"}, {en.Percent(-0.126), "-13 %"}, {en.Percent(1), "100 %"},
 		{es.Wait("lock"), "un candado (lock)"}, {en.Wait("lock"), "lock"}, {es.Wait("semaphore"), "semaphore"},
+		{es.Sentence("GET /x answers 7 % of its requests with 5xx"), "GET /x responde con 5xx al 7 % de sus peticiones"}, {es.Sentence("database: no answer after 2s"), "database: sin respuesta tras 2s"},
+		{es.Sentence("database: refused"), "database: refused"}, {en.Sentence("telemetry: was shut down"), "telemetry: was shut down"},
 		{es.Say("%d of", "%d de", 3), "3 de"}, {en.Lang() + es.Lang(), "enes"},
 	} {
 		if c.got != c.want {

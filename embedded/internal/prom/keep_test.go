@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/prometheus/rules"
 
 	"github.com/latido-dev/latido/embedded/alert"
+	"github.com/latido-dev/latido/internal/humanize"
 )
 
 const keepRules = `
@@ -42,6 +43,9 @@ func TestNoDataIsNotTheEnd(t *testing.T) {
 	})
 	if fresh(s) {
 		t.Error("data count as fresh although every scrape fails")
+	}
+	if said := humanize.Of("es").Sentence(errNoData.Error()); said == errNoData.Error() { // which the page shows
+		t.Errorf("%q has no Spanish", said)
 	}
 	svc.broken.Store(false)
 	eventually(t, "Down is resolved", func() bool { return box.resolved("Down") })
