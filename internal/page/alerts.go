@@ -91,14 +91,14 @@ func (p *Page) graph(r *http.Request) view {
 			}
 		}
 	}
-	name := ""
+	name, unit := "", ""
 	if v.Rule != nil {
-		name = v.Rule.Name
+		name, unit = v.Rule.Name, map[string]string{"s": "s", "1": "%"}[v.Rule.Unit] // what chart.js writes
 	}
 	if v.Left, _, v.Limit = compared(v.Expr); v.Left == "" {
 		v.Left = v.Expr
 	}
-	v.Data = jsonText(map[string]any{"expr": v.Left, "limit": v.Limit, "alert": name, "lang": p.Lang(), "prefix": p.Domain.Prefix,
+	v.Data = jsonText(map[string]any{"expr": v.Left, "limit": v.Limit, "alert": name, "unit": unit, "lang": p.Lang(), "prefix": p.Domain.Prefix,
 		"empty": p.T("No series answers that in this time.", "Ninguna serie responde a eso en este tiempo."),
 		"many":  p.T("The first 20 series are drawn; there are more.", "Se dibujan las primeras 20 series; hay más."), "copied": p.T("Copied", "Copiado")})
 	return view{name: "graph", data: v}

@@ -159,13 +159,22 @@ func (p *Page) rules(ctx context.Context) []rule {
 	}
 	urgency := func(r rule) int {
 		state := slices.Index([]string{"pending", "firing"}, r.State)
-		if state < 0 {
+		switch {
+		case state < 0 && p.declares(r):
 			return -2 // in the order of the rules
+		case state < 0:
+			return -3
 		}
 		return 3*state + slices.Index([]string{"ticket", "page"}, r.Severity())
 	}
 	slices.SortStableFunc(all, func(a, b rule) int { return cmp.Compare(urgency(b), urgency(a)) })
 	return all
+}
+
+// declares tells whether a rule is the domain file's own, and none of those that
+// every service has.
+func (p *Page) declares(r rule) bool {
+	return r.Labels["slo"] != "" || slices.ContainsFunc(p.Domain.Thresholds, func(t domain.Threshold) bool { return t.Name == r.Name })
 }
 
 // unitOf is the unit of the figure that a rule compares: of its first metric, where the

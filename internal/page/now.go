@@ -162,7 +162,7 @@ func (p *Page) health(v nowView) (state, sentence string) {
 	}
 	for _, reason := range v.D.Reasons {
 		if what, ok := strings.CutPrefix(reason, "not ready: "); ok {
-			return "bad", p.Say("%s is not ready: %s.", "%s no está listo: %s.", v.Service, what)
+			return "bad", p.Say("%s is not ready: %s.", "%s no está listo: %s.", v.Service, p.Sentence(what))
 		}
 	}
 	if v.D.SystemStatus != "healthy" {
@@ -170,6 +170,9 @@ func (p *Page) health(v nowView) (state, sentence string) {
 			if e.ErrorRatio != nil && *e.ErrorRatio >= 0.05 && e.PerSecond*v.D.WindowSeconds >= 20 {
 				return "worse", p.Say("%s %s answers %s of its requests with errors.", "%s %s responde con error al %s de sus peticiones.", e.Method, e.Endpoint, p.Percent(e.ErrorRatio))
 			}
+		}
+		for i, reason := range v.D.Reasons {
+			v.D.Reasons[i] = p.Sentence(reason)
 		}
 		return "worse", strings.Join(v.D.Reasons, ". ")
 	}

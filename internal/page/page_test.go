@@ -29,7 +29,8 @@ func (a answers) page(language string) http.Handler {
 				{Name: "valor", Kind: domain.KindHistogram, Unit: "COP"},
 				{Name: "carritos", Kind: domain.KindUpDown, Was: []string{"cestas"}, WasUntil: "2020-01-31"},
 			},
-			SLOs: []domain.SLO{{Name: "rapidez", Objective: 99}},
+			SLOs:       []domain.SLO{{Name: "rapidez", Objective: 99}},
+			Thresholds: []domain.Threshold{{Name: "SinPedidos"}},
 		},
 		Links: func() []Link { return []Link{{"/break/", `breaks <it> "on purpose"`}} },
 		Get: func(_ context.Context, path string) (int, []byte) {
@@ -86,6 +87,7 @@ const firing = `{"status": "success", "data": {"groups": [{"rules": [
 	{"type": "alerting", "name": "CPUAlta", "state": "firing", "health": "ok", "query": "max(tienda_cpu_usage_percent) > 80 and sum(x) >= 20",
 	 "labels": {"severity": "page"}, "annotations": {"summary": "Se queda sin CPU"}, "alerts": [{"state": "firing", "value": "9.1e+01", "activeAt": "2026-11-28T10:00:00Z"}]},
 	{"type": "alerting", "name": "Rota", "state": "inactive", "health": "err", "lastError": "no such <function>", "query": "sum(tienda_pedidos_total) < 1", "labels": {}, "annotations": {}},
+	{"type": "alerting", "name": "Vieja", "state": "inactive", "health": "err", "lastError": "there are no recent data: its alerts are as they were", "query": "up < 1", "labels": {}, "annotations": {}},
 	{"type": "alerting", "name": "Latido", "state": "firing", "query": "vector(1)", "labels": {"heartbeat": "true"}, "annotations": {}}]}]}}`
 
 var embedded = answers{
@@ -101,10 +103,10 @@ var embedded = answers{
 func TestFiring(t *testing.T) {
 	for path, want := range map[string][]string{
 		"/":       {`class="health bad"`, "Se queda sin CPU.", "shop.burn (shop.go:7) creció", "91 % &gt; 80 %", "20261128T100000Z-cpualta-0a1b2c", "25 %", "correo"},
-		"/alerts": {`<tr class="firing page">`, "&gt; 80 %", "silenciada: obras", "no such &lt;function&gt;", "shop.burn"},
-		"/graph?g0.expr=max(tienda_cpu_usage_percent)+%3E+80+and+sum(x)+%3E%3D+20": {"<h1>CPUAlta</h1>", `value="80"`, ">max(tienda_cpu_usage_percent)</textarea>"},
+		"/alerts": {`<tr class="firing page">`, "&gt; 80 %", "silenciada: obras", "no such &lt;function&gt;", "shop.burn", "no hay datos recientes: sus alertas siguen como estaban"},
+		"/graph?g0.expr=max(tienda_cpu_usage_percent)+%3E+80+and+sum(x)+%3E%3D+20": {"<h1>CPUAlta</h1>", `value="80"`, "&#34;unit&#34;:&#34;&#34;", ">max(tienda_cpu_usage_percent)</textarea>"},
 		"/graph?g0.expr=up+%3C+1e1": {`value="10"`, ">up</textarea>"},
-		"/domain": {"tienda_pedidos_total", "<b>2</b> series", "<b>1</b> serie<", `tel.Counter(&#34;pedidos&#34;).With(&#34;canal&#34;, &#34;web&#34;).Add(1)`, "Rota: no such",
+		"/domain": {"tienda_pedidos_total", "<b>2</b> series", "<b>1</b> serie<", `tel.Counter(&#34;pedidos&#34;).With(&#34;canal&#34;, &#34;web&#34;).Add(1)`, "Rota: no such", "Vieja: no hay datos recientes",
 			"Nadie se entera de sus alertas", "Los nombres anteriores de carritos ya terminaron"},
 	} {
 		_, body := get(t, embedded.page("es"), path)
@@ -297,6 +299,23 @@ func TestMostSevereFirst(t *testing.T) {
 	_, body := get(t, answers{"/api/v1/status/buildinfo": "{}", "/metrics-dashboard": healthy, "/api/v1/rules": two}.page("es"), "/")
 	if want := "Todo falla, y hay otra alerta activa."; !strings.Contains(body, want) {
 		t.Errorf("no %q in\n%s", want, body)
+	}
+}
+
+// TestOwnRulesFirst lists the rules of the domain file before those that every
+// service has.
+func TestOwnRulesFirst(t *testing.T) {
+	rules := `{"data": {"groups": [{"rules": [
+		{"name": "DiskAlmostFull", "state": "inactive", "query": "x", "labels": {}}, {"name": "rapidezBurnsFast", "state": "inactive", "query": "x", "labels": {"slo": "rapidez"}},
+		{"name": "SinPedidos", "state": "inactive", "query": "x", "labels": {}}, {"name": "ServiceDown", "state": "pending", "query": "x", "labels": {"severity": "page"}}]}]}}`
+	_, body := get(t, answers{"/api/v1/status/buildinfo": "{}", "/metrics-dashboard": healthy, "/api/v1/rules": rules}.page("es"), "/alerts")
+	last := 0
+	for _, name := range []string{"ServiceDown", "rapidezBurnsFast", "SinPedidos", "DiskAlmostFull"} {
+		at := strings.Index(body, "rule="+name+"#silence")
+		if at < last {
+			t.Errorf("%s is not in its place", name)
+		}
+		last = at
 	}
 }
 

@@ -18,7 +18,7 @@ export function figure(v, unit, lang) {
 /** Draws a chart in an element, in place of the one before. @param {HTMLElement} box @param {Chart} chart */
 export function draw(box, chart) {
   const short = chart.at.at(-1) - chart.at[0] < 600;
-  const time = new Intl.DateTimeFormat(chart.lang, { hour: "2-digit", minute: "2-digit", second: short ? "2-digit" : undefined });
+  const time = new Intl.DateTimeFormat(chart.lang, { hour: "2-digit", minute: "2-digit", second: short ? "2-digit" : undefined, hourCycle: "h23" });
   drawn.get(box)?.destroy();
   const axis = { stroke: colour("--soft"), grid: { stroke: colour("--faint"), width: 1 }, ticks: { show: false }, font: "12px system-ui" };
   const most = Math.max(0, chart.limit ?? 0, ...chart.series.flatMap((s) => s.values.filter(Number.isFinite)));
@@ -27,7 +27,7 @@ export function draw(box, chart) {
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false } },
     scales: { y: { range: (_, low) => [Math.min(0, low ?? 0), most * 1.08 || 1] } },
-    axes: [{ ...axis, size: 30, space: short ? 90 : 60, values: (_, ticks) => ticks.map((t) => time.format(new Date(t * 1000))) },
+    axes: [{ ...axis, size: 34, gap: 10, space: short ? 90 : 60, values: (_, ticks) => ticks.map((t) => time.format(new Date(t * 1000))) },
       { ...axis, size: 64, values: (_, ticks) => ticks.map((t) => figure(t, chart.unit, chart.lang)) }],
     series: [{}, ...chart.series.map((s, i) => ({ stroke: s.hue ?? hues[i % hues.length], width: 1.6, points: { show: s.values.filter((v) => v !== null).length < 3 } }))],
     hooks: { drawClear: [(u) => bands(u, chart.bands ?? [])], draw: [(u) => limit(u, chart.limit)] },

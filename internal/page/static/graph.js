@@ -33,17 +33,19 @@ async function ask(about) {
     const at = [];
     for (let t = end - seconds; t <= end; t += step) at.push(t);
     const index = (t) => Math.round((t - at[0]) / step);
-    const series = result.slice(0, most).map((r, i) => {
+    const last = (r) => Number(r.values.at(-1)[1]);
+    const series = result.slice(0, most).sort((a, b) => last(b) - last(a)).map((r, i) => {
       const values = Array(at.length).fill(null);
       for (const [t, v] of r.values) if (index(t) in values && Number.isFinite(Number(v))) values[index(t)] = Number(v);
       const labels = Object.entries(r.metric).filter(([k]) => k !== "job" && k !== "instance");
       return { label: labels.map(([k, v]) => (k === "__name__" ? v : `${k}=${v}`)).join(" ").slice(0, 200), values, hue: hues[i % hues.length] };
     });
     const typed = document.getElementById("limit").value.trim().replace(",", ".");
+    const unit = expr.value === about.expr ? about.unit : "";
     const bands = about.alert && expr.value === about.expr ? await fired(about.alert, range, step) : [];
-    plot = draw(document.getElementById("chart"), { at, series, limit: typed === "" ? null : Number(typed), bands, lang: about.lang });
+    plot = draw(document.getElementById("chart"), { at, series, limit: typed === "" ? null : Number(typed), bands, unit, lang: about.lang });
     said.textContent = result.length === 0 ? about.empty : result.length > most ? about.many : "";
-    legend.replaceChildren(...series.map((s) => row(s, about.lang)));
+    legend.replaceChildren(...series.map((s) => row(s, unit, about.lang)));
   } catch (error) {
     said.textContent = error.message;
   }
@@ -61,7 +63,7 @@ async function fired(alert, range, step) {
   return spans;
 }
 
-function row(series, lang) {
+function row(series, unit, lang) {
   const tr = document.createElement("tr");
   const name = document.createElement("th");
   name.scope = "row";
@@ -72,7 +74,7 @@ function row(series, lang) {
   name.append(dot, series.label || "{}");
   const value = document.createElement("td");
   value.className = "n";
-  value.textContent = figure(series.values.findLast((v) => v !== null), "", lang);
+  value.textContent = figure(series.values.findLast((v) => v !== null), unit, lang);
   tr.append(name, value);
   return tr;
 }
