@@ -24,6 +24,8 @@ var twins = map[string]string{
 	"docs/backtest.md":    "docs/es/backtest.md",
 	"docs/doctor.md":      "docs/es/doctor.md",
 	"docs/access.md":      "docs/es/access.md",
+	"docs/traces.md":      "docs/es/traces.md",
+	"docs/scale.md":       "docs/es/scale.md",
 }
 
 // TestTwins holds the two languages together: the same headings, the same
