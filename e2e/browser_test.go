@@ -222,4 +222,7 @@ func (b *browser) fits(t *testing.T) {
 	if wide := value[[]string](t, b, `[...document.querySelectorAll("body *")].filter((e) => document.documentElement.scrollWidth > innerWidth && e.getBoundingClientRect().right > innerWidth + 1 && !e.closest(".scroll, pre, .hidden, svg")).map((e) => e.outerHTML.slice(0, 120))`); len(wide) > 0 {
 		t.Errorf("wider than the screen: %s", strings.Join(wide[:min(len(wide), 5)], "\n"))
 	}
+	if cut := value[bool](t, b, `[...document.querySelectorAll(".endpoints")].some((e) => e.scrollWidth > e.parentElement.clientWidth + 1)`); cut {
+		t.Error("the table of endpoints is cut off at the screen's edge")
+	}
 }

@@ -5,7 +5,6 @@ import (
 	"strconv"
 
 	"github.com/latido-dev/latido/internal/figures"
-	"github.com/latido-dev/latido/internal/profiles"
 	"github.com/latido-dev/latido/internal/stacks"
 )
 
@@ -15,14 +14,16 @@ type endpointView struct {
 	endpointRow
 	D                    dashboard
 	Names, Graphs, Chart []string // rate, failures and p95: in words, in PromQL, and for chart.js
-	Line                 func(profiles.Function) string
+	At                   func(function, file string, line int64) string
 }
 
 func (p *Page) endpoint(r *http.Request) view {
 	ctx := r.Context()
 	v := endpointView{head: p.head(ctx, "endpoint", r.FormValue("method")+" "+r.FormValue("name")), D: p.dashboard(ctx),
 		endpointRow: endpointRow{Route: figures.Route{Method: r.FormValue("method"), Endpoint: r.FormValue("name")}},
-		Line:        func(f profiles.Function) string { return stacks.Short(f.Function) + " " + place(f.File, f.Line) }}
+		At: func(function, file string, line int64) string {
+			return stacks.Short(function) + " " + place(file, line)
+		}}
 	status := http.StatusNotFound
 	for _, e := range v.D.Endpoints {
 		if e.Method == v.Method && e.Endpoint == v.Endpoint {

@@ -339,3 +339,15 @@ func TestSpark(t *testing.T) {
 		t.Errorf("%d points", n)
 	}
 }
+
+// TestWaits says what an endpoint waits for in the page's language, and where,
+// as short as a function that computes.
+func TestWaits(t *testing.T) {
+	board := strings.Replace(healthy, `"time_seconds": 3}`, `"time_seconds": 3, "profile": {"waits": [{"function": "example.com/shop.(*Store).Totals", "file": "/src/shop/store.go", "line": 216, "reason": "lock", "share": 1}]}}`, 1)
+	_, body := get(t, answers{"/metrics-dashboard": board}.page("es"), "/endpoint?method=GET&name=/pedidos/{id}")
+	for _, want := range []string{"espera: un candado (lock)</span> shop.(*Store).Totals", "store.go:216"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("no %q in\n%s", want, body)
+		}
+	}
+}
