@@ -96,7 +96,7 @@ func (p *replayed) text(length time.Duration, l speech) string {
 		text = l.say("would have fired %s %s, %s in all, longest %s (%s)", l.times(n), last, l.spell(p.now.total), l.spell(p.length(p.now.longest)), p.where(p.now.longest, l))
 	}
 	for _, t := range p.tried {
-		text += l.say("; at %s: %s", t.text, l.times(len(t.episodes)))
+		text += l.say("; at %s: %s", t.text, speech("").times(len(t.episodes))) // so short a text is known by its parts
 	}
 	if p.missing.of != "" {
 		text += l.say("; no sample of %s", cli.Safe(p.missing.of))
