@@ -93,36 +93,6 @@ func (m *model) steady() []Finding {
 	return slices.DeleteFunc(list, func(f Finding) bool { return f.Score < floor })
 }
 
-// nothing says what was looked at, and what was not there to be.
-func (m *model) nothing() string {
-	if m.f.first.IsZero() {
-		if m.in.Profiles.CPU.After == nil && m.in.Profiles.Waits.After == nil {
-			return m.w.pick("there are neither figures nor profiles of that time", "de ese tiempo no hay cifras ni perfiles")
-		}
-		return m.w.pick("there are no figures of that time, and its profiles alone do not say it", "de ese tiempo no hay cifras, y los perfiles solos no lo dicen")
-	}
-	text := m.w.pick("nothing explains it: ", "nada lo explica: ")
-	after, before := m.w.rates(m.requests)
-	text += m.w.say("requests (%s%s)", "peticiones (%s%s)", after, m.w.within(before, m.w.figures))
-	mean := both{}
-	for _, e := range m.endpoints {
-		mean.before += e.duration.before * e.requests.before
-		mean.after += e.duration.after * e.requests.after
-	}
-	text += m.w.say(", their duration (%s%s)", ", su duración (%s%s)",
-		m.w.seconds(per(mean.after, m.requests.after)), m.w.within(m.w.seconds(per(mean.before, m.requests.before)), m.requests.before > 0))
-	if m.in.Profiles.CPU.After != nil {
-		text += m.w.say(", CPU (%s%s)", ", CPU (%s%s)", m.w.coresOf(m.cores.after), m.w.within(m.w.number(m.cores.before), m.w.figures || m.w.cpu))
-	}
-	switch {
-	case !m.w.figures:
-		return text + m.w.pick("; how it was before is not known", "; no se sabe cómo era antes")
-	case !m.w.looks || m.in.Profiles.Waits.After == nil:
-		return text + m.w.pick(", errors, memory and connections are about as before; where requests wait was not looked at", ", errores, memoria y conexiones están como antes; no se miró dónde esperan las peticiones")
-	}
-	return text + m.w.pick(", errors, memory, goroutines, locks, calls and connections are about as before", ", errores, memoria, goroutines, candados, llamadas y conexiones están como antes")
-}
-
 // spentTime are the claims on the time that requests take more, found once.
 func (m *model) spentTime(kind string) []claim {
 	if m.claims == nil {

@@ -28,3 +28,22 @@ func TestNothingIsKnown(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatMoved: a figure that is not as before is not said to be.
+func TestWhatMoved(t *testing.T) {
+	for name, test := range map[string]struct {
+		moves      func(s *service)
+		want, lies string
+	}{
+		"goroutines": {func(s *service) { s.creeps("go_goroutine_count", moved{60, 900}) }, "; not as before: goroutines (", "memory, goroutines"},
+		"memory":     {func(s *service) { s.creeps("go_memory_used", moved{60 * mb, 900 * mb}) }, "; not as before: memory (", "errors, memory"},
+	} {
+		s := newService(t, "en", false)
+		test.moves(s)
+		in := s.input()
+		in.Alert.Drill = true
+		if r := cause.Explain(in); !strings.Contains(r.None, test.want) || strings.Contains(r.None, test.lies) {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+}
