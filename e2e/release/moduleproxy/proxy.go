@@ -82,10 +82,11 @@ func (p *Proxy) file(path string) string {
 // machine has downloaded, and nothing else, and installs into home/bin. The
 // module cache is the machine's: in one of its own everything would be compiled
 // again, since what is compiled depends on where it lies. Forget is due at the end.
+// The go command's index of modules is off: it takes a version for what it was once.
 func (p *Proxy) Environment(home string) []string {
 	return append(os.Environ(),
 		"GOPROXY=file://"+filepath.ToSlash(p.dir)+",file://"+filepath.ToSlash(filepath.Join(p.cache, "cache", "download")),
-		"GONOSUMDB=*", "GOSUMDB=off", "GOTOOLCHAIN=local", "GOWORK=", "GOFLAGS=-modcacherw", "GOBIN="+filepath.Join(home, "bin"),
+		"GONOSUMDB=*", "GOSUMDB=off", "GOTOOLCHAIN=local", "GOWORK=", "GOFLAGS=-modcacherw", "GODEBUG=goindex=0", "GOBIN="+filepath.Join(home, "bin"),
 		"PATH="+filepath.Join(home, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"))
 }
 
