@@ -108,19 +108,12 @@ func (r valueRange) kept(op parser.ItemType, bound float64) valueRange {
 // core is an expression without brackets and aggregations around it.
 func core(e parser.Expr) parser.Expr {
 	for {
-		switch outer := e.(type) {
-		case *parser.ParenExpr:
-			e = outer.Expr
-		case *parser.StepInvariantExpr:
-			e = outer.Expr
-		case *parser.AggregateExpr:
-			if !slices.Contains([]parser.ItemType{parser.SUM, parser.MAX, parser.MIN, parser.AVG}, outer.Op) {
-				return e
-			}
-			e = outer.Expr
-		default:
+		e = bare(e)
+		outer, ok := e.(*parser.AggregateExpr)
+		if !ok || !slices.Contains([]parser.ItemType{parser.SUM, parser.MAX, parser.MIN, parser.AVG}, outer.Op) {
 			return e
 		}
+		e = outer.Expr
 	}
 }
 
