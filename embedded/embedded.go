@@ -26,9 +26,6 @@ import (
 // stopBudget is the longest that Stop takes when its context has more.
 const stopBudget = 5 * time.Second
 
-// evidenceTimeout is how long an alert waits for its evidence.
-const evidenceTimeout = 2 * time.Second
-
 // Embedded is a Prometheus and an Alertmanager in the process. Its methods are
 // safe for concurrent use; on a nil Embedded, and on one that Start returned
 // with an error, they do nothing.
@@ -124,7 +121,7 @@ func (e *Embedded) start(ctx context.Context) (err error) {
 	if e.evidence, err = e.startEvidence(ctx, d); err != nil {
 		return err
 	}
-	e.pipeline = evidence.NewPipeline(e.evidence.Enrich, e.alerts.Put, evidenceTimeout)
+	e.pipeline = evidence.NewPipeline(e.evidence.Enrich, e.alerts.Put, evidence.DefaultTimeout)
 	store, err := prom.Start(ctx, prom.Config{
 		Dir: e.folder.sub("metrics"), Retention: e.cfg.Retention, MaxBytes: e.cfg.MaxBytes, MaxSeries: e.cfg.MaxSeries,
 		ScrapeInterval: e.cfg.ScrapeInterval, EvaluationInterval: e.cfg.EvaluationInterval,
@@ -220,7 +217,7 @@ func (e *Embedded) startEvidence(ctx context.Context, d domain.Domain) (*evidenc
 		Domain: d, Rules: e.rules, Profiler: e.tel.Profiler(), Version: version, Revision: revision,
 		Series: e.series, Query: e.query, Exemplars: e.exemplars,
 		Dir: e.folder.sub("incidents"), MaxIncidents: e.cfg.MaxIncidents, MaxBytes: e.cfg.MaxIncidentBytes,
-		URL: func() string { return d.Links.ExternalURL }, Timeout: evidenceTimeout, ReleaseAfter: releaseAfter,
+		URL: func() string { return d.Links.ExternalURL }, ReleaseAfter: releaseAfter,
 		Meter: e.tel.MeterProvider().Meter(scope), Logger: e.log,
 	})
 }

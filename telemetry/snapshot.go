@@ -112,15 +112,15 @@ func quantile(q float64, bounds []float64, counts []uint64) *float64 {
 	return new(bounds[len(bounds)-1])
 }
 
-// The dashboard's report is about the last reportRange. Making one takes up to
-// a hundredth of the time that was profiled: it is made anew after
-// reportEvery, when there is a new window, and after reportShare times what
-// the last one took, so that a page that reloads itself costs little.
+// The dashboard's report is about the last reportRange. Making one takes some
+// 100 ms, for what is profiled is parsed: it is made anew after reportEvery, when
+// there is a new window, and after reportShare times what the last one took, so
+// that a page that stays open takes half a percent of a core for it at most.
 const (
 	reportRange = 5 * time.Minute
 	reportEvery = 10 * time.Second
 	reportTop   = 3
-	reportShare = 50
+	reportShare = 200
 )
 
 // reports keeps the last one, for all who ask.

@@ -25,7 +25,17 @@ type results struct {
 	Machine string                    `json:"machine"`
 	Date    string                    `json:"date"`
 	Paces   map[string]map[string]run `json:"paces"`
-	Healthy map[string]string         `json:"healthy,omitempty"` // what the healthy time showed, by pace
+	Healthy map[string]healthy        `json:"healthy,omitempty"` // by pace
+}
+
+// healthy is what a healthy time showed: alerts that fired, and of the drills
+// how many were given a cause.
+type healthy struct {
+	Minutes float64 `json:"minutes"`
+	Alerts  int     `json:"alerts"`
+	Drills  int     `json:"drills"`
+	Blamed  int     `json:"blamed"`
+	Date    string  `json:"date"`
 }
 
 var recording sync.Mutex
@@ -135,8 +145,9 @@ func document(r results) string {
 		line("- %s", sum)
 	}
 	for _, p := range []string{"fast", "normal"} {
-		if r.Healthy[p] != "" {
-			line("- %s", r.Healthy[p])
+		if h, ok := r.Healthy[p]; ok {
+			line("- %.0f healthy minutes in %s pace, with the traffic between half and one and a half, two releases and a busy garbage collector: %d alerts; of %d drills, %d were given a cause (%s).",
+				h.Minutes, p, h.Alerts, h.Drills, h.Blamed, h.Date)
 		}
 	}
 	line("")

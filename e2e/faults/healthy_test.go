@@ -71,14 +71,13 @@ func TestHealthy(t *testing.T) {
 	if long {
 		update(t, func(r *results) {
 			if r.Healthy == nil {
-				r.Healthy = map[string]string{}
+				r.Healthy = map[string]healthy{}
 			}
 			p := "fast"
 			if !fast {
 				p = "normal"
 			}
-			r.Healthy[p] = fmt.Sprintf("%s of a healthy time in %s pace, with the traffic between half and one and a half, two releases and a busy garbage collector: %d alerts; of %d drills, %d were given a cause (%s).",
-				length, p, alerts, w.drilled, len(causes), time.Now().UTC().Format(time.DateOnly))
+			r.Healthy[p] = healthy{length.Minutes(), alerts, w.drilled, len(causes), time.Now().UTC().Format(time.DateOnly)}
 		})
 	}
 }

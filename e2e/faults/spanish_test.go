@@ -29,10 +29,17 @@ func spanish(r results) string {
 	line("")
 	line("Medido en %s, %s%s.", strings.Replace(r.Machine, " CPUs of ", " CPU de ", 1), r.Date, strings.NewReplacer("at a load average of", "con una carga media de", " to ", " a ").Replace(loads(r)))
 	line("")
+	paces := map[string]string{"fast": "rápido", "normal": "normal"}
 	for _, sum := range sumsIn(r, "Paso %s: de %d fallos, la primera alerta es acertada en %d, tiene el lugar acertado en %d, es errada en %d y falta en %d; "+
 		"acierta %d de %d que se ven en otro lugar, y %d de %d con un distractor. Mediana de %.0f s desde el fallo hasta el aviso. La regla práctica: %d aciertos, %d con el lugar acertado.",
-		map[string]string{"fast": "rápido", "normal": "normal"}) {
+		paces) {
 		line("- %s", sum)
+	}
+	for _, p := range []string{"fast", "normal"} {
+		if h, ok := r.Healthy[p]; ok {
+			line("- %.0f minutos sanos a paso %s, con el tráfico entre la mitad y una vez y media, dos versiones y el recolector de basura ocupado: %d alertas; de %d simulacros, %d recibieron una causa (%s).",
+				h.Minutes, paces[p], h.Alerts, h.Drills, h.Blamed, h.Date)
+		}
 	}
 	line("")
 	line("Cada fallo lleva a lo que se hizo y a las frases de sus alertas, en inglés, que es el idioma de ese dominio.")

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/pprof/profile"
+
 	"github.com/latido-dev/latido/internal/stacks"
 )
 
@@ -112,6 +114,10 @@ func exhausted(m *model) (list []Finding) {
 			} else if h := first.holder; h != nil {
 				who = w.say(": %s holds a connection while it %s", ": %s retiene una conexión mientras %s", where(h.function), w.does(h))
 				f.Function, f.File, f.Line = h.function.Function, h.function.File, h.function.Line
+			} else if at, ok := m.newcomer(first); ok {
+				who = w.say(": no goroutine works with them; they are not given back since %s uses the pool, which it did not before",
+					": ninguna goroutine trabaja con ellas; no se devuelven desde que %s usa el pool, lo que antes no hacía", where(at))
+				f.Function, f.File, f.Line = at.Function, at.File, at.Line
 			} else {
 				who = w.pick(": no goroutine works with them, they were not given back", ": ninguna goroutine trabaja con ellas, no se devolvieron")
 			}
@@ -141,6 +147,33 @@ func exhausted(m *model) (list []Finding) {
 		list = append(list, f)
 	}
 	return list
+}
+
+// newcomer is the one function that waits for the pool of a claim and is in no
+// profile of the time before, though its endpoint had requests enough to be seen.
+func (m *model) newcomer(c claim) (at stacks.Frame, ok bool) {
+	const enough = 40
+	ran := map[string]bool{}
+	p := m.in.Profiles
+	for _, before := range []*profile.Profile{p.CPU.Before, p.Heap.Before, p.Waits.Before, p.Mutex.Before, p.Goroutines.Before} {
+		if before == nil {
+			continue
+		}
+		for _, f := range before.Function {
+			ran[f.Name] = true
+		}
+	}
+	for _, s := range m.seen {
+		i := stacks.DeepestOwn(s.frames)
+		if s.wait.Kind != stacks.Pool || s.wait.Library != c.library || i < 0 || ran[s.frames[i].Function] || s.frames[i].Function == at.Function {
+			continue
+		}
+		if at.Function != "" || m.endpointRate(s.endpoint).before*m.f.span(m.t.Before) < enough {
+			return at, false
+		}
+		at = s.frames[i]
+	}
+	return at, at.Function != "" && len(ran) > 0
 }
 
 // poolOf is the pool that a claim waits for, where the service names its pools:

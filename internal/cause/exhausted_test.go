@@ -20,6 +20,14 @@ var exhaustedFaults = []fault{
 		rows := standing{moved{0, 9}, map[string]string{"started_by": "GET /informes"}, awaitDone}
 		s.waits = append(s.waits, rows)
 	}, "pool", "clinic.(*Store).Totals", ""},
+	{"new code does not close its rows", func(s *service) {
+		starvedPool(s, 0.5)
+		s.endpoint("GET /informes").requests = same(8)
+		s.endpoint("GET /informes").parts["conn"] = &part{each: moved{0, 0.5}, frames: stack(sqlPool, own("(*Store).Archived", 160))}
+		for _, e := range s.endpoints { // nobody gets one
+			e.parts["query"].each.after = 0
+		}
+	}, "pool", "clinic.(*Store).Archived", ""},
 	{"a connection is held during a call", func(s *service) {
 		starvedPool(s, 0.5)
 		s.endpoint("POST /citas").parts["notify"] = &part{each: moved{0, 0.8}, frames: stack(httpCall, own("(*Store).Reserve", 95)), peer: "avisos.example.com", calls: moved{0, 1}}

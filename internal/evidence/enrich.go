@@ -14,9 +14,9 @@ import (
 )
 
 // Enrich returns the alert with annotations that say why it fires, and begins
-// an incident. It takes Config.Timeout at most, three times that in a process
-// without CPU, and less if ctx ends before; then, as for every other reason, the annotation `evidence` says why there is
-// none. It never panics.
+// an incident. It takes Config.Timeout at most, and less if ctx ends before; then,
+// as for every other reason, the annotation `evidence` says why there is none. It
+// never panics.
 //
 // Evidence is gathered once for each episode, when it begins: resends carry the
 // same, and the resolved alert too, which ends the incident. Of a fleet whose
@@ -39,11 +39,7 @@ func (r *Recorder) Enrich(ctx context.Context, a alert.Alert) (out alert.Alert) 
 	if beats(a, rule) {
 		return out
 	}
-	timeout := r.cfg.Timeout
-	if r.cfg.Fleet == nil && starved() { // of a fleet the alert is on its way already
-		timeout *= patience
-	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
 	defer cancel()
 	e, first := r.episodes.of(a)
 	switch {
@@ -217,22 +213,6 @@ func isClosed(ch chan struct{}) bool {
 	default:
 		return false
 	}
-}
-
-// patience is how many times as long as Config.Timeout an alert waits where the
-// process has no CPU: what tells who has it is late.
-const patience = 3
-
-// starved tells whether a goroutine of this process that could run has to wait
-// for a CPU, by how late a few short sleeps end. It does not tell whether others
-// of the machine, a limit or the process itself have it.
-func starved() bool {
-	const sleeps, each, late = 5, time.Millisecond, 20 * time.Millisecond
-	began := time.Now()
-	for range sleeps {
-		time.Sleep(each)
-	}
-	return time.Since(began) > sleeps*each+late
 }
 
 // end writes into the incident that its alert is over.

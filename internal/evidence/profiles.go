@@ -51,7 +51,9 @@ func (r *Recorder) profiles(ctx context.Context, t cause.Times, skew time.Durati
 	if sum, err := profiles.AddWaits(found.Waits.After, now.waits); err == nil {
 		found.Waits.After = sum
 	}
-	found.Goroutines.After = now.all
+	if found.Goroutines.After = now.all; now.all == nil {
+		found.Goroutines.After, _ = inTime(ctx, 0.3, r, func(context.Context) *profile.Profile { return r.goroutinesKept(t.After) })
+	}
 	found.Goroutines.Before, ok = goroutines()
 	if late = late || !ok; late {
 		notes = append(notes, r.words.profilesLate())
@@ -174,6 +176,16 @@ func (r *Recorder) pair(kind string, t cause.Times) (both cause.Pair) {
 // windows are as bad as the rest of it.
 func (r *Recorder) elsewhere(t cause.Range) bool {
 	return t.From.Add(t.Length() / 2).Before(r.began)
+}
+
+// goroutinesKept are all goroutines as they were kept last in a time, nil for
+// none: where there are so many that they cannot be looked at now, or not in time.
+func (r *Recorder) goroutinesKept(t cause.Range) *profile.Profile {
+	kept, at, err := r.cfg.profiler.Goroutines(t.To)
+	if err != nil || at.Before(t.From) {
+		return nil
+	}
+	return largest(kept)
 }
 
 // goroutinesBefore are all goroutines of the time before: the newest that were
