@@ -42,7 +42,7 @@ var builtinErrors = []string{"panic", "aborted", "timeout", "canceled", "validat
 // fewer calls.
 func ClientStatuses() []string { return slices.Clone(clientStatuses) }
 
-var clientStatuses = []string{"1xx", "2xx", "3xx", "4xx", "5xx", "timeout", "canceled", "dial", "error", "401", "403", "404", "429"}
+var clientStatuses = []string{"1xx", "2xx", "3xx", "4xx", "5xx", "timeout", "canceled", "dial", "tls", "error", "401", "403", "404", "429"}
 
 // MaxPeers is how many hosts requests are counted for by name.
 const MaxPeers = 50

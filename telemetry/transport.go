@@ -3,6 +3,7 @@ package telemetry
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -132,6 +133,7 @@ const (
 	clientTimeout  = 5 + iota // no answer in time
 	clientCanceled            // who asked no longer wants to know
 	clientDial                // no connection
+	clientTLS                 // no handshake: mostly a certificate that is not trusted
 	clientError               // any other error, a panic, an answer that is none
 	clientRefused             // the first of the answers that have a status of their own
 )
@@ -143,7 +145,9 @@ var refusals = []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusN
 // clientStatus says how a request ended.
 func clientStatus(ctx context.Context, answer *http.Response, err error) int {
 	var timeout net.Error
-	var dial *net.OpError
+	var op *net.OpError
+	var certificate *tls.CertificateVerificationError
+	var header tls.RecordHeaderError
 	switch {
 	case err == nil && answer != nil && answer.StatusCode >= 100 && answer.StatusCode < 600:
 		if i := slices.Index(refusals, answer.StatusCode); i >= 0 {
@@ -156,8 +160,11 @@ func clientStatus(ctx context.Context, answer *http.Response, err error) int {
 		return clientCanceled
 	case errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout() || late(ctx):
 		return clientTimeout
-	case errors.As(err, &dial) && (dial.Op == "dial" || dial.Op == "proxyconnect"):
+	case errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect"):
 		return clientDial
+	// As an operation crypto/tls names an alert: it ended the handshake.
+	case errors.As(err, &certificate) || errors.As(err, &header) || op != nil && (op.Op == "remote error" || op.Op == "local error"):
+		return clientTLS
 	}
 	return clientError
 }

@@ -2,9 +2,12 @@ package telemetry
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"maps"
 	"net"
 	"net/http"
@@ -13,6 +16,7 @@ import (
 	"runtime"
 	"runtime/pprof"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,6 +78,9 @@ func TestOutgoingStatus(t *testing.T) {
 		"dial":           {t.Context(), failing(dial), "dial"},
 		"name":           {t.Context(), failing(&net.OpError{Op: "dial", Err: &net.DNSError{IsNotFound: true}}), "dial"},
 		"proxy":          {t.Context(), failing(&net.OpError{Op: "proxyconnect", Err: errors.New("refused")}), "dial"},
+		"certificate":    {t.Context(), failing(fmt.Errorf("handshake: %w", &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}})), "tls"},
+		"no tls":         {t.Context(), failing(tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}), "tls"},
+		"alert":          {t.Context(), failing(&net.OpError{Op: "remote error", Err: errors.New("tls: handshake failure")}), "tls"},
 		"reset":          {t.Context(), failing(&net.OpError{Op: "read", Err: errors.New("connection reset")}), "error"},
 		"dial timeout":   {t.Context(), failing(&net.OpError{Op: "dial", Err: context.DeadlineExceeded}), "timeout"},
 		"deadline":       {t.Context(), failing(fmt.Errorf("wait: %w", context.DeadlineExceeded)), "timeout"},
@@ -124,6 +131,10 @@ func TestOutgoingThroughNet(t *testing.T) {
 	defer close(release)
 	closed := httptest.NewServer(nil)
 	closed.Close()
+	untrusted := httptest.NewUnstartedServer(nil)
+	untrusted.Config.ErrorLog = log.New(io.Discard, "", 0)
+	untrusted.StartTLS()
+	defer untrusted.Close()
 	for name, c := range map[string]struct {
 		url  string
 		want map[string]float64
@@ -132,6 +143,8 @@ func TestOutgoingThroughNet(t *testing.T) {
 		"redirects": {s.URL + "/moved", map[string]float64{"3xx": 1, "2xx": 1}},
 		"cut":       {s.URL + "/cut", map[string]float64{"error": 1}},
 		"slow":      {s.URL + "/slow", map[string]float64{"timeout": 1}},
+		"untrusted": {untrusted.URL, map[string]float64{"tls": 1}},
+		"no TLS":    {"https" + strings.TrimPrefix(s.URL, "http"), map[string]float64{"tls": 1}},
 		"refused":   {closed.URL, map[string]float64{"dial": 1}},
 	} {
 		t.Run(name, func(t *testing.T) {

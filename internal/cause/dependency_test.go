@@ -23,6 +23,22 @@ var dependencyFaults = []fault{
 		s.count("api_errors", moved{0, 10}, "error_type", "connection_refused")
 		s.alert = failing(s)
 	}, "dependency", "pagos.example.com", ""},
+	{"a host has a certificate that nobody trusts", func(s *service) {
+		s.part("POST /citas", "pay").each.after = 0.012
+		s.part("POST /citas", "pay").answers = map[string]moved{"2xx": {1, 0}, "tls": {0, 1}}
+		s.part("POST /citas", "pay").frames = stack(httpConn, own("(*Payments).Charge", 33))
+		handshake := []string{"crypto/tls.(*Conn).handshakeContext conn.go:1594", "net/http.(*Transport).dialConn.func3 transport.go:1800"}
+		s.waits = append(s.waits, standing{moved{0, 0.2}, map[string]string{"peer": "pagos.example.com"}, stack(polling, handshake)})
+		s.endpoint("POST /citas").status["502"] = moved{0, 1}
+		s.count("api_errors", moved{0, 10}, "error_type", "x509.UnknownAuthorityError")
+		s.alert = failing(s)
+	}, "dependency", "pagos.example.com fails: 100 % of the calls from clinic.(*Payments).Charge (payments.go:33) end in the TLS handshake", "en"},
+	{"the deadline of the calls to a host became shorter than they take", func(s *service) {
+		s.part("POST /citas", "pay").each.after = 0.001
+		s.part("POST /citas", "pay").answers = map[string]moved{"2xx": {1, 0.1}, "timeout": {0, 0.9}}
+		s.endpoint("POST /citas").status["504"] = moved{0, 0.9}
+		s.alert = failing(s)
+	}, "dependency", "are given up too soon", "en"},
 	{"a host is called in a storm of retries", func(s *service) {
 		p := s.part("POST /citas", "pay")
 		p.each.after, p.calls.after = 0.02*8, 8

@@ -54,6 +54,12 @@ var exhaustedFaults = []fault{
 		s.endpoint("POST /citas").parts["hand"] = &part{each: moved{0.0001, 0.7}, frames: stack(chanSend, own("(*Mailer).Send", 52))}
 		s.waits = append(s.waits, standing{moved{0.02, 1}, nil, stack(sleeping, own("(*Mailer).deliver", 71), own("(*Mailer).run", 60))})
 	}, "handover", "clinic.(*Mailer).deliver", ""},
+	{"a worker that took from a channel before is stuck, while others of the package wait for more", func(s *service) {
+		s.endpoint("POST /citas").parts["hand"] = &part{each: moved{0.0001, 0.7}, frames: stack(chanSend, own("(*Mailer).Send", 52))}
+		s.waits = append(s.waits, standing{moved{1, 0}, nil, stack(chanReceive, own("(*Mailer).run", 58))},
+			standing{moved{0, 1}, nil, stack(fileSync, own("(*Mailer).store", 71), own("(*Mailer).run", 60))},
+			standing{moved{2, 8}, nil, stack(polling, own("(*Crawler).fetch", 20))})
+	}, "handover", "clinic.(*Mailer).store", ""},
 	{"workers that take from a channel are stuck, while the sender calls a host before as ever", func(s *service) {
 		s.endpoint("POST /citas").parts["hand"] = &part{each: moved{0.0001, 0.7}, frames: stack(chanSend, own("(*API).reserve", 99))}
 		s.part("POST /citas", "pay").frames = stack(httpCall, own("(*Payments).Charge", 33), own("(*API).reserve", 80))
@@ -69,9 +75,7 @@ var exhaustedFaults = []fault{
 		}
 	}, "pool", "pgxpool", ""},
 	{"connections to a host are limited (MaxConnsPerHost)", func(s *service) {
-		s.endpoint("POST /citas").parts["conn"] = &part{each: moved{0, 0.5}, peer: "pagos.example.com", frames: stack(selecting,
-			[]string{"net/http.(*Transport).getConn transport.go:1520", "net/http.(*Transport).roundTrip transport.go:690", "net/http.(*Transport).RoundTrip roundtrip.go:33", "github.com/latido-dev/latido/telemetry.(*transport).RoundTrip transport.go:88",
-				"net/http.send client.go:259", "net/http.(*Client).send client.go:180", "net/http.(*Client).do client.go:729", "net/http.(*Client).Do client.go:587"}, own("(*Payments).Charge", 33))}
+		s.endpoint("POST /citas").parts["conn"] = &part{each: moved{0, 0.5}, peer: "pagos.example.com", frames: stack(httpConn, own("(*Payments).Charge", 33))}
 	}, "pool", "clinic.(*Payments).Charge", ""},
 	{"goroutines of a request wait for each other", func(s *service) {
 		s.endpoint("GET /informes").parts["group"] = &part{each: moved{0.001, 1.2}, frames: stack(groupWait, own("report.Gather", 70))}

@@ -11,12 +11,12 @@ const floor = 0.3
 
 // hypotheses are all that compete. Each is in a file of its own.
 var hypotheses = []func(*model) []Finding{
-	computes, collector, keepsMemory, holdsLock, dependency, exhausted, leaks, starved, failing, oneValue, busier, eventFalls, clientsLeave, diskFills, changed, blocked,
+	computes, collector, keepsMemory, holdsLock, dependency, exhausted, leaks, starved, failing, oneValue, busier, eventFalls, clientsLeave, diskFills, descriptorsRunOut, changed, blocked, loses,
 }
 
 // standing are those that need no time before to compare with.
 var standing = []func(*model) []Finding{
-	computes, collector, keepsMemory, holdsLock, dependency, exhausted, leaks, starved, failing, clientsLeave, diskFills, blocked,
+	computes, collector, keepsMemory, holdsLock, dependency, exhausted, leaks, starved, failing, clientsLeave, diskFills, descriptorsRunOut, blocked,
 }
 
 // standingWorth is what an explanation is worth that compares with nothing.
@@ -83,7 +83,7 @@ func (m *model) steady() []Finding {
 	}
 	all := standing
 	if m.kind == failures { // what fails beside it may always have
-		all = []func(*model) []Finding{failing, diskFills}
+		all = []func(*model) []Finding{failing, diskFills, descriptorsRunOut}
 	}
 	list := m.compete(all)
 	for i := range list {

@@ -295,14 +295,35 @@ func (m *model) othersIn(c claim) []activity {
 	}
 	// Workers: goroutines of own code that serve no request. What waits for work
 	// does it less when there is more to do.
-	return slices.DeleteFunc(m.activities(func(s *sighting) (stacks.Frame, bool) {
-		if s.endpoint != "" {
-			return stacks.Frame{}, false
+	takes := m.takers()
+	workers := func(isOne func(*sighting) bool) []activity {
+		return slices.DeleteFunc(m.activities(func(s *sighting) (stacks.Frame, bool) {
+			if s.endpoint != "" || !isOne(s) {
+				return stacks.Frame{}, false
+			}
+			i := stacks.DeepestOwn(s.frames)
+			if i < 0 || stacks.Package(s.frames[i].Function) != stacks.Package(c.at.Function) && s.startedBy != c.endpoint {
+				return stacks.Frame{}, false
+			}
+			return s.frames[i], true
+		}), idle)
+	}
+	if those := workers(func(s *sighting) bool {
+		return slices.ContainsFunc(s.frames, func(f stacks.Frame) bool { return takes[f.Function] })
+	}); held(those) > 0 {
+		return those
+	}
+	return workers(func(*sighting) bool { return true })
+}
+
+// takers are the own functions of no request that waited for something to be
+// handed to them before: workers at rest.
+func (m *model) takers() map[string]bool {
+	takes := map[string]bool{}
+	for _, s := range m.seen {
+		if at, _ := own(s.frames); s.endpoint == "" && s.before > 0 && (s.wait.Kind == stacks.Receive || s.wait.Kind == stacks.Select) {
+			takes[at.Function] = true
 		}
-		i := stacks.DeepestOwn(s.frames)
-		if i < 0 || stacks.Package(s.frames[i].Function) != stacks.Package(c.at.Function) && s.startedBy != c.endpoint {
-			return stacks.Frame{}, false
-		}
-		return s.frames[i], true
-	}), idle)
+	}
+	return takes
 }

@@ -240,7 +240,7 @@ func change(signal []Point, lowest, highest time.Time) (time.Time, bool) {
 
 func clientFailed(status string) bool {
 	switch status {
-	case "5xx", "timeout", "dial", "error":
+	case "5xx", "timeout", "dial", "tls", "error":
 		return true
 	}
 	return false

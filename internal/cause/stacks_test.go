@@ -24,6 +24,12 @@ var (
 		"net/http.(*Transport).RoundTrip roundtrip.go:33", "github.com/latido-dev/latido/telemetry.(*transport).RoundTrip transport.go:88",
 		"net/http.send client.go:259", "net/http.(*Client).send client.go:180", "net/http.(*Client).do client.go:729", "net/http.(*Client).Do client.go:587",
 	})
+	// httpConn waits for a connection there.
+	httpConn = stack(selecting, []string{
+		"net/http.(*Transport).getConn transport.go:1520", "net/http.(*Transport).roundTrip transport.go:690", "net/http.(*Transport).RoundTrip roundtrip.go:33",
+		"github.com/latido-dev/latido/telemetry.(*transport).RoundTrip transport.go:88",
+		"net/http.send client.go:259", "net/http.(*Client).send client.go:180", "net/http.(*Client).do client.go:729", "net/http.(*Client).Do client.go:587",
+	})
 	polling = stack(parked, []string{
 		"runtime.netpollblock netpoll.go:575", "internal/poll.runtime_pollWait netpoll.go:351", "internal/poll.(*pollDesc).wait fd_poll_runtime.go:84",
 		"internal/poll.(*pollDesc).waitRead fd_poll_runtime.go:89", "internal/poll.(*FD).Read fd_unix.go:165", "net.(*netFD).Read fd_posix.go:68", "net.(*conn).Read net.go:196",
