@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
+	"os"
 	"os/exec"
 	"runtime"
 	"strings"
@@ -74,6 +76,28 @@ func TestPortTaken(t *testing.T) {
 
 	if starts != 2 {
 		t.Errorf("started %d times, want 2", starts)
+	}
+}
+
+// An address is given once, and is none that a connection may get meanwhile.
+func TestFreeAddr(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for range 1000 {
+		addr := servers.FreeAddr(t)
+		if seen[addr] {
+			t.Fatalf("%s is given twice", addr)
+		}
+		seen[addr] = true
+	}
+	var least int
+	if text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range"); err == nil {
+		_, _ = fmt.Sscan(string(text), &least)
+	}
+	for addr := range seen {
+		if port := netip.MustParseAddrPort(addr).Port(); least == 32768 && int(port) >= least {
+			t.Fatalf("%s is one that the kernel gives to anybody", addr)
+		}
 	}
 }
 
