@@ -44,7 +44,7 @@ groups:
 		Flags: []string{"--rules.alert.resend-delay=2s"},
 	})
 
-	servers.WaitFor(t, timeout, "the alert", func() error {
+	servers.WaitFor(t, servers.Patience, "the alert", func() error {
 		alerts := alertmanager.Alerts(t)
 		if len(alerts) != 1 {
 			return fmt.Errorf("alerts %v", alerts)
@@ -62,16 +62,19 @@ groups:
 
 	alertmanager.Post(t, servers.Alert{Labels: map[string]string{"alertname": "Posted"}})
 	waitForNotice(t, notified)
-	if alerts := alertmanager.Alerts(t); len(alerts) != 2 {
-		t.Errorf("alerts %v, want the posted one too", alerts)
-	}
+	servers.WaitFor(t, servers.Patience, "both alerts", func() error { // that of the rule ends where it is not sent again in time
+		if alerts := alertmanager.Alerts(t); len(alerts) != 2 {
+			return fmt.Errorf("alerts %v, want the posted one too", alerts)
+		}
+		return nil
+	})
 }
 
 func waitForNotice(t *testing.T, notified <-chan []servers.Alert) {
 	t.Helper()
 	select {
 	case <-notified:
-	case <-time.After(timeout):
+	case <-time.After(servers.Patience):
 		t.Fatal("no notification")
 	}
 }

@@ -41,7 +41,7 @@ service:
 		t.Fatalf("otlp: %s", response.Status)
 	}
 
-	prom.WaitForQuery(t, timeout, `tienda_orders_total{job="tienda-api"} == 7`)
+	prom.WaitForQuery(t, servers.Patience, `tienda_orders_total{job="tienda-api"} == 7`)
 	own, err := http.Get("http://" + collector.MetricsAddr() + "/metrics")
 	if err != nil {
 		t.Fatal(err)

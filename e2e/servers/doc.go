@@ -4,7 +4,7 @@
 //	prom := servers.StartPrometheus(t, servers.PrometheusConfig{
 //		Scrape: []servers.Scrape{{Job: "tienda", Targets: []string{"127.0.0.1:9464"}}},
 //	})
-//	up := prom.WaitForQuery(t, 30*time.Second, `up{job="tienda"} == 1`)
+//	up := prom.WaitForQuery(t, servers.Patience, `up{job="tienda"} == 1`)
 //
 // The binaries are built by build.sh, beside this file. A test whose server was
 // not built fails and says so; it is never skipped. The module of the tests is

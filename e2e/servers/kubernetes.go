@@ -40,7 +40,7 @@ func StartKubernetes(t testing.TB, flags ...string) *Kubernetes {
 	binary := Path(t, "kube-apiserver")
 	etcd := startEtcd(t)
 	roots := writeCertificate(t, dir)
-	client := &http.Client{Timeout: time.Minute, Transport: withToken{&http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, DisableKeepAlives: true}}}
+	client := &http.Client{Timeout: 2 * time.Minute, Transport: withToken{&http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, DisableKeepAlives: true}}}
 	tokens := filepath.Join(dir, "tokens.csv")
 	if err := os.WriteFile(tokens, []byte(kubernetesToken+`,test,test,"system:masters"`+"\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -51,7 +51,7 @@ func StartKubernetes(t testing.TB, flags ...string) *Kubernetes {
 		Ports:   1,
 		Ready:   "/readyz",
 		Client:  client,
-		Timeout: 5 * time.Minute,
+		Timeout: 2 * Patience,
 		Command: func(addrs []string) *exec.Cmd {
 			return exec.Command(binary, append([]string{
 				"--etcd-servers=" + etcd.URL(),

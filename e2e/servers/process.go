@@ -46,7 +46,7 @@ type Process struct {
 	// the test knows. With nil it is asked by HTTP.
 	Client *http.Client
 
-	// Timeout bounds a start and a stop. 0 is a minute.
+	// Timeout bounds a start and a stop. 0 is Patience.
 	Timeout time.Duration
 }
 
@@ -80,7 +80,7 @@ type life struct {
 // Linux it does not outlive the test binary either, however that ends.
 func Run(t testing.TB, p Process) *Running {
 	t.Helper()
-	p.Timeout = cmp.Or(p.Timeout, time.Minute)
+	p.Timeout = cmp.Or(p.Timeout, Patience)
 	for try := 1; ; try++ {
 		r := &Running{process: p, addrs: p.Addrs}
 		if r.addrs == nil {
@@ -258,7 +258,7 @@ func lastLines(text string, n int) string {
 // that was restarted would break the next request, and each idle one has two
 // goroutines that would look like a leak of the code under test.
 var client = &http.Client{
-	Timeout:   30 * time.Second,
+	Timeout:   2 * time.Minute, // of a machine that does much else
 	Transport: &http.Transport{DisableKeepAlives: true},
 }
 

@@ -120,7 +120,7 @@ func (f *Flamebearer) Total(name string) int64 {
 func (p *Pyroscope) Render(t testing.TB, query string, from time.Time) *Flamebearer {
 	t.Helper()
 	var flame *Flamebearer
-	WaitFor(t, 30*time.Second, query, func() (err error) {
+	WaitFor(t, Patience, query, func() (err error) {
 		flame, err = p.render(t.Context(), query, from)
 		return err
 	})
@@ -214,7 +214,7 @@ func (p *Pyroscope) LabelValues(t testing.TB, name string) []string {
 }
 
 // ask calls a method of Pyroscope's query service. Without a time range, as
-// here, it answers for what was taken lately.
+// here, it answers for what was taken lately. It is asked again as by Render.
 func (p *Pyroscope) ask(t testing.TB, method string, question, answer any) {
 	t.Helper()
 	text, err := json.Marshal(question)
@@ -222,18 +222,18 @@ func (p *Pyroscope) ask(t testing.TB, method string, question, answer any) {
 		t.Fatal(err)
 	}
 	url := p.URL() + "/querier.v1.QuerierService/" + method
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, bytes.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("Content-Type", "application/json")
-	body, err := do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(body, answer); err != nil {
-		t.Fatalf("%s: %v", url, err)
-	}
+	WaitFor(t, Patience, url, func() error {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, bytes.NewReader(text))
+		if err != nil {
+			return err
+		}
+		request.Header.Set("Content-Type", "application/json")
+		body, err := do(request)
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal(body, answer)
+	})
 }
 
 // port returns the port of an address.

@@ -7,6 +7,11 @@ import (
 	"time"
 )
 
+// Patience is how long a test waits for what merely has to happen, and takes some
+// seconds on a machine with nothing else to do: not a limit that is tried, but the
+// end of a test that would wait for ever.
+const Patience = 5 * time.Minute
+
 // pollInterval is the least rest between two tries: short beside what a server
 // takes to start. After a try that took long, such as a command that was run, it
 // is three times as long, to longest: what is waited for needs the machine, too.
