@@ -41,15 +41,18 @@ func (e *balancer) take() string {
 // the port stays open, and no request is lost, on kept connections neither.
 func TestRolloutLosesNoRequest(t *testing.T) {
 	t.Parallel()
+	// Until it is over the old one takes requests, as many as the test waits for.
+	const delay = 20 * time.Second
 	start := func() shop {
-		return startShop(t, []string{"SHUTDOWN_DELAY=6s"})
+		return startShop(t, []string{"SHUTDOWN_DELAY=" + delay.String()})
 	}
 	old, fresh := start(), start()
 	var service balancer
 	service.set(old.API(), fresh.API())
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}, Timeout: 20 * time.Second}
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}, Timeout: 2 * time.Minute}
 	t.Cleanup(client.CloseIdleConnections)
 	done := make(chan struct{})
+	stop := sync.OnceFunc(func() { close(done) })
 	var sent atomic.Int64
 	var mu sync.Mutex
 	var lost []error
@@ -77,10 +80,11 @@ func TestRolloutLosesNoRequest(t *testing.T) {
 			}
 		})
 	}
+	t.Cleanup(func() { stop(); load.Wait() }) // also where the test ends early
 	more := func(n int64) {
 		t.Helper()
 		until := sent.Load() + n
-		servers.WaitFor(t, time.Minute, "requests", func() error {
+		servers.WaitFor(t, servers.Patience, "requests", func() error {
 			if got := sent.Load(); got < until {
 				return fmt.Errorf("%d of %d", got, until)
 			}
@@ -89,7 +93,7 @@ func TestRolloutLosesNoRequest(t *testing.T) {
 	}
 	more(50)
 	old.Signal(t, syscall.SIGTERM)
-	servers.WaitFor(t, 5*time.Second, "/readyz to say that it ends", func() error {
+	servers.WaitFor(t, delay-time.Second, "/readyz to say that it ends", func() error {
 		response, err := http.Get(old.URL() + "/readyz")
 		if err != nil {
 			return err
@@ -102,11 +106,11 @@ func TestRolloutLosesNoRequest(t *testing.T) {
 	})
 	more(50) // of which half go to the one that ends
 	service.set(fresh.API())
-	if err := old.Wait(t, time.Minute); err != nil {
+	if err := old.Wait(t, servers.Patience); err != nil {
 		t.Errorf("the old one ends with %v", err)
 	}
 	more(20)
-	close(done)
+	stop()
 	load.Wait()
 	if len(lost) > 0 {
 		t.Errorf("%d of %d requests are lost: %v", len(lost), sent.Load(), lost[0])
