@@ -19,7 +19,7 @@ import (
 
 func main() {
 	quick := flag.Int64("quick", 0, "level of the event that alerts after a second")
-	patient := flag.Int64("patient", 0, "level of the event that alerts after 30 seconds")
+	patient := flag.Int64("patient", 0, "level of the event that alerts after a minute")
 	dir := flag.String("dir", "", "`folder` of the data")
 	series := flag.Int("series", 0, "further series, whose values change all the time")
 	flag.Parse()
@@ -63,7 +63,7 @@ func levels(series int) domain.Domain {
 		},
 		Thresholds: []domain.Threshold{
 			{Name: "Quick", Event: "quick", Above: &above, For: domain.Duration(time.Second), Severity: domain.SeverityPage},
-			{Name: "Patient", Event: "patient", Above: &above, For: domain.Duration(30 * time.Second), Severity: domain.SeverityPage},
+			{Name: "Patient", Event: "patient", Above: &above, For: domain.Duration(time.Minute), Severity: domain.SeverityPage},
 		},
 		DefaultRules: domain.DefaultRules{Disable: []string{"all"}},
 	}
