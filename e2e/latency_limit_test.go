@@ -22,7 +22,8 @@ import (
 
 // TestLimitsMeanWhatTheySay has a real Prometheus judge durations close to
 // limits, on both sides: limits among the default bounds, far above and far
-// below them. A threshold of 2 s neither fires at 1.9 s nor is silent at 2.1 s.
+// below them. A threshold of 2 s neither fires at 1.3 s nor is silent at 2.1 s,
+// which the default bounds do not tell apart; a busy machine may add to either.
 func TestLimitsMeanWhatTheySay(t *testing.T) {
 	t.Parallel()
 	limits := map[string]float64{"ms1": 0.0015, "ms3": 0.003, "s2": 2, "s12": 12, "s90": 90, "h1": 3600}
@@ -60,7 +61,7 @@ func TestLimitsMeanWhatTheySay(t *testing.T) {
 	}
 	defer func() { _ = tel.Shutdown(context.Background()) }()
 	mux := tel.NewServeMux()
-	for path, took := range map[string]time.Duration{"/near": 1900 * time.Millisecond, "/over": 2100 * time.Millisecond} {
+	for path, took := range map[string]time.Duration{"/near": 1300 * time.Millisecond, "/over": 2100 * time.Millisecond} {
 		mux.HandleFunc("GET "+path, func(http.ResponseWriter, *http.Request) { time.Sleep(took) })
 	}
 	mux.HandleFunc("GET /quick", func(http.ResponseWriter, *http.Request) {
@@ -112,7 +113,7 @@ func TestLimitsMeanWhatTheySay(t *testing.T) {
 		}
 		return got
 	}
-	servers.WaitFor(t, 2*time.Minute, "all alerts", func() error {
+	servers.WaitFor(t, servers.Patience, "all alerts", func() error {
 		got := firing()
 		for alert := range want {
 			if !got[alert] {
@@ -122,17 +123,15 @@ func TestLimitsMeanWhatTheySay(t *testing.T) {
 		return nil
 	})
 	// A few more evaluations with full windows.
-
-	prom.WaitForQuery(t, time.Minute, `min(increase(limits_response_duration_seconds_count{endpoint=~"/over|/near"}[30s])) > 20`)
+	prom.WaitForQuery(t, servers.Patience, `min(increase(limits_response_duration_seconds_count{endpoint=~"/over|/near"}[30s])) > 20`)
 	for alert := range firing() {
 		if !want[alert] {
 			t.Errorf("%q fires", alert)
 		}
 	}
-	quick := prom.Query(t, `histogram_quantile(0.5, sum by (le) (rate(limits_response_duration_seconds_bucket{endpoint="/quick"}[1m])))`)
-	if len(quick) != 1 || !(quick[0].Value < 0.001) {
-		t.Errorf("a route of 0.4 ms reads %v", quick)
-	}
+	const quick = `histogram_quantile(0.5, sum by (le) (rate(limits_response_duration_seconds_bucket{endpoint="/quick"}[1m])))`
+	t.Logf("a route of 0.4 ms reads %v", prom.Query(t, quick))
+	prom.WaitForQuery(t, servers.Patience, quick+" < 0.001")
 }
 
 func ask(ctx context.Context, url string) {
