@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -211,9 +210,7 @@ func quiet(t *testing.T, s shop, prom *servers.Prometheus, name string) {
 // breakIt breaks the shop, by POST, or heals it, by DELETE.
 func (s shop) breakIt(t testing.TB, method, name string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, method, s.URL()+"/break/"+name, nil)
+	r, err := http.NewRequestWithContext(t.Context(), method, s.URL()+"/break/"+name, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

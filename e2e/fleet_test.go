@@ -14,7 +14,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/latido-dev/latido/e2e/servers"
 )
@@ -92,19 +91,20 @@ func startFleet(t *testing.T) *fleet {
 	latido(t, "generate", "rules", "-fast", "-domain", source, "-out", rules)
 	latido(t, "generate", "alertmanager", "-domain", source, "-out", receivers)
 	// A group waits longer than it does for users: how soon the evidence is there is
-	// the machine's, and that it is on the first message is ours.
+	// the machine's, and that it is on the first message is ours. It waits less than
+	// the minute after which Prometheus sends an alert again.
 	if text, err = os.ReadFile(receivers); err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Contains(text, []byte("group_wait: 10s")) {
 		t.Fatalf("no group waits 10 seconds:\n%s", text)
 	}
-	write(t, receivers, bytes.ReplaceAll(text, []byte("group_wait: 10s"), []byte("group_wait: 30s")))
+	write(t, receivers, bytes.ReplaceAll(text, []byte("group_wait: 10s"), []byte("group_wait: 45s")))
 	alertmanager := servers.StartAlertmanager(t, receivers)
 	f.evidence = servers.Run(t, servers.Process{
 		Name: "latido evidence", Ports: 1, Ready: "/healthz",
 		Command: func(addrs []string) *exec.Cmd {
-			cmd := exec.Command(program(t, "cmd/latido"), "evidence", "-timeout", "25s", "-listen", addrs[0], "-prometheus", f.samples.URL, "-pyroscope", f.profiles.URL,
+			cmd := exec.Command(program(t, "cmd/latido"), "evidence", "-timeout", "38s", "-listen", addrs[0], "-prometheus", f.samples.URL, "-pyroscope", f.profiles.URL,
 				"-alertmanager", alertmanager.URL(), "-dir", filepath.Join(dir, "incidents"), source)
 			cmd.Env = append(os.Environ(), "LATIDO_PASSWORD="+fleetPassword)
 			return cmd
@@ -115,15 +115,15 @@ func startFleet(t *testing.T) *fleet {
 		Rules:  []string{rules}, Alertmanagers: []string{alertmanager.Addr(0), f.evidence.Addr(0)},
 	})
 	f.samples.lead(t, f.prom.URL())
-	f.prom.WaitForQuery(t, time.Minute, `count(up{job="tienda-api"} == 1) == 3`)
+	f.prom.WaitForQuery(t, servers.Patience, `count(up{job="tienda-api"} == 1) == 3`)
 	return f
 }
 
 // told waits for an alert of an endpoint, or of none, that came to the webhook.
-func (f *fleet) told(t *testing.T, name, endpoint string, timeout time.Duration) notification {
+func (f *fleet) told(t *testing.T, name, endpoint string) notification {
 	t.Helper()
 	var found notification
-	servers.WaitFor(t, timeout, "the alert "+name, func() error {
+	servers.WaitFor(t, servers.Patience, "the alert "+name, func() error {
 		for _, n := range f.hook.all() {
 			if n.Status == "firing" && n.Labels["alertname"] == name && n.Labels["endpoint"] == endpoint {
 				found = n
@@ -162,13 +162,13 @@ func TestFleet(t *testing.T) {
 	// A time before, with samples and profiles of every replica, and none of their
 	// start. What a busy machine made slow is over for longer than a group of alerts
 	// stays open: in an open one an alert leaves at any time, with no evidence yet.
-	f.prom.WaitForQuery(t, 8*time.Minute, `count(min_over_time(up{job="tienda-api"}[30s:1s]) == 1 and count_over_time(up{job="tienda-api"}[150s]) > 120) == 3
+	f.prom.WaitForQuery(t, 3*servers.Patience, `count(min_over_time(up{job="tienda-api"}[30s:1s]) == 1 and count_over_time(up{job="tienda-api"}[150s]) > 120) == 3
 		and on() absent(max_over_time(ALERTS{alertname=~"RespuestaLenta|PagosFallando|GoroutineLeak",alertstate="firing"}[75s:1s]))`)
 	f.hook.forget()
 	bad := f.shops[1]
 
 	bad.breakIt(t, http.MethodPost, "slow")
-	slow := f.told(t, "RespuestaLenta", waitingEndpoint, 3*time.Minute)
+	slow := f.told(t, "RespuestaLenta", waitingEndpoint)
 	t.Logf("%v", slow.Annotations)
 	if measured, err := fetch(f.evidence.URL() + "/metrics"); err == nil {
 		for line := range strings.Lines(measured) {
@@ -201,7 +201,7 @@ func TestFleet(t *testing.T) {
 	f.profiles.shut.Store(true)
 	f.hook.forget()
 	f.shops[2].breakIt(t, http.MethodPost, "errors")
-	if n := f.told(t, "PagosFallando", "/pagos/estado", 3*time.Minute); !strings.Contains(n.Annotations["cause"], "pasarela_no_disponible") || !strings.Contains(n.Annotations["cause"], f.shops[2].Addr(0)) {
+	if n := f.told(t, "PagosFallando", "/pagos/estado"); !strings.Contains(n.Annotations["cause"], "pasarela_no_disponible") || !strings.Contains(n.Annotations["cause"], f.shops[2].Addr(0)) {
 		t.Errorf("with Pyroscope hanging: %v", n.Annotations)
 	}
 
@@ -211,7 +211,7 @@ func TestFleet(t *testing.T) {
 	for _, i := range []int{0, 2} {
 		_ = f.shops[i].Stop(t)
 	}
-	if n := f.told(t, "ServiceDown", "", 3*time.Minute); n.Annotations["cause"] != "" || n.Annotations["incident"] != "" {
+	if n := f.told(t, "ServiceDown", ""); n.Annotations["cause"] != "" || n.Annotations["incident"] != "" {
 		t.Errorf("nobody can have said why: %v", n.Annotations)
 	}
 }

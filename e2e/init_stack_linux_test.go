@@ -134,7 +134,7 @@ func initStack(t *testing.T, dir string, instances int) {
 		edit("deploy/prometheus/targets/tienda.yaml", "    - tienda-api:9464\n", "    - tienda-api-1:9464\n    - tienda-api-2:9464\n    - tienda-api-3:9464\n")
 	}
 	// How soon a cause is there is the machine's; that the first mail has it is ours.
-	edit("deploy/alertmanager/alertmanager.yaml", "\n  group_wait: 10s\n", "\n  group_wait: 30s\n")
+	edit("deploy/alertmanager/alertmanager.yaml", "\n  group_wait: 10s\n", "\n  group_wait: 45s\n")
 	run("go", "build", "-o", "service", ".")
 }
 
@@ -149,7 +149,7 @@ func runInitStack(t *testing.T, dir string, instances int) {
 	authority, certificate := certificateOf(t, "mail")
 	mails := startMailboxAt(t, "0.0.0.0:25", &tls.Config{Certificates: []tls.Certificate{certificate}}, smtpPassword)
 	containerSecrets(t, map[string]string{"SMTP_PASSWORD": smtpPassword, "LATIDO_PASSWORD": *project.Services["evidence"].Environment["LATIDO_PASSWORD"]})
-	wiki := &http.Server{Addr: "0.0.0.0:8000", Handler: http.FileServer(http.Dir(filepath.Join(dir, "docs"))), ReadHeaderTimeout: time.Second}
+	wiki := &http.Server{Addr: "0.0.0.0:8000", Handler: http.FileServer(http.Dir(filepath.Join(dir, "docs"))), ReadHeaderTimeout: time.Minute}
 	go func() { _ = wiki.ListenAndServe() }()
 	t.Cleanup(func() { _ = wiki.Close() })
 
@@ -183,16 +183,16 @@ func runInitStack(t *testing.T, dir string, instances int) {
 	prom := servers.PrometheusIn(t, s.run(t, "prometheus", servers.Path(t, "prometheus"), "127.0.0.1:9090", "/-/ready", nil))
 	command := project.Services["evidence"].Command
 	command[len(command)-1] = filepath.Join(dir, "domain.yaml") // its image has it
-	s.run(t, "evidence", program(t, "cmd/latido"), "127.0.0.1:9466", "/healthz", nil, "-timeout=25s")
+	s.run(t, "evidence", program(t, "cmd/latido"), "127.0.0.1:9466", "/healthz", nil, "-timeout=38s")
 
 	// A time before, with samples and profiles.
-	prom.WaitForQuery(t, 4*time.Minute, fmt.Sprintf(`count(sum_over_time(up{job="tienda-api"}[4m]) >= 9) == %d`, instances))
-	pyroscope.WaitForProfile(t, time.Minute, `process_cpu:cpu:nanoseconds:cpu:nanoseconds{service_name="tienda-api"}`, started)
+	prom.WaitForQuery(t, 2*servers.Patience, fmt.Sprintf(`count(sum_over_time(up{job="tienda-api"}[4m]) >= 9) == %d`, instances))
+	pyroscope.WaitForProfile(t, servers.Patience, `process_cpu:cpu:nanoseconds:cpu:nanoseconds{service_name="tienda-api"}`, started)
 	write(t, slow, nil)
 	pay(t, "http://"+broken+":8080/pagos")
 
 	var mail message
-	servers.WaitFor(t, 5*time.Minute, "a mail of the slow payments", func() error { // a busy machine makes other endpoints slow, too
+	servers.WaitFor(t, 2*servers.Patience, "a mail of the slow payments", func() error { // a busy machine makes other endpoints slow, too
 		var subjects []string
 		for _, m := range mails.all() {
 			subjects = append(subjects, m.Subject)
@@ -347,7 +347,7 @@ func anotherNetwork(t *testing.T) *http.Client {
 		<-done
 		return c, err
 	}
-	return &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}
+	return &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}
 }
 
 // containerSecrets are where Compose puts those of a container. It is seen in this
