@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/latido-dev/latido/domain"
 	"github.com/latido-dev/latido/e2e/servers"
@@ -145,7 +144,7 @@ func (s *setup) doctor(t *testing.T, file string, flags ...string) (found diagno
 func (s *setup) expect(t *testing.T, link string, words []string, skipped, file string, flags ...string) {
 	t.Helper()
 	var said string
-	servers.WaitFor(t, time.Minute, "the cause in "+link, func() error {
+	servers.WaitFor(t, servers.Patience, "the cause in "+link, func() error {
 		found, code := s.doctor(t, file, flags...)
 		var failed []string
 		said = ""
@@ -179,7 +178,7 @@ func (s *setup) expect(t *testing.T, link string, words []string, skipped, file 
 // for those named.
 func (s *setup) healthy(t *testing.T, file string, but map[string]bool, flags ...string) {
 	t.Helper()
-	servers.WaitFor(t, 2*time.Minute, "a healthy set-up", func() error {
+	servers.WaitFor(t, servers.Patience, "a healthy set-up", func() error {
 		found, code := s.doctor(t, file, flags...)
 		for _, c := range found.Checks {
 			if c.Status != "ok" && (!but[c.Check] || c.Status != "skip") {
@@ -206,7 +205,14 @@ func TestDoctor(t *testing.T) {
 		s.healthy(t, s.file, lately)
 		args := []string{"doctor", "-url", s.service.URL(), "-prometheus", s.prometheus.URL(), "-alertmanager", s.alertmanager.URL(),
 			"-pyroscope", s.pyroscope.URL(), "-collector", s.collector.URL(), "-grafana", s.grafana.URL, s.file}
-		t.Log("\n" + latido(t, args...)) // what a person sees, without credentials
+		servers.WaitFor(t, servers.Patience, "what a person sees, without credentials", func() error {
+			out, err := exec.Command(program(t, "cmd/latido"), args...).CombinedOutput()
+			if err != nil {
+				return fmt.Errorf("%w\n%s", err, out)
+			}
+			t.Logf("\n%s", out)
+			return nil
+		})
 	})
 	t.Run("faults", func(t *testing.T) {
 		for name, fault := range map[string]func(t *testing.T, s *setup){
