@@ -28,15 +28,15 @@ func TestPractice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var typed []string
+	var commands []string
 	for _, b := range blocks(t, document) {
 		if b.language == "sh" {
-			typed = append(typed, strings.Split(strings.TrimSpace(b.text), "\n")...)
+			commands = append(commands, strings.Split(strings.TrimSpace(b.text), "\n")...)
 		}
 	}
 	rows := lastCell.FindAllStringSubmatch(string(text), -1)
-	if len(typed) != 4 || len(rows) < 45 {
-		t.Fatalf("%d commands, %d rows", len(typed), len(rows))
+	if len(commands) != 4 || len(rows) < 45 {
+		t.Fatalf("%d commands, %d rows", len(commands), len(rows))
 	}
 	for line := range strings.Lines(string(text)) {
 		if strings.HasPrefix(line, "| ") && !lastCell.MatchString(strings.TrimSpace(line)) && !strings.HasSuffix(line, "| comando |\n") {
@@ -59,11 +59,11 @@ func TestPractice(t *testing.T) {
 	if cache, err := exec.Command("go", "env", "GOCACHE").Output(); err == nil { // which would be below that folder
 		p.env = append(p.env, "GOCACHE="+strings.TrimSpace(string(cache)))
 	}
-	for _, command := range typed[:2] {
+	for _, command := range commands[:2] {
 		p.types(command)
 	}
-	p.types(typed[2])
-	service := p.leaves(typed[3] + " -addr " + servers.FreeAddr(t))
+	p.types(commands[2])
+	service := p.leaves(commands[3] + " -addr " + servers.FreeAddr(t))
 	servers.WaitFor(t, 15*time.Minute, "the service, with rules and a profile", func() error {
 		service.running()
 		if _, err := fetch("http://" + admin + "/api/v1/rules"); err != nil {
@@ -79,10 +79,7 @@ func TestPractice(t *testing.T) {
 	for _, row := range rows {
 		command := strings.NewReplacer(`\|`, "|", "127.0.0.1:9464", admin, "chromium --headless", "chromium --headless --no-sandbox --disable-gpu",
 			"latido report", "latido report"+url, "latido fire", "latido fire"+url, "latido incidents", "latido incidents"+url).Replace(row[1])
-		cmd := exec.Command("bash", "-o", "pipefail", "-c", command)
-		cmd.Dir, cmd.Env = p.dir, p.env
-		output, err := cmd.CombinedOutput()
-		if err != nil || len(output) == 0 && !strings.Contains(command, " -out ") && !strings.Contains(command, " > ") {
+		if output, err := typed(p.dir, p.env, command); err != nil {
 			t.Errorf("%s: %v\n%.2000s", row[1], err, output)
 		}
 	}
