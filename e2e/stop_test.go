@@ -13,7 +13,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/latido-dev/latido/e2e/servers"
 )
@@ -186,7 +185,8 @@ func stopWithRequests(t *testing.T, program *servers.Running, held *holder, ask 
 	address := program.Addr(1)
 	var clients sync.WaitGroup
 	if ask.path != "" {
-		servers.WaitFor(t, 30*time.Second, "the program to serve", func() error { return dial(address) })
+		t.Cleanup(clients.Wait) // none says anything of a test that has ended
+		servers.WaitFor(t, servers.Patience, "the program to serve", func() error { return dial(address) })
 		for range requests {
 			clients.Go(func() {
 				r, err := http.NewRequestWithContext(t.Context(), ask.method, "http://"+address+ask.path, nil)
@@ -205,7 +205,7 @@ func stopWithRequests(t *testing.T, program *servers.Running, held *holder, ask 
 				}
 			})
 		}
-		servers.WaitFor(t, 30*time.Second, "requests to be in flight", func() error {
+		servers.WaitFor(t, servers.Patience, "requests to be in flight", func() error {
 			if n := held.waiting.Load(); n != requests {
 				return fmt.Errorf("%d of %d", n, requests)
 			}
@@ -214,7 +214,7 @@ func stopWithRequests(t *testing.T, program *servers.Running, held *holder, ask 
 	}
 	// The first export comes a second after the start, and the next one not
 	// before Shutdown's.
-	servers.WaitFor(t, 30*time.Second, "the first export", func() error {
+	servers.WaitFor(t, servers.Patience, "the first export", func() error {
 		if held.sent.Load() == 0 {
 			return fmt.Errorf("nothing was sent")
 		}
@@ -223,7 +223,7 @@ func stopWithRequests(t *testing.T, program *servers.Running, held *holder, ask 
 	before := held.sent.Load()
 	program.Signal(t, syscall.SIGTERM)
 	if ask.path != "" {
-		servers.WaitFor(t, 30*time.Second, "the program to take no more requests", func() error {
+		servers.WaitFor(t, servers.Patience, "the program to take no more requests", func() error {
 			if dial(address) == nil {
 				return fmt.Errorf("%s still listens", address)
 			}
@@ -232,7 +232,7 @@ func stopWithRequests(t *testing.T, program *servers.Running, held *holder, ask 
 	}
 	close(held.release)
 	clients.Wait()
-	if err := program.Wait(t, 30*time.Second); err != nil {
+	if err := program.Wait(t, servers.Patience); err != nil {
 		t.Errorf("it ends with %v:\n%s", err, program.Output())
 	}
 	if held.sent.Load() == before {
