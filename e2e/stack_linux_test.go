@@ -72,7 +72,7 @@ func (s stack) run(t *testing.T, service, binary, addr, ready string, env []stri
 func (s stack) healthy(t *testing.T, service string) {
 	t.Helper()
 	check := s.project.Services[service].HealthCheck.Test[1:]
-	servers.WaitFor(t, time.Minute, "the health of "+service, func() error {
+	servers.WaitFor(t, servers.Patience, "the health of "+service, func() error {
 		out, err := exec.Command(servers.Path(t, check[0]), check[1:]...).CombinedOutput()
 		if err != nil {
 			return fmt.Errorf("%s: %w: %s", strings.Join(check, " "), err, out)
@@ -134,12 +134,12 @@ func TestStack(t *testing.T) {
 	}
 
 	t.Run("scraped", func(t *testing.T) {
-		up := prom.WaitForQuery(t, time.Minute, `up{job="tienda-api"} == 1`)
+		up := prom.WaitForQuery(t, servers.Patience, `up{job="tienda-api"} == 1`)
 		if len(up) != 1 || up[0].Labels["instance"] != "tienda-api:9464" {
 			t.Errorf("up: %v", up)
 		}
 		for _, job := range []string{"prometheus", "alertmanager", "otel-collector", "pyroscope", "evidence"} {
-			prom.WaitForQuery(t, time.Minute, `up{job="`+job+`"} == 1`)
+			prom.WaitForQuery(t, servers.Patience, `up{job="`+job+`"} == 1`)
 		}
 		// What the rules on the servers ask for, by the names that these have.
 		for _, family := range []string{
@@ -147,17 +147,22 @@ func TestStack(t *testing.T) {
 			"prometheus_notifications_errors_total", "prometheus_config_last_reload_successful", "alertmanager_config_last_reload_successful",
 			"alertmanager_notifications_failed_total", "pyroscope_discarded_samples_total", "latido_evidence_alerts_total", `latido_evidence_request_duration_seconds_count{outcome="failed"}`, `latido_evidence_posts_total{outcome="failed"}`, `{__name__=~"otelcol_receiver_refused_spans(_total)?"}`,
 		} {
-			prom.WaitForQuery(t, time.Minute, family)
+			prom.WaitForQuery(t, servers.Patience, family)
 		}
 	})
 	t.Run("profiles", func(t *testing.T) {
-		pyroscope.WaitForProfile(t, time.Minute, `process_cpu:cpu:nanoseconds:cpu:nanoseconds{service_name="tienda-api",endpoint="`+burningEndpoint+`"}`, started)
+		pyroscope.WaitForProfile(t, servers.Patience, `process_cpu:cpu:nanoseconds:cpu:nanoseconds{service_name="tienda-api",endpoint="`+burningEndpoint+`"}`, started)
 	})
 	t.Run("exemplars", func(t *testing.T) {
-		for _, id := range exemplars(t, shop.Running)[:1] {
-			jaeger.WaitForTrace(t, time.Minute, id, 1)
-		}
-		servers.WaitFor(t, time.Minute, "an exemplar in Prometheus", func() error {
+		var ids []string
+		servers.WaitFor(t, servers.Patience, "an exemplar on /metrics", func() error {
+			if ids = exemplars(t, shop.Running); len(ids) == 0 {
+				return fmt.Errorf("none")
+			}
+			return nil
+		})
+		jaeger.WaitForTrace(t, servers.Patience, ids[0], 1)
+		servers.WaitFor(t, servers.Patience, "an exemplar in Prometheus", func() error {
 			found, err := prom.API().QueryExemplars(t.Context(), `tienda_response_duration_seconds_bucket`, started, time.Now())
 			if err == nil && len(found) == 0 {
 				err = fmt.Errorf("none")
@@ -166,7 +171,7 @@ func TestStack(t *testing.T) {
 		})
 	})
 	t.Run("alert", func(t *testing.T) {
-		servers.WaitFor(t, 2*time.Minute, "the heartbeat in Alertmanager", func() error {
+		servers.WaitFor(t, servers.Patience, "the heartbeat in Alertmanager", func() error {
 			for _, a := range alertmanager.Alerts(t) {
 				if a.Labels["alertname"] == heartbeat && a.Labels["domain"] == "tienda" {
 					return nil
@@ -176,7 +181,7 @@ func TestStack(t *testing.T) {
 		})
 	})
 	t.Run("evidence", func(t *testing.T) {
-		sent := prom.WaitForQuery(t, time.Minute, `prometheus_notifications_sent_total{alertmanager=~"http://evidence:9466/.*"} > 0`)
+		sent := prom.WaitForQuery(t, servers.Patience, `prometheus_notifications_sent_total{alertmanager=~"http://evidence:9466/.*"} > 0`)
 		t.Logf("Prometheus has sent it %v", sent)
 		cmd := exec.Command(program(t, "cmd/latido"), "incidents", "-url", "http://127.0.0.1:9466")
 		if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "LATIDO_PASSWORD") {
@@ -189,7 +194,7 @@ func TestStack(t *testing.T) {
 		}
 	})
 	t.Run("doctor", func(t *testing.T) {
-		servers.WaitFor(t, time.Minute, "a set-up without a broken link", func() error {
+		servers.WaitFor(t, servers.Patience, "a set-up without a broken link", func() error {
 			out, err := exec.Command(program(t, "cmd/latido"), "doctor", "-grafana", "none", exampleDomain).CombinedOutput()
 			if err != nil {
 				return fmt.Errorf("%w\n%s", err, out)
@@ -207,7 +212,7 @@ func TestStack(t *testing.T) {
 		alertmanagerWithMail(t, config, mails.addr)
 		s.project.Services["alertmanager"].Volumes[0].Source = config
 		s.run(t, "alertmanager", servers.Path(t, "alertmanager"), "127.0.0.1:9093", "/-/ready", nil)
-		servers.WaitFor(t, 2*time.Minute, "a mail", func() error { return mails.has(t, heartbeat, nil) })
+		servers.WaitFor(t, servers.Patience, "a mail", func() error { return mails.has(t, heartbeat, nil) })
 	})
 }
 
