@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/latido-dev/latido/e2e/servers"
 )
@@ -58,13 +57,13 @@ func TestCollector(t *testing.T) {
 			for range 5 {
 				shop.order(t)
 			}
-			servers.WaitFor(t, time.Minute, "the series of /metrics in Prometheus", func() error { return sameSeries(t, shop, prom) })
+			servers.WaitFor(t, servers.Patience, "the series of /metrics in Prometheus", func() error { return sameSeries(t, shop, prom) })
 			ids := exemplars(t, shop.Running)
 			if len(ids) == 0 {
 				t.Fatal("/metrics has no exemplar")
 			}
 			for _, id := range ids {
-				jaeger.WaitForTrace(t, time.Minute, id, 1)
+				jaeger.WaitForTrace(t, servers.Patience, id, 1)
 			}
 		})
 	}
@@ -75,14 +74,14 @@ func TestCollector(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.Header.Set("traceparent", "00-"+callersTrace+"-"+callersSpan+"-01")
-		servers.WaitFor(t, time.Minute, "an answer", func() error {
+		servers.WaitFor(t, servers.Patience, "an answer", func() error {
 			response, err := http.DefaultClient.Do(r)
 			if err == nil {
 				response.Body.Close()
 			}
 			return err
 		})
-		span := jaeger.WaitForTrace(t, time.Minute, callersTrace, 3)["GET /pedidos/{id}"]
+		span := jaeger.WaitForTrace(t, servers.Patience, callersTrace, 3)["GET /pedidos/{id}"]
 		if span.Parent() != callersSpan {
 			t.Errorf("the span %+v is no child of the caller's", span)
 		}

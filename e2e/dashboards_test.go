@@ -108,7 +108,7 @@ func TestDashboards(t *testing.T) {
 			for _, q := range questions {
 				asked[q.name] = true
 			}
-			target := ask.prom.WaitForQuery(t, time.Minute, `up{job="`+d.Service()+`"} == 1`)[0].Labels
+			target := ask.prom.WaitForQuery(t, servers.Patience, `up{job="`+d.Service()+`"} == 1`)[0].Labels
 			for name, variables := range map[string]map[string]string{
 				"all": {"job": ".+", "instance": ".+", "endpoint": ".+", "process": ".*"},
 				"one": {
@@ -133,9 +133,9 @@ func (ask asking) busiest(t *testing.T, d domain.Domain) string {
 	t.Helper()
 	m, _ := d.Metric("requests")
 	var found string
-	servers.WaitFor(t, time.Minute, "CPU time of an endpoint of "+d.Prefix, func() error {
+	servers.WaitFor(t, servers.Patience, "CPU time of an endpoint of "+d.Prefix, func() error {
 		var most int64
-		for _, s := range ask.prom.WaitForQuery(t, time.Minute, `group by (endpoint) (`+m.Family+`{endpoint!="unmatched"})`) {
+		for _, s := range ask.prom.WaitForQuery(t, servers.Patience, `group by (endpoint) (`+m.Family+`{endpoint!="unmatched"})`) {
 			endpoint := s.Labels["endpoint"]
 			selector := `{service_name="` + d.Service() + `", endpoint="` + endpoint + `"}`
 			if n := ask.pyroscope.Render(t, "process_cpu:cpu:nanoseconds:cpu:nanoseconds"+selector, ask.started).NumTicks; n > most {
@@ -252,7 +252,7 @@ func (ask asking) all(t *testing.T, questions []question, variables map[string]s
 	t.Helper()
 	open := slices.Clone(questions)
 	// The long windows of an objective are evaluated every two minutes.
-	servers.WaitFor(t, 5*time.Minute, "data for every panel", func() error {
+	servers.WaitFor(t, 2*servers.Patience, "data for every panel", func() error {
 		open = slices.DeleteFunc(open, func(q question) bool { return ask.hasData(t, q, variables) })
 		var missing []string
 		for _, q := range open {

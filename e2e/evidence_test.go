@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/latido-dev/latido/e2e/servers"
 )
@@ -32,7 +31,7 @@ func TestEvidenceForServers(t *testing.T) {
 	_, alertmanager := startServers(t, service.Running, file, hook.URL, fmt.Sprintf("links: {evidence: %q, external_url: %[1]q}\n", service.URL()))
 
 	all := func(map[string]string) bool { return true }
-	servers.WaitFor(t, 2*time.Minute, "the alert", func() error {
+	servers.WaitFor(t, servers.Patience, "the alert", func() error {
 		if got := hook.names("firing", all); len(got) != 1 || got[0] != "MuchosErrores" {
 			return fmt.Errorf("told of %v", got)
 		}
@@ -43,7 +42,7 @@ func TestEvidenceForServers(t *testing.T) {
 		t.Fatalf("the alert links to %q", link)
 	}
 	var page string
-	servers.WaitFor(t, time.Minute, "the incident behind the link", func() (err error) {
+	servers.WaitFor(t, servers.Patience, "the incident behind the link", func() (err error) {
 		if page, err = service.get(strings.TrimPrefix(link, service.URL())); err != nil {
 			return err
 		}

@@ -126,7 +126,7 @@ func (s shop) API() string { return "http://" + s.Addr(1) }
 
 // get asks the admin listener.
 func (s shop) get(path string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute) // a busy machine's answer, too
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL()+path, nil)
 	if err != nil {

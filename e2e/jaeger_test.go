@@ -45,12 +45,11 @@ func startTracesService(t *testing.T, otlp string) *servers.Running {
 // TestTraces runs the program of docs/traces.md with a real Jaeger: its spans
 // are children of the caller's trace, and the log and /metrics lead there.
 func TestTraces(t *testing.T) {
-	const timeout = time.Minute
 	jaeger := servers.StartJaeger(t)
 	service := startTracesService(t, jaeger.OTLP())
 	ask := func(id, traceparent string) {
 		t.Helper()
-		servers.WaitFor(t, timeout, "an answer", func() error {
+		servers.WaitFor(t, servers.Patience, "an answer", func() error {
 			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+service.Addr(1)+"/pedidos/"+id, nil)
 			if err != nil {
 				return err
@@ -71,7 +70,7 @@ func TestTraces(t *testing.T) {
 	}
 
 	ask("7", "00-"+callersTrace+"-"+callersSpan+"-01")
-	spans := jaeger.WaitForTrace(t, timeout, callersTrace, 3)
+	spans := jaeger.WaitForTrace(t, servers.Patience, callersTrace, 3)
 	order, client, price := spans["GET /pedidos/{id}"], spans["GET"], spans["GET /precios"]
 	for _, c := range []struct {
 		what         string
@@ -115,7 +114,7 @@ func TestTraces(t *testing.T) {
 	}
 	others := 0
 	for _, id := range found {
-		if spans := jaeger.WaitForTrace(t, timeout, id, 3); spans["GET /pedidos/{id}"].ID == "" {
+		if spans := jaeger.WaitForTrace(t, servers.Patience, id, 3); spans["GET /pedidos/{id}"].ID == "" {
 			t.Errorf("the trace %s of an exemplar has the spans %v", id, spans)
 		}
 		if id != callersTrace {
@@ -162,8 +161,8 @@ func TestTraceToProfile(t *testing.T) {
 		"OTEL_METRICS_EXPORTER=none", "OTEL_BSP_SCHEDULE_DELAY=200",
 	})
 	const cpu = "process_cpu:cpu:nanoseconds:cpu:nanoseconds"
-	pyroscope.WaitForProfile(t, 2*time.Minute, cpu+`{service_name="tienda-api",endpoint="`+burningEndpoint+`"}`, started)
-	servers.WaitFor(t, time.Minute, "the profile of a span", func() error {
+	pyroscope.WaitForProfile(t, servers.Patience, cpu+`{service_name="tienda-api",endpoint="`+burningEndpoint+`"}`, started)
+	servers.WaitFor(t, servers.Patience, "the profile of a span", func() error {
 		spans := jaeger.Spans(t, "tienda-api", "GET "+burningEndpoint)
 		for _, s := range spans {
 			id, ok := s.Tag("pyroscope.profile.id").(string)

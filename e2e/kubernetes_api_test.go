@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
@@ -64,7 +63,7 @@ func startCluster(t *testing.T) *cluster {
 		}
 		c.accepts(t, "", parsed(t, text))
 	}
-	servers.WaitFor(t, time.Minute, "the operator's objects", func() error {
+	servers.WaitFor(t, servers.Patience, "the operator's objects", func() error {
 		answer := c.Ask(t, http.MethodGet, "/apis/monitoring.coreos.com/v1", "", nil)
 		var known meta.APIResourceList
 		if err := json.Unmarshal(answer.Body, &known); err != nil {

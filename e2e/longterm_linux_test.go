@@ -59,7 +59,7 @@ func TestLongTerm(t *testing.T) {
 		s.run(t, "tienda-api", program(t, "examples/echo-api"), "127.0.0.1:"+i.admin, "/healthz",
 			[]string{"XDG_CACHE_HOME=" + t.TempDir(), "OTEL_EXPORTER_PROMETHEUS_PORT=" + i.admin}, "-addr=0.0.0.0:"+i.api, "-rate="+i.rate, "-mix="+withoutFailures)
 	}
-	prom.WaitForQuery(t, time.Minute, `count(up{job="tienda-api"} == 1) == 3`)
+	prom.WaitForQuery(t, servers.Patience, `count(up{job="tienda-api"} == 1) == 3`)
 
 	var questions []question
 	files, err := dashboards.All(d, dashboards.Options{})
@@ -75,7 +75,7 @@ func TestLongTerm(t *testing.T) {
 	}
 	// A minute of data in the other store too, so that what lies behind it is
 	// in both.
-	store.WaitForQuery(t, 3*time.Minute, `min(count_over_time(up{job="tienda-api"}[3m])) >= 90`)
+	store.WaitForQuery(t, servers.Patience, `min(count_over_time(up{job="tienda-api"}[3m])) >= 90`)
 	at := time.Now().Add(-late)
 	t.Run("same figures", func(t *testing.T) {
 		asked := append(slices.Clone(questions), ruleQuestions(t)...)

@@ -29,7 +29,7 @@ func inNamespace(t *testing.T, hosts map[string]string) (inside bool) {
 		}
 		return true
 	}
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.count=1", "-test.timeout=15m")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.count=1", "-test.timeout=1h")
 	cmd.Env = append(os.Environ(), insideVariable+"="+t.Name(), builtVariable+"="+built.dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS}
 	if id := os.Getuid(); id != 0 { // root in a namespace of users, where it may have networks of its own

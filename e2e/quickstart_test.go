@@ -100,7 +100,7 @@ func (l *left) ctrlC() error {
 	select {
 	case <-l.ended:
 		return l.err
-	case <-time.After(30 * time.Second):
+	case <-time.After(servers.Patience):
 		_ = syscall.Kill(-l.cmd.Process.Pid, syscall.SIGQUIT) // it says where it hangs
 		select {
 		case <-l.ended:
@@ -185,7 +185,7 @@ func TestQuickstart(t *testing.T) {
 
 	start := time.Now()
 	service := p.leaves(commands[2])
-	servers.WaitFor(t, 5*time.Minute, "the service", func() error {
+	servers.WaitFor(t, 15*time.Minute, "the service", func() error {
 		service.running()
 		_, err := fetch("http://" + admin + "/healthz")
 		return err
@@ -193,7 +193,7 @@ func TestQuickstart(t *testing.T) {
 	p.note(commands[2], start)
 
 	start = time.Now()
-	servers.WaitFor(t, time.Minute, "the report", func() error { // the first window has to end
+	servers.WaitFor(t, servers.Patience, "the report", func() error { // the first window has to end
 		cmd := exec.Command("bash", "-c", commands[3])
 		cmd.Dir, cmd.Env = p.dir, p.env
 		output, err := cmd.CombinedOutput()
@@ -206,7 +206,7 @@ func TestQuickstart(t *testing.T) {
 
 	start = time.Now()
 	pprof := p.leaves(commands[4])
-	servers.WaitFor(t, 5*time.Minute, "the flame graph", func() error {
+	servers.WaitFor(t, servers.Patience, "the flame graph", func() error {
 		pprof.running()
 		graph, err := fetch("http://" + page + "/ui/flamegraph")
 		if err != nil {
@@ -278,7 +278,7 @@ func snapshot(t *testing.T) string {
 
 // fetch gets a page that answers 200.
 func fetch(url string) (string, error) {
-	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	client := &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Get(url)
 	if err != nil {
 		return "", err
@@ -337,7 +337,7 @@ func TestInitServices(t *testing.T) {
 					return cmd
 				},
 			})
-			servers.WaitFor(t, time.Minute, "data of every event", func() error {
+			servers.WaitFor(t, servers.Patience, "data of every event", func() error {
 				output, err := here(latido, "doctor", "-only", "url", "-url", service.URL())
 				if err != nil || strings.Contains(output, "has counted nothing") {
 					return fmt.Errorf("%w\n%s", err, output)
@@ -350,7 +350,7 @@ func TestInitServices(t *testing.T) {
 			}
 			stopping := time.Now()
 			service.Signal(t, os.Interrupt)
-			if err := service.Wait(t, 20*time.Second); err != nil {
+			if err := service.Wait(t, servers.Patience); err != nil {
 				t.Errorf("stopped with %v", err)
 			}
 			t.Logf("made and built in %.1f s, had data of every event after %.1f s, stopped in %.1f s",

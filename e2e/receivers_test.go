@@ -142,7 +142,7 @@ func startMailboxAt(t testing.TB, addr string, secure *tls.Config, password stri
 		return &login{delivery{box: m}, password}, nil
 	}))
 	server.Domain, server.TLSConfig = "localhost", secure
-	server.ReadTimeout, server.WriteTimeout = 10*time.Second, 10*time.Second
+	server.ReadTimeout, server.WriteTimeout = 2*time.Minute, 2*time.Minute
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		t.Fatal(err)

@@ -70,12 +70,12 @@ func TestRelease(t *testing.T) {
 		t.Errorf("the service's go.mod: %v\n%s", err, text)
 	}
 	service := p.leaves(commands[2] + " -addr " + servers.FreeAddr(t))
-	servers.WaitFor(t, 5*time.Minute, "the service", func() error {
+	servers.WaitFor(t, 15*time.Minute, "the service", func() error {
 		service.running()
 		_, err := fetch("http://" + admin + "/healthz")
 		return err
 	})
-	servers.WaitFor(t, 2*time.Minute, "the report", func() error { // the first window has to end
+	servers.WaitFor(t, servers.Patience, "the report", func() error { // the first window has to end
 		report := exec.Command("bash", "-c", commands[3]+" -url http://"+admin)
 		report.Dir, report.Env = p.dir, p.env
 		output, err := report.CombinedOutput()

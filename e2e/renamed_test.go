@@ -4,7 +4,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/latido-dev/latido/dashboards"
 	"github.com/latido-dev/latido/domain"
@@ -66,7 +65,7 @@ func TestRenamedEventPanels(t *testing.T) {
 		t.Errorf("only %d panels ask for the events", len(questions))
 	}
 	ask := asking{prom: servers.StartPrometheus(t, servers.PrometheusConfig{Scrape: []servers.Scrape{scrape}})}
-	ask.prom.WaitForQuery(t, time.Minute, `count(up{job="floreria-api"} == 1) == 2`)
+	ask.prom.WaitForQuery(t, servers.Patience, `count(up{job="floreria-api"} == 1) == 2`)
 	for name, release := range releases {
 		t.Run(name, func(t *testing.T) {
 			ask.all(t, questions, map[string]string{"job": ".+", "instance": chosen(release.Addr(0)), "endpoint": ".+"})

@@ -33,7 +33,7 @@ func TestReplicas(t *testing.T) {
 	}
 	// The endpoint is bound when it is registered: it is there before it is asked.
 	requests := `tienda_requests_total{method="GET", endpoint="` + cheapEndpoint + `", status="200"}`
-	prom.WaitForQuery(t, time.Minute, "count("+requests+" == 0) == 2")
+	prom.WaitForQuery(t, servers.Patience, "count("+requests+" == 0) == 2")
 
 	// The two have different loads, over several exports, in turns.
 	total := 0.0
@@ -45,7 +45,7 @@ func TestReplicas(t *testing.T) {
 				total++
 			}
 		}
-		prom.WaitForQuery(t, time.Minute, fmt.Sprintf("sum(%s) == %g", requests, total))
+		prom.WaitForQuery(t, servers.Patience, fmt.Sprintf("sum(%s) == %g", requests, total))
 		t.Logf("round %d: %g requests", round, total)
 	}
 	wanted, counted := slices.Sorted(maps.Values(asked)), []float64{}
@@ -75,7 +75,7 @@ func TestReplicas(t *testing.T) {
 	}
 	for _, instance := range instances {
 		for _, profile := range types {
-			pyroscope.WaitForProfile(t, 2*time.Minute, fmt.Sprintf(`%s{service_name="tienda-api", service_instance_id=%q}`, profile, instance), started)
+			pyroscope.WaitForProfile(t, servers.Patience, fmt.Sprintf(`%s{service_name="tienda-api", service_instance_id=%q}`, profile, instance), started)
 		}
 	}
 	if ids := pyroscope.LabelValues(t, "service_instance_id"); !slices.Equal(ids, instances) {
@@ -86,7 +86,7 @@ func TestReplicas(t *testing.T) {
 		t.Errorf("the sessions are %v, want one for each instance", sessions)
 	}
 	for _, session := range sessions {
-		pyroscope.WaitForProfile(t, time.Minute, fmt.Sprintf(`%s{service_name="tienda-api", __session_id__=%q}`, types[0], session), started)
+		pyroscope.WaitForProfile(t, servers.Patience, fmt.Sprintf(`%s{service_name="tienda-api", __session_id__=%q}`, types[0], session), started)
 	}
 	t.Logf("profile types: %v", pyroscope.ProfileTypes(t))
 }

@@ -108,7 +108,7 @@ func TestScaleRules(t *testing.T) {
 		})
 		var took, every map[string]float64
 		memory := 0.0
-		servers.WaitFor(t, 5*time.Minute, "an evaluation of every group", func() error {
+		servers.WaitFor(t, 2*servers.Patience, "an evaluation of every group", func() error {
 			metrics := metricsOf(t, prom.URL())
 			memory = max(memory, metrics["process_resident_memory_bytes"][""])
 			took, every = metrics["prometheus_rule_group_last_duration_seconds"], metrics["prometheus_rule_group_interval_seconds"]

@@ -64,7 +64,7 @@ func TestScale(t *testing.T) {
 		Scrape: []servers.Scrape{{Job: "tienda-api", Targets: []string{shop.Addr(0)}}}, Flags: []string{"--web.enable-admin-api"},
 	})
 	started := time.Now()
-	servers.WaitFor(t, 2*time.Minute, "three exports of each kind", func() error {
+	servers.WaitFor(t, servers.Patience, "three exports of each kind", func() error {
 		for _, path := range []string{"/v1/metrics", "/v1/traces", "/ingest"} {
 			if _, posts := sink.of(path); posts < 3 {
 				return io.ErrNoProgress
@@ -105,7 +105,7 @@ func TestScale(t *testing.T) {
 	t.Logf("spans: %.0f bytes a request, as sent (%.0f requests)", traces/requests, requests)
 	t.Logf("profiles: %.0f KiB a minute in %.0f uploads", profiles/minutes/1024, uploads)
 	// A chunk has 120 samples: then the bytes of one are those of every other.
-	prom.WaitForQuery(t, 5*time.Minute, `count_over_time(up{job="tienda-api"}[10m]) >= 130`)
+	prom.WaitForQuery(t, 2*servers.Patience, `count_over_time(up{job="tienda-api"}[10m]) >= 130`)
 	chunks, index, samples, stored := blockSize(t, prom)
 	t.Logf("a block of Prometheus: %.2f bytes a sample, and %.0f bytes a series for its index (%.0f samples of %.0f series)", chunks/samples, index/stored, samples, stored)
 	if series == 0 || plain == 0 || traces == 0 || profiles == 0 {

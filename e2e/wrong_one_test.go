@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/latido-dev/latido/e2e/servers"
 )
@@ -58,7 +57,7 @@ func TestWrongOneCostsItself(t *testing.T) {
 		Rules:  []string{files["rules"]}, Alertmanagers: []string{alertmanager.Addr(0)},
 	})
 	for where, w := range map[string]*webhook{"in the process": inProcess, "on servers": fromServers} {
-		servers.WaitFor(t, 2*time.Minute, "the alert "+where, func() error {
+		servers.WaitFor(t, servers.Patience, "the alert "+where, func() error {
 			if told := w.names("firing", func(map[string]string) bool { return true }); !slices.Contains(told, "MuchasVentas") {
 				return fmt.Errorf("told of %v", told)
 			}
