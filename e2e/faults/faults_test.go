@@ -88,7 +88,7 @@ func runFault(t *testing.T, s scenario, fast bool) run {
 	start := time.Now()
 	s.inject(w)
 	r := run{Verdict: noAlert, HottestIs: noAlert}
-	timeout := 2 * time.Minute
+	timeout := servers.Patience
 	if !fast {
 		timeout = 15 * time.Minute
 	}
@@ -114,7 +114,7 @@ func runFault(t *testing.T, s scenario, fast bool) run {
 	if !fast {
 		last = "5m"
 	}
-	servers.WaitFor(t, time.Minute, "the CPU profile", func() error {
+	servers.WaitFor(t, servers.Patience, "the CPU profile", func() error {
 		data, err := w.get("/debug/pprof/profile?last=" + last)
 		if err == nil {
 			r.Hottest, err = hottest(data)

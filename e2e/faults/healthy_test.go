@@ -21,6 +21,9 @@ const shortHealthy = 70 * time.Second
 // nothing is how a cause says that there is none.
 var nothing = regexp.MustCompile(`(?i)nothing explains`)
 
+// noCPU is how a cause says that the machine has none left for the service.
+var noCPU = regexp.MustCompile(`Other processes on the machine use the CPU|and have no CPU`)
+
 // TestHealthy has half the traffic and half as much again, two releases, and a
 // garbage collector that is kept busy below the limit of its memory. No alert
 // may fire. Drills of every rule are told that nothing explains them.
@@ -51,7 +54,11 @@ func TestHealthy(t *testing.T) {
 		for time.Now().Before(end) {
 			time.Sleep(100 * time.Millisecond)
 		}
-		if said := drill(); said != "" {
+		switch said := drill(); {
+		case said == "":
+		case !long && noCPU.MatchString(said) && w.starved(time.Now()):
+			t.Logf("a drill has a cause, while the machine has no CPU left: %s", said)
+		default:
 			causes = append(causes, said)
 			t.Errorf("a drill has a cause: %s", said)
 		}
@@ -86,7 +93,7 @@ func TestHealthy(t *testing.T) {
 // cause that it was given, "" for none.
 func (w *world) drills() func() string {
 	var rules []string
-	servers.WaitFor(w, time.Minute, "the rules", func() error {
+	servers.WaitFor(w, servers.Patience, "the rules", func() error {
 		data, err := w.get("/api/v1/rules?type=alert")
 		if err != nil {
 			return err

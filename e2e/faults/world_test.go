@@ -122,7 +122,7 @@ func (w *world) socket(name string) string { return filepath.Join(w.dir, name+".
 // breaks turns faults of a process on: "parcel-api", "rates", "geo" or "dns".
 func (w *world) breaks(name, faults string) {
 	w.Helper()
-	servers.WaitFor(w, 10*time.Second, "the switch of "+name, func() error { return fault.Tell(w.socket(name), faults) })
+	servers.WaitFor(w, servers.Patience, "the switch of "+name, func() error { return fault.Tell(w.socket(name), faults) })
 }
 
 // release restarts the service with another version, and faults.
@@ -145,7 +145,7 @@ func (w *world) set(name, value string) {
 
 // get asks the service's admin listener.
 func (w *world) get(path string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, w.service.URL()+path, nil)
 	if err != nil {
@@ -190,7 +190,7 @@ func (w *world) query(expr string) ([]string, error) {
 // warmUp waits until there is a healthy time to compare with.
 func (w *world) warmUp() {
 	w.Helper()
-	scrapes, timeout := 25, 2*time.Minute
+	scrapes, timeout := 25, 2*servers.Patience // others may keep the machine busy for a while
 	if !w.fast {
 		scrapes, timeout = 80, 15*time.Minute // of 5 s: the window of the rules, and some more
 	}
