@@ -2,10 +2,12 @@ package e2e
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -37,6 +39,10 @@ const heartbeat = "Latido"
 // only where the shop's own CPU time is the matter is it looked at.
 const hostAlert = "CPUAlta"
 
+// within is how soon an alert comes to both: twice what the README says, for a
+// machine that does something else, too.
+const within = 2 * time.Minute
+
 // TestAlerts breaks the shop in five ways. The same files say what an alert is
 // and who hears of it in the process, and on the real Prometheus and
 // Alertmanager: the same alerts must arrive from both, and none else. From the
@@ -57,7 +63,7 @@ func TestAlerts(t *testing.T) {
 				return labels["alertname"] != heartbeat && (labels["alertname"] != hostAlert || name == hostAlert)
 			}
 			both := map[string]*webhook{"in the process": inProcess, "on servers": fromServers}
-			prom.WaitForQuery(t, time.Minute, `ALERTS{alertname="`+heartbeat+`"}`) // the rules are evaluated
+			prom.WaitForQuery(t, servers.Patience, `ALERTS{alertname="`+heartbeat+`"}`) // the rules are evaluated
 			quiet(t, shop, prom, name)
 			allOver(t, both, about)
 			inProcess.forget()
@@ -68,7 +74,7 @@ func TestAlerts(t *testing.T) {
 			shop.breakIt(t, http.MethodPost, b.name)
 			defer shop.breakIt(t, http.MethodDelete, b.name) // also where the test ends early
 			for where, w := range both {
-				servers.WaitFor(t, time.Minute-time.Since(began), "the alert "+where, func() error {
+				servers.WaitFor(t, within-time.Since(began), "the alert "+where, func() error {
 					if got := w.names("firing", about); !slices.Contains(got, b.alert) {
 						return fmt.Errorf("told of %v", got)
 					}
@@ -76,10 +82,13 @@ func TestAlerts(t *testing.T) {
 				})
 			}
 			t.Logf("both told after %v", time.Since(began).Round(time.Second))
-			servers.WaitFor(t, time.Minute-time.Since(began), "the mail", func() error { return mails.has(t, name, b.evidence) })
-			if output := shop.Output(); !strings.Contains(output, "ALERT "+name) || !strings.Contains(output, "name="+name) {
-				t.Errorf("neither the log nor the action says %s", name)
-			}
+			servers.WaitFor(t, servers.Patience, "the mail", func() error { return mails.has(t, name, b.evidence) })
+			servers.WaitFor(t, servers.Patience, "the log and the action", func() error { // in no order, and through a pipe
+				if output := shop.Output(); !strings.Contains(output, "ALERT "+name) || !strings.Contains(output, "name="+name) {
+					return fmt.Errorf("one of them does not say %s", name)
+				}
+				return nil
+			})
 
 			shop.breakIt(t, http.MethodDelete, b.name)
 			allOver(t, both, about)
@@ -99,7 +108,7 @@ func TestAlerts(t *testing.T) {
 					}
 				}
 			}
-			servers.WaitFor(t, time.Minute, "the mail that it is over", func() error { return mails.has(t, "", nil) })
+			servers.WaitFor(t, servers.Patience, "the mail that it is over", func() error { return mails.has(t, "", nil) })
 		})
 		if !ok { // what is not over disturbs the others
 			return
@@ -108,9 +117,16 @@ func TestAlerts(t *testing.T) {
 	t.Run("tools", func(t *testing.T) { testTools(t, shop) })
 	t.Run("drill", func(t *testing.T) { testDrill(t, shop, inProcess) })
 	t.Run("check", func(t *testing.T) {
-		if out := latido(t, "doctor", "-only", "url", "-url", shop.URL(), exampleDomain); strings.Contains(out, "FAIL") {
-			t.Error(out)
-		}
+		servers.WaitFor(t, servers.Patience, "a shop that is well", func() error {
+			out, err := exec.Command(program(t, "cmd/latido"), "doctor", "-only", "url", "-url", shop.URL(), exampleDomain).CombinedOutput()
+			if err == nil && strings.Contains(string(out), "FAIL") {
+				err = errors.New("it says FAIL")
+			}
+			if err != nil {
+				return fmt.Errorf("%w\n%s", err, out)
+			}
+			return nil
+		})
 	})
 	t.Run("incidents", func(t *testing.T) {
 		out := latido(t, "incidents", "-url", shop.URL())
@@ -126,7 +142,7 @@ func TestAlerts(t *testing.T) {
 func allOver(t *testing.T, all map[string]*webhook, about func(labels map[string]string) bool) {
 	t.Helper()
 	for where, w := range all {
-		servers.WaitFor(t, 2*time.Minute, "all resolved "+where, func() error {
+		servers.WaitFor(t, servers.Patience, "all resolved "+where, func() error {
 			if firing, over := w.alerts("firing", about), w.alerts("resolved", about); !slices.Equal(firing, over) {
 				return fmt.Errorf("firing %v, resolved %v", firing, over)
 			}
@@ -158,7 +174,7 @@ func testTools(t *testing.T, s shop) {
 	if out := amtool("silence", "query"); id == "" || !strings.Contains(out, id) {
 		t.Errorf("amtool silence query does not have %q: %s", id, out)
 	}
-	servers.WaitFor(t, 30*time.Second, "the silence to hold", func() error {
+	servers.WaitFor(t, servers.Patience, "the silence to hold", func() error {
 		if out := amtool("alert", "query"); strings.Contains(out, heartbeat) {
 			return fmt.Errorf("alerts %s", out)
 		}
@@ -178,7 +194,7 @@ func testDrill(t *testing.T, s shop, w *webhook) {
 	}
 	drill := func(labels map[string]string) bool { return labels["drill"] == "true" }
 	for _, status := range []string{"firing", "resolved"} {
-		servers.WaitFor(t, time.Minute, "the drill, "+status, func() error {
+		servers.WaitFor(t, servers.Patience, "the drill, "+status, func() error {
 			if len(w.alerts(status, drill)) == 0 {
 				return fmt.Errorf("told of %v", w.all())
 			}
@@ -187,7 +203,8 @@ func testDrill(t *testing.T, s shop, w *webhook) {
 	}
 }
 
-// quiet waits until the alerts of former breaks are over on both sides.
+// quiet waits until the alerts of former breaks are over on both sides. That on
+// the machine's CPU is over when nobody else uses it up for a moment.
 func quiet(t *testing.T, s shop, prom *servers.Prometheus, name string) {
 	t.Helper()
 	without := heartbeat
@@ -195,7 +212,7 @@ func quiet(t *testing.T, s shop, prom *servers.Prometheus, name string) {
 		without += "|" + hostAlert
 	}
 	alerting := fmt.Sprintf("ALERTS{alertname!~%q}", without)
-	servers.WaitFor(t, 3*time.Minute, "a quiet shop", func() error {
+	servers.WaitFor(t, 3*servers.Patience, "a quiet shop", func() error {
 		if alerts := prom.Query(t, alerting); len(alerts) > 0 {
 			return fmt.Errorf("on servers: %v", alerts)
 		}
@@ -259,6 +276,6 @@ func startServers(t testing.TB, s *servers.Running, file, webhookURL string, mor
 		Rules:  []string{out["rules"]}, Alertmanagers: []string{alertmanager.Addr(0)},
 	})
 	// Until it has scraped the service, to a server that one is down.
-	prom.WaitForQuery(t, time.Minute, `up{job="`+d.Service()+`"} == 1`)
+	prom.WaitForQuery(t, servers.Patience, `up{job="`+d.Service()+`"} == 1`)
 	return prom, alertmanager
 }
