@@ -18,7 +18,7 @@ func testPageWeight(t *testing.T, shop shop) {
 	for path := range views {
 		b := startBrowser(t, shop.URL(), desktop) // with an empty cache
 		b.open(t, path)
-		b.until(t, time.Minute, "performance.getEntriesByName('first-contentful-paint').length > 0")
+		b.until(t, servers.Patience, "performance.getEntriesByName('first-contentful-paint').length > 0")
 		weight := value[float64](t, b, `[...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")].filter((e) => !e.name.includes("speedscope")).reduce((sum, e) => sum + e.encodedBodySize, 0)`)
 		paint := value[float64](t, b, "performance.getEntriesByName('first-contentful-paint')[0].startTime")
 		t.Logf("%-50.50s %5.1f KB, first text after %.0f ms", path, weight/1000, paint)
@@ -53,7 +53,7 @@ func pageOpen(t *testing.T, text string) {
 	shop := startShop(t, nil, "-rate=2", "-mix=ver=28,crear=20,carrito=10,listar=10,cambiar=6,pagos=6,cancelar=3,salud=2")
 	b := startBrowser(t, shop.URL(), desktop)
 	b.open(t, "/")
-	b.until(t, time.Minute, "document.querySelectorAll('.endpoints tbody tr').length > 5")
+	b.until(t, servers.Patience, "document.querySelectorAll('.endpoints tbody tr').length > 5")
 	const turns = 5
 	var open, closed float64 // seconds of CPU time
 	updates := 0
@@ -88,7 +88,7 @@ func cpuTime(t *testing.T, shop shop) float64 {
 func cpuWithin(t *testing.T, shop shop, length time.Duration) float64 {
 	t.Helper()
 	before, began := cpuTime(t, shop), time.Now()
-	servers.WaitFor(t, length+time.Minute, "the time to pass", func() error {
+	servers.WaitFor(t, length+servers.Patience, "the time to pass", func() error {
 		if time.Since(began) < length {
 			return errors.New("not yet")
 		}
