@@ -86,7 +86,7 @@ func TestBodyTooLarge(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer func() { _ = conn.Close() }()
-				_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+				_ = conn.SetDeadline(time.Now().Add(3 * time.Minute))
 				_, _ = fmt.Fprint(conn, "POST /orders/7 HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 200000\r\n\r\n",
 					`"`, strings.Repeat("x", 2000))
 				answer, err := http.ReadResponse(bufio.NewReader(conn), nil)

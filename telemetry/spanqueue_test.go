@@ -171,7 +171,7 @@ func TestShutdownDoesNotWaitForRetry(t *testing.T) {
 			defer cancel()
 			began := time.Now()
 			err := tel.Shutdown(ctx)
-			if took := time.Since(began); took > 2*time.Second { // 0.3 s and a busy machine
+			if took := time.Since(began); took > 4*time.Second { // 0.3 s and a busy machine; without a context it would be 5 s
 				t.Errorf("Shutdown took %v of 0.3 s", took)
 			}
 			if err == nil {
