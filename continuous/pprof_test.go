@@ -64,6 +64,7 @@ func TestProfileWaits(t *testing.T) {
 	p := continuous.Filled()
 	stop := make(chan struct{})
 	done := make(chan struct{})
+	windows := 0 // a busy machine makes less of them
 	data := encode(t, cpuOf(t, "cpu", "nanoseconds", []string{"/a", "1s", "main.burn"}))
 	go func() { // windows, as the loop makes them
 		defer close(done)
@@ -77,6 +78,7 @@ func TestProfileWaits(t *testing.T) {
 			case now := <-tick.C:
 				p.AddCPU(from, now, data)
 				from = now
+				windows++
 			}
 		}
 	}()
@@ -88,8 +90,8 @@ func TestProfileWaits(t *testing.T) {
 	if w.Code != http.StatusOK || err != nil {
 		t.Fatalf("status %d, error %v", w.Code, err)
 	}
-	if got.Sample[0].Value[0] < int64(10*time.Second) {
-		t.Errorf("%v of CPU: want the windows of a second added up", time.Duration(got.Sample[0].Value[0]))
+	if got := time.Duration(got.Sample[0].Value[0]); windows < 2 || got < time.Duration(windows)*time.Second/2 {
+		t.Errorf("%v of CPU: want the windows of a second added up, of %d that each have one", got, windows)
 	}
 }
 
@@ -126,7 +128,7 @@ func TestProfileStops(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Second)
 	defer cancel()
 	w := httptest.NewRecorder()
 	var asked sync.WaitGroup

@@ -25,7 +25,7 @@ const testInterval = 200 * time.Millisecond
 // waitUntil polls: nothing here has a fixed time.
 func waitUntil(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); !ok(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(3 * time.Minute); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("waited in vain: %s", what)
 		}
@@ -111,16 +111,14 @@ func TestWindows(t *testing.T) {
 	if after.NumForcedGC != before.NumForcedGC {
 		t.Errorf("%d garbage collections were forced", after.NumForcedGC-before.NumForcedGC)
 	}
-	if !has(t, p.captures(kindCPU), ".busy") {
-		t.Error("the CPU profiles miss what burns")
-	}
+	waitUntil(t, "what burns in a CPU profile", func() bool { return has(t, p.captures(kindCPU), ".busy") })
 	if runtime.SetMutexProfileFraction(-1) != 3 || len(p.captures(kindMutex)) == 0 || len(p.captures(kindBlock)) == 0 {
 		t.Error("no mutex or block profiles")
 	}
 	runtime.GC()
 	heaps := len(p.captures(kindHeap))
 	waitUntil(t, "a heap profile after a garbage collection", func() bool { return len(p.captures(kindHeap)) > heaps })
-	if s := p.Stats(); s.HeapAge <= 0 || s.HeapAge > time.Minute || s.RingBytes == 0 || s.Gaps != 0 {
+	if s := p.Stats(); s.HeapAge <= 0 || s.HeapAge > 5*time.Minute || s.RingBytes == 0 || s.Gaps != 0 {
 		t.Errorf("stats %+v", s)
 	}
 
@@ -195,7 +193,7 @@ func TestForeignProfileBefore(t *testing.T) {
 	}
 	p := local(t, Config{})
 	start := time.Now()
-	waitUntil(t, "gaps", func() bool { return p.Stats().Gaps >= 3 })
+	waitUntil(t, "gaps", func() bool { return p.Stats().Gaps >= 5 })
 	if n := len(p.captures(kindCPU)); n > 0 {
 		t.Errorf("%d CPU profiles beside another one", n)
 	}
@@ -216,7 +214,7 @@ func TestForeignProfileBetween(t *testing.T) {
 		return pprof.StartCPUProfile(&theirs) == nil
 	})
 	start, gaps := time.Now(), p.Stats().Gaps
-	waitUntil(t, "gaps", func() bool { return p.Stats().Gaps >= gaps+2 })
+	waitUntil(t, "gaps", func() bool { return p.Stats().Gaps >= gaps+5 })
 	wanted := time.Since(start)
 	pprof.StopCPUProfile()
 	survived(t, theirs.Bytes(), wanted)
@@ -224,14 +222,15 @@ func TestForeignProfileBetween(t *testing.T) {
 	waitUntil(t, "a window after theirs", func() bool { return len(p.captures(kindCPU)) > n })
 }
 
-// survived checks that nobody cut a profile short.
+// survived checks that nobody cut a profile short. Over five windows, and not by
+// some milliseconds: it may begin late on a busy machine.
 func survived(t *testing.T, data []byte, wanted time.Duration) {
 	t.Helper()
 	p, err := profile.ParseData(data)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := time.Duration(p.DurationNanos); got < wanted-50*time.Millisecond {
+	if got := time.Duration(p.DurationNanos); got < wanted*3/4 {
 		t.Errorf("their profile was stopped after %v of %v", got, wanted)
 	}
 	if len(p.Sample) == 0 {

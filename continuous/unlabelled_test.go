@@ -27,7 +27,7 @@ func TestWorkerWithoutLabels(t *testing.T) {
 	defer func() { close(quit); ended.Wait() }()
 
 	p := continuous.Filled()
-	for end := time.Now().Add(20 * time.Second); ; {
+	for end := time.Now().Add(3 * time.Minute); ; {
 		seen, err := p.Look(t.Context(), 1, time.Millisecond)
 		if err != nil {
 			t.Fatal(err)
