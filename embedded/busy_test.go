@@ -77,25 +77,33 @@ func TestEvidenceBesideDashboards(t *testing.T) {
 			}
 		})
 	}
-	tel.UpDown("level").With().Add(10)
-	a := receive(t, told)
-	_, id, _ := strings.Cut(a.Annotations["incident"], "/incidents/")
-	var kept struct {
-		Notes []string
-		Moved []struct{ Name string }
-	}
-	eventually(t, "the incident", func() bool {
-		answer, err := http.Get(tel.Admin().URL() + "/api/incidents/" + id)
-		if err != nil {
-			return false
+	for try := 1; ; try++ { // others may keep the machine from it once
+		tel.UpDown("level").With().Add(10)
+		a := receive(t, told)
+		_, id, _ := strings.Cut(a.Annotations["incident"], "/incidents/")
+		var kept struct {
+			Notes []string
+			Moved []struct{ Name string }
 		}
-		defer answer.Body.Close()
-		return json.NewDecoder(answer.Body).Decode(&kept) == nil
-	})
-	if notes := strings.Join(kept.Notes, "; "); strings.Contains(notes, "the store did not answer") || len(kept.Moved) == 0 {
-		t.Errorf("notes %q, moved %v, annotations %v", notes, kept.Moved, a.Annotations)
-	}
-	if why := a.Annotations["evidence"]; strings.Contains(why, "took longer") {
-		t.Errorf("evidence %q", why)
+		eventually(t, "the incident", func() bool {
+			answer, err := http.Get(tel.Admin().URL() + "/api/incidents/" + id)
+			if err != nil {
+				return false
+			}
+			defer answer.Body.Close()
+			return json.NewDecoder(answer.Body).Decode(&kept) == nil
+		})
+		notes := strings.Join(kept.Notes, "; ")
+		if !strings.Contains(notes, "the store did not answer") && len(kept.Moved) > 0 && !strings.Contains(a.Annotations["evidence"], "took longer") {
+			return
+		}
+		t.Logf("notes %q, moved %v, annotations %v", notes, kept.Moved, a.Annotations)
+		if try == 3 {
+			t.Fatal("three alerts did not bring what the store knows in time")
+		}
+		tel.UpDown("level").With().Add(-10)
+		if over := receive(t, told); !over.Resolved() {
+			t.Fatalf("told of %+v, want that it is resolved", over)
+		}
 	}
 }

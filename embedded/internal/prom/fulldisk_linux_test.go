@@ -100,7 +100,7 @@ func liveOn(dir, what string, free func(string) (uint64, error), life time.Durat
 	end := time.Now().Add(life)
 	tick := time.Tick(5 * time.Millisecond)
 	for i := 0; time.Now().Before(end) || s.store.status().Mode != ModeMemory; i++ {
-		if time.Now().After(end.Add(time.Minute)) {
+		if time.Now().After(end.Add(3 * time.Minute)) {
 			return fail(fmt.Errorf("still on disk: %+v", s.store.status()))
 		}
 		for n := range 1000 {
@@ -134,7 +134,7 @@ func liveOn(dir, what string, free func(string) (uint64, error), life time.Durat
 	case <-time.After(3 * time.Minute):
 		return fail(errors.New("no alert"))
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := s.Stop(ctx); err != nil {
 		return fail(err)

@@ -95,7 +95,7 @@ func TestNothingSoldAtTheStart(t *testing.T) {
 groups:
   - name: sales
     rules:
-      - {alert: NothingSold, expr: '(sum(increase(orders_total[4s])) or vector(0)) < 1', for: 2s}
+      - {alert: NothingSold, expr: '(sum(increase(orders_total[4s])) or vector(0)) < 1', for: 5s}
 `)})
 	eventually(t, "it is pending", func() bool {
 		_, ok := value(t, s, `ALERTS{alertname="NothingSold",alertstate="pending"}`)
@@ -105,7 +105,7 @@ groups:
 	eventually(t, "more time than it waits", func() bool {
 		n += 10
 		svc.set("orders_total", n)
-		return time.Since(sold) > 3500*time.Millisecond
+		return time.Since(sold) > 6500*time.Millisecond
 	})
 	if got := box.of("NothingSold"); len(got) != 0 {
 		t.Errorf("told of %+v", got)

@@ -32,7 +32,7 @@ func TestLateIsNotDown(t *testing.T) {
 	t.Parallel()
 	svc, box := newService(), &inbox{}
 	svc.set("cpu_percent", 95)
-	s := start(t, Config{Metrics: svc, Rules: []byte(lateRules), Notify: box.notify, maxLate: 4 * time.Second})
+	s := start(t, Config{Metrics: svc, Rules: []byte(lateRules), Notify: box.notify, maxLate: 8 * time.Second})
 	eventually(t, "rules are evaluated", func() bool { return box.firing("Heartbeat") })
 
 	svc.hangs.Store(true)

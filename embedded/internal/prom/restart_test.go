@@ -52,7 +52,7 @@ func TestKilledAndStartedAgain(t *testing.T) {
 	if first.Now.After(due) { // the machine is slow
 		due = first.Now
 	}
-	if late := pending.StartsAt.Sub(due); late > 1500*time.Millisecond {
+	if late := pending.StartsAt.Sub(due); late > 3*time.Second { // it would wait for four if the restart began anew
 		t.Errorf("fired %v after its time", late)
 	}
 	if d := pending.ActiveAt.Sub(fired.ActiveAt); d.Abs() > time.Second {
@@ -78,7 +78,7 @@ groups:
 	svc.set(`flash{lamp="a"}`, 0)
 	over := time.Now()
 	for starts := 0; !box.resolved("Kept"); starts++ {
-		if time.Since(over) > 10*keep {
+		if time.Since(over) > 3*time.Minute {
 			t.Fatalf("it fires %v after its end, of %v, in the %dth process", time.Since(over), keep, starts)
 		}
 		began := time.Now()
