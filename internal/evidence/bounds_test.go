@@ -186,7 +186,7 @@ func explainsLate(release <-chan struct{}) func(cause.Input) cause.Result {
 func TestLateProfiles(t *testing.T) {
 	release := make(chan struct{})
 	p := cpuProfile("900 main.list")
-	r := start(t, Config{profiler: &fakeProfiler{cpu: p, heap: p, waits: p}, Series: oneSeries, Timeout: 500 * time.Millisecond, explain: explainsLate(release)})
+	r := start(t, Config{profiler: &fakeProfiler{cpu: p, heap: p, waits: p}, Series: oneSeries, Timeout: 2 * time.Second, explain: explainsLate(release)})
 	t.Cleanup(func() { close(release) })
 	out := r.Enrich(t.Context(), firing("Slow"))
 	want(t, out.Annotations["cause"], "The limit throttles the process.")
@@ -208,7 +208,7 @@ func (p *slowDisplay) WriteTrace(ctx context.Context, w io.Writer) error {
 func TestLateDisplay(t *testing.T) {
 	p := &slowDisplay{release: make(chan struct{})}
 	explain, _ := explains(cause.Finding{Kind: "cpu", Score: 1, Sentence: "list computes."})
-	r := start(t, Config{profiler: p, Series: oneSeries, Timeout: 500 * time.Millisecond, explain: explain})
+	r := start(t, Config{profiler: p, Series: oneSeries, Timeout: 2 * time.Second, explain: explain})
 	t.Cleanup(func() { close(p.release) })
 	want(t, r.Enrich(t.Context(), firing("Slow")).Annotations["cause"], "list computes.")
 }

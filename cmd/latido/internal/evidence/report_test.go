@@ -48,7 +48,7 @@ func TestReport(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "cpu.pb.gz")
 	var code int
 	var stderr string
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); { // until the first window ends
+	for deadline := time.Now().Add(3 * time.Minute); time.Now().Before(deadline); { // until the first window ends
 		if code, _, stderr = latido("report", "-url", server.URL, "-format", "pprof", "-out", file); code == 0 {
 			break
 		}

@@ -141,7 +141,7 @@ func TestLateParts(t *testing.T) {
 // lateParts reads a profile of which so many endpoints are known.
 func lateParts(t *testing.T, server *pyroscope, parts int) {
 	s := &instances{domain: tienda, pyroscope: serving(t, server.ServeHTTP)}
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second) // of which all but one need hardly any
 	defer cancel()
 	pair, err := s.Profile(ctx, continuous.ProfileWaits, nil, twoTimes(time.Now()))
 	if err != nil {
