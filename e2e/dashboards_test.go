@@ -65,6 +65,7 @@ var domains = []string{"examples/echo-api/domain.yaml", "dashboards/testdata/aca
 // domains, whose services it scrapes, with the variables as Grafana fills them
 // in: all values, and one of each.
 func TestDashboards(t *testing.T) {
+	t.Parallel()
 	pyroscope := servers.StartPyroscope(t)
 	started := time.Now()
 	var cfg servers.PrometheusConfig

@@ -86,6 +86,7 @@ func overlaid(t *testing.T, module, pkg string, files map[string]string) string 
 
 // TestDocumentsCompile builds every Go program in the documents.
 func TestDocumentsCompile(t *testing.T) {
+	t.Parallel()
 	for _, document := range []string{"README.md", "docs/routers.md", "docs/traces.md", "docs/alerts.md"} {
 		for _, document := range []string{document, twins[document]} {
 			if document == "" { // in English only
@@ -102,6 +103,7 @@ func TestDocumentsCompile(t *testing.T) {
 
 // TestRobustnessNamesTests: every test that docs/robustness.md names is there.
 func TestRobustnessNamesTests(t *testing.T) {
+	t.Parallel()
 	document, err := os.ReadFile(filepath.Join(repository, "docs", "robustness.md"))
 	if err != nil {
 		t.Fatal(err)
@@ -298,6 +300,7 @@ func shopAt(r *servers.Running) shop { return shop{r} }
 // TestDeadServers runs the shop with a Pyroscope and a Collector that are not
 // there: it serves, says so once, and stops in time.
 func TestDeadServers(t *testing.T) {
+	t.Parallel()
 	nowhere := "http://" + servers.FreeAddr(t)
 	shop := startShop(t, []string{
 		"PYROSCOPE_SERVER_ADDRESS=" + nowhere, "OTEL_EXPORTER_OTLP_ENDPOINT=" + nowhere, "OTEL_METRIC_EXPORT_INTERVAL=200",

@@ -19,6 +19,7 @@ import (
 // net/http's, under the names that a stranger may choose: what shows the inside
 // is shown behind authentication only.
 func TestAdminHandlerOnFasthttp(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		guarded bool
 		inside  int

@@ -45,6 +45,7 @@ func startTracesService(t *testing.T, otlp string) *servers.Running {
 // TestTraces runs the program of docs/traces.md with a real Jaeger: its spans
 // are children of the caller's trace, and the log and /metrics lead there.
 func TestTraces(t *testing.T) {
+	t.Parallel()
 	jaeger := servers.StartJaeger(t)
 	service := startTracesService(t, jaeger.OTLP())
 	ask := func(id, traceparent string) {
@@ -154,6 +155,7 @@ func exemplars(t *testing.T, service *servers.Running) (traces []string) {
 // TestTraceToProfile asks as Grafana does beside a trace: the profile of one
 // span, by its id, of a real Pyroscope.
 func TestTraceToProfile(t *testing.T) {
+	t.Parallel()
 	started := time.Now()
 	jaeger, pyroscope := servers.StartJaeger(t), servers.StartPyroscope(t)
 	startShop(t, []string{

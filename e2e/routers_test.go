@@ -20,6 +20,7 @@ import (
 // TestRouters sends requests through chi and gorilla/mux as docs/routers.md has
 // them, and wants the pattern as the endpoint.
 func TestRouters(t *testing.T) {
+	t.Parallel()
 	answer := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusAccepted) }
 	for name, router := range map[string]struct {
 		route func(*http.Request) string

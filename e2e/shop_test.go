@@ -26,6 +26,7 @@ const (
 // TestShop runs the shop under its own traffic, with a Prometheus that scrapes
 // it, another that gets its metrics by OTLP, and a Pyroscope.
 func TestShop(t *testing.T) {
+	t.Parallel()
 	started := time.Now()
 	pyroscope := servers.StartPyroscope(t)
 	pushed := servers.StartPrometheus(t, servers.PrometheusConfig{Flags: []string{"--web.enable-otlp-receiver"}})

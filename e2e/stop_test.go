@@ -44,6 +44,7 @@ type inFlight struct {
 // example, and ends it by SIGTERM with requests in flight: each is answered,
 // Shutdown sends what is left, and the program ends well.
 func TestProgramsStop(t *testing.T) {
+	t.Parallel()
 	domainFile := ""
 	for _, b := range blocks(t, "README.md") {
 		if b.language == "yaml" {
@@ -98,6 +99,7 @@ func TestProgramsStop(t *testing.T) {
 
 // TestShopStops: the same for the large example.
 func TestShopStops(t *testing.T) {
+	t.Parallel()
 	module := filepath.Join(repository, "examples", "echo-api")
 	orders, err := os.ReadFile(filepath.Join(module, "shop", "orders.go"))
 	if err != nil {
@@ -117,6 +119,7 @@ func TestShopStops(t *testing.T) {
 
 // TestInitServiceStops: the same for a service that latido init makes.
 func TestInitServiceStops(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "tienda")
 	latido(t, "init", "-kind", "ecommerce", "-prefix", "tienda", "-entity", "pedido", "-dir", dir)
 	files := map[string]string{"hold.go": holdFile}
