@@ -63,9 +63,12 @@ func TestReplicas(t *testing.T) {
 	// and down makes it many times too large.
 	for query, want := range map[string]float64{"sum(increase(%s[10m]))": total, "sum(rate(%s[10m])) * 600": total} {
 		query = fmt.Sprintf(query, requests)
-		if got := prom.Query(t, query)[0].Value; math.Abs(got-want) > 0.1*want {
-			t.Errorf("%s = %g, want about %g", query, got, want)
-		}
+		servers.WaitFor(t, servers.Patience, query, func() error { // by more where exports come late
+			if got := prom.Query(t, query)[0].Value; math.Abs(got-want) > 0.1*want {
+				return fmt.Errorf("%g, want about %g", got, want)
+			}
+			return nil
+		})
 	}
 
 	types := []string{
