@@ -66,7 +66,7 @@ func TestAfterStop(t *testing.T) {
 	svc := newService()
 	svc.set("x", 1)
 	s := start(t, Config{Dir: t.TempDir(), Metrics: svc})
-	eventually(t, "samples", func() bool { n, _ := value(t, s, "count_over_time(x[1m])"); return n > 5 })
+	eventually(t, "samples", func() bool { n, _ := value(t, s, "count_over_time(x[1h])"); return n > 5 })
 	block(t, s)
 	stop(t, s)
 	stop(t, s)

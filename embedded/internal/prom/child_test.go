@@ -176,7 +176,7 @@ func childServe(dir string) error {
 			n++
 			svc.set("ticks_total", float64(n))
 			r := storeReport{Now: time.Now(), Status: s.store.status()}
-			for expr, to := range map[string]*float64{"count_over_time(ticks_total[1m])": &r.Samples, "min_over_time(ticks_total[1m])": &r.Oldest} {
+			for expr, to := range map[string]*float64{"count_over_time(ticks_total[1h])": &r.Samples, "min_over_time(ticks_total[1h])": &r.Oldest} {
 				if found, err := s.Query(context.Background(), expr, time.Now()); err == nil && len(found) > 0 {
 					*to = found[0].Value
 				}
