@@ -69,10 +69,8 @@ func start(t testing.TB, cfg Config) *Recorder {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := r.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
+	t.Cleanup(func() { // Stop itself waits for five seconds
+		waitUntil(t, "its end", func() bool { return r.Stop(context.Background()) == nil })
 	})
 	return r
 }
