@@ -2,7 +2,6 @@ package page
 
 import (
 	"math"
-	"strconv"
 	"strings"
 	"time"
 
@@ -19,40 +18,33 @@ const none = "–"
 // It takes a float64 or a pointer to one, as the others do.
 func (w words) Number(figure any) string {
 	v, ok := float(figure)
-	if !ok {
+	switch size := math.Abs(v); {
+	case !ok:
 		return none
+	case size >= 1e10:
+		return w.grouped(w.Language.Number(math.Round(v/1e8)/10)) + w.T(" bn", " mil M")
+	case size >= 1e7:
+		return w.grouped(w.Language.Number(math.Round(v/1e5)/10)) + " M"
 	}
-	size := math.Abs(v)
-	if size >= 1e7 {
-		for _, unit := range []string{"M", w.T("bn", "mil M")} {
-			if v, size = v/1000, size/1000; unit == "M" {
-				v, size = v/1000, size/1000
-			}
-			if size < 1e4 || unit != "M" {
-				return w.Number(math.Round(v*10)/10) + " " + unit
-			}
-		}
+	return w.grouped(w.Language.Number(v))
+}
+
+// grouped writes the number that a text begins with as in print: with a minus,
+// and a mark at each thousand. In Spanish four digits have none.
+func (w words) grouped(text string) string {
+	digits := strings.TrimPrefix(text, "-")
+	end := strings.IndexFunc(digits, func(c rune) bool { return c < '0' || c > '9' })
+	if end < 0 {
+		end = len(digits)
 	}
-	decimals := 0
-	switch {
-	case v == math.Trunc(v) || size >= 100:
-	case size >= 10:
-		decimals = 1
-	default:
-		decimals = 2
-	}
-	whole, part, _ := strings.Cut(strconv.FormatFloat(v, 'f', decimals, 64), ".")
-	sign := ""
-	if strings.HasPrefix(whole, "-") {
-		sign, whole = "−", whole[1:]
-	}
-	for i := len(whole) - 3; i > 0 && (len(whole) > 4 || !w.Spanish); i -= 3 {
+	whole, rest := digits[:end], digits[end:]
+	for i := end - 3; i > 0 && (end > 4 || !w.Spanish); i -= 3 {
 		whole = whole[:i] + w.T(",", ".") + whole[i:]
 	}
-	if part = strings.TrimRight(part, "0"); part != "" {
-		part = w.T(".", ",") + part
+	if len(digits) < len(text) {
+		whole = "−" + whole
 	}
-	return sign + whole + part
+	return whole + rest
 }
 
 func float(figure any) (float64, bool) {
@@ -102,11 +94,7 @@ func (w words) Percent(figure any) string {
 	if !ok {
 		return none
 	}
-	v *= 100
-	if v >= 10 {
-		v = math.Round(v)
-	}
-	return w.Number(math.Round(v*10)/10) + " %"
+	return w.grouped(w.Language.Percent(v))
 }
 
 // Bytes writes a size.
@@ -115,13 +103,7 @@ func (w words) Bytes(figure any) string {
 	if !ok {
 		return none
 	}
-	for _, unit := range []string{"B", "KiB", "MiB"} {
-		if math.Abs(v) < 1024 {
-			return w.Number(v) + " " + unit
-		}
-		v /= 1024
-	}
-	return w.Number(v) + " GiB"
+	return w.grouped(w.Language.Bytes(v))
 }
 
 // Figure writes a figure in a unit of UCUM.
