@@ -140,8 +140,13 @@ func (w words) Clock(t time.Time) string {
 // Cut shortens what a label may have in it, so that no text takes the page.
 func (w words) Cut(text string) string {
 	const most = 200
-	if runes := []rune(text[:min(len(text), 4*most)]); len(text) > most && len(runes) > most {
-		return string(runes[:most]) + "…"
+	count := 0
+	for i := range text {
+		if count == most {
+			text = text[:i] + "…"
+			break
+		}
+		count++
 	}
 	return strings.ToValidUTF8(text, "\uFFFD")
 }
