@@ -21,7 +21,7 @@ func (p *Page) alerts(r *http.Request) view {
 	ctx := r.Context()
 	v := alertsView{head: p.head(ctx, "alerts", p.T("Alerts", "Alertas")), Rule: r.FormValue("rule")}
 	if !v.Embedded {
-		return view{name: "alerts", data: v}
+		return v
 	}
 	p.read(ctx, "/api/v2/silences", &v.Silences)
 	v.Silences = slices.DeleteFunc(v.Silences, func(s silence) bool { return s.Status.State == "expired" })
@@ -32,7 +32,7 @@ func (p *Page) alerts(r *http.Request) view {
 	}
 	v.Incidents = p.incidents(ctx)
 	v.Incidents = v.Incidents[:min(len(v.Incidents), mostListed)]
-	return view{name: "alerts", data: v}
+	return v
 }
 
 // measure asks what a rule that does not fire would compare.
@@ -101,7 +101,7 @@ func (p *Page) graph(r *http.Request) view {
 	v.Data = jsonText(map[string]any{"expr": v.Left, "limit": v.Limit, "alert": name, "unit": unit, "lang": p.Lang(), "prefix": p.Domain.Prefix,
 		"empty": p.T("No series answers that in this time.", "Ninguna serie responde a eso en este tiempo."),
 		"many":  p.T("The first 20 series are drawn; there are more.", "Se dibujan las primeras 20 series; hay más."), "copied": p.T("Copied", "Copiado")})
-	return view{name: "graph", data: v}
+	return v
 }
 
 type findingsView struct {
@@ -119,5 +119,5 @@ type findingsView struct {
 func (p *Page) findings(r *http.Request) view {
 	v := findingsView{head: p.head(r.Context(), "findings", p.T("What stands out", "Qué destaca"))}
 	p.read(r.Context(), "/api/findings", &v)
-	return view{name: "findings", data: v}
+	return v
 }

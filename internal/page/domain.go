@@ -76,7 +76,7 @@ func (p *Page) domain(r *http.Request) view {
 		}
 		return 0
 	})
-	return view{name: "domain", data: v}
+	return v
 }
 
 // seriesOf counts the series of each family in Prometheus' text. Those of a

@@ -24,14 +24,14 @@ func (p *Page) endpoint(r *http.Request) view {
 		At: func(function, file string, line int64) string {
 			return stacks.Short(function) + " " + place(file, line)
 		}}
-	status := http.StatusNotFound
+	v.status = http.StatusNotFound
 	for _, e := range v.D.Endpoints {
 		if e.Method == v.Method && e.Endpoint == v.Endpoint {
-			v.endpointRow, status = e, http.StatusOK
+			v.endpointRow, v.status = e, http.StatusOK
 		}
 	}
-	if status == http.StatusNotFound {
-		return view{"endpoint", status, v}
+	if v.status == http.StatusNotFound {
+		return v
 	}
 	duration, _ := p.Domain.Metric("response_duration")
 	requests, _ := p.Domain.Metric("requests")
@@ -45,5 +45,5 @@ func (p *Page) endpoint(r *http.Request) view {
 	for i, values := range [3][]*float64{v.History.PerSecond, v.History.ErrorRatio, v.History.P95} {
 		v.Chart = append(v.Chart, jsonText(map[string]any{"at": v.D.History.At, "series": []any{map[string]any{"values": values}}, "unit": [3]string{"", "%", "s"}[i], "lang": p.Lang()}))
 	}
-	return view{"endpoint", status, v}
+	return v
 }

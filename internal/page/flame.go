@@ -119,7 +119,7 @@ func (p *Page) flame(r *http.Request) view {
 	now, seconds, err := p.profile(s, false)
 	if err != nil || len(now.Sample) == 0 {
 		v.Empty = p.T("No profile of that is kept for this time. The first one is there some seconds after the start.", "No hay perfil de eso para este tiempo. El primero llega unos segundos después de arrancar.")
-		return view{name: "flame", data: v}
+		return v
 	}
 	then, before, err := p.profile(s, true)
 	if v.Unknown = v.Compared && err != nil; v.Unknown {
@@ -142,14 +142,14 @@ func (p *Page) flame(r *http.Request) view {
 				v.Rows = append(v.Rows, flameRow{c.Function, place(c.File, c.Line), c.After, c.Before, part})
 			}
 		}
-		return view{name: "flame", data: v}
+		return v
 	}
 	for _, f := range profiles.TopOf(s.Kind.Sample, now, mostFunctions).Own {
 		if f.Share >= leastShare {
 			v.Rows = append(v.Rows, flameRow{f.Function, place(f.File, f.Line), f.Self / max(length, 1), 0, f.Share})
 		}
 	}
-	return view{name: "flame", data: v}
+	return v
 }
 
 // named are the endpoints and regions of a profile, those that cost the most

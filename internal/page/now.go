@@ -94,7 +94,7 @@ func (p *Page) now(r *http.Request) view {
 	}
 	v.State, v.Sentence = p.health(v)
 	v.Busiest, v.Running = p.busiest(v.D), running(v.D)
-	return view{name: "now", data: v}
+	return v
 }
 
 // running is the version and the revision, as far as they are known.

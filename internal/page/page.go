@@ -81,28 +81,27 @@ func (p *Page) Register(handle func(pattern string, h http.Handler)) {
 	handle("GET /page/profile", http.HandlerFunc(p.serveProfile))
 }
 
-// view is one view with its data, which has a head in it.
-type view struct {
-	name   string
-	status int // 0 for 200
-	data   any
-}
+// view is the data of one view, which has a head in it.
+type view interface{ about() head }
 
 // head is what every view has. Its methods write figures and texts.
 type head struct {
 	words
 	View, Title, Service string
 	Embedded             bool // alerts, incidents and PromQL are there
+	status               int
 }
+
+func (h head) about() head { return h }
 
 func (p *Page) head(ctx context.Context, name, title string) head {
 	status, _ := p.Get(ctx, "/api/v1/status/buildinfo")
-	return head{p.words, name, title, p.Domain.Service(), status == http.StatusOK}
+	return head{p.words, name, title, p.Domain.Service(), status == http.StatusOK, http.StatusOK}
 }
 
 func (p *Page) write(w http.ResponseWriter, r *http.Request, v view) {
 	var out bytes.Buffer
-	if err := views()[v.name].Execute(&out, v.data); err != nil {
+	if err := views()[v.about().View].Execute(&out, v); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
@@ -111,7 +110,7 @@ func (p *Page) write(w http.ResponseWriter, r *http.Request, v view) {
 	h.Set("Content-Security-Policy", viewPolicy)
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "no-store")
-	send(w, r, max(v.status, http.StatusOK), out.Bytes(), zipped(out.Bytes()))
+	send(w, r, v.about().status, out.Bytes(), zipped(out.Bytes()))
 }
 
 // send writes a body, packed for a client that can unpack it.
