@@ -3,7 +3,6 @@ package page
 import (
 	"bytes"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -46,36 +45,29 @@ func (p *Page) domain(r *http.Request) view {
 		}
 	}
 	d := p.dashboard(ctx)
+	var common []metricRow
 	for _, m := range p.Domain.Metrics() {
-		row := metricRow{Metric: m, Series: series[m.Family]}
+		row := metricRow{Metric: m, Series: series[m.Family], PromQL: ask(m)}
 		v.EventSeries += m.Series()
 		for _, r := range rules {
 			if strings.Contains(r.Query, m.Family) {
 				row.Rules = append(row.Rules, r.Name)
 			}
 		}
-		if m.Event != nil {
-			row.Go, row.PromQL = snippet(m)
-			if len(m.Was) > 0 && time.Now().After(m.Was[0].Until) {
-				v.Former = append(v.Former, m.Event.Name)
-			}
-			if e := p.event(m.Event, d); value(e.Value) == 0 && row.Kind == domain.KindCounter {
-				v.Silent = append(v.Silent, m.Event.Name)
-			}
-		} else {
-			row.PromQL = ask(m)
+		if m.Event == nil {
+			common = append(common, row)
+			continue
 		}
+		row.Go = snippet(m)
 		v.Metrics = append(v.Metrics, row)
-	}
-	slices.SortStableFunc(v.Metrics, func(a, b metricRow) int { // what is the domain's own comes first
-		switch {
-		case a.Event != nil && b.Event == nil:
-			return -1
-		case a.Event == nil && b.Event != nil:
-			return 1
+		if len(m.Was) > 0 && time.Now().After(m.Was[0].Until) {
+			v.Former = append(v.Former, m.Event.Name)
 		}
-		return 0
-	})
+		if e := p.event(m.Event, d); value(e.Value) == 0 && m.Kind == domain.KindCounter {
+			v.Silent = append(v.Silent, m.Event.Name)
+		}
+	}
+	v.Metrics = append(v.Metrics, common...) // what is the domain's own comes first
 	return v
 }
 
@@ -84,43 +76,32 @@ func (p *Page) domain(r *http.Request) view {
 func seriesOf(text []byte) map[string]int {
 	count := map[string]int{}
 	for line := range bytes.Lines(text) {
-		if len(line) == 0 || line[0] == '#' {
-			continue
+		if end := bytes.IndexAny(line, "{ "); end > 0 && line[0] != '#' {
+			count[strings.TrimSuffix(string(line[:end]), "_sum")]++
 		}
-		name := string(line[:max(bytes.IndexAny(line, "{ "), 0)])
-		count[strings.TrimSuffix(name, "_sum")]++
 	}
 	return count
 }
 
-// snippet is how an event is recorded in Go, and asked for in PromQL.
-func snippet(m domain.Metric) (code, promql string) {
-	with := ""
-	for i, name := range m.Attributes {
-		if i > 0 {
-			with += ", "
-		}
-		with += strconv.Quote(name) + ", " + strconv.Quote(first(m.Event.Attributes[name]))
+// snippet is how an event is recorded in Go.
+func snippet(m domain.Metric) string {
+	var with []string
+	for _, name := range m.Attributes {
+		with = append(with, strconv.Quote(name), strconv.Quote(m.Event.Attributes[name][0]))
 	}
-	name := `("` + m.Event.Name + `").With(` + with + ")"
+	name := `("` + m.Event.Name + `").With(` + strings.Join(with, ", ") + ")"
 	switch m.Kind {
 	case domain.KindHistogram:
-		return "tel.Histogram" + name + ".Record(ctx, v)", ask(m)
+		return "tel.Histogram" + name + ".Record(ctx, v)"
 	case domain.KindUpDown:
-		return "tel.UpDown" + name + ".Add(1)", ask(m)
+		return "tel.UpDown" + name + ".Add(1)"
 	case domain.KindGauge:
-		return "tel.Gauge" + name + ".Set(v)", ask(m)
+		return "tel.Gauge" + name + ".Set(v)"
 	}
-	return "tel.Counter" + name + ".Add(1)", ask(m)
+	return "tel.Counter" + name + ".Add(1)"
 }
 
-func first(values []string) string {
-	if len(values) == 0 {
-		return ""
-	}
-	return values[0]
-}
-
+// ask is how a metric is asked for in PromQL.
 func ask(m domain.Metric) string {
 	switch m.Kind {
 	case domain.KindHistogram:
