@@ -1,6 +1,8 @@
 package page
 
 import (
+	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -16,38 +18,32 @@ const (
 // Spark is the path of a small line that begins at zero. Of many figures it
 // shows the largest of each few; where there is none, it has a gap.
 func (w words) Spark(line []*float64) string {
-	few := (len(line) + sparkPoints - 1) / sparkPoints
 	most := 0.0
 	for _, v := range line {
 		most = max(most, value(v))
 	}
-	if few == 0 || most == 0 {
+	if most == 0 {
 		return ""
 	}
 	var path strings.Builder
-	n, drawn := (len(line)+few-1)/few, false
-	for i := range n {
+	chunks := slices.Collect(slices.Chunk(line, (len(line)+sparkPoints-1)/sparkPoints))
+	drawn := false
+	for i, chunk := range chunks {
 		var v *float64
-		for _, one := range line[i*few : min((i+1)*few, len(line))] {
+		for _, one := range chunk {
 			if one != nil && (v == nil || *one > *v) {
 				v = one
 			}
 		}
-		if v == nil {
-			drawn = false
-			continue
+		x, y := sparkWidth*float64(i)/max(float64(len(chunks)-1), 1), 1+(sparkHeight-2)*(1-value(v)/most)
+		switch {
+		case v == nil:
+		case drawn:
+			fmt.Fprintf(&path, "L%.1f %.1f", x, y)
+		default:
+			fmt.Fprintf(&path, "M%.1f %.1fh0.01", x, y) // a single figure is a point
 		}
-		x, y := sparkWidth*float64(i)/max(float64(n-1), 1), 1+(sparkHeight-2)*(1-*v/most)
-		if drawn {
-			path.WriteByte('L')
-		} else {
-			path.WriteByte('M')
-		}
-		path.WriteString(strconv.FormatFloat(x, 'f', 1, 64) + " " + strconv.FormatFloat(y, 'f', 1, 64))
-		if !drawn {
-			path.WriteString("h0.01") // a single figure is a point
-		}
-		drawn = true
+		drawn = v != nil
 	}
 	return path.String()
 }
