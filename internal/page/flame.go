@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -139,14 +140,14 @@ func (p *Page) flame(r *http.Request) view {
 		v.Then = s.address(true)
 		for _, c := range profiles.Diff(s.Kind.Sample, then, lengthBefore, now, length) {
 			if part := c.Growth / max(v.Total, v.TotalBefore, 1e-12); len(v.Rows) < mostFunctions && math.Abs(part) >= leastShare {
-				v.Rows = append(v.Rows, flameRow{c.Function, place(c.File, c.Line), c.After, c.Before, part})
+				v.Rows = append(v.Rows, flameRow{c.Function, p.Place(c.File, c.Line), c.After, c.Before, part})
 			}
 		}
 		return v
 	}
 	for _, f := range profiles.TopOf(s.Kind.Sample, now, mostFunctions).Own {
 		if f.Share >= leastShare {
-			v.Rows = append(v.Rows, flameRow{f.Function, place(f.File, f.Line), f.Self / max(length, 1), 0, f.Share})
+			v.Rows = append(v.Rows, flameRow{f.Function, p.Place(f.File, f.Line), f.Self / max(length, 1), 0, f.Share})
 		}
 	}
 	return v
@@ -233,12 +234,12 @@ func (v flameView) Length(text string) string {
 }
 
 // Short is a function's name without its package's path.
-func (v flameView) Short(function string) string { return stacks.Short(function) }
+func (w words) Short(function string) string { return stacks.Short(function) }
 
-// place is a file's name and a line.
-func place(file string, line int64) string {
+// Place is a file's name and a line.
+func (w words) Place(file string, line int64) string {
 	if file == "" {
 		return ""
 	}
-	return file[strings.LastIndexByte(file, '/')+1:] + ":" + strconv.FormatInt(line, 10)
+	return path.Base(file) + ":" + strconv.FormatInt(line, 10)
 }

@@ -121,7 +121,7 @@ func (p *Page) busiest(d dashboard) string {
 	}
 	f := most.Profile.Functions[0]
 	return p.Say("Of the CPU time %s goes to %s; there %s takes %s (%s).", "Del tiempo de CPU, %s se va en %s; ahí %s toma el %s (%s).",
-		p.Percent(most.Profile.CPUShare), most.Endpoint, stacks.Short(f.Function), p.Percent(f.Share), place(f.File, f.Line))
+		p.Percent(most.Profile.CPUShare), most.Endpoint, stacks.Short(f.Function), p.Percent(f.Share), p.Place(f.File, f.Line))
 }
 
 // lately adds the endpoints' figures up. The p95 is the last one of all
