@@ -35,11 +35,10 @@ var profileKinds = []profileKind{
 
 // selection is the profile that an address asks for.
 type selection struct {
-	Kind                   profileKind
-	Endpoint, Region       string
-	Last, Before           time.Duration // Before is 0 where nothing is compared
-	LastText, BeforeText   string
-	from, to, then, thenTo time.Time
+	Kind                 profileKind
+	Endpoint, Region     string
+	Last, Before         time.Duration // Before is 0 where nothing is compared
+	LastText, BeforeText string
 }
 
 func selected(r *http.Request) selection {
@@ -57,22 +56,22 @@ func selected(r *http.Request) selection {
 	if s.Before, err = time.ParseDuration(s.BeforeText); err != nil || s.Before <= 0 {
 		s.Before, s.BeforeText = 0, ""
 	}
-	s.to = time.Now()
-	s.from = s.to.Add(-s.Last)
-	s.thenTo = s.to.Add(-max(s.Before, s.Last)) // the two ranges share nothing
-	s.then = s.thenTo.Add(-s.Last)
 	return s
 }
 
-// profile is what is kept of a selection, then for the range before.
-func (p *Page) profile(s selection, then bool) (*profile.Profile, time.Duration, error) {
-	from, to := s.from, s.to
+// profile is what is kept of a selection, then for the range before. A sum in it
+// is divided by seconds, which is 1 for a level.
+func (p *Page) profile(s selection, then bool) (found *profile.Profile, seconds float64, err error) {
+	to := time.Now()
 	if then {
-		from, to = s.then, s.thenTo
+		to = to.Add(-max(s.Before, s.Last)) // the two ranges share nothing
 	}
-	all, profiled, err := p.Profiler.Profile(s.Kind.Kind, from, to)
+	all, profiled, err := p.Profiler.Profile(s.Kind.Kind, to.Add(-s.Last), to)
 	if err != nil {
 		return nil, 0, err
+	}
+	if seconds = max(profiled.Seconds(), 1); s.Kind.Level {
+		seconds = 1
 	}
 	if s.Endpoint != "" {
 		all = p.Profiler.OfEndpoint(all, s.Endpoint)
@@ -80,7 +79,7 @@ func (p *Page) profile(s selection, then bool) (*profile.Profile, time.Duration,
 	if s.Region != "" {
 		all.Sample = slices.DeleteFunc(all.Sample, func(one *profile.Sample) bool { return !slices.Contains(one.Label[profiles.LabelRegion], s.Region) })
 	}
-	return all, profiled, nil
+	return all, seconds, nil
 }
 
 type flameView struct {
@@ -122,39 +121,30 @@ func (p *Page) flame(r *http.Request) view {
 		v.Empty = p.T("No profile of that is kept for this time. The first one is there some seconds after the start.", "No hay perfil de eso para este tiempo. El primero llega unos segundos después de arrancar.")
 		return v
 	}
-	then, before, err := p.profile(s, true)
-	if v.Unknown = v.Compared && err != nil; v.Unknown {
-		v.Compared = false // all of it would look new
-	}
-	if err != nil {
-		then, before = nil, 0
-	}
-	length, lengthBefore := seconds.Seconds(), before.Seconds()
-	if s.Kind.Level {
-		length, lengthBefore = 1, 1
-	}
-	v.Total = profiles.Total(s.Kind.Sample, now) / max(length, 1)
-	v.TotalBefore = profiles.Total(s.Kind.Sample, then) / max(lengthBefore, 1)
-	v.Now = s.address(false)
+	v.Now, v.Total = s.address(false), profiles.Total(s.Kind.Sample, now)/seconds
 	if v.Compared {
-		v.Then = s.address(true)
-		for _, c := range profiles.Diff(s.Kind.Sample, then, lengthBefore, now, length) {
-			if part := c.Growth / max(v.Total, v.TotalBefore, 1e-12); len(v.Rows) < mostFunctions && math.Abs(part) >= leastShare {
-				v.Rows = append(v.Rows, flameRow{c.Function, p.Place(c.File, c.Line), c.After, c.Before, part})
+		then, before, err := p.profile(s, true)
+		if err == nil {
+			v.Then, v.TotalBefore = s.address(true), profiles.Total(s.Kind.Sample, then)/before
+			for _, c := range profiles.Diff(s.Kind.Sample, then, before, now, seconds) {
+				if part := c.Growth / max(v.Total, v.TotalBefore, 1e-12); len(v.Rows) < mostFunctions && math.Abs(part) >= leastShare {
+					v.Rows = append(v.Rows, flameRow{c.Function, p.Place(c.File, c.Line), c.After, c.Before, part})
+				}
 			}
+			return v
 		}
-		return v
+		v.Compared, v.Unknown = false, true // compared with nothing, all of it would look new
 	}
 	for _, f := range profiles.TopOf(s.Kind.Sample, now, mostFunctions).Own {
 		if f.Share >= leastShare {
-			v.Rows = append(v.Rows, flameRow{f.Function, p.Place(f.File, f.Line), f.Self / max(length, 1), 0, f.Share})
+			v.Rows = append(v.Rows, flameRow{f.Function, p.Place(f.File, f.Line), f.Self / seconds, 0, f.Share})
 		}
 	}
 	return v
 }
 
-// named are the endpoints and regions of a profile, those that cost the most
-// first.
+// named are the endpoints and regions of a profile, the endpoints that cost the
+// most first.
 func (p *Page) named(sample string, all *profile.Profile) (endpoints, regions []string) {
 	by := p.Profiler.ByEndpoint(sample, all)
 	for name := range by {
