@@ -27,15 +27,12 @@ type (
 		Share float64 // of all time spent
 	}
 	rule struct {
-		Name, Query, State, Type, Health string
-		LastError                        string    `json:"lastError"`
-		Evaluated                        time.Time `json:"lastEvaluation"`
-		Duration                         float64
-		Labels, Annotations              map[string]string
-		Alerts                           []struct {
-			State, Value string
-			ActiveAt     time.Time `json:"activeAt"`
-			Labels       map[string]string
+		Name, Query, State, Health, LastError string
+		Evaluated                             time.Time `json:"lastEvaluation"`
+		Labels, Annotations                   map[string]string
+		Alerts                                []struct {
+			Value    string
+			ActiveAt time.Time
 		}
 
 		Left, Op string   // the query without its comparison
@@ -48,15 +45,14 @@ type (
 		Silenced string // the comment of the silence, if there is one
 	}
 	incident struct {
-		ID, Kind, Name, Severity, Cause, None string
-		Drill                                 bool
-		Starts                                time.Time  `json:"starts_at"`
-		Ends                                  *time.Time `json:"ends_at"`
+		ID, Kind, Name, Cause, None string
+		Drill                       bool
+		Starts                      time.Time  `json:"starts_at"`
+		Ends                        *time.Time `json:"ends_at"`
 	}
 	silence struct {
 		ID, Comment, CreatedBy string
 		Status                 struct{ State string }
-		Starts                 time.Time `json:"startsAt"`
 		Ends                   time.Time `json:"endsAt"`
 		Matchers               []struct{ Name, Value string }
 	}
@@ -66,7 +62,7 @@ type (
 	}
 )
 
-// dashboard is how the service is. Endpoints that nobody asked are left out.
+// dashboard is how the service is.
 func (p *Page) dashboard(ctx context.Context) (d dashboard) {
 	p.read(ctx, "/metrics-dashboard?history=1", &d.Dashboard)
 	whole := 0.0
@@ -217,7 +213,7 @@ func number(text string) (float64, bool) {
 	return float(v)
 }
 
-// Severity and Summary are the alert's.
+// Severity is page, ticket or info.
 func (r rule) Severity() string { return r.Labels["severity"] }
 
 // Summary says what is wrong, in the domain's words.
