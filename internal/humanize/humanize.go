@@ -109,7 +109,7 @@ var sentences = []struct {
 }{
 	{regexp.MustCompile(`^there are no recent data: its alerts are as they were$`), "no hay datos recientes: sus alertas siguen como estaban"},
 	{regexp.MustCompile(`^(.+) answers (\d+) % of its requests with 5xx$`), "$1 responde con 5xx al $2 % de sus peticiones"},
-	{regexp.MustCompile(`^(\d+) % of all requests are answered with 5xx$`), "el $1 % de todas las peticiones recibe un 5xx"},
+	{regexp.MustCompile(`^(\d+) % of all requests are answered with 5xx$`), "El $1 % de todas las peticiones recibe un 5xx"},
 	{regexp.MustCompile(`^(.+): no answer after (\S+)$`), "$1: sin respuesta tras $2"},
 	{regexp.MustCompile(`^(.+): not waited for: (.+)$`), "$1: no se esperó: $2"},
 	{regexp.MustCompile(`^(.+): the check ended its goroutine$`), "$1: la comprobación terminó su goroutine"},

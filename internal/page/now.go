@@ -150,13 +150,17 @@ func lately(d dashboard) (perSecond float64, ratio, p95 *float64) {
 // health is one sentence, of what matters most.
 func (p *Page) health(v nowView) (state, sentence string) {
 	loud := slices.DeleteFunc(slices.Clone(v.Firing), func(r rule) bool { return r.Severity() == string(domain.SeverityInfo) })
+	first := ""
+	if len(loud) > 0 {
+		first = strings.TrimSuffix(loud[0].Summary(), ".")
+	}
 	switch {
-	case len(loud) == 2:
-		return "bad", p.Say("%s, and one more alert fires.", "%s, y hay otra alerta activa.", strings.TrimSuffix(loud[0].Summary(), "."))
 	case len(loud) > 2:
-		return "bad", p.Say("%s, and %d more alerts fire.", "%s, y hay %d alertas más activas.", strings.TrimSuffix(loud[0].Summary(), "."), len(loud)-1)
+		return "bad", p.Say("%s, and %d more alerts fire.", "%s, y hay %d alertas más activas.", first, len(loud)-1)
+	case len(loud) == 2:
+		return "bad", p.Say("%s, and one more alert fires.", "%s, y hay otra alerta activa.", first)
 	case len(loud) == 1:
-		return "bad", strings.TrimSuffix(loud[0].Summary(), ".") + "."
+		return "bad", first + "."
 	case v.D.App == "":
 		return "bad", p.T("The service does not say how it is.", "El servicio no dice cómo está.")
 	}
@@ -165,16 +169,8 @@ func (p *Page) health(v nowView) (state, sentence string) {
 			return "bad", p.Say("%s is not ready: %s.", "%s no está listo: %s.", v.Service, p.Sentence(what))
 		}
 	}
-	if v.D.SystemStatus != "healthy" {
-		for _, e := range v.D.Endpoints {
-			if e.ErrorRatio != nil && *e.ErrorRatio >= 0.05 && e.PerSecond*v.D.WindowSeconds >= 20 {
-				return "worse", p.Say("%s %s answers %s of its requests with errors.", "%s %s responde con error al %s de sus peticiones.", e.Method, e.Endpoint, p.Percent(e.ErrorRatio))
-			}
-		}
-		for i, reason := range v.D.Reasons {
-			v.D.Reasons[i] = p.Sentence(reason)
-		}
-		return "worse", strings.Join(v.D.Reasons, ". ")
+	if len(v.D.Reasons) > 0 {
+		return "worse", p.Sentence(v.D.Reasons[0]) + "."
 	}
 	if len(v.Pending) > 0 {
 		return "worse", p.Say("%s is well, but %s may fire soon.", "%s está bien, pero %s puede activarse pronto.", v.Service, v.Pending[0].Name)

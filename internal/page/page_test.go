@@ -321,6 +321,17 @@ func TestOwnRulesFirst(t *testing.T) {
 	}
 }
 
+// TestNotWell says why, in the words of the service's own judgement: what all
+// requests suffer from comes before one endpoint.
+func TestNotWell(t *testing.T) {
+	board := strings.Replace(healthy, `"system_status": "healthy"`, `"system_status": "unhealthy", "reasons": ["60 % of all requests are answered with 5xx", "POST /pagos answers 90 % of its requests with 5xx"]`, 1)
+	for language, want := range map[string]string{"en": ">60 % of all requests are answered with 5xx.<", "es": ">El 60 % de todas las peticiones recibe un 5xx.<"} {
+		if _, body := get(t, answers{"/metrics-dashboard": board}.page(language), "/"); !strings.Contains(body, want) {
+			t.Errorf("no %q in\n%s", want, body)
+		}
+	}
+}
+
 func TestSpark(t *testing.T) {
 	var w words
 	one, two := 1.0, 2.0
