@@ -25,12 +25,12 @@ func (p *Page) alerts(r *http.Request) view {
 	}
 	p.read(ctx, "/api/v2/silences", &v.Silences)
 	v.Silences = slices.DeleteFunc(v.Silences, func(s silence) bool { return s.Status.State == "expired" })
-	v.Rules = p.rules(ctx)
+	v.Incidents = p.incidents(ctx)
+	v.Rules = p.rules(ctx, v.Incidents)
 	for i := range v.Rules {
 		p.measure(ctx, &v.Rules[i])
 		v.Rules[i].Silenced = silencedBy(v.Rules[i], v.Silences)
 	}
-	v.Incidents = p.incidents(ctx)
 	v.Incidents = v.Incidents[:min(len(v.Incidents), mostListed)]
 	return v
 }
@@ -85,7 +85,7 @@ func (p *Page) graph(r *http.Request) view {
 		v.Expr = "sum by (endpoint) (rate(" + requests.Family + "[1m]))"
 	}
 	if v.Embedded {
-		for _, one := range p.rules(ctx) {
+		for _, one := range p.rules(ctx, nil) {
 			if one.Query == v.Expr {
 				v.Rule = &one
 			}

@@ -116,8 +116,9 @@ func compared(query string) (left, op string, limit *float64) {
 	return m[1], m[2], &v
 }
 
-// rules are those that alert, the firing and most severe ones first.
-func (p *Page) rules(ctx context.Context) []rule {
+// rules are those that alert, the firing and most severe ones first, with the
+// causes of the incidents.
+func (p *Page) rules(ctx context.Context, incidents []incident) []rule {
 	var answer struct {
 		Data struct{ Groups []struct{ Rules []rule } }
 	}
@@ -131,7 +132,7 @@ func (p *Page) rules(ctx context.Context) []rule {
 		}
 	}
 	open := map[string]incident{}
-	for _, in := range slices.Backward(p.incidents(ctx)) {
+	for _, in := range slices.Backward(incidents) {
 		if in.Ends == nil && !in.Drill {
 			open[in.Name] = in
 		}

@@ -37,7 +37,7 @@ func (p *Page) domain(r *http.Request) view {
 	series := seriesOf(text)
 	var rules []rule
 	if v.Embedded {
-		rules = p.rules(ctx)
+		rules = p.rules(ctx, nil)
 	}
 	for _, r := range rules {
 		if r.Health == "err" {

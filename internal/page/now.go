@@ -74,7 +74,9 @@ func (p *Page) now(r *http.Request) view {
 		v.Events = append(v.Events, p.event(&p.Domain.Events[i], v.D))
 	}
 	if v.Embedded {
-		for _, r := range p.rules(ctx) {
+		incidents := p.incidents(ctx)
+		v.Incidents = incidents[:min(len(incidents), mostIncidents)]
+		for _, r := range p.rules(ctx, incidents) {
 			switch r.State {
 			case "firing":
 				v.Firing = append(v.Firing, r)
@@ -89,8 +91,6 @@ func (p *Page) now(r *http.Request) view {
 		}
 		deliveries, _ := p.Domain.Metric("telemetry_alert_deliveries")
 		v.Deaf = p.query(ctx, `round(sum by (receiver) (increase(`+deliveries.Family+`{outcome="failed"}[1h]))) > 0`)
-		all := p.incidents(ctx)
-		v.Incidents = all[:min(len(all), mostIncidents)]
 	}
 	v.State, v.Sentence = p.health(v)
 	v.Busiest, v.Running = p.busiest(v.D), running(v.D)
@@ -195,9 +195,6 @@ func (p *Page) event(e *domain.Event, d dashboard) eventRow {
 		if s.Value != 0 && len(s.Labels) > 0 {
 			row.Parts = append(row.Parts, part{strings.Join(slices.Sorted(maps.Values(s.Labels)), " "), cmp.Or(value(s.Count), s.Value)})
 		}
-	}
-	if len(e.Attributes) == 0 {
-		row.Parts = nil
 	}
 	slices.SortStableFunc(row.Parts, func(a, b part) int { return cmp.Or(cmp.Compare(b.Value, a.Value), cmp.Compare(a.Name, b.Name)) })
 	row.Parts = row.Parts[:min(len(row.Parts), mostParts)]

@@ -9,7 +9,6 @@ import (
 	"embed"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"html/template"
 	"net/http"
 	"path"
@@ -185,9 +184,6 @@ func (p *Page) read(ctx context.Context, path string, into any) bool {
 
 // jsonText is data for a module, as the value of an attribute.
 func jsonText(data any) string {
-	text, err := json.Marshal(data)
-	if err != nil {
-		return fmt.Sprintf("%q", err.Error())
-	}
+	text, _ := json.Marshal(data) // texts and finite figures: it cannot fail
 	return string(text)
 }
