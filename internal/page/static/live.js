@@ -4,7 +4,6 @@
 
 const every = 5000; // ms
 const contact = document.getElementById("contact");
-let timer = 0;
 let asking = false;
 
 /** Puts the new content of one element in place, and the focus back. */
@@ -44,11 +43,5 @@ export async function refresh() {
   }
 }
 
-function watch() {
-  clearInterval(timer);
-  if (document.hidden || !document.querySelector("[data-live]")) return;
-  timer = setInterval(refresh, every);
-}
-
-document.addEventListener("visibilitychange", () => { watch(); refresh(); });
-watch();
+document.addEventListener("visibilitychange", refresh);
+if (document.querySelector("[data-live]")) setInterval(refresh, every);
