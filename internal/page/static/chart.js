@@ -1,14 +1,17 @@
 // Draws lines over time with uPlot, in the colours of the page.
 
-/** @typedef {{at: number[], series: {label?: string, values: (number|null)[]}[], unit?: string, limit?: number|null, bands?: [number, number][], lang: string}} Chart */
+/** @typedef {{at: number[], series: {values: (number|null)[]}[], unit?: string, limit?: number|null, bands?: [number, number][], lang: string}} Chart */
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-export const hues = ["#5a8fd0", "#e8792b", "#3aa675", "#b565c9", "#c9a227", "#d1495b", "#4fb3bf", "#8a8f98"];
+const hues = ["#5a8fd0", "#e8792b", "#3aa675", "#b565c9", "#c9a227", "#d1495b", "#4fb3bf", "#8a8f98"];
 const drawn = new Map();
+
+/** The colour of the series at a place. */
+export const hue = (i) => hues[i % hues.length];
 
 /** Writes a figure in its unit, with three digits that matter. */
 export function figure(v, unit, lang) {
-  if (v === null || v === undefined || !Number.isFinite(v)) return "–";
+  if (!Number.isFinite(v)) return "–";
   const n = (x) => new Intl.NumberFormat(lang, { maximumSignificantDigits: 3 }).format(x);
   if (unit === "%") return `${n(v * 100)} %`;
   if (unit === "s") return v > 0 && v < 0.9995 ? `${n(v * 1000)} ms` : `${n(v)} s`;
@@ -21,7 +24,7 @@ export function draw(box, chart) {
   const time = new Intl.DateTimeFormat(chart.lang, { hour: "2-digit", minute: "2-digit", second: short ? "2-digit" : undefined, hourCycle: "h23" });
   drawn.get(box)?.destroy();
   const axis = { stroke: colour("--soft"), grid: { stroke: colour("--faint"), width: 1 }, ticks: { show: false }, font: "12px system-ui" };
-  const most = Math.max(0, chart.limit ?? 0, ...chart.series.flatMap((s) => s.values.filter(Number.isFinite)));
+  const most = Math.max(0, ...[chart.limit, ...chart.series.flatMap((s) => s.values)].filter(Number.isFinite));
   const plot = new uPlot({
     width: Math.max(box.clientWidth, 200), height: Math.max(box.clientHeight, 120),
     legend: { show: false },
@@ -29,7 +32,7 @@ export function draw(box, chart) {
     scales: { y: { range: (_, low) => [Math.min(0, low ?? 0), most * 1.08 || 1] } },
     axes: [{ ...axis, size: 34, gap: 10, space: short ? 90 : 60, values: (_, ticks) => ticks.map((t) => time.format(new Date(t * 1000))) },
       { ...axis, size: 64, values: (_, ticks) => ticks.map((t) => figure(t, chart.unit, chart.lang)) }],
-    series: [{}, ...chart.series.map((s, i) => ({ stroke: s.hue ?? hues[i % hues.length], width: 1.6, points: { show: s.values.filter((v) => v !== null).length < 3 } }))],
+    series: [{}, ...chart.series.map((s, i) => ({ stroke: hue(i), width: 1.6, points: { show: s.values.filter((v) => v !== null).length < 3 } }))],
     hooks: { drawClear: [(u) => bands(u, chart.bands ?? [])], draw: [(u) => limit(u, chart.limit)] },
   }, [chart.at, ...chart.series.map((s) => s.values)], box);
   drawn.set(box, plot);
@@ -38,7 +41,7 @@ export function draw(box, chart) {
 
 /** Draws a limit as a line across. */
 function limit(u, value) {
-  if (value === null || value === undefined) return;
+  if (!Number.isFinite(value)) return;
   const y = Math.round(u.valToPos(value, "y", true));
   const { left, width } = u.bbox;
   u.ctx.save();

@@ -1,7 +1,7 @@
 // Asks PromQL and draws the answer: with completion, the limit of a rule, and
 // the times in which it fired.
 
-import { draw, figure, hues } from "./chart.js";
+import { draw, figure, hue } from "./chart.js";
 
 const form = document.getElementById("ask");
 const expr = document.getElementById("expr");
@@ -34,18 +34,18 @@ async function ask(about) {
     for (let t = end - seconds; t <= end; t += step) at.push(t);
     const index = (t) => Math.round((t - at[0]) / step);
     const last = (r) => Number(r.values.at(-1)[1]);
-    const series = result.slice(0, most).sort((a, b) => last(b) - last(a)).map((r, i) => {
+    const series = result.slice(0, most).sort((a, b) => last(b) - last(a)).map((r) => {
       const values = Array(at.length).fill(null);
       for (const [t, v] of r.values) if (index(t) in values && Number.isFinite(Number(v))) values[index(t)] = Number(v);
       const labels = Object.entries(r.metric).filter(([k]) => k !== "job" && k !== "instance");
-      return { label: labels.map(([k, v]) => (k === "__name__" ? v : `${k}=${v}`)).join(" ").slice(0, 200), values, hue: hues[i % hues.length] };
+      return { label: labels.map(([k, v]) => (k === "__name__" ? v : `${k}=${v}`)).join(" ").slice(0, 200), values };
     });
-    const typed = document.getElementById("limit").value.trim().replace(",", ".");
+    const limit = Number.parseFloat(document.getElementById("limit").value.replace(",", "."));
     const unit = expr.value === about.expr ? about.unit : "";
     const bands = about.alert && expr.value === about.expr ? await fired(about.alert, range, step) : [];
-    plot = draw(document.getElementById("chart"), { at, series, limit: typed === "" ? null : Number(typed), bands, unit, lang: about.lang });
+    plot = draw(document.getElementById("chart"), { at, series, limit, bands, unit, lang: about.lang });
     said.textContent = result.length === 0 ? about.empty : result.length > most ? about.many : "";
-    legend.replaceChildren(...series.map((s) => row(s, unit, about.lang)));
+    legend.replaceChildren(...series.map((s, i) => row(s, hue(i), unit, about.lang)));
   } catch (error) {
     said.textContent = error.message;
   }
@@ -63,14 +63,14 @@ async function fired(alert, range, step) {
   return spans;
 }
 
-function row(series, unit, lang) {
+function row(series, colour, unit, lang) {
   const tr = document.createElement("tr");
   const name = document.createElement("th");
   name.scope = "row";
   name.className = "code";
   const dot = document.createElement("span");
   dot.className = "dot";
-  dot.style.background = series.hue;
+  dot.style.background = colour;
   name.append(dot, series.label || "{}");
   const value = document.createElement("td");
   value.className = "n";
