@@ -76,11 +76,11 @@ func (b *board) dashboard(p page) classic {
 	if p.part > 0 {
 		title = fmt.Sprintf("%s %d", title, p.part)
 	}
-	c.Uid, c.Title, c.Description = ptr(b.uid(p.address())), &title, &about
+	c.Uid, c.Title, c.Description = new(b.uid(p.address())), &title, &about
 	c.Tags = []string{"latido", b.d.Prefix}
-	c.Editable = ptr(false) // it is generated: what is changed by hand would be lost
-	c.GraphTooltip = ptr(dashboard.DashboardCursorSyncCrosshair)
-	c.Refresh = ptr(cmp.Or(p.refresh, "30s"))
+	c.Editable = new(false) // it is generated: what is changed by hand would be lost
+	c.GraphTooltip = new(dashboard.DashboardCursorSyncCrosshair)
+	c.Refresh = new(cmp.Or(p.refresh, "30s"))
 	c.Time = &dashboard.DashboardDashboardTime{From: p.from, To: "now"}
 	c.Panels = layout(p.sections, b.panel)
 	c.Templating.List = b.variables(p)
@@ -115,7 +115,7 @@ func layout(sections []section, make func(panel) dashboard.Panel) []dashboard.Pa
 			}
 			id++
 			made := make(p)
-			made.Id, made.GridPos = ptr(id), &dashboard.GridPos{X: x, Y: y, W: p.width, H: p.height}
+			made.Id, made.GridPos = new(id), &dashboard.GridPos{X: x, Y: y, W: p.width, H: p.height}
 			all = append(all, dashboard.PanelOrRowPanel{Panel: &made})
 			x, tallest = x+p.width, max(tallest, p.height)
 		}
@@ -133,12 +133,12 @@ const (
 	profilesVariable = "pyroscope"
 )
 
-func source(kind, variable string) common.DataSourceRef {
-	return common.DataSourceRef{Type: ptr(kind), Uid: ptr("${" + variable + "}")}
+func source(kind, variable string) *common.DataSourceRef {
+	return &common.DataSourceRef{Type: new(kind), Uid: new("${" + variable + "}")}
 }
 
-func metricsSource() common.DataSourceRef  { return source(prometheusType, metricsVariable) }
-func profilesSource() common.DataSourceRef { return source(pyroscopeType, profilesVariable) }
+func metricsSource() *common.DataSourceRef  { return source(prometheusType, metricsVariable) }
+func profilesSource() *common.DataSourceRef { return source(pyroscopeType, profilesVariable) }
 
 // variables are those of a page, the ones that others depend on first.
 func (b *board) variables(p page) []dashboard.VariableModel {
@@ -159,7 +159,7 @@ func (b *board) variables(p page) []dashboard.VariableModel {
 func datasource(name, label, kind string) dashboard.VariableModel {
 	return dashboard.VariableModel{
 		Type: dashboard.VariableTypeDatasource, Name: name, Label: &label, Query: text(kind),
-		Refresh: ptr(dashboard.VariableRefreshOnDashboardLoad), Multi: ptr(false), IncludeAll: ptr(false),
+		Refresh: new(dashboard.VariableRefreshOnDashboardLoad), Multi: new(false), IncludeAll: new(false),
 	}
 }
 
@@ -168,9 +168,9 @@ func (b *board) labelValues(name, label, selector, about string) dashboard.Varia
 	query := "label_values(" + selector + ", " + name + ")"
 	return dashboard.VariableModel{
 		Type: dashboard.VariableTypeQuery, Name: name, Label: &label, Description: &about,
-		Query: text(query), Definition: &query, Datasource: ptr(metricsSource()),
-		Multi: ptr(true), IncludeAll: ptr(true), AllValue: ptr(".+"), Current: &dashboard.VariableOption{Selected: ptr(true), Text: oneOf("All"), Value: oneOf("$__all")},
-		Refresh: ptr(dashboard.VariableRefreshOnTimeRangeChanged), Sort: ptr(dashboard.VariableSortNaturalAsc),
+		Query: text(query), Definition: &query, Datasource: metricsSource(),
+		Multi: new(true), IncludeAll: new(true), AllValue: new(".+"), Current: &dashboard.VariableOption{Selected: new(true), Text: oneOf("All"), Value: oneOf("$__all")},
+		Refresh: new(dashboard.VariableRefreshOnTimeRangeChanged), Sort: new(dashboard.VariableSortNaturalAsc),
 	}
 }
 
@@ -205,11 +205,9 @@ func (b *board) alerts() annotation {
 func (b *board) marks(name, color, expr string) annotation {
 	return annotation{
 		AnnotationQuery: dashboard.AnnotationQuery{
-			Name: name, Datasource: ptr(metricsSource()), Enable: true, IconColor: color, Expr: &expr,
-			Target: prometheus.Dataquery{Expr: expr, RefId: ptr("Anno"), Interval: ptr(releaseStep), Range: ptr(true), Datasource: ptr(metricsSource())},
+			Name: name, Datasource: metricsSource(), Enable: true, IconColor: color, Expr: &expr,
+			Target: prometheus.Dataquery{Expr: expr, RefId: new("Anno"), Interval: new(releaseStep), Range: new(true), Datasource: metricsSource()},
 		},
 		Step: releaseStep,
 	}
 }
-
-func ptr[T any](v T) *T { return &v }

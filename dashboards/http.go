@@ -145,7 +145,7 @@ func (b *board) byClass(filters ...string) panel {
 func (b *board) outcomes() []panel {
 	requests, errors := b.metric("requests"), b.metric("api_errors")
 	return []panel{b.byClass(anyEndpoint), {
-		kind: timeseries, title: b.of("Failing by endpoint", "Peticiones fallidas por endpoint"), unit: "percent", width: 12, height: 9, min: ptr(0.0), empty: b.of("No requests", "Sin peticiones"), seriesLinks: b.flamesOf(endpointOfSeries),
+		kind: timeseries, title: b.of("Failing by endpoint", "Peticiones fallidas por endpoint"), unit: "percent", width: 12, height: 9, min: new(0.0), empty: b.of("No requests", "Sin peticiones"), seriesLinks: b.flamesOf(endpointOfSeries),
 		about:   b.of("Share of an endpoint's requests that end with 5xx.", "Parte de las peticiones de un endpoint que terminan con 5xx."),
 		queries: []query{{expr: b.percent(requests, []string{"endpoint"}, []string{anyEndpoint}, serverErrors), legend: "{{endpoint}}"}},
 		lines:   b.lines(requests, domain.StatRatio, serverErrors, "endpoint"),
@@ -170,7 +170,7 @@ func (b *board) byInstance() []panel {
 		about:   b.of("Requests a second that each instance answers.", "Peticiones por segundo que atiende cada instancia."),
 		queries: []query{{expr: sum(b.rate(requests, "", anyEndpoint), by...), legend: "{{instance}}"}},
 	}, {
-		kind: timeseries, title: b.of("Failing by instance", "Peticiones fallidas por instancia"), unit: "percent", width: 8, height: 8, min: ptr(0.0), empty: none,
+		kind: timeseries, title: b.of("Failing by instance", "Peticiones fallidas por instancia"), unit: "percent", width: 8, height: 8, min: new(0.0), empty: none,
 		about:   b.of("Share of an instance's requests that end with 5xx. One line above the others is an instance to look at.", "Parte de las peticiones de una instancia que terminan con 5xx. Una línea por encima de las demás es una instancia por revisar."),
 		queries: []query{{expr: b.percent(requests, by, []string{anyEndpoint}, serverErrors), legend: "{{instance}}"}},
 	}, {

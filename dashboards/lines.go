@@ -29,7 +29,7 @@ var severityColors = map[domain.Severity]string{domain.SeverityPage: "red", doma
 func drawn(lines []line) []dashboard.Threshold {
 	var steps []dashboard.Threshold
 	for _, l := range lines {
-		steps = append(steps, dashboard.Threshold{Value: ptr(l.bound), Color: severityColors[cmp.Or(l.severity, domain.SeverityTicket)]})
+		steps = append(steps, dashboard.Threshold{Value: new(l.bound), Color: severityColors[cmp.Or(l.severity, domain.SeverityTicket)]})
 	}
 	slices.SortStableFunc(steps, func(a, b dashboard.Threshold) int { return cmp.Compare(*a.Value, *b.Value) })
 	return slices.CompactFunc(steps, func(a, b dashboard.Threshold) bool { return *a.Value == *b.Value })
@@ -50,7 +50,7 @@ func softMax(unit string, lines []line) *float64 {
 		return nil
 	}
 	nearest := slices.MinFunc(lines, func(a, b line) int { return cmp.Compare(a.bound, b.bound) })
-	return ptr(rounded(nearest.bound * 1.1))
+	return new(rounded(nearest.bound * 1.1))
 }
 
 // defaults are the rules, of those that every domain gets, whose bound is a line

@@ -115,7 +115,7 @@ func (b *board) budgets() []panel {
 		about := strings.TrimSpace(sentence(s.Description) + " " + goal)
 		windows, goneIn := b.burning(s.Name), b.of("gone in", "se acaba en")
 		p := panel{
-			kind: stat, title: spoken(s.Name) + b.of(": budget left", ": presupuesto de errores"), unit: "percentunit", width: 5, height: 7, empty: unloaded, max: ptr(1.0), names: true,
+			kind: stat, title: spoken(s.Name) + b.of(": budget left", ": presupuesto de errores"), unit: "percentunit", width: 5, height: 7, empty: unloaded, max: new(1.0), names: true,
 			about: about + " " + b.of("What is left of the errors that it allows, and in how long that is gone at the pace of the longest window of its alerts. Below 0 the objective is missed.",
 				"Lo que queda de los errores que permite, y en cuánto se acaba al ritmo de la ventana más larga de sus alertas. Por debajo de 0 no se cumple."),
 			queries: []query{{expr: "min(" + ofObjective(left[0]) + ")", legend: b.of("left", "queda")}}, steps: colours("red", 0.0, "orange", 0.25, "yellow", 0.5, "green"),
@@ -123,12 +123,12 @@ func (b *board) budgets() []panel {
 				"thresholds", dashboard.ThresholdsConfig{Mode: dashboard.ThresholdsModeAbsolute, Steps: colours("red", 2.0, "orange", 7.0, "yellow", 30.0, "green")})},
 		}
 		over := panel{
-			kind: timeseries, title: spoken(s.Name) + b.of(": budget over time", ": presupuesto en el tiempo"), unit: "percentunit", width: 9, height: 7, empty: unloaded, max: ptr(1.0),
+			kind: timeseries, title: spoken(s.Name) + b.of(": budget over time", ": presupuesto en el tiempo"), unit: "percentunit", width: 9, height: 7, empty: unloaded, max: new(1.0),
 			about:   about + " " + b.of("What was left of the errors that it allows. At 0 all are spent.", "Lo que quedaba de los errores que permite. En 0 se gastaron todos."),
 			queries: []query{{expr: "min(" + ofObjective(left[0]) + ")", legend: b.of("left", "queda")}}, lines: []line{{op: "<", bound: 0, severity: domain.SeverityPage}}, links: b.runbook(s.Name + "BurnsSlowly"),
 		}
 		burn := panel{
-			kind: timeseries, title: spoken(s.Name) + b.of(": outside the objective", ": fuera del objetivo"), unit: "percentunit", width: 10, height: 7, empty: unloaded, min: ptr(0.0),
+			kind: timeseries, title: spoken(s.Name) + b.of(": outside the objective", ": fuera del objetivo"), unit: "percentunit", width: 10, height: 7, empty: unloaded, min: new(0.0),
 			about: about + " " + b.of("Share outside the objective in each window of its alerts. Above the line the budget will not last.", "Proporción fuera del objetivo en cada ventana de sus alertas. Por encima de la línea el presupuesto no alcanza."),
 			lines: []line{{op: ">", bound: allowed(s.Objective), severity: domain.SeverityTicket}}, links: b.runbook(s.Name + "BurnsFast"),
 		}
@@ -252,7 +252,7 @@ func (b *board) red() []panel {
 	rate.width, rate.links, rate.about = 8, toHTTP, rate.about+" "+b.dashed()
 	rate.before = sum(b.rate(requests, ""))
 	return []panel{rate, {
-		kind: timeseries, title: b.of("Failing", "Peticiones fallidas"), unit: "percent", width: 8, height: 9, min: ptr(0.0), empty: none, links: toHTTP,
+		kind: timeseries, title: b.of("Failing", "Peticiones fallidas"), unit: "percent", width: 8, height: 9, min: new(0.0), empty: none, links: toHTTP,
 		about:   b.of("Share of the requests that end with 5xx.", "Parte de las peticiones que terminan con 5xx.") + " " + b.dashed(),
 		before:  b.percent(requests, nil, nil, serverErrors),
 		queries: []query{{expr: b.percent(requests, []string{"job"}, nil, serverErrors), legend: "{{job}}"}}, lines: b.lines(requests, domain.StatRatio, serverErrors),

@@ -67,11 +67,11 @@ func (b *board) panel(p panel) dashboard.Panel {
 		}
 	}
 	out := dashboard.Panel{
-		Type: string(p.kind), Title: &p.title, Description: &p.about, Datasource: &from, Targets: targets,
+		Type: string(p.kind), Title: &p.title, Description: &p.about, Datasource: from, Targets: targets,
 		Links: p.links, Transformations: p.transform, Options: p.options(),
 		FieldConfig: &dashboard.FieldConfigSource{
 			Defaults: dashboard.FieldConfig{
-				Unit: ptr(cmp.Or(p.unit, "short")), NoValue: ptr(cmp.Or(p.empty, b.of("Nothing yet", "Nada todavía"))), Min: p.min, Max: p.max, Decimals: p.decimals,
+				Unit: new(cmp.Or(p.unit, "short")), NoValue: new(cmp.Or(p.empty, b.of("Nothing yet", "Nada todavía"))), Min: p.min, Max: p.max, Decimals: p.decimals,
 				Thresholds: p.thresholds(), Color: p.color(), Links: p.seriesLinks, Custom: p.custom(), Mappings: p.mappings,
 			},
 			Overrides: slices.Concat(p.overrides, []dashboard.DashboardFieldConfigSourceOverrides{}),
@@ -99,8 +99,8 @@ func (q query) target(ref string) variants.Dataquery {
 		format = prometheus.PromQueryFormatHeatmap
 	}
 	t := prometheus.Dataquery{
-		Expr: q.expr, RefId: &ref, Format: &format, EditorMode: ptr(prometheus.QueryEditorModeCode), Datasource: ptr(metricsSource()),
-		Instant: ptr(q.instant), Range: ptr(!q.instant), Exemplar: ptr(q.exemplars),
+		Expr: q.expr, RefId: &ref, Format: &format, EditorMode: new(prometheus.QueryEditorModeCode), Datasource: metricsSource(),
+		Instant: new(q.instant), Range: new(!q.instant), Exemplar: new(q.exemplars),
 	}
 	if q.legend != "" {
 		t.LegendFormat = &q.legend
@@ -115,7 +115,7 @@ func (q query) profileTarget(ref string) variants.Dataquery {
 		kind, by = grafanapyroscope.PyroscopeQueryTypeMetrics, q.by
 	}
 	return grafanapyroscope.Dataquery{
-		LabelSelector: q.expr, ProfileTypeId: q.profile, GroupBy: by, RefId: &ref, QueryType: ptr(string(kind)), Datasource: ptr(profilesSource()),
+		LabelSelector: q.expr, ProfileTypeId: q.profile, GroupBy: by, RefId: &ref, QueryType: new(string(kind)), Datasource: profilesSource(),
 	}
 }
 
@@ -139,7 +139,7 @@ func (p panel) color() *dashboard.FieldColor {
 func colours(below string, rising ...any) []dashboard.Threshold {
 	steps := []dashboard.Threshold{{Color: below}}
 	for i := 0; i+1 < len(rising); i += 2 {
-		steps = append(steps, dashboard.Threshold{Value: ptr(rising[i].(float64)), Color: rising[i+1].(string)})
+		steps = append(steps, dashboard.Threshold{Value: new(rising[i].(float64)), Color: rising[i+1].(string)})
 	}
 	return steps
 }

@@ -39,7 +39,7 @@ func (b *board) process() []panel {
 		queries: []query{{expr: "100 * " + sum(b.rate(throttled, ""), "job", "instance") + " / (" + sum(b.rate(periods, ""), "job", "instance") + " > 0)", legend: "{{instance}}"}},
 		lines:   b.lines(throttled, domain.StatRate), empty: b.of("No CPU limit", "Sin límite de CPU"),
 	}
-	waits.min, waits.max = ptr(0.0), ptr(100.0)
+	waits.min, waits.max = new(0.0), new(100.0)
 	return []panel{processor, waits, memory, {
 		kind: timeseries, title: b.of("Resident memory", "Memoria residente"), unit: "bytes", width: 8, height: 8, links: b.allFlames(),
 		about:   b.of("Memory of the process in RAM: Go's, and that of C libraries.", "Memoria del proceso en RAM: la de Go y la de las bibliotecas de C."),

@@ -34,14 +34,14 @@ func (b *board) profiles() page {
 		name: "profiles", title: b.of("Profiles", "Perfiles"), from: "now-1h", endpoint: true, profiles: true, refresh: "5m", // each time hours of profiles are merged
 		about: b.of("Where the service's time and memory go, function by function: now, and a while before.", "Adónde van el tiempo y la memoria del servicio, función por función: ahora y un tiempo antes."),
 		variables: []dashboard.VariableModel{{
-			Type: dashboard.VariableTypeTextbox, Name: "process", Label: ptr(b.of("Process", "Proceso")),
-			Description: ptr(b.of("The service.instance.id of one process, or a regular expression. A click on a line by process fills it in.", "El service.instance.id de un proceso, o una expresión regular. Un clic en una línea por proceso lo rellena.")),
-			Query:       text(".*"), Current: &dashboard.VariableOption{Selected: ptr(true), Text: oneOf(".*"), Value: oneOf(".*")}, Options: options(".*", ".*"),
+			Type: dashboard.VariableTypeTextbox, Name: "process", Label: new(b.of("Process", "Proceso")),
+			Description: new(b.of("The service.instance.id of one process, or a regular expression. A click on a line by process fills it in.", "El service.instance.id de un proceso, o una expresión regular. Un clic en una línea por proceso lo rellena.")),
+			Query:       text(".*"), Current: &dashboard.VariableOption{Selected: new(true), Text: oneOf(".*"), Value: oneOf(".*")}, Options: options(".*", ".*"),
 		}, {
-			Type: dashboard.VariableTypeCustom, Name: "before", Label: ptr(b.of("Compare with", "Comparar con")),
-			Description: ptr(b.of("How much earlier the flame graphs below are", "Cuánto antes son los gráficos de llamas de abajo")),
-			Query:       text("1h,6h,1d,7d"), Current: &dashboard.VariableOption{Selected: ptr(true), Text: oneOf("1d"), Value: oneOf("1d")},
-			Options: options("1d", "1h", "6h", "1d", "7d"), Multi: ptr(false), IncludeAll: ptr(false),
+			Type: dashboard.VariableTypeCustom, Name: "before", Label: new(b.of("Compare with", "Comparar con")),
+			Description: new(b.of("How much earlier the flame graphs below are", "Cuánto antes son los gráficos de llamas de abajo")),
+			Query:       text("1h,6h,1d,7d"), Current: &dashboard.VariableOption{Selected: new(true), Text: oneOf("1d"), Value: oneOf("1d")},
+			Options: options("1d", "1h", "6h", "1d", "7d"), Multi: new(false), IncludeAll: new(false),
 		}},
 		sections: []section{
 			{title: b.of("CPU over time", "CPU en el tiempo"), panels: b.cpuOverTime()},
@@ -65,7 +65,7 @@ func (b *board) profiles() page {
 func options(selected string, values ...string) []dashboard.VariableOption {
 	var all []dashboard.VariableOption
 	for _, v := range values {
-		all = append(all, dashboard.VariableOption{Selected: ptr(v == selected), Text: oneOf(v), Value: oneOf(v)})
+		all = append(all, dashboard.VariableOption{Selected: new(v == selected), Text: oneOf(v), Value: oneOf(v)})
 	}
 	return all
 }

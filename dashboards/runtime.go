@@ -41,10 +41,10 @@ func (b *board) gauge(key, title, about string, width uint32) panel {
 
 func (b *board) host() []panel {
 	cpu := b.gauge("cpu_usage", "CPU", b.of("CPU time in use on the host, of all its cores. Other processes count too.", "Tiempo de CPU en uso en la máquina, de todos sus núcleos. Cuentan también otros procesos."), 8)
-	cpu.min, cpu.max, cpu.links = ptr(0.0), ptr(100.0), b.allFlames()
+	cpu.min, cpu.max, cpu.links = new(0.0), new(100.0), b.allFlames()
 	memory := b.gauge("memory_usage", b.of("Memory", "Memoria"), b.of("Memory in use on the host.", "Memoria en uso en la máquina."), 8)
 	disk := b.gauge("disk_usage", b.of("Disk", "Disco"), b.of("Space in use on the file system that is watched.", "Espacio en uso en el sistema de archivos vigilado."), 8)
-	disk.min, disk.max = ptr(0.0), ptr(100.0)
+	disk.min, disk.max = new(0.0), new(100.0)
 	return []panel{cpu, memory, disk}
 }
 
