@@ -10,11 +10,12 @@ import (
 
 	"github.com/latido-dev/latido/alerting"
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/humanize"
 )
 
 // board makes the dashboards of one domain.
 type board struct {
-	words
+	humanize.Language
 	d     domain.Domain
 	o     Options
 	rules []alerting.Rule
@@ -24,7 +25,7 @@ type board struct {
 }
 
 func newBoard(d domain.Domain, o Options) *board {
-	return &board{words: wordsOf(d), d: d, o: o, rules: alerting.Rules(d, alerting.Options{}), drawn: map[string]bool{}}
+	return &board{Language: humanize.Of(d.Language), d: d, o: o, rules: alerting.Rules(d, alerting.Options{}), drawn: map[string]bool{}}
 }
 
 // page is one dashboard.
@@ -71,8 +72,8 @@ func (p page) address() string {
 // dashboard puts a page together.
 func (b *board) dashboard(p page) classic {
 	c := classic{Dashboard: *dashboard.NewDashboard()}
-	about := p.about + " " + b.of("Written by latido generate dashboards.", "Escrito por latido generate dashboards.")
-	title := b.heading() + " · " + p.title
+	about := p.about + " " + b.T("Written by latido generate dashboards.", "Escrito por latido generate dashboards.")
+	title := b.d.Service() + " · " + p.title
 	if p.part > 0 {
 		title = fmt.Sprintf("%s %d", title, p.part)
 	}
@@ -88,9 +89,6 @@ func (b *board) dashboard(p page) classic {
 	c.Links = []dashboard.DashboardLink{b.siblings()}
 	return c
 }
-
-// heading is what the service is called in titles.
-func (b *board) heading() string { return b.d.Service() }
 
 // layout places the panels from left to right, in rows of 24 columns.
 func layout(sections []section, make func(panel) dashboard.Panel) []dashboard.PanelOrRowPanel {
@@ -142,16 +140,16 @@ func profilesSource() *common.DataSourceRef { return source(pyroscopeType, profi
 
 // variables are those of a page, the ones that others depend on first.
 func (b *board) variables(p page) []dashboard.VariableModel {
-	all := []dashboard.VariableModel{datasource(metricsVariable, b.of("Prometheus data source", "Fuente de datos Prometheus"), prometheusType)}
+	all := []dashboard.VariableModel{datasource(metricsVariable, b.T("Prometheus data source", "Fuente de datos Prometheus"), prometheusType)}
 	if p.profiles {
-		all = append(all, datasource(profilesVariable, b.of("Profiles", "Perfiles"), pyroscopeType))
+		all = append(all, datasource(profilesVariable, b.T("Profiles", "Perfiles"), pyroscopeType))
 	}
 	info := b.metric("build_info").Family
 	all = append(all,
-		b.labelValues("job", "Job", info, b.of("Services of the domain", "Servicios del dominio")),
-		b.labelValues("instance", b.of("Instance", "Instancia"), info+`{job=~"$job"}`, b.of("Processes of the service", "Procesos del servicio")))
+		b.labelValues("job", "Job", info, b.T("Services of the domain", "Servicios del dominio")),
+		b.labelValues("instance", b.T("Instance", "Instancia"), info+`{job=~"$job"}`, b.T("Processes of the service", "Procesos del servicio")))
 	if p.endpoint {
-		all = append(all, b.labelValues("endpoint", "Endpoint", b.series(b.metric("requests"), ""), b.of("Route patterns", "Patrones de ruta")))
+		all = append(all, b.labelValues("endpoint", "Endpoint", b.series(b.metric("requests"), ""), b.T("Route patterns", "Patrones de ruta")))
 	}
 	return append(all, p.variables...)
 }
@@ -189,14 +187,14 @@ func (b *board) releases() annotation {
 	by := "group by (job, version, revision) "
 	now := by + "(" + b.series(info, "") + ")"
 	expr := now + " unless " + by + "(" + b.series(info, "") + " offset " + releaseStep + ")"
-	a := b.marks(b.of("Releases", "Versiones"), "blue", expr)
+	a := b.marks(b.T("Releases", "Versiones"), "blue", expr)
 	a.TagKeys, a.TitleFormat, a.TextFormat = "job", "{{job}} {{version}}", "{{revision}}"
 	return a
 }
 
 // alerts marks when an alert fired, from its beginning to its end.
 func (b *board) alerts() annotation {
-	a := b.marks(b.of("Alerts", "Alertas"), "red", b.firing())
+	a := b.marks(b.T("Alerts", "Alertas"), "red", b.firing())
 	a.TagKeys, a.TitleFormat, a.TextFormat = "severity", "{{alertname}}", "{{endpoint}} {{instance}}"
 	return a
 }

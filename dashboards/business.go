@@ -13,8 +13,8 @@ import (
 // business is the dashboard of the domain's own events.
 func (b *board) business() page {
 	p := page{
-		name: "business", title: b.of("Business", "Negocio"), from: "now-6h",
-		about: cmp.Or(sentence(b.d.Description), sentence(b.of("What the service is about", "De qué trata el servicio"))),
+		name: "business", title: b.T("Business", "Negocio"), from: "now-6h",
+		about: cmp.Or(sentence(b.d.Description), sentence(b.T("What the service is about", "De qué trata el servicio"))),
 		sections: []section{
 			{title: spoken(b.d.Entity), panels: b.entities()},
 		},
@@ -23,8 +23,8 @@ func (b *board) business() page {
 		p.sections = append(p.sections, b.event(b.metric(b.d.Events[i].Name)))
 	}
 	return page{name: p.name, title: p.title, from: p.from, about: p.about, sections: append(p.sections,
-		section{b.of("What an event costs", "Cuánto cuesta un evento"), b.costs()},
-		section{b.of("Thresholds", "Umbrales"), append(b.thresholds(ofBusiness), b.expressions()...)},
+		section{b.T("What an event costs", "Cuánto cuesta un evento"), b.costs()},
+		section{b.T("Thresholds", "Umbrales"), append(b.thresholds(ofBusiness), b.expressions()...)},
 	)}
 }
 
@@ -44,8 +44,8 @@ func (b *board) entities() []panel {
 	}
 	e := b.d.Entity
 	return []panel{
-		of("entities_created", b.of(spoken(e)+": created", "Altas de "+e), b.of("New ones a minute.", "Nuevas por minuto.")),
-		of("entities_updated", b.of(spoken(e)+": updated", "Cambios de "+e), b.of("Changes a minute.", "Cambios por minuto.")),
+		of("entities_created", b.T(spoken(e)+": created", "Altas de "+e), b.T("New ones a minute.", "Nuevas por minuto.")),
+		of("entities_updated", b.T(spoken(e)+": updated", "Cambios de "+e), b.T("Changes a minute.", "Cambios por minuto.")),
 	}
 }
 
@@ -58,16 +58,16 @@ func (b *board) event(m domain.Metric) section {
 	switch m.Kind {
 	case domain.KindCounter:
 		p := b.perMinute(m, split)
-		p.title, p.about = spoken(m.Key)+b.of(" a minute", " por minuto"), about+" "+b.dashed()
+		p.title, p.about = spoken(m.Key)+b.T(" a minute", " por minuto"), about+" "+b.dashed()
 		s.panels = append(s.panels, p)
 	case domain.KindUpDown:
 		s.panels = append(s.panels, panel{
-			kind: timeseries, title: spoken(m.Key) + b.of(" now", " ahora"), about: about, unit: unitOf(m.Unit), width: 12, height: 8, stacked: len(split) > 0,
+			kind: timeseries, title: spoken(m.Key) + b.T(" now", " ahora"), about: about, unit: unitOf(m.Unit), width: 12, height: 8, stacked: len(split) > 0,
 			queries: []query{{expr: sum(b.ranged("", m, "", ""), split...), legend: cmp.Or(legendOf(split), spoken(m.Key))}}, lines: b.lines(m, domain.StatValue),
 		})
 	case domain.KindGauge:
 		s.panels = append(s.panels, panel{
-			kind: timeseries, title: spoken(m.Key), about: about, unit: unitOf(m.Unit), width: 12, height: 8, empty: b.of("Not known: it was not set", "No se sabe: no se ha fijado"),
+			kind: timeseries, title: spoken(m.Key), about: about, unit: unitOf(m.Unit), width: 12, height: 8, empty: b.T("Not known: it was not set", "No se sabe: no se ha fijado"),
 			queries: []query{{expr: aggregated("max", b.ranged("", m, "", ""), split), legend: cmp.Or(legendOf(split), spoken(m.Key))}}, lines: b.lines(m, domain.StatValue),
 		})
 	default:
@@ -75,17 +75,17 @@ func (b *board) event(m domain.Metric) section {
 		for _, stat := range []domain.Stat{domain.StatP95, domain.StatP99, domain.StatMean} {
 			lines = append(lines, b.lines(m, stat)...)
 		}
-		usual, queries := b.of("Half, 95 and 99 of 100 are below; and the mean.", "La mitad, 95 y 99 de cada 100 están por debajo; y la media."), b.quantiles(m)
+		usual, queries := b.T("Half, 95 and 99 of 100 are below; and the mean.", "La mitad, 95 y 99 de cada 100 están por debajo; y la media."), b.quantiles(m)
 		if m.Signed() { // its sum falls: there is no mean
-			usual = b.of("Half, 95 and 99 of 100 are below.", "La mitad, 95 y 99 de cada 100 están por debajo.")
+			usual = b.T("Half, 95 and 99 of 100 are below.", "La mitad, 95 y 99 de cada 100 están por debajo.")
 		} else {
-			queries = append(queries, query{expr: b.mean(m, nil), legend: b.of("mean", "media")})
+			queries = append(queries, query{expr: b.mean(m, nil), legend: b.T("mean", "media")})
 		}
 		s.panels = append(s.panels, panel{
-			kind: heatmap, title: spoken(m.Key), about: about + " " + b.of("How many had which value.", "Cuántos tuvieron qué valor."), unit: unitOf(m.Unit), width: 12, height: 8,
+			kind: heatmap, title: spoken(m.Key), about: about + " " + b.T("How many had which value.", "Cuántos tuvieron qué valor."), unit: unitOf(m.Unit), width: 12, height: 8,
 			queries: []query{b.buckets(m)},
 		}, panel{
-			kind: timeseries, title: spoken(m.Key) + b.of(": usual values", ": valores habituales"), unit: unitOf(m.Unit), width: 12, height: 8,
+			kind: timeseries, title: spoken(m.Key) + b.T(": usual values", ": valores habituales"), unit: unitOf(m.Unit), width: 12, height: 8,
 			about: about + " " + usual, queries: queries, lines: lines,
 		})
 	}
@@ -105,7 +105,7 @@ func (b *board) event(m domain.Metric) section {
 // bounds of rates are turned into minutes too.
 func (b *board) perMinute(m domain.Metric, split []string) panel {
 	p := panel{
-		kind: timeseries, unit: unitOf(m.Unit), width: 12, height: 8, stacked: len(split) > 0, axis: b.of("a minute", "por minuto"),
+		kind: timeseries, unit: unitOf(m.Unit), width: 12, height: 8, stacked: len(split) > 0, axis: b.T("a minute", "por minuto"),
 		queries: []query{{expr: sum(b.rate(m, ""), split...) + " * 60", legend: cmp.Or(legendOf(split), spoken(m.Key))}},
 		before:  sum(b.rate(m, "")) + " * 60",
 	}
@@ -150,12 +150,12 @@ func (b *board) costs() []panel {
 		m := b.metric(key)
 		return panel{
 			kind: timeseries, title: title, about: about, unit: unitOf(m.Unit), width: 12, height: 8, links: b.allFlames(),
-			empty:   b.of("Too few samples of the endpoint yet", "Aún hay pocas muestras del endpoint"),
+			empty:   b.T("Too few samples of the endpoint yet", "Aún hay pocas muestras del endpoint"),
 			queries: []query{{expr: aggregated("avg", b.series(m, ""), []string{"event"}), legend: "{{event}}"}}, lines: b.lines(m, domain.StatValue, "event"),
 		}
 	}
 	return []panel{
-		of("event_cpu", b.of("CPU time of an event", "CPU de un evento"), b.of("CPU time of the event's endpoint over the count of the event.", "Tiempo de CPU del endpoint del evento entre el número de eventos.")),
-		of("event_allocated", b.of("Memory of an event", "Memoria de un evento"), b.of("Bytes that the event's endpoint allocates over the count of the event.", "Bytes que reserva el endpoint del evento entre el número de eventos.")),
+		of("event_cpu", b.T("CPU time of an event", "CPU de un evento"), b.T("CPU time of the event's endpoint over the count of the event.", "Tiempo de CPU del endpoint del evento entre el número de eventos.")),
+		of("event_allocated", b.T("Memory of an event", "Memoria de un evento"), b.T("Bytes that the event's endpoint allocates over the count of the event.", "Bytes que reserva el endpoint del evento entre el número de eventos.")),
 	}
 }

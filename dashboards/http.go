@@ -11,16 +11,16 @@ import (
 func (b *board) http() page {
 	return page{
 		name: "http", title: "HTTP", from: "now-3h", endpoint: true,
-		about: b.of("Requests by endpoint: how many, how long, how they end.", "Peticiones por endpoint: cuántas, cuánto tardan y cómo terminan."),
+		about: b.T("Requests by endpoint: how many, how long, how they end.", "Peticiones por endpoint: cuántas, cuánto tardan y cómo terminan."),
 		sections: []section{
 			{panels: b.httpNumbers()},
-			{title: b.of("Where the time goes", "Adónde va el tiempo"), panels: []panel{b.endpoints()}},
-			{title: b.of("How long answers take", "Cuánto tardan las respuestas"), panels: b.latency()},
-			{title: b.of("How requests end", "Cómo terminan las peticiones"), panels: b.outcomes()},
-			{title: b.of("By instance", "Por instancia"), panels: b.byInstance()},
-			{title: b.of("In flight and in functions", "En curso y en funciones"), panels: b.inside()},
-			{title: b.of("What the service asks of others", "Lo que el servicio pide a otros"), panels: append(b.outgoing(), b.databases()...)},
-			{title: b.of("Thresholds", "Umbrales"), panels: b.thresholds(ofHTTP)},
+			{title: b.T("Where the time goes", "Adónde va el tiempo"), panels: []panel{b.endpoints()}},
+			{title: b.T("How long answers take", "Cuánto tardan las respuestas"), panels: b.latency()},
+			{title: b.T("How requests end", "Cómo terminan las peticiones"), panels: b.outcomes()},
+			{title: b.T("By instance", "Por instancia"), panels: b.byInstance()},
+			{title: b.T("In flight and in functions", "En curso y en funciones"), panels: b.inside()},
+			{title: b.T("What the service asks of others", "Lo que el servicio pide a otros"), panels: append(b.outgoing(), b.databases()...)},
+			{title: b.T("Thresholds", "Umbrales"), panels: b.thresholds(ofHTTP)},
 		},
 	}
 }
@@ -38,24 +38,24 @@ func ofHTTP(m domain.Metric) bool {
 func (b *board) httpNumbers() []panel {
 	requests, duration := b.metric("requests"), b.metric("response_duration")
 	return []panel{{
-		kind: stat, title: b.of("Requests", "Peticiones"), unit: "reqps", width: 5, height: 4, empty: b.of("No requests", "Sin peticiones"),
-		about:   b.of("Requests a second, of the endpoints chosen.", "Peticiones por segundo, de los endpoints elegidos."),
+		kind: stat, title: b.T("Requests", "Peticiones"), unit: "reqps", width: 5, height: 4, empty: b.T("No requests", "Sin peticiones"),
+		about:   b.T("Requests a second, of the endpoints chosen.", "Peticiones por segundo, de los endpoints elegidos."),
 		queries: []query{{expr: sum(b.rate(requests, "", anyEndpoint))}}, steps: colours("blue"),
 	}, {
-		kind: stat, title: b.of("Failing", "Peticiones fallidas"), unit: "percent", width: 5, height: 4, empty: b.of("No requests", "Sin peticiones"),
-		about:   b.of("Share of the requests that end with 5xx.", "Parte de las peticiones que terminan con 5xx."),
+		kind: stat, title: b.T("Failing", "Peticiones fallidas"), unit: "percent", width: 5, height: 4, empty: b.T("No requests", "Sin peticiones"),
+		about:   b.T("Share of the requests that end with 5xx.", "Parte de las peticiones que terminan con 5xx."),
 		queries: []query{{expr: b.percent(requests, nil, []string{anyEndpoint}, serverErrors)}}, steps: colours("green", 1.0, "yellow", 5.0, "red"),
 	}, {
-		kind: stat, title: "p95", unit: "s", width: 5, height: 4, empty: b.of("No requests", "Sin peticiones"), links: b.flames(),
-		about:   b.of("19 of 20 requests are answered within this time.", "19 de cada 20 peticiones se responden en este tiempo."),
+		kind: stat, title: "p95", unit: "s", width: 5, height: 4, empty: b.T("No requests", "Sin peticiones"), links: b.flames(),
+		about:   b.T("19 of 20 requests are answered within this time.", "19 de cada 20 peticiones se responden en este tiempo."),
 		queries: []query{{expr: b.quantile(0.95, duration, nil, anyEndpoint)}}, steps: colours("green", 0.5, "yellow", 2.0, "red"),
 	}, {
-		kind: stat, title: b.of("In flight", "En curso"), width: 5, height: 4,
-		about:   b.of("Requests being handled now, of all endpoints.", "Peticiones que se atienden ahora, de todos los endpoints."),
+		kind: stat, title: b.T("In flight", "En curso"), width: 5, height: 4,
+		about:   b.T("Requests being handled now, of all endpoints.", "Peticiones que se atienden ahora, de todos los endpoints."),
 		queries: []query{{expr: sum(b.series(b.metric("active_requests"), ""))}}, steps: colours("blue"),
 	}, {
-		kind: stat, title: b.of("Connections", "Conexiones"), width: 4, height: 4,
-		about:   b.of("TCP connections open to the service.", "Conexiones TCP abiertas al servicio."),
+		kind: stat, title: b.T("Connections", "Conexiones"), width: 4, height: 4,
+		about:   b.T("TCP connections open to the service.", "Conexiones TCP abiertas al servicio."),
 		queries: []query{{expr: sum(b.series(b.metric("active_connections"), ""))}}, steps: colours("blue"),
 	}}
 }
@@ -68,10 +68,10 @@ func (b *board) endpoints() panel {
 	requests, duration := b.metric("requests"), b.metric("response_duration")
 	by := []string{"endpoint"}
 	column := func(expr string) query { return query{expr: expr, table: true, instant: true} }
-	busy := b.of("Time spent", "Tiempo dedicado")
+	busy := b.T("Time spent", "Tiempo dedicado")
 	return panel{
-		kind: table, title: b.of("Endpoints by time spent", "Endpoints por tiempo dedicado"), width: 24, height: 10, sortBy: busy, empty: b.of("No requests", "Sin peticiones"),
-		about: b.of("Time spent is requests a second times their mean duration: how many seconds of work an endpoint makes in a second. What is on top is worth making faster.",
+		kind: table, title: b.T("Endpoints by time spent", "Endpoints por tiempo dedicado"), width: 24, height: 10, sortBy: busy, empty: b.T("No requests", "Sin peticiones"),
+		about: b.T("Time spent is requests a second times their mean duration: how many seconds of work an endpoint makes in a second. What is on top is worth making faster.",
 			"El tiempo dedicado es peticiones por segundo por su duración media: cuántos segundos de trabajo causa un endpoint cada segundo. Lo de arriba es lo que vale la pena acelerar."),
 		queries: []query{
 			column(sum(b.rate(duration, "_sum", anyEndpoint), by...)),
@@ -90,8 +90,8 @@ func (b *board) endpoints() panel {
 		overrides: []dashboard.DashboardFieldConfigSourceOverrides{
 			named("endpoint", "displayName", "Endpoint", "links", b.flamesOf(endpointOfCell)),
 			named("Value #A", "displayName", busy, "unit", "s", "custom.cellOptions", map[string]any{"type": "gauge", "mode": "basic"}),
-			named("Value #B", "displayName", b.of("Requests", "Peticiones"), "unit", "reqps"),
-			named("Value #C", "displayName", b.of("Mean", "Media"), "unit", "s"),
+			named("Value #B", "displayName", b.T("Requests", "Peticiones"), "unit", "reqps"),
+			named("Value #C", "displayName", b.T("Mean", "Media"), "unit", "s"),
 			named("Value #D", "displayName", "p95", "unit", "s"),
 			named("Value #E", "displayName", "5xx", "unit", "percent", "decimals", 1),
 		},
@@ -100,24 +100,24 @@ func (b *board) endpoints() panel {
 
 func (b *board) latency() []panel {
 	m := b.metric("response_duration")
-	none := b.of("No requests", "Sin peticiones")
+	none := b.T("No requests", "Sin peticiones")
 	return []panel{{
-		kind: heatmap, title: b.of("Response times", "Tiempos de respuesta"), unit: "s", width: 12, height: 9, empty: none, links: b.flames(),
-		about: b.of("How many requests took how long. Two bands are two kinds of requests. The dots are traces.",
+		kind: heatmap, title: b.T("Response times", "Tiempos de respuesta"), unit: "s", width: 12, height: 9, empty: none, links: b.flames(),
+		about: b.T("How many requests took how long. Two bands are two kinds of requests. The dots are traces.",
 			"Cuántas peticiones tardaron cuánto. Dos franjas son dos clases de peticiones. Los puntos son trazas."),
 		queries: []query{b.buckets(m, anyEndpoint)},
 	}, {
 		kind: timeseries, title: "p50, p95, p99", unit: "s", width: 12, height: 9, empty: none, links: b.flames(),
-		about:   b.of("Half, 19 of 20 and 99 of 100 requests are answered within this time. The dots are traces.", "La mitad, 19 de 20 y 99 de 100 peticiones se responden en este tiempo. Los puntos son trazas."),
+		about:   b.T("Half, 19 of 20 and 99 of 100 requests are answered within this time. The dots are traces.", "La mitad, 19 de 20 y 99 de 100 peticiones se responden en este tiempo. Los puntos son trazas."),
 		queries: b.quantiles(m, anyEndpoint), lines: b.lines(m, domain.StatP95),
 	}, {
-		kind: timeseries, title: b.of("p95 by endpoint", "p95 por endpoint"), unit: "s", width: 12, height: 9, empty: none, links: b.flames(), seriesLinks: b.flamesOf(endpointOfSeries),
-		about:   b.of("19 of 20 requests of an endpoint are answered within this time. A click on a line leads to its flame graph.", "19 de cada 20 peticiones de un endpoint se responden en este tiempo. Un clic en una línea lleva a su gráfico de llamas."),
+		kind: timeseries, title: b.T("p95 by endpoint", "p95 por endpoint"), unit: "s", width: 12, height: 9, empty: none, links: b.flames(), seriesLinks: b.flamesOf(endpointOfSeries),
+		about:   b.T("19 of 20 requests of an endpoint are answered within this time. A click on a line leads to its flame graph.", "19 de cada 20 peticiones de un endpoint se responden en este tiempo. Un clic en una línea lleva a su gráfico de llamas."),
 		queries: []query{{expr: b.quantile(0.95, m, []string{"endpoint"}, anyEndpoint), legend: "{{endpoint}}", exemplars: true}},
 		lines:   b.lines(m, domain.StatP95, "endpoint"),
 	}, {
-		kind: timeseries, title: b.of("Time spent by endpoint", "Tiempo dedicado por endpoint"), unit: "s", width: 12, height: 9, stacked: true, empty: none, links: b.flames(), seriesLinks: b.flamesOf(endpointOfSeries),
-		about:   b.of("Seconds of handling in a second: how many requests of each endpoint run at any time.", "Segundos de atención por segundo: cuántas peticiones de cada endpoint hay en curso."),
+		kind: timeseries, title: b.T("Time spent by endpoint", "Tiempo dedicado por endpoint"), unit: "s", width: 12, height: 9, stacked: true, empty: none, links: b.flames(), seriesLinks: b.flamesOf(endpointOfSeries),
+		about:   b.T("Seconds of handling in a second: how many requests of each endpoint run at any time.", "Segundos de atención por segundo: cuántas peticiones de cada endpoint hay en curso."),
 		queries: []query{{expr: sum(b.rate(m, "_sum", anyEndpoint), "endpoint"), legend: "{{endpoint}}"}},
 	}}
 }
@@ -132,8 +132,8 @@ var statusClasses = []struct{ class, color string }{
 func (b *board) byClass(filters ...string) panel {
 	expr := `sum by (class) (label_replace(` + sum(b.rate(b.metric("requests"), "", filters...), "status") + `, "class", "${1}xx", "status", "([1-5])..|.+"))`
 	p := panel{
-		kind: timeseries, title: b.of("Requests by status", "Peticiones por estado"), unit: "reqps", width: 12, height: 9, stacked: true, empty: b.of("No requests", "Sin peticiones"),
-		about:   b.of("Requests a second by class of status.", "Peticiones por segundo, por clase de estado."),
+		kind: timeseries, title: b.T("Requests by status", "Peticiones por estado"), unit: "reqps", width: 12, height: 9, stacked: true, empty: b.T("No requests", "Sin peticiones"),
+		about:   b.T("Requests a second by class of status.", "Peticiones por segundo, por clase de estado."),
 		queries: []query{{expr: expr, legend: "{{class}}"}},
 	}
 	for _, c := range statusClasses {
@@ -145,17 +145,17 @@ func (b *board) byClass(filters ...string) panel {
 func (b *board) outcomes() []panel {
 	requests, errors := b.metric("requests"), b.metric("api_errors")
 	return []panel{b.byClass(anyEndpoint), {
-		kind: timeseries, title: b.of("Failing by endpoint", "Peticiones fallidas por endpoint"), unit: "percent", width: 12, height: 9, min: new(0.0), empty: b.of("No requests", "Sin peticiones"), seriesLinks: b.flamesOf(endpointOfSeries),
-		about:   b.of("Share of an endpoint's requests that end with 5xx.", "Parte de las peticiones de un endpoint que terminan con 5xx."),
+		kind: timeseries, title: b.T("Failing by endpoint", "Peticiones fallidas por endpoint"), unit: "percent", width: 12, height: 9, min: new(0.0), empty: b.T("No requests", "Sin peticiones"), seriesLinks: b.flamesOf(endpointOfSeries),
+		about:   b.T("Share of an endpoint's requests that end with 5xx.", "Parte de las peticiones de un endpoint que terminan con 5xx."),
 		queries: []query{{expr: b.percent(requests, []string{"endpoint"}, []string{anyEndpoint}, serverErrors), legend: "{{endpoint}}"}},
 		lines:   b.lines(requests, domain.StatRatio, serverErrors, "endpoint"),
 	}, {
-		kind: timeseries, title: b.of("Requests by endpoint", "Peticiones por endpoint"), unit: "reqps", width: 12, height: 9, stacked: true, empty: b.of("No requests", "Sin peticiones"), seriesLinks: b.flamesOf(endpointOfSeries),
-		about:   b.of("Requests a second by route pattern and method.", "Peticiones por segundo, por patrón de ruta y método."),
+		kind: timeseries, title: b.T("Requests by endpoint", "Peticiones por endpoint"), unit: "reqps", width: 12, height: 9, stacked: true, empty: b.T("No requests", "Sin peticiones"), seriesLinks: b.flamesOf(endpointOfSeries),
+		about:   b.T("Requests a second by route pattern and method.", "Peticiones por segundo, por patrón de ruta y método."),
 		queries: []query{{expr: sum(b.rate(requests, "", anyEndpoint), "method", "endpoint"), legend: "{{method}} {{endpoint}}"}},
 	}, {
-		kind: timeseries, title: b.of("Errors by type", "Errores por tipo"), unit: "short", width: 12, height: 9, stacked: true, empty: b.of("No errors", "Ningún error"), axis: b.of("a minute", "por minuto"),
-		about:   b.of("Errors a minute by the type that the service gave them, of all endpoints.", "Errores por minuto, por el tipo que les dio el servicio, de todos los endpoints."),
+		kind: timeseries, title: b.T("Errors by type", "Errores por tipo"), unit: "short", width: 12, height: 9, stacked: true, empty: b.T("No errors", "Ningún error"), axis: b.T("a minute", "por minuto"),
+		about:   b.T("Errors a minute by the type that the service gave them, of all endpoints.", "Errores por minuto, por el tipo que les dio el servicio, de todos los endpoints."),
 		queries: []query{{expr: sum(b.rate(errors, ""), "error_type") + " * 60 > 0", legend: "{{error_type}}"}},
 	}}
 }
@@ -164,40 +164,40 @@ func (b *board) outcomes() []panel {
 // is a small part of a sum.
 func (b *board) byInstance() []panel {
 	requests, duration := b.metric("requests"), b.metric("response_duration")
-	by, none := []string{"job", "instance"}, b.of("No requests", "Sin peticiones")
+	by, none := []string{"job", "instance"}, b.T("No requests", "Sin peticiones")
 	return []panel{{
-		kind: timeseries, title: b.of("Requests by instance", "Peticiones por instancia"), unit: "reqps", width: 8, height: 8, empty: none,
-		about:   b.of("Requests a second that each instance answers.", "Peticiones por segundo que atiende cada instancia."),
+		kind: timeseries, title: b.T("Requests by instance", "Peticiones por instancia"), unit: "reqps", width: 8, height: 8, empty: none,
+		about:   b.T("Requests a second that each instance answers.", "Peticiones por segundo que atiende cada instancia."),
 		queries: []query{{expr: sum(b.rate(requests, "", anyEndpoint), by...), legend: "{{instance}}"}},
 	}, {
-		kind: timeseries, title: b.of("Failing by instance", "Peticiones fallidas por instancia"), unit: "percent", width: 8, height: 8, min: new(0.0), empty: none,
-		about:   b.of("Share of an instance's requests that end with 5xx. One line above the others is an instance to look at.", "Parte de las peticiones de una instancia que terminan con 5xx. Una línea por encima de las demás es una instancia por revisar."),
+		kind: timeseries, title: b.T("Failing by instance", "Peticiones fallidas por instancia"), unit: "percent", width: 8, height: 8, min: new(0.0), empty: none,
+		about:   b.T("Share of an instance's requests that end with 5xx. One line above the others is an instance to look at.", "Parte de las peticiones de una instancia que terminan con 5xx. Una línea por encima de las demás es una instancia por revisar."),
 		queries: []query{{expr: b.percent(requests, by, []string{anyEndpoint}, serverErrors), legend: "{{instance}}"}},
 	}, {
-		kind: timeseries, title: b.of("p95 by instance", "p95 por instancia"), unit: "s", width: 8, height: 8, empty: none, links: b.flames(),
-		about:   b.of("19 of 20 requests to an instance are answered within this time.", "19 de cada 20 peticiones a una instancia se responden en este tiempo."),
+		kind: timeseries, title: b.T("p95 by instance", "p95 por instancia"), unit: "s", width: 8, height: 8, empty: none, links: b.flames(),
+		about:   b.T("19 of 20 requests to an instance are answered within this time.", "19 de cada 20 peticiones a una instancia se responden en este tiempo."),
 		queries: []query{{expr: b.quantile(0.95, duration, by, anyEndpoint), legend: "{{instance}}"}},
 	}}
 }
 
 func (b *board) inside() []panel {
 	flight, open, calls, took := b.metric("active_requests"), b.metric("active_connections"), b.metric("function_calls"), b.metric("function_duration")
-	none := b.of("No function is monitored", "No se vigila ninguna función")
+	none := b.T("No function is monitored", "No se vigila ninguna función")
 	return []panel{{
-		kind: timeseries, title: b.of("Requests in flight", "Peticiones en curso"), width: 6, height: 8,
-		about:   b.of("Requests being handled, by instance. A line that only rises is a queue.", "Peticiones que se atienden, por instancia. Una línea que solo sube es una cola."),
+		kind: timeseries, title: b.T("Requests in flight", "Peticiones en curso"), width: 6, height: 8,
+		about:   b.T("Requests being handled, by instance. A line that only rises is a queue.", "Peticiones que se atienden, por instancia. Una línea que solo sube es una cola."),
 		queries: []query{{expr: aggregated("max", b.series(flight, ""), []string{"job", "instance"}), legend: "{{instance}}"}}, lines: b.lines(flight, domain.StatValue),
 	}, {
-		kind: timeseries, title: b.of("Open connections", "Conexiones abiertas"), width: 6, height: 8,
-		about:   b.of("TCP connections, by instance.", "Conexiones TCP, por instancia."),
+		kind: timeseries, title: b.T("Open connections", "Conexiones abiertas"), width: 6, height: 8,
+		about:   b.T("TCP connections, by instance.", "Conexiones TCP, por instancia."),
 		queries: []query{{expr: aggregated("max", b.series(open, ""), []string{"job", "instance"}), legend: "{{instance}}"}}, lines: b.lines(open, domain.StatValue),
 	}, {
-		kind: timeseries, title: b.of("Monitored functions", "Funciones vigiladas"), unit: "cps", width: 6, height: 8, empty: none,
-		about:   b.of("Calls a second; with the type of error, if they failed.", "Llamadas por segundo; con el tipo de error, si fallaron."),
+		kind: timeseries, title: b.T("Monitored functions", "Funciones vigiladas"), unit: "cps", width: 6, height: 8, empty: none,
+		about:   b.T("Calls a second; with the type of error, if they failed.", "Llamadas por segundo; con el tipo de error, si fallaron."),
 		queries: []query{{expr: sum(b.rate(calls, ""), "function", "error_type"), legend: "{{function}} {{error_type}}"}},
 	}, {
-		kind: timeseries, title: b.of("p95 of functions", "p95 de las funciones"), unit: "s", width: 6, height: 8, empty: none, links: b.flames(),
-		about:   b.of("19 of 20 calls take no longer.", "19 de cada 20 llamadas no tardan más."),
+		kind: timeseries, title: b.T("p95 of functions", "p95 de las funciones"), unit: "s", width: 6, height: 8, empty: none, links: b.flames(),
+		about:   b.T("19 of 20 calls take no longer.", "19 de cada 20 llamadas no tardan más."),
 		queries: []query{{expr: b.quantile(0.95, took, []string{"function"}), legend: "{{function}}"}}, lines: b.lines(took, domain.StatP95),
 	}}
 }
@@ -205,14 +205,14 @@ func (b *board) inside() []panel {
 // outgoing are the requests that the service sends, by host.
 func (b *board) outgoing() []panel {
 	requests, took := b.metric("client_requests"), b.metric("client_duration")
-	none := b.of("No requests sent", "Sin peticiones enviadas")
+	none := b.T("No requests sent", "Sin peticiones enviadas")
 	return []panel{{
-		kind: timeseries, title: b.of("Outgoing requests by peer", "Peticiones salientes por destino"), unit: "reqps", width: 12, height: 9, stacked: true, empty: none,
-		about:   b.of("Requests a second that the service sends, by host and by how they end.", "Peticiones por segundo que el servicio envía, por host y por cómo terminan."),
+		kind: timeseries, title: b.T("Outgoing requests by peer", "Peticiones salientes por destino"), unit: "reqps", width: 12, height: 9, stacked: true, empty: none,
+		about:   b.T("Requests a second that the service sends, by host and by how they end.", "Peticiones por segundo que el servicio envía, por host y por cómo terminan."),
 		queries: []query{{expr: sum(b.rate(requests, ""), "peer", "status"), legend: "{{peer}} {{status}}"}},
 	}, {
-		kind: timeseries, title: b.of("p95 by peer", "p95 por destino"), unit: "s", width: 12, height: 9, empty: none,
-		about:   b.of("19 of 20 requests to a host have the header of their answer within this time.", "19 de cada 20 peticiones a un host reciben la cabecera de su respuesta en este tiempo."),
+		kind: timeseries, title: b.T("p95 by peer", "p95 por destino"), unit: "s", width: 12, height: 9, empty: none,
+		about:   b.T("19 of 20 requests to a host have the header of their answer within this time.", "19 de cada 20 peticiones a un host reciben la cabecera de su respuesta en este tiempo."),
 		queries: []query{{expr: b.quantile(0.95, took, []string{"peer"}), legend: "{{peer}}"}}, lines: b.lines(took, domain.StatP95),
 	}}
 }
@@ -221,10 +221,10 @@ func (b *board) outgoing() []panel {
 // the database.
 func (b *board) databases() []panel {
 	open, most, waited := b.metric("pool_connections"), b.metric("pool_connections_max"), b.metric("pool_wait_time")
-	none, limit := b.of("No database is measured", "No se mide ninguna base de datos"), b.of("limit of {{pool}}", "límite de {{pool}}")
+	none, limit := b.T("No database is measured", "No se mide ninguna base de datos"), b.T("limit of {{pool}}", "límite de {{pool}}")
 	return []panel{{
-		kind: timeseries, title: b.of("Connections to databases", "Conexiones a bases de datos"), width: 12, height: 9, empty: none,
-		about: b.of("Connections in use and idle of each pool, of its fullest instance. In use at the limit: whoever asks next waits.", "Conexiones en uso y libres de cada pool, en su instancia más llena. En uso hasta el límite: quien pida la siguiente espera."),
+		kind: timeseries, title: b.T("Connections to databases", "Conexiones a bases de datos"), width: 12, height: 9, empty: none,
+		about: b.T("Connections in use and idle of each pool, of its fullest instance. In use at the limit: whoever asks next waits.", "Conexiones en uso y libres de cada pool, en su instancia más llena. En uso hasta el límite: quien pida la siguiente espera."),
 		queries: []query{{expr: aggregated("max", b.series(open, ""), []string{"pool", "state"}), legend: "{{pool}} {{state}}"},
 			{expr: aggregated("min", b.series(most, ""), []string{"pool"}), legend: limit}},
 		lines: b.lines(open, domain.StatValue, "pool", "state"),
@@ -232,8 +232,8 @@ func (b *board) databases() []panel {
 			override(dashboard.MatcherConfig{Id: "byFrameRefID", Options: "B"}, limitStyle("red")...),
 		},
 	}, {
-		kind: timeseries, title: b.of("Waiting for a database", "Esperas de una base de datos"), unit: "short", width: 12, height: 9, empty: none, links: b.flames(),
-		about:   b.of("How many wait for a connection of each pool at any time, of all instances.", "Cuántos esperan una conexión de cada pool en cada momento, de todas las instancias."),
+		kind: timeseries, title: b.T("Waiting for a database", "Esperas de una base de datos"), unit: "short", width: 12, height: 9, empty: none, links: b.flames(),
+		about:   b.T("How many wait for a connection of each pool at any time, of all instances.", "Cuántos esperan una conexión de cada pool en cada momento, de todas las instancias."),
 		queries: []query{{expr: sum(b.rate(waited, ""), "pool"), legend: "{{pool}}"}}, lines: b.lines(waited, domain.StatRate),
 	}}
 }

@@ -2,7 +2,6 @@ package dashboards
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -151,8 +150,8 @@ func (b *board) expressions() []panel {
 		}
 		p := b.threshold(t, strings.TrimSpace(t.Expr), []string{"job", "instance"})
 		p.queries[0].legend = ""
-		p.about += " " + b.of("The expression is the domain's own, and keeps to no job or instance.", "La expresión es propia del dominio y no se limita a un job o una instancia.")
-		p.empty = b.of("The condition does not hold", "La condición no se cumple")
+		p.about += " " + b.T("The expression is the domain's own, and keeps to no job or instance.", "La expresión es propia del dominio y no se limita a un job o una instancia.")
+		p.empty = b.T("The condition does not hold", "La condición no se cumple")
 		all = append(all, p)
 	}
 	return all
@@ -174,13 +173,13 @@ func (b *board) threshold(t domain.Threshold, expr string, by []string) panel {
 // condition says when a threshold's alert fires.
 func (b *board) condition(t domain.Threshold) string {
 	l := lineOf(t)
-	side := map[string]string{">": b.of("above", "por encima de"), "<": b.of("below", "por debajo de"), "==": b.of("on", "justo en")}[l.op]
-	text := b.of("Alerts while the expression holds", "Avisa mientras se cumple la expresión")
+	side := map[string]string{">": b.T("above", "por encima de"), "<": b.T("below", "por debajo de"), "==": b.T("on", "justo en")}[l.op]
+	text := b.T("Alerts while the expression holds", "Avisa mientras se cumple la expresión")
 	if side != "" {
-		text = fmt.Sprintf(b.of("Alerts %s the line", "Avisa %s la línea"), side)
+		text = b.Say("Alerts %s the line", "Avisa %s la línea", side)
 	}
 	if d := time.Duration(t.For); d > 0 {
-		text += b.of(" for ", " durante ") + t.For.String()
+		text += b.T(" for ", " durante ") + t.For.String()
 	}
 	return text + "."
 }

@@ -21,7 +21,7 @@ const (
 // siblings links to the other dashboards of the domain, at the top.
 func (b *board) siblings() dashboard.DashboardLink {
 	return dashboard.DashboardLink{
-		Title: b.heading(), Type: dashboard.DashboardLinkTypeDashboards, Tags: []string{"latido", b.d.Prefix}, Icon: "external link",
+		Title: b.d.Service(), Type: dashboard.DashboardLinkTypeDashboards, Tags: []string{"latido", b.d.Prefix}, Icon: "external link",
 		IncludeVars: true, KeepTime: true,
 	}
 }
@@ -37,13 +37,13 @@ func (b *board) to(title, name string, more ...string) dashboard.DashboardLink {
 
 // flames leads from a panel to the flame graphs of the endpoints chosen.
 func (b *board) flames() []dashboard.DashboardLink {
-	return []dashboard.DashboardLink{b.to(b.of("Flame graph of this time", "Gráfico de llamas de este intervalo"), "profiles", "${endpoint:queryparam}")}
+	return []dashboard.DashboardLink{b.to(b.T("Flame graph of this time", "Gráfico de llamas de este intervalo"), "profiles", "${endpoint:queryparam}")}
 }
 
 // allFlames leads from a panel of a dashboard without endpoints. more are the
 // variables that it has beside those that all have.
 func (b *board) allFlames(more ...string) []dashboard.DashboardLink {
-	return []dashboard.DashboardLink{b.to(b.of("Flame graph of this time", "Gráfico de llamas de este intervalo"), "profiles", more...)}
+	return []dashboard.DashboardLink{b.to(b.T("Flame graph of this time", "Gráfico de llamas de este intervalo"), "profiles", more...)}
 }
 
 // flamesOf leads from a series to the flame graph of its endpoint. more are the
@@ -51,8 +51,8 @@ func (b *board) allFlames(more ...string) []dashboard.DashboardLink {
 func (b *board) flamesOf(value string, more ...string) []dashboard.DashboardLink {
 	endpoint := "var-endpoint=${" + value + ":percentencode}"
 	return []dashboard.DashboardLink{
-		b.to(b.of("Flame graph of this endpoint", "Gráfico de llamas de este endpoint"), "profiles", append(more, endpoint)...),
-		b.to(b.of("HTTP of this endpoint", "HTTP de este endpoint"), "http", endpoint),
+		b.to(b.T("Flame graph of this endpoint", "Gráfico de llamas de este endpoint"), "profiles", append(more, endpoint)...),
+		b.to(b.T("HTTP of this endpoint", "HTTP de este endpoint"), "http", endpoint),
 	}
 }
 
@@ -76,7 +76,7 @@ func (b *board) runbook(alert string) []dashboard.DashboardLink {
 // (https://github.com/grafana/grafana/pull/72383).
 func (b *board) diff(profile string) dashboard.DashboardLink {
 	before, after := "now-${before}-1h", "now-${before}"
-	return link(b.of("Difference as one flame graph", "Diferencia en un solo gráfico de llamas"),
+	return link(b.T("Difference as one flame graph", "Diferencia en un solo gráfico de llamas"),
 		"/a/grafana-pyroscope-app/explore?explorationType=diff-flame-graph&var-dataSource=${pyroscope}"+
 			"&var-serviceName="+url.QueryEscape(b.d.Service())+"&var-profileMetricId="+url.QueryEscape(profile)+
 			"&from-2="+before+"&to-2="+after+"&from-3=now-1h&to-3=now"+

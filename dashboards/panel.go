@@ -54,7 +54,7 @@ func (b *board) panel(p panel) dashboard.Panel {
 	from := metricsSource()
 	var targets []variants.Dataquery
 	if p.before != "" {
-		q := query{expr: weekBefore(p.before), legend: b.of("a week before", "una semana antes")}
+		q := query{expr: weekBefore(p.before), legend: b.T("a week before", "una semana antes")}
 		p.queries, p.overrides = append(p.queries, q), append(p.overrides, named(q.legend, limitStyle("text")...))
 	}
 	for i, q := range p.queries {
@@ -71,7 +71,7 @@ func (b *board) panel(p panel) dashboard.Panel {
 		Links: p.links, Transformations: p.transform, Options: p.options(),
 		FieldConfig: &dashboard.FieldConfigSource{
 			Defaults: dashboard.FieldConfig{
-				Unit: new(cmp.Or(p.unit, "short")), NoValue: new(cmp.Or(p.empty, b.of("Nothing yet", "Nada todavía"))), Min: p.min, Max: p.max, Decimals: p.decimals,
+				Unit: new(cmp.Or(p.unit, "short")), NoValue: new(cmp.Or(p.empty, b.T("Nothing yet", "Nada todavía"))), Min: p.min, Max: p.max, Decimals: p.decimals,
 				Thresholds: p.thresholds(), Color: p.color(), Links: p.seriesLinks, Custom: p.custom(), Mappings: p.mappings,
 			},
 			Overrides: slices.Concat(p.overrides, []dashboard.DashboardFieldConfigSourceOverrides{}),

@@ -10,7 +10,7 @@ import (
 // they use, beside what they may use.
 func (b *board) process() []panel {
 	each := func(m domain.Metric) string { return aggregated("max", b.series(m, ""), []string{"job", "instance"}) }
-	limitName := b.of("limit", "límite")
+	limitName := b.T("limit", "límite")
 	// limited draws what is used and, in red, the smallest limit of any instance.
 	limited := func(title, about, unit string, used string, of, limit domain.Metric, stat domain.Stat) panel {
 		return panel{
@@ -22,27 +22,27 @@ func (b *board) process() []panel {
 	}
 	cpu, resident, files := b.metric("process_cpu_time"), b.metric("process_memory_usage"), b.metric("process_open_fds")
 	working, throttled, periods := b.metric("container_memory_working_set"), b.metric("container_cpu_throttled_periods"), b.metric("container_cpu_periods")
-	processor := limited(b.of("CPUs of the process", "CPU del proceso"),
-		b.of("CPUs that the process keeps busy, with the container's limit where there is one.", "CPU que ocupa el proceso, con el límite del contenedor si lo hay."),
+	processor := limited(b.T("CPUs of the process", "CPU del proceso"),
+		b.T("CPUs that the process keeps busy, with the container's limit where there is one.", "CPU que ocupa el proceso, con el límite del contenedor si lo hay."),
 		"", sum(b.rate(cpu, ""), "job", "instance"), cpu, b.metric("container_cpu_limit"), domain.StatRate)
 	processor.links = b.allFlames()
-	memory := limited(b.of("Memory of the container", "Memoria del contenedor"),
-		b.of("What cannot be freed at once, with the limit at which the kernel kills the process.", "La que no se puede liberar enseguida, con el límite en el que el kernel mata el proceso."),
+	memory := limited(b.T("Memory of the container", "Memoria del contenedor"),
+		b.T("What cannot be freed at once, with the limit at which the kernel kills the process.", "La que no se puede liberar enseguida, con el límite en el que el kernel mata el proceso."),
 		"bytes", each(working), working, b.metric("container_memory_limit"), domain.StatValue)
-	memory.empty = b.of("Not in a container", "Fuera de un contenedor")
-	descriptors := limited(b.of("File descriptors", "Descriptores de archivo"),
-		b.of("Files and connections that the process has open. A line that only rises is a leak.", "Archivos y conexiones que el proceso tiene abiertos. Una línea que solo sube es una fuga."),
+	memory.empty = b.T("Not in a container", "Fuera de un contenedor")
+	descriptors := limited(b.T("File descriptors", "Descriptores de archivo"),
+		b.T("Files and connections that the process has open. A line that only rises is a leak.", "Archivos y conexiones que el proceso tiene abiertos. Una línea que solo sube es una fuga."),
 		"", each(files), files, b.metric("process_max_fds"), domain.StatValue)
 	waits := panel{
-		kind: timeseries, title: b.of("Throttled periods", "Períodos limitados"), unit: "percent", width: 8, height: 8, links: b.allFlames(),
-		about:   b.of("In how many of the periods of its CPU limit the container had to wait.", "En cuántos de los períodos de su límite de CPU el contenedor tuvo que esperar."),
+		kind: timeseries, title: b.T("Throttled periods", "Períodos limitados"), unit: "percent", width: 8, height: 8, links: b.allFlames(),
+		about:   b.T("In how many of the periods of its CPU limit the container had to wait.", "En cuántos de los períodos de su límite de CPU el contenedor tuvo que esperar."),
 		queries: []query{{expr: "100 * " + sum(b.rate(throttled, ""), "job", "instance") + " / (" + sum(b.rate(periods, ""), "job", "instance") + " > 0)", legend: "{{instance}}"}},
-		lines:   b.lines(throttled, domain.StatRate), empty: b.of("No CPU limit", "Sin límite de CPU"),
+		lines:   b.lines(throttled, domain.StatRate), empty: b.T("No CPU limit", "Sin límite de CPU"),
 	}
 	waits.min, waits.max = new(0.0), new(100.0)
 	return []panel{processor, waits, memory, {
-		kind: timeseries, title: b.of("Resident memory", "Memoria residente"), unit: "bytes", width: 8, height: 8, links: b.allFlames(),
-		about:   b.of("Memory of the process in RAM: Go's, and that of C libraries.", "Memoria del proceso en RAM: la de Go y la de las bibliotecas de C."),
+		kind: timeseries, title: b.T("Resident memory", "Memoria residente"), unit: "bytes", width: 8, height: 8, links: b.allFlames(),
+		about:   b.T("Memory of the process in RAM: Go's, and that of C libraries.", "Memoria del proceso en RAM: la de Go y la de las bibliotecas de C."),
 		queries: []query{{expr: each(resident), legend: "{{instance}}"}}, lines: b.lines(resident, domain.StatValue),
-	}, descriptors, b.gauge("process_threads", b.of("Threads", "Hilos"), b.of("Threads of the operating system. Many are calls that block outside Go: files, C.", "Hilos del sistema operativo. Muchos son llamadas que bloquean fuera de Go: archivos, C."), 8)}
+	}, descriptors, b.gauge("process_threads", b.T("Threads", "Hilos"), b.T("Threads of the operating system. Many are calls that block outside Go: files, C.", "Hilos del sistema operativo. Muchos son llamadas que bloquean fuera de Go: archivos, C."), 8)}
 }

@@ -4,18 +4,7 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/latido-dev/latido/domain"
-	"github.com/latido-dev/latido/internal/humanize"
 )
-
-// words are the texts for people, in the domain's language.
-type words struct{ humanize.Language }
-
-func wordsOf(d domain.Domain) words { return words{humanize.Of(d.Language)} }
-
-// of chooses between the two languages.
-func (w words) of(en, es string) string { return w.T(en, es) }
 
 // spoken is a name as people say it: "pedidos_procesados" is "Pedidos procesados".
 func spoken(name string) string {
