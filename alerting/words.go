@@ -233,8 +233,5 @@ func cased(text string) string {
 	if len(text) > 1 && text[0] == 'p' && text[1] >= '0' && text[1] <= '9' { // p95
 		return text
 	}
-	for i, r := range text {
-		return strings.ToUpper(string(r)) + text[i+len(string(r)):]
-	}
-	return text
+	return humanize.Capital(text)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/humanize"
 	"github.com/latido-dev/latido/internal/promname"
 )
 
@@ -16,7 +17,7 @@ func (b *board) business() page {
 		name: "business", title: b.T("Business", "Negocio"), from: "now-6h",
 		about: cmp.Or(sentence(b.d.Description), sentence(b.T("What the service is about", "De qué trata el servicio"))),
 		sections: []section{
-			{title: spoken(b.d.Entity), panels: b.entities()},
+			{title: humanize.Spoken(b.d.Entity), panels: b.entities()},
 		},
 	}
 	for i := range b.d.Events {
@@ -44,31 +45,31 @@ func (b *board) entities() []panel {
 	}
 	e := b.d.Entity
 	return []panel{
-		of("entities_created", b.T(spoken(e)+": created", "Altas de "+e), b.T("New ones a minute.", "Nuevas por minuto.")),
-		of("entities_updated", b.T(spoken(e)+": updated", "Cambios de "+e), b.T("Changes a minute.", "Cambios por minuto.")),
+		of("entities_created", b.T(humanize.Spoken(e)+": created", "Altas de "+e), b.T("New ones a minute.", "Nuevas por minuto.")),
+		of("entities_updated", b.T(humanize.Spoken(e)+": updated", "Cambios de "+e), b.T("Changes a minute.", "Cambios por minuto.")),
 	}
 }
 
 // event is the section of one event: a panel of its kind, and one for each of
 // its thresholds that are about something else than what that panel shows.
 func (b *board) event(m domain.Metric) section {
-	s := section{title: spoken(m.Key)}
+	s := section{title: humanize.Spoken(m.Key)}
 	about := sentence(m.Description)
 	split := splitting(m)
 	switch m.Kind {
 	case domain.KindCounter:
 		p := b.perMinute(m, split)
-		p.title, p.about = spoken(m.Key)+b.T(" a minute", " por minuto"), about+" "+b.dashed()
+		p.title, p.about = humanize.Spoken(m.Key)+b.T(" a minute", " por minuto"), about+" "+b.dashed()
 		s.panels = append(s.panels, p)
 	case domain.KindUpDown:
 		s.panels = append(s.panels, panel{
-			kind: timeseries, title: spoken(m.Key) + b.T(" now", " ahora"), about: about, unit: unitOf(m.Unit), width: 12, height: 8, stacked: len(split) > 0,
-			queries: []query{{expr: sum(b.ranged("", m, "", ""), split...), legend: cmp.Or(legendOf(split), spoken(m.Key))}}, lines: b.lines(m, domain.StatValue),
+			kind: timeseries, title: humanize.Spoken(m.Key) + b.T(" now", " ahora"), about: about, unit: unitOf(m.Unit), width: 12, height: 8, stacked: len(split) > 0,
+			queries: []query{{expr: sum(b.ranged("", m, "", ""), split...), legend: cmp.Or(legendOf(split), humanize.Spoken(m.Key))}}, lines: b.lines(m, domain.StatValue),
 		})
 	case domain.KindGauge:
 		s.panels = append(s.panels, panel{
-			kind: timeseries, title: spoken(m.Key), about: about, unit: unitOf(m.Unit), width: 12, height: 8, empty: b.T("Not known: it was not set", "No se sabe: no se ha fijado"),
-			queries: []query{{expr: aggregated("max", b.ranged("", m, "", ""), split), legend: cmp.Or(legendOf(split), spoken(m.Key))}}, lines: b.lines(m, domain.StatValue),
+			kind: timeseries, title: humanize.Spoken(m.Key), about: about, unit: unitOf(m.Unit), width: 12, height: 8, empty: b.T("Not known: it was not set", "No se sabe: no se ha fijado"),
+			queries: []query{{expr: aggregated("max", b.ranged("", m, "", ""), split), legend: cmp.Or(legendOf(split), humanize.Spoken(m.Key))}}, lines: b.lines(m, domain.StatValue),
 		})
 	default:
 		lines := b.lines(m, domain.StatP50)
@@ -82,10 +83,10 @@ func (b *board) event(m domain.Metric) section {
 			queries = append(queries, query{expr: b.mean(m, nil), legend: b.T("mean", "media")})
 		}
 		s.panels = append(s.panels, panel{
-			kind: heatmap, title: spoken(m.Key), about: about + " " + b.T("How many had which value.", "Cuántos tuvieron qué valor."), unit: unitOf(m.Unit), width: 12, height: 8,
+			kind: heatmap, title: humanize.Spoken(m.Key), about: about + " " + b.T("How many had which value.", "Cuántos tuvieron qué valor."), unit: unitOf(m.Unit), width: 12, height: 8,
 			queries: []query{b.buckets(m)},
 		}, panel{
-			kind: timeseries, title: spoken(m.Key) + b.T(": usual values", ": valores habituales"), unit: unitOf(m.Unit), width: 12, height: 8,
+			kind: timeseries, title: humanize.Spoken(m.Key) + b.T(": usual values", ": valores habituales"), unit: unitOf(m.Unit), width: 12, height: 8,
 			about: about + " " + usual, queries: queries, lines: lines,
 		})
 	}
@@ -106,7 +107,7 @@ func (b *board) event(m domain.Metric) section {
 func (b *board) perMinute(m domain.Metric, split []string) panel {
 	p := panel{
 		kind: timeseries, unit: unitOf(m.Unit), width: 12, height: 8, stacked: len(split) > 0, axis: b.T("a minute", "por minuto"),
-		queries: []query{{expr: sum(b.rate(m, ""), split...) + " * 60", legend: cmp.Or(legendOf(split), spoken(m.Key))}},
+		queries: []query{{expr: sum(b.rate(m, ""), split...) + " * 60", legend: cmp.Or(legendOf(split), humanize.Spoken(m.Key))}},
 		before:  sum(b.rate(m, "")) + " * 60",
 	}
 	for _, t := range b.d.Thresholds {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/latido-dev/latido/alerting"
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/humanize"
 )
 
 // overview is the dashboard that says in one look whether all is well.
@@ -45,24 +46,24 @@ func (b *board) headline() []panel {
 	}
 	within := b.T(" In the time range.", " En el intervalo.")
 	created := b.metric("entities_created")
-	number(b.T(spoken(b.d.Entity)+": created", "Altas de "+b.d.Entity), b.T("How many were created.", "Cuántas hubo.")+within, "short", sum("increase("+b.series(created, "")+wholeRange+")"), true)
+	number(b.T(humanize.Spoken(b.d.Entity)+": created", "Altas de "+b.d.Entity), b.T("How many were created.", "Cuántas hubo.")+within, "short", sum("increase("+b.series(created, "")+wholeRange+")"), true)
 	for _, e := range b.d.Events[:min(len(b.d.Events), maxHeadline)] {
 		m := b.metric(e.Name)
 		about := sentence(m.Description)
 		switch m.Kind {
 		case domain.KindCounter:
-			number(spoken(e.Name), about+within, unitOf(m.Unit), sum(b.ranged("increase", m, "", wholeRange)), true)
+			number(humanize.Spoken(e.Name), about+within, unitOf(m.Unit), sum(b.ranged("increase", m, "", wholeRange)), true)
 		case domain.KindUpDown:
-			number(spoken(e.Name)+b.T(" now", " ahora"), about, unitOf(m.Unit), sum(b.ranged("", m, "", "")), false)
+			number(humanize.Spoken(e.Name)+b.T(" now", " ahora"), about, unitOf(m.Unit), sum(b.ranged("", m, "", "")), false)
 		case domain.KindGauge:
-			number(spoken(e.Name)+b.T(" now", " ahora"), about, unitOf(m.Unit), aggregated("max", b.ranged("", m, "", ""), nil), false)
+			number(humanize.Spoken(e.Name)+b.T(" now", " ahora"), about, unitOf(m.Unit), aggregated("max", b.ranged("", m, "", ""), nil), false)
 		default:
 			if m.Signed() { // its sum falls: there is no mean
-				number(spoken(e.Name)+b.T(": median", ": mediana"), about+within, unitOf(m.Unit),
+				number(humanize.Spoken(e.Name)+b.T(": median", ": mediana"), about+within, unitOf(m.Unit),
 					fmt.Sprintf("histogram_quantile(0.5, %s)", sum(b.ranged("increase", m, "_bucket", wholeRange), "le")), true)
 				continue
 			}
-			number(spoken(e.Name)+b.T(": mean", ": media"), about+within, unitOf(m.Unit), fmt.Sprintf("%s / (%s > 0)",
+			number(humanize.Spoken(e.Name)+b.T(": mean", ": media"), about+within, unitOf(m.Unit), fmt.Sprintf("%s / (%s > 0)",
 				sum(b.ranged("increase", m, "_sum", wholeRange)), sum(b.ranged("increase", m, "_count", wholeRange))), true)
 		}
 	}
@@ -115,7 +116,7 @@ func (b *board) budgets() []panel {
 		about := strings.TrimSpace(sentence(s.Description) + " " + goal)
 		windows, goneIn := b.burning(s.Name), b.T("gone in", "se acaba en")
 		p := panel{
-			kind: stat, title: spoken(s.Name) + b.T(": budget left", ": presupuesto de errores"), unit: "percentunit", width: 5, height: 7, empty: unloaded, max: new(1.0), names: true,
+			kind: stat, title: humanize.Spoken(s.Name) + b.T(": budget left", ": presupuesto de errores"), unit: "percentunit", width: 5, height: 7, empty: unloaded, max: new(1.0), names: true,
 			about: about + " " + b.T("What is left of the errors that it allows, and in how long that is gone at the pace of the longest window of its alerts. Below 0 the objective is missed.",
 				"Lo que queda de los errores que permite, y en cuánto se acaba al ritmo de la ventana más larga de sus alertas. Por debajo de 0 no se cumple."),
 			queries: []query{{expr: "min(" + ofObjective(left[0]) + ")", legend: b.T("left", "queda")}}, steps: colours("red", 0.0, "orange", 0.25, "yellow", 0.5, "green"),
@@ -123,12 +124,12 @@ func (b *board) budgets() []panel {
 				"thresholds", dashboard.ThresholdsConfig{Mode: dashboard.ThresholdsModeAbsolute, Steps: colours("red", 2.0, "orange", 7.0, "yellow", 30.0, "green")})},
 		}
 		over := panel{
-			kind: timeseries, title: spoken(s.Name) + b.T(": budget over time", ": presupuesto en el tiempo"), unit: "percentunit", width: 9, height: 7, empty: unloaded, max: new(1.0),
+			kind: timeseries, title: humanize.Spoken(s.Name) + b.T(": budget over time", ": presupuesto en el tiempo"), unit: "percentunit", width: 9, height: 7, empty: unloaded, max: new(1.0),
 			about:   about + " " + b.T("What was left of the errors that it allows. At 0 all are spent.", "Lo que quedaba de los errores que permite. En 0 se gastaron todos."),
 			queries: []query{{expr: "min(" + ofObjective(left[0]) + ")", legend: b.T("left", "queda")}}, lines: []line{{op: "<", bound: 0, severity: domain.SeverityPage}}, links: b.runbook(s.Name + "BurnsSlowly"),
 		}
 		burn := panel{
-			kind: timeseries, title: spoken(s.Name) + b.T(": outside the objective", ": fuera del objetivo"), unit: "percentunit", width: 10, height: 7, empty: unloaded, min: new(0.0),
+			kind: timeseries, title: humanize.Spoken(s.Name) + b.T(": outside the objective", ": fuera del objetivo"), unit: "percentunit", width: 10, height: 7, empty: unloaded, min: new(0.0),
 			about: about + " " + b.T("Share outside the objective in each window of its alerts. Above the line the budget will not last.", "Proporción fuera del objetivo en cada ventana de sus alertas. Por encima de la línea el presupuesto no alcanza."),
 			lines: []line{{op: ">", bound: allowed(s.Objective), severity: domain.SeverityTicket}}, links: b.runbook(s.Name + "BurnsFast"),
 		}

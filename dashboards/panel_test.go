@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/humanize"
 )
 
 // TestPanels: what each panel of each dashboard has, and that it stands where no
@@ -67,12 +68,12 @@ func TestLanguage(t *testing.T) {
 	own := append([]string{english.Description + ".", english.Service()}, anyLanguage...)
 	for _, e := range english.Events {
 		m, _ := english.Metric(e.Name)
-		own = append(own, spoken(e.Name), sentence(m.Description))
+		own = append(own, humanize.Spoken(e.Name), sentence(m.Description))
 	}
 	for _, s := range english.Thresholds {
 		own = append(own, s.Name)
 	}
-	own = append(own, spoken(english.Entity))
+	own = append(own, humanize.Spoken(english.Entity))
 	en, es := makeAll(t, english, Options{RunbookURL: "https://wiki.example.com/"}), makeAll(t, spanish, Options{RunbookURL: "https://wiki.example.com/"})
 	differs := func(where, a, b string) {
 		t.Helper()
@@ -268,11 +269,6 @@ func TestUnitOf(t *testing.T) {
 }
 
 func TestWords(t *testing.T) {
-	for name, want := range map[string]string{"pedidos_procesados": "Pedidos procesados", "época": "Época", "": ""} {
-		if got := spoken(name); got != want {
-			t.Errorf("spoken(%q) = %q, want %q", name, got, want)
-		}
-	}
 	for text, want := range map[string]string{" Pedidos ": "Pedidos.", "Hay pedidos?": "Hay pedidos?", "": ""} {
 		if got := sentence(text); got != want {
 			t.Errorf("sentence(%q) = %q, want %q", text, got, want)

@@ -1,20 +1,6 @@
 package dashboards
 
-import (
-	"strings"
-	"unicode"
-	"unicode/utf8"
-)
-
-// spoken is a name as people say it: "pedidos_procesados" is "Pedidos procesados".
-func spoken(name string) string {
-	text := strings.TrimSpace(strings.ReplaceAll(name, "_", " "))
-	first, size := utf8.DecodeRuneInString(text)
-	if size == 0 {
-		return text
-	}
-	return string(unicode.ToUpper(first)) + text[size:]
-}
+import "strings"
 
 // sentence ends a text with a full stop, if it has no end yet.
 func sentence(text string) string {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/humanize"
 	"github.com/latido-dev/latido/internal/stacks"
 )
 
@@ -207,7 +208,7 @@ func (m *model) calling(p called, c claim, share float64) Finding {
 			host, w.count(c.after), in, w.wasWaiting(c.before))
 	}
 	if strings.Contains(host, " ") { // it is no host's name
-		f.Sentence = upper(f.Sentence)
+		f.Sentence = humanize.Capital(f.Sentence)
 	}
 	f.Rests = []string{
 		w.say("calls to %s: %s", "llamadas a %s: %s", host, w.rateWas(p.calls)),

@@ -1,6 +1,9 @@
 package cause
 
-import "github.com/latido-dev/latido/internal/stacks"
+import (
+	"github.com/latido-dev/latido/internal/humanize"
+	"github.com/latido-dev/latido/internal/stacks"
+)
 
 // holdsLock: requests wait for a lock; the one to name is who has it.
 func holdsLock(m *model) (list []Finding) {
@@ -34,12 +37,12 @@ func holdsLock(m *model) (list []Finding) {
 		f.Sentence = w.say("%s holds a lock while it %s; %s.", "%s mantiene un candado (lock) mientras %s; %s.", where(h.function), w.does(h), rest)
 		f.Next = w.say("Do that work in %s without the lock: take it only to read or change what it guards.", "Hacer ese trabajo de %s sin el candado: tomarlo solo para leer o cambiar lo que protege.", written(h.function.Function))
 	} else if first.ofFile() {
-		f.Sentence = upper(w.say("%s wait for a file's lock in %s: %s at a time%s; another process has it, or nobody gives it back.",
+		f.Sentence = humanize.Capital(w.say("%s wait for a file's lock in %s: %s at a time%s; another process has it, or nobody gives it back.",
 			"%s esperan el bloqueo de un archivo en %s: %s a la vez%s; lo tiene otro proceso, o nadie lo devuelve.",
 			w.requestsTo(first.endpoint), where(first.at), w.count(waiting.after), w.wasWaiting(waiting.before)))
 		f.Next = w.pick("See who has the file open (lsof, /proc/locks); ask for its lock with a time limit.", "Ver quién tiene abierto el archivo (lsof, /proc/locks); pedir su bloqueo con un límite de tiempo.")
 	} else {
-		f.Sentence = upper(w.say("%s wait for a lock in %s: %s at a time%s; no goroutine is seen to hold it.",
+		f.Sentence = humanize.Capital(w.say("%s wait for a lock in %s: %s at a time%s; no goroutine is seen to hold it.",
 			"%s esperan un candado (lock) en %s: %s a la vez%s; no se ve ninguna goroutine que lo tenga.",
 			w.requestsTo(first.endpoint), where(first.at), w.count(waiting.after), w.wasWaiting(waiting.before)))
 		f.Next = w.pick("Look for a path that does not unlock it: a return without Unlock, a panic, two locks taken in two orders.",

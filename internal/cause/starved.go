@@ -1,6 +1,10 @@
 package cause
 
-import "cmp"
+import (
+	"cmp"
+
+	"github.com/latido-dev/latido/internal/humanize"
+)
 
 // leastThrottled is the time a second that threads must wait for a container's
 // limit to be worth a word, in seconds.
@@ -62,7 +66,7 @@ func starved(m *model) []Finding {
 			w.coresOf(m.cores.after), w.wasCores(m.cores.before))
 		f.Next = w.pick("Open the flame graph of CPU time.", "Abrir el gráfico de llamas del tiempo de CPU.")
 	default:
-		f.Sentence = upper(w.say("%s are ready to run and have no CPU: the process uses %s%s.", "%s están listas y no tienen CPU: el proceso usa %s%s.",
+		f.Sentence = humanize.Capital(w.say("%s are ready to run and have no CPU: the process uses %s%s.", "%s están listas y no tienen CPU: el proceso usa %s%s.",
 			w.requestsTo(endpoint), w.coresOf(m.cores.after), w.wasCores(m.cores.before)))
 		f.Next = w.pick("Compare GOMAXPROCS and the container's limit with the load.", "Comparar GOMAXPROCS y el límite del contenedor con la carga.")
 	}

@@ -135,14 +135,6 @@ func (w words) requestsTo(endpoint string) string {
 	return w.say("requests to %s", "las peticiones a %s", endpoint)
 }
 
-// upper begins a sentence.
-func upper(s string) string {
-	for i, r := range s {
-		return strings.ToUpper(string(r)) + s[i+len(string(r)):]
-	}
-	return s
-}
-
 // does says what somebody does who holds something.
 func (w words) does(a *activity) string {
 	in := ""

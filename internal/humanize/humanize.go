@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Language is English, its zero value, or Spanish.
@@ -31,6 +32,17 @@ func (l Language) T(english, spanish string) string {
 // Say picks the format of the language, and fills it in as fmt.Sprintf does.
 func (l Language) Say(english, spanish string, args ...any) string {
 	return fmt.Sprintf(l.T(english, spanish), args...)
+}
+
+// Capital begins a sentence: with a capital.
+func Capital(text string) string {
+	_, size := utf8.DecodeRuneInString(text)
+	return strings.ToUpper(text[:size]) + text[size:]
+}
+
+// Spoken is a name as people say it: "pedidos_procesados" is "Pedidos procesados".
+func Spoken(name string) string {
+	return Capital(strings.TrimSpace(strings.ReplaceAll(name, "_", " ")))
 }
 
 // Number writes three digits that matter, or all of the whole part, and never an

@@ -20,6 +20,7 @@ func TestFigures(t *testing.T) {
 		{es.Wait("lock"), "un candado (lock)"}, {en.Wait("lock"), "lock"}, {es.Wait("semaphore"), "semaphore"},
 		{es.Sentence("GET /x answers 7 % of its requests with 5xx"), "GET /x responde con 5xx al 7 % de sus peticiones"}, {es.Sentence("database: no answer after 2s"), "database: sin respuesta tras 2s"},
 		{es.Sentence("database: refused"), "database: refused"}, {en.Sentence("telemetry: was shut down"), "telemetry: was shut down"},
+		{Capital("época"), "Época"}, {Capital(""), ""}, {Spoken("pedidos_procesados"), "Pedidos procesados"},
 		{es.Say("%d of", "%d de", 3), "3 de"}, {en.Lang() + es.Lang(), "enes"},
 	} {
 		if c.got != c.want {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/humanize"
 	"github.com/latido-dev/latido/internal/stacks"
 )
 
@@ -86,7 +87,7 @@ func (p *Page) now(r *http.Request) view {
 		}
 		for _, s := range p.Domain.SLOs {
 			for _, left := range p.query(ctx, p.Domain.Prefix+`:slo_budget_left:ratio{slo="`+s.Name+`"}`) {
-				v.Budgets = append(v.Budgets, budget{spoken(s.Name), s.Description, left.Value})
+				v.Budgets = append(v.Budgets, budget{humanize.Spoken(s.Name), s.Description, left.Value})
 			}
 		}
 		deliveries, _ := p.Domain.Metric("telemetry_alert_deliveries")
@@ -180,7 +181,7 @@ func (p *Page) health(v nowView) (state, sentence string) {
 
 // event adds up what the dashboard says of one event.
 func (p *Page) event(e *domain.Event, d dashboard) eventRow {
-	row := eventRow{Name: e.Name, Text: cmp.Or(e.Description, spoken(e.Name)), Unit: e.Unit, Kind: cmp.Or(e.Kind, domain.KindCounter), Line: d.History.Events[e.Name]}
+	row := eventRow{Name: e.Name, Text: cmp.Or(e.Description, humanize.Spoken(e.Name)), Unit: e.Unit, Kind: cmp.Or(e.Kind, domain.KindCounter), Line: d.History.Events[e.Name]}
 	var sum, count float64
 	found := false
 	for _, s := range d.Events {
@@ -232,10 +233,4 @@ func minute(line []*float64, at []float64) *float64 {
 		return nil
 	}
 	return new(sum / seconds)
-}
-
-// spoken is a name as one says it.
-func spoken(name string) string {
-	text := strings.ReplaceAll(name, "_", " ")
-	return strings.ToUpper(text[:1]) + text[1:]
 }
