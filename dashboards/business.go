@@ -64,12 +64,12 @@ func (b *board) event(m domain.Metric) section {
 	case domain.KindUpDown:
 		s.panels = append(s.panels, panel{
 			kind: timeseries, title: humanize.Spoken(m.Key) + b.T(" now", " ahora"), about: about, unit: unitOf(m.Unit), width: 12, height: 8, stacked: len(split) > 0,
-			queries: []query{{expr: sum(b.ranged("", m, "", ""), split...), legend: cmp.Or(legendOf(split), humanize.Spoken(m.Key))}}, lines: b.lines(m, domain.StatValue),
+			queries: []query{{expr: sum(b.ranged("", m, "", ""), split...), legend: cmp.Or(legend(split), humanize.Spoken(m.Key))}}, lines: b.lines(m, domain.StatValue),
 		})
 	case domain.KindGauge:
 		s.panels = append(s.panels, panel{
 			kind: timeseries, title: humanize.Spoken(m.Key), about: about, unit: unitOf(m.Unit), width: 12, height: 8, empty: b.T("Not known: it was not set", "No se sabe: no se ha fijado"),
-			queries: []query{{expr: aggregated("max", b.ranged("", m, "", ""), split), legend: cmp.Or(legendOf(split), humanize.Spoken(m.Key))}}, lines: b.lines(m, domain.StatValue),
+			queries: []query{{expr: aggregated("max", b.ranged("", m, "", ""), split), legend: cmp.Or(legend(split), humanize.Spoken(m.Key))}}, lines: b.lines(m, domain.StatValue),
 		})
 	default:
 		lines := b.lines(m, domain.StatP50)
@@ -107,7 +107,7 @@ func (b *board) event(m domain.Metric) section {
 func (b *board) perMinute(m domain.Metric, split []string) panel {
 	p := panel{
 		kind: timeseries, unit: unitOf(m.Unit), width: 12, height: 8, stacked: len(split) > 0, axis: b.T("a minute", "por minuto"),
-		queries: []query{{expr: sum(b.rate(m, ""), split...) + " * 60", legend: cmp.Or(legendOf(split), humanize.Spoken(m.Key))}},
+		queries: []query{{expr: sum(b.rate(m, ""), split...) + " * 60", legend: cmp.Or(legend(split), humanize.Spoken(m.Key))}},
 		before:  sum(b.rate(m, "")) + " * 60",
 	}
 	for _, t := range b.d.Thresholds {
@@ -139,8 +139,6 @@ func splitting(m domain.Metric) []string {
 	}
 	return []string{promname.Label(best)}
 }
-
-func legendOf(by []string) string { return strings.Join(labels(by), " ") }
 
 // costs are what an event costs, where the domain says which endpoint makes it.
 func (b *board) costs() []panel {

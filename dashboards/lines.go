@@ -148,8 +148,7 @@ func (b *board) expressions() []panel {
 		if t.Expr == "" {
 			continue
 		}
-		p := b.threshold(t, strings.TrimSpace(t.Expr), []string{"job", "instance"})
-		p.queries[0].legend = ""
+		p := b.threshold(t, strings.TrimSpace(t.Expr), nil)
 		p.about += " " + b.T("The expression is the domain's own, and keeps to no job or instance.", "La expresión es propia del dominio y no se limita a un job o una instancia.")
 		p.empty = b.T("The condition does not hold", "La condición no se cumple")
 		all = append(all, p)

@@ -197,7 +197,13 @@ func filters(where map[string]string) (all []string) {
 	return all
 }
 
-// legend shows the labels that tell series apart: "{{job}} {{endpoint}}".
-func legend(by []string) string { return "{{" + strings.Join(by, "}} {{") + "}}" }
+// legend shows the labels that tell series apart: "{{job}} {{endpoint}}"; "" for
+// none.
+func legend(by []string) string {
+	if len(by) == 0 {
+		return ""
+	}
+	return "{{" + strings.Join(by, "}} {{") + "}}"
+}
 
 func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }

@@ -1,7 +1,7 @@
 package dashboards
 
 import (
-	"strings"
+	"cmp"
 
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 
@@ -121,14 +121,10 @@ func (b *board) self() []panel {
 		for _, attribute := range m.Attributes {
 			by = append(by, promname.Label(attribute))
 		}
-		p := panel{
+		return panel{
 			kind: timeseries, title: title, about: about, width: 8, height: 7, stacked: true, axis: b.T("a minute", "por minuto"),
-			queries: []query{{expr: sum(b.rate(m, ""), by...) + " * 60", legend: strings.TrimSpace(strings.Join(labels(by), " "))}}, lines: b.lines(m, domain.StatRate),
+			queries: []query{{expr: sum(b.rate(m, ""), by...) + " * 60", legend: cmp.Or(legend(by), title)}}, lines: b.lines(m, domain.StatRate),
 		}
-		if len(by) == 0 {
-			p.queries[0].legend = title
-		}
-		return p
 	}
 	refused := lost("telemetry_refused", b.T("Refused values", "Valores rechazados"), b.T("Recordings that were not taken as given: an undeclared event, or a value that the domain does not list.", "Registros que no se tomaron como venían: un evento sin declarar o un valor que el dominio no lista."))
 	exports := lost("telemetry_exports", b.T("Uploads", "Envíos"), b.T("Uploads of metrics, profiles and spans by their outcome.", "Envíos de métricas, perfiles y spans, por resultado."))
@@ -142,13 +138,4 @@ func (b *board) self() []panel {
 	buffered := b.gauge("telemetry_profiles_buffered", b.T("Profiles in memory", "Perfiles en memoria"), b.T("Size of the profiles kept in the process.", "Tamaño de los perfiles guardados en el proceso."), 8)
 	buffered.height = 7
 	return []panel{refused, exports, dropped, gaps, spans, failed, deliveries, buffered}
-}
-
-// labels are how legends show labels.
-func labels(names []string) []string {
-	shown := make([]string, len(names))
-	for i, name := range names {
-		shown[i] = "{{" + name + "}}"
-	}
-	return shown
 }
