@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/latido-dev/latido/domain"
 	"github.com/latido-dev/latido/internal/humanize"
@@ -110,13 +109,8 @@ func (b *board) perMinute(m domain.Metric, split []string) panel {
 		queries: []query{{expr: sum(b.rate(m, ""), split...) + " * 60", legend: cmp.Or(legend(split), humanize.Spoken(m.Key))}},
 		before:  sum(b.rate(m, "")) + " * 60",
 	}
-	for _, t := range b.d.Thresholds {
-		if cmp.Or(t.Metric, t.Event) != m.Key || cmp.Or(t.Stat, domain.StatRate) != domain.StatRate || len(t.Where) > 0 {
-			continue
-		}
-		b.drawn[t.Name] = true
-		l := lineOf(t)
-		l.bound = rounded(l.bound * time.Minute.Seconds() / cmp.Or(time.Duration(t.Per), time.Second).Seconds())
+	for _, l := range b.lines(m, domain.StatRate) {
+		l.bound = rounded(l.bound * 60)
 		p.lines = append(p.lines, l)
 	}
 	return p

@@ -28,7 +28,7 @@ var severityColors = map[domain.Severity]string{domain.SeverityPage: "red", doma
 func drawn(lines []line) []dashboard.Threshold {
 	var steps []dashboard.Threshold
 	for _, l := range lines {
-		steps = append(steps, dashboard.Threshold{Value: new(l.bound), Color: severityColors[cmp.Or(l.severity, domain.SeverityTicket)]})
+		steps = append(steps, dashboard.Threshold{Value: new(l.bound), Color: severityColors[l.severity]})
 	}
 	slices.SortStableFunc(steps, func(a, b dashboard.Threshold) int { return cmp.Compare(*a.Value, *b.Value) })
 	return slices.CompactFunc(steps, func(a, b dashboard.Threshold) bool { return *a.Value == *b.Value })
@@ -71,17 +71,27 @@ func (b *board) lines(m domain.Metric, statistic domain.Stat, where ...string) [
 		same := cmp.Or(t.Metric, t.Event) == m.Key && t.Expr == "" && !t.Heartbeat
 		if same && sameStat(cmp.Or(t.Stat, m.Kind.Stats()[0]), statistic, m) && fits(t, where) {
 			b.drawn[t.Name] = true
-			all = append(all, lineOf(t))
+			l := b.bound(alerting.SourceThreshold, t.Name)
+			if t.Per > 0 { // the panel is by second
+				l.bound = rounded(l.bound / time.Duration(t.Per).Seconds())
+			}
+			all = append(all, l)
 		}
 	}
-	if name := defaults[m.Key][statistic]; name != "" {
-		i := slices.IndexFunc(b.rules, func(r alerting.Rule) bool { return r.Alert == name && r.Source == alerting.SourceDefault })
-		if i >= 0 {
-			r := b.rules[i]
-			all = append(all, line{op: r.Op, bound: r.Bound, severity: r.Severity})
-		}
+	if l := b.bound(alerting.SourceDefault, defaults[m.Key][statistic]); l.op != "" {
+		all = append(all, l)
 	}
 	return all
+}
+
+// bound is the line of an alert, without an op for one that compares nothing.
+func (b *board) bound(source alerting.Source, alert string) line {
+	for _, r := range b.rules {
+		if r.Source == source && r.Alert == alert {
+			return line{r.Op, r.Bound, r.Severity}
+		}
+	}
+	return line{}
 }
 
 // sameStat tells whether a threshold's statistic is what a panel shows. The
@@ -105,19 +115,6 @@ func fits(t domain.Threshold, where []string) bool {
 		}
 	}
 	return true
-}
-
-func lineOf(t domain.Threshold) line {
-	l := line{severity: t.Severity}
-	switch {
-	case t.Above != nil:
-		l.op, l.bound = ">", float64(*t.Above)
-	case t.Below != nil:
-		l.op, l.bound = "<", float64(*t.Below)
-	case t.Equals != nil:
-		l.op, l.bound = "==", float64(*t.Equals)
-	}
-	return l
 }
 
 // thresholds are the panels of the thresholds on the metrics that no panel has
@@ -163,7 +160,7 @@ func (b *board) threshold(t domain.Threshold, expr string, by []string) panel {
 		queries: []query{{expr: expr, legend: legend(by)}},
 		links:   b.runbook(t.Name),
 	}
-	if l := lineOf(t); l.op != "" {
+	if l := b.bound(alerting.SourceThreshold, t.Name); l.op != "" {
 		p.lines = []line{l}
 	}
 	return p
@@ -171,8 +168,7 @@ func (b *board) threshold(t domain.Threshold, expr string, by []string) panel {
 
 // condition says when a threshold's alert fires.
 func (b *board) condition(t domain.Threshold) string {
-	l := lineOf(t)
-	side := map[string]string{">": b.T("above", "por encima de"), "<": b.T("below", "por debajo de"), "==": b.T("on", "justo en")}[l.op]
+	side := map[string]string{">": b.T("above", "por encima de"), "<": b.T("below", "por debajo de"), "==": b.T("on", "justo en")}[b.bound(alerting.SourceThreshold, t.Name).op]
 	text := b.T("Alerts while the expression holds", "Avisa mientras se cumple la expresión")
 	if side != "" {
 		text = b.Say("Alerts %s the line", "Avisa %s la línea", side)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/latido-dev/latido/domain"
 	"github.com/latido-dev/latido/internal/humanize"
@@ -189,6 +190,10 @@ func TestFlameLinks(t *testing.T) {
 // shows what it is about, in the unit of that panel.
 func TestThresholdLines(t *testing.T) {
 	d := load(t, "testdata/academia.yaml")
+	d.Thresholds = append(d.Thresholds,
+		domain.Threshold{Name: "Rechazos", Metric: "telemetry_refused", Above: new(domain.Quantity(1))},
+		domain.Threshold{Name: "MuchoReservado", Metric: "go_memory_allocated", Per: domain.Duration(time.Minute), Above: new(domain.Quantity(6e9))},
+		domain.Threshold{Name: "Frenado", Metric: "container_cpu_throttled_periods", Above: new(domain.Quantity(2))})
 	all := makeAll(t, d, Options{})
 	drawn := map[string]bool{}
 	for _, c := range []struct {
@@ -214,6 +219,9 @@ func TestThresholdLines(t *testing.T) {
 		{"Memoria", "runtime", "Memoria del proceso", 256 << 20, "orange"},
 		{"MuchasGoroutines", "runtime", "Goroutines", 5000, "orange"},
 		{"PerfilesPerdidos", "business", "PerfilesPerdidos", 1, "orange"},
+		{"Rechazos", "runtime", "Valores rechazados", 60, "orange"}, // of a second; the panel is by minute
+		{"MuchoReservado", "runtime", "Bytes reservados", 1e8, "orange"},
+		{"Frenado", "runtime", "Frenado", 2, "orange"}, // the panel of throttled periods is in percent
 	} {
 		drawn[c.threshold] = true
 		f := find(t, all, c.dashboard, c.panel).FieldConfig.Defaults

@@ -37,7 +37,7 @@ func (b *board) process() []panel {
 		kind: timeseries, title: b.T("Throttled periods", "Períodos limitados"), unit: "percent", width: 8, height: 8, links: b.allFlames(),
 		about:   b.T("In how many of the periods of its CPU limit the container had to wait.", "En cuántos de los períodos de su límite de CPU el contenedor tuvo que esperar."),
 		queries: []query{{expr: "100 * " + sum(b.rate(throttled, ""), "job", "instance") + " / (" + sum(b.rate(periods, ""), "job", "instance") + " > 0)", legend: "{{instance}}"}},
-		lines:   b.lines(throttled, domain.StatRate), empty: b.T("No CPU limit", "Sin límite de CPU"),
+		empty:   b.T("No CPU limit", "Sin límite de CPU"),
 	}
 	waits.min, waits.max = new(0.0), new(100.0)
 	return []panel{processor, waits, memory, {

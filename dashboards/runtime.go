@@ -121,10 +121,10 @@ func (b *board) self() []panel {
 		for _, attribute := range m.Attributes {
 			by = append(by, promname.Label(attribute))
 		}
-		return panel{
-			kind: timeseries, title: title, about: about, width: 8, height: 7, stacked: true, axis: b.T("a minute", "por minuto"),
-			queries: []query{{expr: sum(b.rate(m, ""), by...) + " * 60", legend: cmp.Or(legend(by), title)}}, lines: b.lines(m, domain.StatRate),
-		}
+		p := b.perMinute(m, by)
+		p.title, p.about, p.width, p.height, p.stacked, p.before = title, about, 8, 7, true, ""
+		p.queries[0].legend = cmp.Or(legend(by), title)
+		return p
 	}
 	refused := lost("telemetry_refused", b.T("Refused values", "Valores rechazados"), b.T("Recordings that were not taken as given: an undeclared event, or a value that the domain does not list.", "Registros que no se tomaron como venían: un evento sin declarar o un valor que el dominio no lista."))
 	exports := lost("telemetry_exports", b.T("Uploads", "Envíos"), b.T("Uploads of metrics, profiles and spans by their outcome.", "Envíos de métricas, perfiles y spans, por resultado."))
