@@ -194,7 +194,7 @@ func (b *board) releases() annotation {
 
 // alerts marks when an alert fired, from its beginning to its end.
 func (b *board) alerts() annotation {
-	a := b.marks(b.T("Alerts", "Alertas"), "red", b.firing())
+	a := b.marks(b.T("Alerts", "Alertas"), "red", b.alerting("firing"))
 	a.TagKeys, a.TitleFormat, a.TextFormat = "severity", "{{alertname}}", "{{endpoint}} {{instance}}"
 	return a
 }

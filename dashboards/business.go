@@ -22,10 +22,10 @@ func (b *board) business() page {
 	for i := range b.d.Events {
 		p.sections = append(p.sections, b.event(b.metric(b.d.Events[i].Name)))
 	}
-	return page{name: p.name, title: p.title, from: p.from, about: p.about, sections: append(p.sections,
+	p.sections = append(p.sections,
 		section{b.T("What an event costs", "Cuánto cuesta un evento"), b.costs()},
-		section{b.T("Thresholds", "Umbrales"), append(b.thresholds(ofBusiness), b.expressions()...)},
-	)}
+		section{b.T("Thresholds", "Umbrales"), append(b.thresholds(ofBusiness), b.expressions()...)})
+	return p
 }
 
 // ofBusiness tells which thresholds belong to this dashboard.

@@ -181,25 +181,20 @@ func (b *board) byInstance() []panel {
 }
 
 func (b *board) inside() []panel {
-	flight, open, calls, took := b.metric("active_requests"), b.metric("active_connections"), b.metric("function_calls"), b.metric("function_duration")
+	calls, took := b.metric("function_calls"), b.metric("function_duration")
 	none := b.T("No function is monitored", "No se vigila ninguna función")
-	return []panel{{
-		kind: timeseries, title: b.T("Requests in flight", "Peticiones en curso"), width: 6, height: 8,
-		about:   b.T("Requests being handled, by instance. A line that only rises is a queue.", "Peticiones que se atienden, por instancia. Una línea que solo sube es una cola."),
-		queries: []query{{expr: aggregated("max", b.series(flight, ""), []string{"job", "instance"}), legend: "{{instance}}"}}, lines: b.lines(flight, domain.StatValue),
-	}, {
-		kind: timeseries, title: b.T("Open connections", "Conexiones abiertas"), width: 6, height: 8,
-		about:   b.T("TCP connections, by instance.", "Conexiones TCP, por instancia."),
-		queries: []query{{expr: aggregated("max", b.series(open, ""), []string{"job", "instance"}), legend: "{{instance}}"}}, lines: b.lines(open, domain.StatValue),
-	}, {
-		kind: timeseries, title: b.T("Monitored functions", "Funciones vigiladas"), unit: "cps", width: 6, height: 8, empty: none,
-		about:   b.T("Calls a second; with the type of error, if they failed.", "Llamadas por segundo; con el tipo de error, si fallaron."),
-		queries: []query{{expr: sum(b.rate(calls, ""), "function", "error_type"), legend: "{{function}} {{error_type}}"}},
-	}, {
-		kind: timeseries, title: b.T("p95 of functions", "p95 de las funciones"), unit: "s", width: 6, height: 8, empty: none, links: b.flames(),
-		about:   b.T("19 of 20 calls take no longer.", "19 de cada 20 llamadas no tardan más."),
-		queries: []query{{expr: b.quantile(0.95, took, []string{"function"}), legend: "{{function}}"}}, lines: b.lines(took, domain.StatP95),
-	}}
+	return []panel{
+		b.gauge("active_requests", b.T("Requests in flight", "Peticiones en curso"), b.T("Requests being handled, by instance. A line that only rises is a queue.", "Peticiones que se atienden, por instancia. Una línea que solo sube es una cola."), 6),
+		b.gauge("active_connections", b.T("Open connections", "Conexiones abiertas"), b.T("TCP connections, by instance.", "Conexiones TCP, por instancia."), 6),
+		{
+			kind: timeseries, title: b.T("Monitored functions", "Funciones vigiladas"), unit: "cps", width: 6, height: 8, empty: none,
+			about:   b.T("Calls a second; with the type of error, if they failed.", "Llamadas por segundo; con el tipo de error, si fallaron."),
+			queries: []query{{expr: sum(b.rate(calls, ""), "function", "error_type"), legend: "{{function}} {{error_type}}"}},
+		}, {
+			kind: timeseries, title: b.T("p95 of functions", "p95 de las funciones"), unit: "s", width: 6, height: 8, empty: none, links: b.flames(),
+			about:   b.T("19 of 20 calls take no longer.", "19 de cada 20 llamadas no tardan más."),
+			queries: []query{{expr: b.quantile(0.95, took, []string{"function"}), legend: "{{function}}"}}, lines: b.lines(took, domain.StatP95),
+		}}
 }
 
 // outgoing are the requests that the service sends, by host.

@@ -11,10 +11,11 @@ import (
 // link hands them on.
 const kept = "${__url_time_range}&${" + metricsVariable + ":queryparam}&${job:queryparam}&${instance:queryparam}"
 
-// What else the dashboards that ask Pyroscope hand on, and that of the profiles.
+// What else the dashboards that have them hand on.
 const (
 	keptProfiles = "${" + profilesVariable + ":queryparam}"
 	keptBefore   = "${before:queryparam}"
+	keptEndpoint = "${endpoint:queryparam}"
 	keptProcess  = "${process:queryparam}"
 )
 
@@ -37,7 +38,7 @@ func (b *board) to(title, name string, more ...string) dashboard.DashboardLink {
 
 // flames leads from a panel to the flame graphs of the endpoints chosen.
 func (b *board) flames() []dashboard.DashboardLink {
-	return []dashboard.DashboardLink{b.to(b.T("Flame graph of this time", "Gráfico de llamas de este intervalo"), "profiles", "${endpoint:queryparam}")}
+	return b.allFlames(keptEndpoint)
 }
 
 // allFlames leads from a panel of a dashboard without endpoints. more are the

@@ -167,11 +167,8 @@ func (b *board) burning(slo string) []string {
 	return windows
 }
 
-// firing selects the domain's alerts that fire: those of the service as a whole,
-// and those of the instances chosen.
-func (b *board) firing() string { return b.alerting("firing") }
-
-// alerting selects those that are in a state.
+// alerting selects the domain's alerts that are in a state: those of the service
+// as a whole, and those of the instances chosen.
 func (b *board) alerting(state string) string {
 	filters := `ALERTS{alertstate=` + strconv.Quote(state) + `, domain=` + strconv.Quote(b.d.Prefix) + `, job=~"$job|", instance=~"$instance|"`
 	for _, r := range b.rules {
@@ -191,7 +188,7 @@ func allowed(objective float64) float64 {
 
 // health are the alerts that fire, and the instances that run.
 func (b *board) health() []panel {
-	info, firing := b.metric("build_info"), b.firing()
+	info, firing := b.metric("build_info"), b.alerting("firing")
 	quiet := b.T("No alert is firing", "Ninguna alerta activa")
 	links := []dashboard.DashboardLink{b.to(b.T("HTTP", "HTTP"), "http")}
 	if b.o.RunbookURL != "" {

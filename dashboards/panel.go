@@ -2,7 +2,6 @@ package dashboards
 
 import (
 	"cmp"
-	"slices"
 
 	"github.com/grafana/grafana-foundation-sdk/go/cog/variants"
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
@@ -32,7 +31,6 @@ type panel struct {
 	queries       []query
 	before        string // the same of a week earlier, beside the queries
 	min, max      *float64
-	decimals      *float64
 	lines         []line                // of a time series: bounds
 	steps         []dashboard.Threshold // of a number: its colours
 	stacked       bool
@@ -71,14 +69,11 @@ func (b *board) panel(p panel) dashboard.Panel {
 		Links: p.links, Transformations: p.transform, Options: p.options(),
 		FieldConfig: &dashboard.FieldConfigSource{
 			Defaults: dashboard.FieldConfig{
-				Unit: new(cmp.Or(p.unit, "short")), NoValue: new(cmp.Or(p.empty, b.T("Nothing yet", "Nada todavía"))), Min: p.min, Max: p.max, Decimals: p.decimals,
+				Unit: new(cmp.Or(p.unit, "short")), NoValue: new(cmp.Or(p.empty, b.T("Nothing yet", "Nada todavía"))), Min: p.min, Max: p.max,
 				Thresholds: p.thresholds(), Color: p.color(), Links: p.seriesLinks, Custom: p.custom(), Mappings: p.mappings,
 			},
-			Overrides: slices.Concat(p.overrides, []dashboard.DashboardFieldConfigSourceOverrides{}),
+			Overrides: append([]dashboard.DashboardFieldConfigSourceOverrides{}, p.overrides...), // never null
 		},
-	}
-	if out.FieldConfig.Overrides == nil {
-		out.FieldConfig.Overrides = []dashboard.DashboardFieldConfigSourceOverrides{}
 	}
 	if p.shift != "" {
 		out.TimeShift = &p.shift

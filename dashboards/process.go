@@ -9,18 +9,17 @@ import (
 // process are the panels of the process and of the container around it: what
 // they use, beside what they may use.
 func (b *board) process() []panel {
-	each := func(m domain.Metric) string { return aggregated("max", b.series(m, ""), []string{"job", "instance"}) }
 	limitName := b.T("limit", "límite")
 	// limited draws what is used and, in red, the smallest limit of any instance.
 	limited := func(title, about, unit string, used string, of, limit domain.Metric, stat domain.Stat) panel {
 		return panel{
 			kind: timeseries, title: title, about: about, unit: unit, width: 8, height: 8,
-			queries:   []query{{expr: used, legend: "{{instance}}"}, {expr: "min(" + each(limit) + ")", legend: limitName}},
+			queries:   []query{{expr: used, legend: "{{instance}}"}, {expr: "min(" + b.each(limit) + ")", legend: limitName}},
 			lines:     b.lines(of, stat),
 			overrides: []dashboard.DashboardFieldConfigSourceOverrides{named(limitName, limitStyle("red")...)},
 		}
 	}
-	cpu, resident, files := b.metric("process_cpu_time"), b.metric("process_memory_usage"), b.metric("process_open_fds")
+	cpu, files := b.metric("process_cpu_time"), b.metric("process_open_fds")
 	working, throttled, periods := b.metric("container_memory_working_set"), b.metric("container_cpu_throttled_periods"), b.metric("container_cpu_periods")
 	processor := limited(b.T("CPUs of the process", "CPU del proceso"),
 		b.T("CPUs that the process keeps busy, with the container's limit where there is one.", "CPU que ocupa el proceso, con el límite del contenedor si lo hay."),
@@ -28,21 +27,18 @@ func (b *board) process() []panel {
 	processor.links = b.allFlames()
 	memory := limited(b.T("Memory of the container", "Memoria del contenedor"),
 		b.T("What cannot be freed at once, with the limit at which the kernel kills the process.", "La que no se puede liberar enseguida, con el límite en el que el kernel mata el proceso."),
-		"bytes", each(working), working, b.metric("container_memory_limit"), domain.StatValue)
+		"bytes", b.each(working), working, b.metric("container_memory_limit"), domain.StatValue)
 	memory.empty = b.T("Not in a container", "Fuera de un contenedor")
 	descriptors := limited(b.T("File descriptors", "Descriptores de archivo"),
 		b.T("Files and connections that the process has open. A line that only rises is a leak.", "Archivos y conexiones que el proceso tiene abiertos. Una línea que solo sube es una fuga."),
-		"", each(files), files, b.metric("process_max_fds"), domain.StatValue)
+		"", b.each(files), files, b.metric("process_max_fds"), domain.StatValue)
 	waits := panel{
-		kind: timeseries, title: b.T("Throttled periods", "Períodos limitados"), unit: "percent", width: 8, height: 8, links: b.allFlames(),
+		kind: timeseries, title: b.T("Throttled periods", "Períodos limitados"), unit: "percent", width: 8, height: 8, min: new(0.0), max: new(100.0), links: b.allFlames(),
 		about:   b.T("In how many of the periods of its CPU limit the container had to wait.", "En cuántos de los períodos de su límite de CPU el contenedor tuvo que esperar."),
 		queries: []query{{expr: "100 * " + sum(b.rate(throttled, ""), "job", "instance") + " / (" + sum(b.rate(periods, ""), "job", "instance") + " > 0)", legend: "{{instance}}"}},
 		empty:   b.T("No CPU limit", "Sin límite de CPU"),
 	}
-	waits.min, waits.max = new(0.0), new(100.0)
-	return []panel{processor, waits, memory, {
-		kind: timeseries, title: b.T("Resident memory", "Memoria residente"), unit: "bytes", width: 8, height: 8, links: b.allFlames(),
-		about:   b.T("Memory of the process in RAM: Go's, and that of C libraries.", "Memoria del proceso en RAM: la de Go y la de las bibliotecas de C."),
-		queries: []query{{expr: each(resident), legend: "{{instance}}"}}, lines: b.lines(resident, domain.StatValue),
-	}, descriptors, b.gauge("process_threads", b.T("Threads", "Hilos"), b.T("Threads of the operating system. Many are calls that block outside Go: files, C.", "Hilos del sistema operativo. Muchos son llamadas que bloquean fuera de Go: archivos, C."), 8)}
+	resident := b.gauge("process_memory_usage", b.T("Resident memory", "Memoria residente"), b.T("Memory of the process in RAM: Go's, and that of C libraries.", "Memoria del proceso en RAM: la de Go y la de las bibliotecas de C."), 8)
+	resident.links = b.allFlames()
+	return []panel{processor, waits, memory, resident, descriptors, b.gauge("process_threads", b.T("Threads", "Hilos"), b.T("Threads of the operating system. Many are calls that block outside Go: files, C.", "Hilos del sistema operativo. Muchos son llamadas que bloquean fuera de Go: archivos, C."), 8)}
 }

@@ -1,8 +1,6 @@
 package dashboards
 
-import (
-	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
-)
+import "github.com/grafana/grafana-foundation-sdk/go/dashboard"
 
 // The types of profile that the service uploads.
 const (
@@ -92,11 +90,9 @@ func (b *board) compared(profile, selector, unit, now, before, about string) []p
 
 // over is a profile over time, split by a label.
 func (b *board) over(title, about, unit, profile, label, selector string) panel {
-	return panel{
-		kind: timeseries, title: title, about: about, unit: unit, width: 12, height: 8, stacked: true,
-		empty:   b.T("No profiles: is Pyroscope's URL given to the service?", "Sin perfiles: ¿tiene el servicio la URL de Pyroscope?"),
-		queries: []query{{expr: selector, profile: profile, by: []string{label}}},
-	}
+	p := b.flame(title, about, unit, profile, selector, 12)
+	p.kind, p.height, p.stacked, p.queries[0].by = timeseries, 8, true, []string{label}
+	return p
 }
 
 // cpuOverTime shows which endpoints and versions use the CPU, and when.
@@ -115,7 +111,7 @@ func (b *board) byProcess() []panel {
 	cpu := b.over(b.T("CPU by process", "CPU por proceso"), b.T("CPU time of each process. A click on a line keeps to it.", "Tiempo de CPU de cada proceso. Un clic en una línea se queda con él."), "ns", cpuProfile, instanceLabel, profilesOf(""))
 	inUse := b.over(b.T("Memory in use by process", "Memoria en uso por proceso"), b.T("Bytes allocated that are still held, of each process, added up over the profiles of each step: compare the lines, not the totals. A click on a line keeps to it.", "Bytes reservados que aún se retienen, de cada proceso, sumados sobre los perfiles de cada paso: compare las líneas, no los totales. Un clic en una línea se queda con él."), "bytes", inUseProfile, instanceLabel, profilesOf(""))
 	cpu.seriesLinks = []dashboard.DashboardLink{b.to(b.T("Flame graphs of this process", "Gráficos de llamas de este proceso"), "profiles",
-		keptProfiles, keptBefore, "${endpoint:queryparam}", "var-process=${__field.labels."+instanceLabel+":percentencode}")}
+		keptProfiles, keptBefore, keptEndpoint, "var-process=${__field.labels."+instanceLabel+":percentencode}")}
 	inUse.seriesLinks = cpu.seriesLinks
 	return []panel{cpu, inUse}
 }

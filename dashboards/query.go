@@ -81,6 +81,11 @@ func aggregated(operation, expr string, by []string) string {
 	return operation + "(" + expr + ")"
 }
 
+// each is a level of each instance.
+func (b *board) each(m domain.Metric) string {
+	return aggregated("max", b.series(m, ""), []string{"job", "instance"})
+}
+
 // quantile is one of a histogram, by the labels.
 func (b *board) quantile(q float64, m domain.Metric, by []string, filters ...string) string {
 	return fmt.Sprintf("histogram_quantile(%s, %s)", number(q), sum(b.rate(m, "_bucket", filters...), append(slices.Clone(by), "le")...))

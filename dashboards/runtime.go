@@ -59,7 +59,6 @@ func limitStyle(color string) []any {
 func (b *board) goMemory() []panel {
 	used, limit, goal := b.metric("go_memory_used"), b.metric("go_memory_limit"), b.metric("go_memory_gc_goal")
 	allocated, allocations := b.metric("go_memory_allocated"), b.metric("go_memory_allocations")
-	each := func(m domain.Metric) string { return aggregated("max", b.series(m, ""), []string{"job", "instance"}) }
 	limitName, goalName := b.T("limit", "límite"), b.T("heap goal", "meta del heap")
 	return []panel{{
 		kind: timeseries, title: b.T("Memory of the process", "Memoria del proceso"), unit: "bytes", width: 12, height: 8, links: b.allFlames(),
@@ -67,7 +66,7 @@ func (b *board) goMemory() []panel {
 			"Memoria que usa el runtime de Go, con su límite si GOMEMLIMIT lo fija. Cerca del límite el tiempo se va en recoger basura."),
 		queries: []query{
 			{expr: sum(b.series(used, ""), "job", "instance"), legend: "{{instance}}"},
-			{expr: "min(" + each(limit) + ")", legend: limitName},
+			{expr: "min(" + b.each(limit) + ")", legend: limitName},
 		},
 		lines:     b.lines(used, domain.StatValue),
 		overrides: []dashboard.DashboardFieldConfigSourceOverrides{named(limitName, limitStyle("red")...)},
