@@ -1,6 +1,9 @@
 package dashboards
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 
 	"github.com/latido-dev/latido/domain"
@@ -27,12 +30,8 @@ func (b *board) http() page {
 
 // ofHTTP tells which thresholds belong to this dashboard.
 func ofHTTP(m domain.Metric) bool {
-	switch m.Key {
-	case "requests", "response_duration", "active_connections", "active_requests", "api_errors", "function_calls", "function_duration", "client_requests", "client_duration",
-		"pool_connections", "pool_connections_max", "pool_waits", "pool_wait_time":
-		return true
-	}
-	return false
+	topic, _, _ := strings.Cut(m.Key, "_")
+	return m.Event == nil && slices.Contains([]string{"requests", "response", "failures", "active", "api", "function", "client", "pool"}, topic)
 }
 
 func (b *board) httpNumbers() []panel {

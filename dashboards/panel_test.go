@@ -193,6 +193,7 @@ func TestThresholdLines(t *testing.T) {
 	d.Thresholds = append(d.Thresholds,
 		domain.Threshold{Name: "Rechazos", Metric: "telemetry_refused", Above: new(domain.Quantity(1))},
 		domain.Threshold{Name: "MuchoReservado", Metric: "go_memory_allocated", Per: domain.Duration(time.Minute), Above: new(domain.Quantity(6e9))},
+		domain.Threshold{Name: "Fallos", Metric: "failures", Above: new(domain.Quantity(1))},
 		domain.Threshold{Name: "Frenado", Metric: "container_cpu_throttled_periods", Above: new(domain.Quantity(2))})
 	all := makeAll(t, d, Options{})
 	drawn := map[string]bool{}
@@ -221,6 +222,7 @@ func TestThresholdLines(t *testing.T) {
 		{"PerfilesPerdidos", "business", "PerfilesPerdidos", 1, "orange"},
 		{"Rechazos", "runtime", "Valores rechazados", 60, "orange"}, // of a second; the panel is by minute
 		{"MuchoReservado", "runtime", "Bytes reservados", 1e8, "orange"},
+		{"Fallos", "http", "Fallos", 1, "orange"},
 		{"Frenado", "runtime", "Frenado", 2, "orange"}, // the panel of throttled periods is in percent
 	} {
 		drawn[c.threshold] = true
