@@ -2,7 +2,6 @@ package alerting
 
 import (
 	"maps"
-	"regexp"
 	"regexp/syntax"
 	"slices"
 	"strconv"
@@ -55,21 +54,10 @@ func example(d domain.Domain, m domain.Metric, label, filter string) (string, bo
 	if matcher.Op == "=" {
 		return matcher.Value, true
 	}
-	if matcher.Op == "!=" {
-		i := slices.IndexFunc(candidates, func(c string) bool { return c != matcher.Value })
-		if i < 0 {
-			return "", false
-		}
-		return candidates[i], true
-	}
-	expression, err := regexp.Compile("^(?s:" + matcher.Value + ")$")
-	if err != nil {
-		return "", false
-	}
-	if tree, err := syntax.Parse(matcher.Value, syntax.Perl); open && err == nil {
+	if tree, err := syntax.Parse(matcher.Value, syntax.Perl); open && matcher.IsRegexp() && err == nil {
 		candidates = append([]string{written(tree.Simplify())}, candidates...)
 	}
-	i := slices.IndexFunc(candidates, func(c string) bool { return expression.MatchString(c) == (matcher.Op == "=~") })
+	i := slices.IndexFunc(candidates, matcher.Keeps())
 	if i < 0 {
 		return "", false
 	}
@@ -82,15 +70,7 @@ func lets(filter, value string) bool {
 		return true
 	}
 	m, err := labelmatch.Parse(filter)
-	if err != nil { // a valid domain has none
-		return false
-	}
-	same := m.Value == value
-	if strings.HasSuffix(m.Op, "~") {
-		expression, err := regexp.Compile("^(?s:" + m.Value + ")$")
-		same = err == nil && expression.MatchString(value)
-	}
-	return same == !strings.HasPrefix(m.Op, "!")
+	return err == nil && m.Keeps()(value)
 }
 
 // candidates are values that a label may have, and whether it may have others.

@@ -147,7 +147,7 @@ func (q question) orZero(expr string) string {
 	if q.absent == "" {
 		return expr
 	}
-	return fmt.Sprintf(`(%s or on () label_replace(vector(0), "job", %s, "", ""))`, expr, quoted(q.absent))
+	return fmt.Sprintf(`(%s or on () label_replace(vector(0), "job", %s, "", ""))`, expr, labelmatch.Quote(q.absent))
 }
 
 // labels are those of the answer.
@@ -179,21 +179,7 @@ func selector(family string, where map[string]string) string {
 	if len(where) == 0 {
 		return family
 	}
-	var filters []string
-	for _, label := range slices.Sorted(maps.Keys(where)) {
-		m, err := labelmatch.Parse(where[label])
-		if err != nil { // a valid domain has none
-			m = labelmatch.Matcher{Op: "=", Value: where[label]}
-		}
-		filters = append(filters, label+m.Op+quoted(m.Value))
-	}
-	return family + "{" + strings.Join(filters, ",") + "}"
-}
-
-// quoted writes a string of PromQL. Its parser takes U+FFFD, which stands for what
-// was no UTF-8 in labels' values, for a mistake unless it is escaped.
-func quoted(text string) string {
-	return strings.ReplaceAll(strconv.Quote(text), "\uFFFD", `\ufffd`)
+	return family + "{" + strings.Join(labelmatch.PromQL(where), ",") + "}"
 }
 
 // number writes a number without an exponent, as people read it.

@@ -132,7 +132,7 @@ func (o objective) name(metric, operation string) string {
 
 // series selects a recorded series of o.
 func (o objective) series(metric, operation string) string {
-	return o.name(metric, operation) + "{slo=" + quoted(o.Name) + "}"
+	return o.name(metric, operation) + "{slo=" + labelmatch.Quote(o.Name) + "}"
 }
 
 func (o objective) record(metric, operation, expr string) Rule {

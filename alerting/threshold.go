@@ -3,9 +3,6 @@ package alerting
 import (
 	"cmp"
 	"fmt"
-	"maps"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -142,16 +139,8 @@ func evidenceOf(q question) Evidence {
 // condition says in words what must hold.
 func (w words) condition(q question, r Rule) string {
 	text := w.statistic(q)
-	var filters []string
-	for _, label := range slices.Sorted(maps.Keys(q.where)) {
-		m, err := labelmatch.Parse(q.where[label])
-		if err != nil {
-			m = labelmatch.Matcher{Op: "=", Value: q.where[label]}
-		}
-		filters = append(filters, label+m.Op+strconv.Quote(m.Value))
-	}
-	if len(filters) > 0 {
-		text += w.of(" with ", " con ") + strings.Join(filters, ", ")
+	if len(q.where) > 0 {
+		text += w.of(" with ", " con ") + strings.Join(labelmatch.PromQL(q.where), ", ")
 	}
 	text += " " + w.comparison(r.Op) + " " + w.amount(r.Bound, q.unit())
 	if r.Window > 0 {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/latido-dev/latido/alerting"
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/labelmatch"
 )
 
 // line is a bound that a panel draws.
@@ -103,7 +104,7 @@ func sameStat(of, shown domain.Stat, m domain.Metric) bool {
 // fits tells whether a panel with these filters and labels shows all that a
 // threshold is about, and nothing else.
 func fits(t domain.Threshold, where []string) bool {
-	own := filters(t.Where)
+	own := labelmatch.PromQL(t.Where)
 	for _, w := range where {
 		if strings.Contains(w, "=") && !slices.Contains(own, w) {
 			return false

@@ -133,7 +133,7 @@ func (b *board) statistic(t domain.Threshold) (expr string, by []string) {
 	if t.By != "" {
 		by = append(by, t.By)
 	}
-	where := filters(t.Where)
+	where := labelmatch.PromQL(t.Where)
 	counts, window := "", "["+domain.Duration(cmp.Or(time.Duration(t.Window), 5*time.Minute)).String()+"]"
 	if m.Kind == domain.KindHistogram {
 		counts = "_count"
@@ -183,23 +183,10 @@ func (b *board) subject(m domain.Metric, where map[string]string) (common, own [
 	of, which := maps.Clone(where), maps.Clone(where)
 	maps.DeleteFunc(of, outcome)
 	if m.Event != nil || len(of) == len(where) {
-		return nil, filters(where)
+		return nil, labelmatch.PromQL(where)
 	}
 	maps.DeleteFunc(which, func(l, v string) bool { return !outcome(l, v) })
-	return filters(of), filters(which)
-}
-
-// filters are those of a threshold, in PromQL.
-func filters(where map[string]string) (all []string) {
-	for _, label := range slices.Sorted(maps.Keys(where)) {
-		m, err := labelmatch.Parse(where[label])
-		if err != nil { // a valid domain has none
-			m = labelmatch.Matcher{Op: "=", Value: where[label]}
-		}
-		// Prometheus takes U+FFFD for a mistake unless it is escaped.
-		all = append(all, label+m.Op+strings.ReplaceAll(strconv.Quote(m.Value), "\uFFFD", `\ufffd`))
-	}
-	return all
+	return labelmatch.PromQL(of), labelmatch.PromQL(which)
 }
 
 // legend shows the labels that tell series apart: "{{job}} {{endpoint}}"; "" for

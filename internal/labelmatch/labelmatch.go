@@ -4,7 +4,10 @@ package labelmatch
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -34,6 +37,23 @@ func Parse(text string) (Matcher, error) {
 		}
 	}
 	return m, nil
+}
+
+// PromQL writes the filters of a valid domain in PromQL, in the order of their
+// labels: status=~"5..".
+func PromQL(where map[string]string) []string {
+	var all []string
+	for _, label := range slices.Sorted(maps.Keys(where)) {
+		m, _ := Parse(where[label])
+		all = append(all, label+m.Op+Quote(m.Value))
+	}
+	return all
+}
+
+// Quote writes a string of PromQL. Its parser takes U+FFFD, which stands for what
+// was no UTF-8 in labels' values, for a mistake unless it is escaped.
+func Quote(text string) string {
+	return strings.ReplaceAll(strconv.Quote(text), "\uFFFD", `\ufffd`)
 }
 
 // IsRegexp tells whether Value is a regular expression.
