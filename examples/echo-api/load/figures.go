@@ -10,8 +10,8 @@ import (
 // figures are what came of the requests to one endpoint: a fixed number of
 // counters, however long the generator runs.
 type figures struct {
-	requests, clientErrors, serverErrors, failed int64
-	slots                                        [durationSlots]int64
+	Endpoint // without its percentiles
+	slots    [durationSlots]int64
 }
 
 // Durations are counted in slots that grow by 5 %, from 50 microseconds to
@@ -30,7 +30,7 @@ func slot(d time.Duration) int {
 }
 
 func (f *figures) percentile(p float64) time.Duration {
-	rank := int64(math.Ceil(p / 100 * float64(f.requests)))
+	rank := int64(math.Ceil(p / 100 * float64(f.Requests)))
 	if rank == 0 {
 		return 0
 	}
@@ -47,18 +47,18 @@ func (g *Generator) record(endpoint string, took time.Duration, status int, err 
 	defer g.mu.Unlock()
 	f := g.figures[endpoint]
 	if f == nil {
-		f = new(figures)
+		f = &figures{Endpoint: Endpoint{Name: endpoint}}
 		g.figures[endpoint] = f
 	}
-	f.requests++
+	f.Requests++
 	f.slots[slot(took)]++
 	switch {
 	case err != nil:
-		f.failed++
+		f.Failed++
 	case status >= 500:
-		f.serverErrors++
+		f.ServerErrors++
 	case status >= 400:
-		f.clientErrors++
+		f.ClientErrors++
 	}
 }
 
@@ -83,12 +83,10 @@ func (g *Generator) Summary() Summary {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	s := Summary{Skipped: g.skipped.Load()}
-	for name, f := range g.figures {
-		s.Endpoints = append(s.Endpoints, Endpoint{
-			Name: name, Requests: f.requests,
-			ClientErrors: f.clientErrors, ServerErrors: f.serverErrors, Failed: f.failed,
-			P50: f.percentile(50), P95: f.percentile(95),
-		})
+	for _, f := range g.figures {
+		e := f.Endpoint
+		e.P50, e.P95 = f.percentile(50), f.percentile(95)
+		s.Endpoints = append(s.Endpoints, e)
 	}
 	slices.SortFunc(s.Endpoints, func(a, b Endpoint) int { return strings.Compare(a.Name, b.Name) })
 	return s

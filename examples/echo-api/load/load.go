@@ -2,6 +2,7 @@ package load
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -50,17 +51,9 @@ type Generator struct {
 
 // New makes a generator. It sends nothing before Run.
 func New(cfg Config) *Generator {
-	if cfg.Rate <= 0 {
-		cfg.Rate = 40
-	}
+	cfg.Rate, cfg.Users, cfg.InFlight = cmp.Or(cfg.Rate, 40), cmp.Or(cfg.Users, 50), cmp.Or(cfg.InFlight, 100)
 	if cfg.Mix == nil {
 		cfg.Mix = DefaultMix()
-	}
-	if cfg.Users <= 0 {
-		cfg.Users = 50
-	}
-	if cfg.InFlight <= 0 {
-		cfg.InFlight = 100
 	}
 	g := &Generator{
 		cfg:     cfg,

@@ -186,7 +186,7 @@ func TestUsers(t *testing.T) {
 func TestPercentile(t *testing.T) {
 	var f figures
 	for i := range 100 {
-		f.requests++
+		f.Requests++
 		f.slots[slot(time.Duration(i+1)*time.Millisecond)]++
 	}
 	for p, want := range map[float64]time.Duration{50: 50 * time.Millisecond, 95: 95 * time.Millisecond, 100: 100 * time.Millisecond} {
