@@ -26,7 +26,7 @@ func startAlerts(ctx context.Context, tel *telemetry.Telemetry, o options, out i
 		slog.Error("alerts are off, and the shop works without them", "error", err)
 	}
 	return func() {
-		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), alertsGrace)
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 		defer cancel()
 		if err := alerts.Stop(stopping); err != nil {
 			slog.Warn("alerts did not stop as they should", "error", err)

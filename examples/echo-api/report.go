@@ -107,9 +107,7 @@ func summary(ctx context.Context, out io.Writer, open time.Duration, seen load.S
 			fmt.Fprintf(w, "%d\t%d\t%s\t%s\t   %s\n", r.requests, r.errs, short(r.p50), short(r.p95), r.name)
 		}
 	}
-	w.Flush()
-	w = tabwriter.NewWriter(out, 0, 0, 3, ' ', tabwriter.AlignRight)
-	if len(d.Events) > 0 {
+	if len(d.Events) > 0 { // an empty line ends the columns above
 		fmt.Fprintln(w, "\ncount\t   event")
 		for _, e := range d.Events {
 			fmt.Fprintf(w, "%d\t   %s\n", e.occurrences(), e.name())

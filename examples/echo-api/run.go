@@ -35,12 +35,8 @@ const seeded = 1000
 // looks ten seconds back then has whole windows to look at.
 const fastProfiles = 2 * time.Second
 
-// How long the parts may take to stop.
-const (
-	alertsGrace    = 5 * time.Second
-	serverGrace    = 5 * time.Second
-	telemetryGrace = 5 * time.Second
-)
+// grace is how long each part may take to stop.
+const grace = 5 * time.Second
 
 // run starts the shop, drives its traffic, and stops it when ctx is done or
 // its time is over. It leaves nothing behind.
@@ -77,7 +73,7 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 		slog.Error("telemetry is off, and the shop works without it", "error", err)
 	}
 	defer func() {
-		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), telemetryGrace)
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 		defer cancel()
 		if err := tel.Shutdown(stopping); err != nil { // a server that is down; the shop itself has closed well
 			slog.Warn("telemetry could not send all that it had", "error", err)
@@ -143,7 +139,7 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	}
 	stopAlerts()
 	traffic.Wait()
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), serverGrace)
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
 	err = errors.Join(err, server.Shutdown(stopping))
 	summary(stopping, out, time.Since(start), customers.Summary(), tel.Admin().Handler())

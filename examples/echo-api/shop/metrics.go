@@ -6,7 +6,7 @@ import "github.com/latido-dev/latido/telemetry"
 // is an atomic addition. There are two more ways to record one, and
 // [API.createOrder] and [API.cancelOrder] use them: the typed functions that
 // "latido generate events" writes, where a wrong name or value does not
-// compile, and Telemetry.Record, for what is only known at run time.
+// compile, and Telemetry.Count, for what is only known at run time.
 type metrics struct {
 	units telemetry.BoundCounter
 	value telemetry.BoundHistogram
