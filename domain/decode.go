@@ -198,10 +198,6 @@ func (l *loader) structure(n *yaml.Node, v reflect.Value, path string, depth int
 			m.SetMapIndex(reflect.ValueOf(e.key), options)
 			continue
 		}
-		if why := gone[v.Type().Name()+"."+e.key]; why != "" {
-			l.add(e.at, path, "unknown key %q: %s", e.key, why)
-			continue
-		}
 		if len(l.errs) >= maxErrors { // nobody will read a suggestion
 			l.add(e.at, path, "unknown key %q", e.key)
 			continue
@@ -212,12 +208,6 @@ func (l *loader) structure(n *yaml.Node, v reflect.Value, path string, depth int
 		}
 		l.add(e.at, path, "unknown key %q%s", e.key, meantOr(e.key, known, "the keys here are"))
 	}
-}
-
-// gone are keys that there were once, with what to write instead.
-var gone = map[string]string{
-	"Threshold.evidence": "every alert brings its evidence along: leave it out",
-	"SLO.min_requests":   "it is called min_count now",
 }
 
 // A field is a field of a struct with its key in the file.
