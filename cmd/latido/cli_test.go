@@ -52,7 +52,7 @@ func TestCalls(t *testing.T) {
 		{"check a b", 2, "", "one file"},
 		{"check -format xml", 2, "", "text, json or junit"},
 		{"check -max-series 0", 2, "", "positive"},
-		{"check -url http://user:hunter2@127.0.0.1:1", 2, "", "latido doctor -url ADDRESS -only url"},
+		{"check -url http://user:hunter2@127.0.0.1:1", 2, "", "there is no option -url"},
 		{"generate", 2, "", "say what to generate"},
 		{"generate events -domain internal/none.yaml", 1, "", "none.yaml"},
 		{"generate events -domain internal/generate/testdata/tienda.yaml -package a-b", 2, "", "no package name"},

@@ -73,7 +73,6 @@ func Command() *cobra.Command {
 	f.StringVar(&in.runbook, "runbook", "", "the runbook's `file`; empty means docs/runbook.md in -dir")
 	f.IntVar(&in.maxSeries, "max-series", 10_000, "the budget of series of one process")
 	f.BoolVar(&in.fast, "fast", false, "the files are as generate -fast writes them")
-	cli.Moved(cmd, "url", "what runs is looked at by latido doctor -url ADDRESS -only url")
 	for _, folder := range []string{"dir", "dashboards"} {
 		cli.Files(cmd, folder)
 	}

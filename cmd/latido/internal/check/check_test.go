@@ -196,15 +196,6 @@ func TestCheckFast(t *testing.T) {
 	}
 }
 
-// check asks nobody: who wants that is told what does.
-func TestCheckIsOffline(t *testing.T) {
-	t.Parallel()
-	code, stdout, stderr := latido("check", "-url", "http://ops:secret@127.0.0.1:1", "testdata/checked.yaml")
-	if code != 2 || !strings.Contains(stderr, "latido doctor -url ADDRESS -only url") || strings.Contains(stdout+stderr, "secret") {
-		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
-	}
-}
-
 // TestCheckJUnit reads the report as a CI system does.
 func TestCheckJUnit(t *testing.T) {
 	t.Parallel()

@@ -195,9 +195,6 @@ func flagError(cmd *cobra.Command, err error) error {
 	case errors.As(err, &value) && errors.As(err, &number):
 		return UsageError(fmt.Sprintf("-%s %q: write a whole number", value.GetFlag().Name, value.GetValue()))
 	case errors.As(err, &value):
-		if instead, ok := value.GetFlag().Value.(moved); ok { // its value may have a password
-			return UsageError("-" + value.GetFlag().Name + ": " + string(instead))
-		}
 		return UsageError(fmt.Sprintf("-%s %q: %v", value.GetFlag().Name, value.GetValue(), value.Unwrap()))
 	}
 	return UsageError(strings.ReplaceAll(err.Error(), "--", "-"))

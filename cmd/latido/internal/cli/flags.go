@@ -77,21 +77,6 @@ func Files(cmd *cobra.Command, name string, endings ...string) {
 	}
 }
 
-// Moved declares an option that was, so that who gives it is told what to do
-// instead.
-func Moved(cmd *cobra.Command, name, instead string) {
-	cmd.Flags().Var(moved(instead), name, "")
-	if err := cmd.Flags().MarkHidden(name); err != nil {
-		panic(err) // an option that is not declared: every test of the verb sees it
-	}
-}
-
-type moved string
-
-func (moved) String() string     { return "" }
-func (moved) Type() string       { return "string" }
-func (m moved) Set(string) error { return errors.New(string(m)) }
-
 // CompleteDomain offers a domain file as the one argument of a verb.
 func CompleteDomain(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {

@@ -70,8 +70,6 @@ func Command() *cobra.Command {
 	f.BoolVar(&g.diff, "diff", false, "write nothing: show what would change; with -check exit with 1 if anything would")
 	f.BoolVar(&g.force, "force", false, "write over files that latido generate did not write, or wrote from another domain file")
 	f.BoolVar(&g.prune, "prune", false, "remove the files that were written from the domain file and that it no longer makes")
-	cli.Moved(cmd, "runbook-url", "write links: {runbook: URL} in the domain file")
-	cli.Moved(cmd, "evidence-url", "write links: {evidence: URL} in the domain file")
 	cli.Files(cmd, "domain", "yaml", "yml")
 	for _, folder := range []string{"dir", "main"} {
 		cli.Files(cmd, folder)
