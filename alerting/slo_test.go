@@ -85,8 +85,8 @@ func TestLongWindows(t *testing.T) {
 		"90d":  {3 * time.Hour, 45 * time.Second, 4*3 + 1 + 1, "90d"},
 		"365d": {730 * time.Minute, 2 * time.Minute, 4*3 + 1 + 1, "1y"},
 	} {
-		window, err := domain.ParseDuration(text)
-		if err != nil {
+		var window domain.Duration
+		if err := window.UnmarshalText([]byte(text)); err != nil {
 			t.Fatal(err)
 		}
 		groups := Groups(domain.Domain{
@@ -101,8 +101,8 @@ func TestLongWindows(t *testing.T) {
 		for i, g := range groups {
 			for _, r := range g.Rules {
 				for _, m := range ranges.FindAllStringSubmatch(r.Expr, -1) {
-					back, err := domain.ParseDuration(m[1])
-					if err != nil {
+					var back domain.Duration
+					if err := back.UnmarshalText([]byte(m[1])); err != nil {
 						t.Fatal(err)
 					}
 					seen = seen || m[1] == want.longest

@@ -53,7 +53,7 @@ func (l *loader) decode(n *yaml.Node, v reflect.Value, path string, depth int) {
 		})
 		return
 	case durationType:
-		l.scalar(n, v, path, "a duration", func(text string) (any, error) { return ParseDuration(text) })
+		l.scalar(n, v, path, "a duration", func(text string) (any, error) { return parseDuration(text) })
 		return
 	}
 	switch v.Kind() {

@@ -233,12 +233,7 @@ func (d Domain) costed() (names []string) {
 }
 
 // kind is the event's kind, with the default.
-func (e *Event) kind() Kind {
-	if e.Kind == "" {
-		return KindCounter
-	}
-	return e.Kind
-}
+func (e *Event) kind() Kind { return cmp.Or(e.Kind, KindCounter) }
 
 // named puts the prefix on a metric, and with it makes its name in Prometheus.
 func (d Domain) named(m Metric) Metric {

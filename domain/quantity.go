@@ -59,7 +59,7 @@ func parseQuantity(s string) (q Quantity, unit string, err error) {
 	if d, err := time.ParseDuration(text); err == nil {
 		return seconds(d), "s", nil
 	}
-	if d, err := ParseDuration(text); err == nil {
+	if d, err := parseDuration(text); err == nil {
 		return seconds(time.Duration(d)), "s", nil
 	}
 	return 0, "", fmt.Errorf("%q is no quantity: write a number, or one with a unit such as 300ms, 2s, 80%% or 256MiB", s)
@@ -75,9 +75,8 @@ func (q Quantity) String() string { return strconv.FormatFloat(float64(q), 'f', 
 // Duration is a length of time as Prometheus writes it: 300ms, 90s, 5m, 1h30m, 30d.
 type Duration time.Duration
 
-// ParseDuration reads a duration in Prometheus' syntax. It returns an error
-// for anything else, negative durations included.
-func ParseDuration(s string) (Duration, error) {
+// parseDuration reads a duration in Prometheus' syntax, which has no negative ones.
+func parseDuration(s string) (Duration, error) {
 	d, err := model.ParseDuration(strings.TrimSpace(s))
 	if err != nil {
 		return 0, fmt.Errorf("%q is no duration: write one such as 300ms, 90s, 5m, 1h30m or 30d", s)
@@ -91,9 +90,10 @@ func (d Duration) String() string { return model.Duration(d).String() }
 // MarshalText writes the duration as String does, for YAML and JSON.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
-// UnmarshalText reads what ParseDuration does.
+// UnmarshalText reads a duration in Prometheus' syntax. It returns an error for
+// anything else, negative durations included.
 func (d *Duration) UnmarshalText(text []byte) (err error) {
-	*d, err = ParseDuration(string(text))
+	*d, err = parseDuration(string(text))
 	return err
 }
 

@@ -32,14 +32,14 @@ func TestParseQuantity(t *testing.T) {
 
 func TestDuration(t *testing.T) {
 	for text, want := range map[string]string{"90s": "1m30s", "300ms": "300ms", "0": "0s", "30d": "30d", " 5m ": "5m", "14d": "2w"} {
-		d, err := ParseDuration(text)
+		d, err := parseDuration(text)
 		testkit.Error(t, err, "")
 		if d.String() != want {
-			t.Errorf("ParseDuration(%q) = %s, want %s", text, d, want)
+			t.Errorf("parseDuration(%q) = %s, want %s", text, d, want)
 		}
 	}
 	for _, text := range []string{"", "-5m", "5", "1.5s", "5 m", "1m1h", "400y400y"} {
-		_, err := ParseDuration(text)
+		_, err := parseDuration(text)
 		testkit.Error(t, err, "is no duration: write one such as")
 	}
 	type timed struct{ For Duration }
@@ -110,7 +110,7 @@ func TestAnyDuration(t *testing.T) {
 		ms := rapid.Int64Range(0, math.MaxInt64/1_000_000).Draw(t, "milliseconds")
 		d := Duration(time.Duration(ms) * time.Millisecond)
 		for _, text := range []string{d.String(), fmt.Sprintf("%dms", ms)} {
-			if back, err := ParseDuration(text); err != nil || back != d {
+			if back, err := parseDuration(text); err != nil || back != d {
 				t.Fatalf("%s is %v, %v, want %v", text, back, err, d)
 			}
 		}
