@@ -89,16 +89,9 @@ func (m *routeMethod) byStatus() map[string]int64 {
 func (r *route) mostFailures() []figures.Failure {
 	list := []figures.Failure{}
 	r.eachFailure(func(p point) bool {
-		f := figures.Failure{Count: p.n}
-		for _, l := range p.labels.pairs {
-			switch l.GetName() {
-			case "site":
-				f.Site = l.GetValue()
-			case "status":
-				f.Status = l.GetValue()
-			}
-		}
-		list = append(list, f)
+		site, _ := p.labels.attributes.Value("site")
+		status, _ := p.labels.attributes.Value("status")
+		list = append(list, figures.Failure{Site: site.AsString(), Status: status.AsString(), Count: p.n})
 		return true
 	})
 	slices.SortFunc(list, func(a, b figures.Failure) int {
