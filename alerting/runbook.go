@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/latido-dev/latido/domain"
 	"github.com/latido-dev/latido/internal/promname"
@@ -228,7 +229,7 @@ func (p *page) query(r Rule) string {
 // breakdown is the rate of a counter by some labels.
 func (p *page) breakdown(metric, labels string, where map[string]string) string {
 	m := p.metric(metric)
-	q := question{metric: m, where: where, by: labels, window: defaultWindow}
+	q := question{metric: m, where: where, by: labels, window: time.Duration(domain.DefaultWindow)}
 	if m.Kind == domain.KindGauge || m.Kind == domain.KindUpDown { // a level has no rate
 		return fmt.Sprintf("sum by (%s) (%s)", labels, selector(m.Family, where))
 	}

@@ -10,9 +10,6 @@ import (
 	"github.com/latido-dev/latido/internal/labelmatch"
 )
 
-// defaultWindow is what Threshold.Window 0 means.
-const defaultWindow = 5 * time.Minute
-
 // thresholds are the rules of the domain's thresholds, one for each.
 func (b builder) thresholds() []Rule {
 	rules := make([]Rule, len(b.d.Thresholds))
@@ -50,7 +47,7 @@ func (b builder) threshold(t domain.Threshold) Rule {
 // question is what a threshold asks.
 func (b builder) question(t domain.Threshold) question {
 	m := b.metric(cmp.Or(t.Metric, t.Event))
-	window, least := cmp.Or(time.Duration(t.Window), defaultWindow), domain.DefaultMinCount
+	window, least := time.Duration(cmp.Or(t.Window, domain.DefaultWindow)), domain.DefaultMinCount
 	if t.MinCount != nil {
 		least = *t.MinCount
 	}

@@ -134,7 +134,7 @@ func (b *board) statistic(t domain.Threshold) (expr string, by []string) {
 		by = append(by, t.By)
 	}
 	where := labelmatch.PromQL(t.Where)
-	counts, window := "", "["+domain.Duration(cmp.Or(time.Duration(t.Window), 5*time.Minute)).String()+"]"
+	counts, window := "", "["+cmp.Or(t.Window, domain.DefaultWindow).String()+"]"
 	if m.Kind == domain.KindHistogram {
 		counts = "_count"
 	}

@@ -121,7 +121,7 @@ func (v *validator) lasting(t Threshold, path string, stat Stat, m Metric) {
 	if t.Above == nil || t.For == 0 || v.unread(path+".for") || v.unread(path+".window") {
 		return
 	}
-	window := cmp.Or(time.Duration(t.Window), 5*time.Minute)
+	window := time.Duration(cmp.Or(t.Window, DefaultWindow))
 	events := float64(*t.Above)
 	switch stat {
 	case StatIncrease:

@@ -10,6 +10,9 @@ import (
 	"github.com/latido-dev/latido/internal/spelling"
 )
 
+// DefaultWindow is what Threshold.Window 0 means.
+const DefaultWindow = Duration(5 * time.Minute)
+
 // How long the times of a threshold may be: a window that is longer reads
 // more than most servers keep.
 const (
