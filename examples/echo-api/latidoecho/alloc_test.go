@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/labstack/echo/v5"
+
+	"github.com/latido-dev/latido/telemetry"
 )
 
 type nowhere struct{ header http.Header }
@@ -17,9 +19,7 @@ func (n nowhere) Write(p []byte) (int, error) { return len(p), nil }
 func (n nowhere) WriteHeader(int)             {}
 
 func TestAllocations(t *testing.T) {
-	cfg := quiet()
-	cfg.NoRequestContext = true
-	_, measured := start(t, cfg)
+	_, measured := start(t, telemetry.Config{NoRequestContext: true})
 	bare := echo.New()
 	for _, e := range []*echo.Echo{bare, measured} {
 		e.GET("/salud", func(c *echo.Context) error { return c.NoContent(http.StatusNoContent) })

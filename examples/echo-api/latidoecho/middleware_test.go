@@ -18,20 +18,31 @@ import (
 
 	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/domain"
-	"github.com/latido-dev/latido/examples/echo-api/internal/scrape"
 	"github.com/latido-dev/latido/internal/profiles"
 	"github.com/latido-dev/latido/telemetry"
+	"github.com/latido-dev/latido/telemetry/telemetrytest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// start makes a Telemetry without a listener, and an Echo that it measures.
-func start(t testing.TB, cfg telemetry.Config) (*telemetry.Telemetry, *echo.Echo) {
+var prueba = domain.Domain{Prefix: "prueba", Entity: "cosa", Errors: []string{"roto"}}
+
+// start makes an Echo that is measured, and what reads its figures.
+func start(t testing.TB, cfg telemetry.Config) (*telemetrytest.Recorder, *echo.Echo) {
 	t.Helper()
-	cfg.Domain = domain.Domain{Prefix: "prueba", Entity: "cosa", Errors: []string{"roto"}}
-	cfg.KeepGlobals = true
-	cfg.Admin.Disabled = true
-	tel, err := telemetry.Init(t.Context(), cfg)
+	cfg.Domain = prueba
+	rec := telemetrytest.New(t, cfg)
+	e := echo.New()
+	e.Use(Middleware(rec.Telemetry))
+	return rec, e
+}
+
+// startProfiled makes an Echo that is measured and profiled.
+func startProfiled(t testing.TB, profiling continuous.Config) (*telemetry.Telemetry, *echo.Echo) {
+	t.Helper()
+	tel, err := telemetry.Init(t.Context(), telemetry.Config{
+		Domain: prueba, Profiling: profiling, KeepGlobals: true, Admin: telemetry.AdminConfig{Disabled: true},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,15 +56,32 @@ func start(t testing.TB, cfg telemetry.Config) (*telemetry.Telemetry, *echo.Echo
 	return tel, e
 }
 
-// quiet is a Config for tests that are not about profiles.
-func quiet() telemetry.Config {
-	return telemetry.Config{Profiling: continuous.Config{Disabled: true}}
+// check wants so many requests of each kind, "GET /pedidos/{id} 204", and no others.
+func check(t testing.TB, rec *telemetrytest.Recorder, want map[string]int) {
+	t.Helper()
+	all := 0
+	for request, n := range want {
+		var method, endpoint string
+		var status int
+		if _, err := fmt.Sscan(request, &method, &endpoint, &status); err != nil {
+			t.Fatal(err)
+		}
+		if got := rec.Requests(method, endpoint, status); got != n {
+			t.Errorf("%d requests %s, want %d", got, request, n)
+		}
+		all += n
+	}
+	if got := rec.Requests("", "", 0); got != all {
+		t.Errorf("%d requests in all, want %d", got, all)
+	}
 }
 
-// check compares the series of a family that are not 0.
-func check(t testing.TB, tel *telemetry.Telemetry, family string, want ...string) {
+// checkErrors wants so many errors of a type, and no others.
+func checkErrors(t testing.TB, rec *telemetrytest.Recorder, kind string, want float64) {
 	t.Helper()
-	scrape.Check(t, scrape.Counted(scrape.Text(t, tel.Admin().Handler()), family), want...)
+	if got, all := rec.Value("api_errors", "error.type", kind), rec.Value("api_errors"); got != want || all != want {
+		t.Errorf("%v errors of type %s, %v in all, want %v", got, kind, all, want)
+	}
 }
 
 func do(e http.Handler, method, path string) *httptest.ResponseRecorder {
@@ -83,7 +111,7 @@ func TestEndpoint(t *testing.T) {
 }
 
 func TestRoutes(t *testing.T) {
-	tel, e := start(t, quiet())
+	rec, e := start(t, telemetry.Config{})
 	ok := func(c *echo.Context) error { return c.NoContent(http.StatusNoContent) }
 	e.GET("/pedidos/:id", ok)
 	e.GET("/static/*", ok)
@@ -103,31 +131,31 @@ func TestRoutes(t *testing.T) {
 	do(e, "GET", "/nada/mas")
 	do(e, "BREW", "/nada")
 
-	check(t, tel, "prueba_requests_total",
-		`{endpoint="/pedidos/{id}",method="GET",status="204"} 2`,
-		`{endpoint="/static/{path...}",method="GET",status="204"} 1`,
-		`{endpoint="/pedidos",method="HEAD",status="204"} 1`,
-		`{endpoint="/admin/todo",method="GET",status="204"} 1`,
-		`{endpoint="unmatched",method="DELETE",status="405"} 1`,
-		`{endpoint="unmatched",method="OPTIONS",status="204"} 1`,
-		`{endpoint="unmatched",method="GET",status="404"} 3`,
-		`{endpoint="unmatched",method="_OTHER",status="404"} 1`,
-	)
+	check(t, rec, map[string]int{
+		"GET /pedidos/{id} 204":     2,
+		"GET /static/{path...} 204": 1,
+		"HEAD /pedidos 204":         1,
+		"GET /admin/todo 204":       1,
+		"DELETE unmatched 405":      1,
+		"OPTIONS unmatched 204":     1,
+		"GET unmatched 404":         3,
+		"_OTHER unmatched 404":      1,
+	})
 }
 
 // TestUse wants the series of a route before its first request, and none for
 // the routes that echo adds.
 func TestUse(t *testing.T) {
-	tel, _ := start(t, quiet())
+	rec, _ := start(t, telemetry.Config{})
 	e := echo.New()
 	called := 0
 	e.OnAddRoute = func(echo.Route) error { called++; return nil }
-	Use(e, tel)
+	Use(e, rec.Telemetry)
 	ok := func(c *echo.Context) error { return c.NoContent(http.StatusNoContent) }
 	e.GET("/pedidos/:id", ok)
 	e.Any("/todo", ok)
 	e.Group("/admin", func(next echo.HandlerFunc) echo.HandlerFunc { return next }).POST("/x", ok)
-	text := scrape.Text(t, tel.Admin().Handler())
+	text := do(rec.Telemetry.Admin().Handler(), "GET", "http://localhost/metrics").Body.String()
 	for _, want := range []string{
 		`prueba_requests_total{endpoint="/pedidos/{id}",method="GET",status="500"} 0`,
 		`prueba_requests_total{endpoint="/admin/x",method="POST",status="200"} 0`,
@@ -145,7 +173,7 @@ func TestUse(t *testing.T) {
 		t.Errorf("the user's own callback was called %d times", called)
 	}
 	do(e, "PUT", "/todo")
-	check(t, tel, "prueba_requests_total", `{endpoint="/todo",method="PUT",status="204"} 1`)
+	check(t, rec, map[string]int{"PUT /todo 204": 1})
 }
 
 type brokenError struct{}
@@ -154,7 +182,7 @@ func (brokenError) Error() string     { return "broken" }
 func (brokenError) ErrorType() string { return "roto" }
 
 func TestHandlerErrors(t *testing.T) {
-	tel, _ := start(t, quiet())
+	rec, _ := start(t, telemetry.Config{})
 	var seen error // by middleware further out
 	outer := func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c *echo.Context) error {
@@ -163,7 +191,7 @@ func TestHandlerErrors(t *testing.T) {
 		}
 	}
 	e := echo.New()
-	e.Use(outer, Middleware(tel))
+	e.Use(outer, Middleware(rec.Telemetry))
 	e.GET("/tetera", func(*echo.Context) error { return echo.NewHTTPError(http.StatusTeapot, "soy una tetera") })
 	e.GET("/roto", func(*echo.Context) error { return fmt.Errorf("pedido: %w", brokenError{}) })
 	e.GET("/tarde", func(c *echo.Context) error { // the answer has begun: its status stands
@@ -179,16 +207,16 @@ func TestHandlerErrors(t *testing.T) {
 	if w := do(e, "GET", "/tarde"); w.Code != http.StatusOK || w.Body.String() != "ya" {
 		t.Errorf("answer %d %s, want the one that was sent", w.Code, w.Body)
 	}
-	check(t, tel, "prueba_requests_total",
-		`{endpoint="/tetera",method="GET",status="418"} 1`,
-		`{endpoint="/roto",method="GET",status="500"} 1`,
-		`{endpoint="/tarde",method="GET",status="200"} 1`,
-	)
-	check(t, tel, "prueba_api_errors_total", `{error_type="roto"} 1`)
+	check(t, rec, map[string]int{
+		"GET /tetera 418": 1,
+		"GET /roto 500":   1,
+		"GET /tarde 200":  1,
+	})
+	checkErrors(t, rec, "roto", 1)
 }
 
 func TestPanic(t *testing.T) {
-	tel, e := start(t, quiet())
+	rec, e := start(t, telemetry.Config{})
 	e.GET("/panico", func(*echo.Context) error { panic("no") })
 	func() {
 		defer func() {
@@ -201,13 +229,13 @@ func TestPanic(t *testing.T) {
 
 	// With echo's Recover further out, the client gets an answer.
 	outer := echo.New()
-	outer.Use(middleware.Recover(), Middleware(tel))
+	outer.Use(middleware.Recover(), Middleware(rec.Telemetry))
 	outer.GET("/panico", func(*echo.Context) error { panic("no") })
 	if w := do(outer, "GET", "/panico"); w.Code != http.StatusInternalServerError {
 		t.Errorf("status %d, want 500", w.Code)
 	}
-	check(t, tel, "prueba_requests_total", `{endpoint="/panico",method="GET",status="500"} 2`)
-	check(t, tel, "prueba_api_errors_total", `{error_type="panic"} 2`)
+	check(t, rec, map[string]int{"GET /panico 500": 2})
+	checkErrors(t, rec, "panic", 2)
 }
 
 // blindWriter hides the writer below it, as careless middleware does.
@@ -218,7 +246,7 @@ func (b blindWriter) Write(p []byte) (int, error) { return b.w.Write(p) }
 func (b blindWriter) WriteHeader(status int)      { b.w.WriteHeader(status) }
 
 func TestOtherMiddleware(t *testing.T) {
-	tel, _ := start(t, quiet())
+	rec, _ := start(t, telemetry.Config{})
 	e := echo.New()
 	e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c *echo.Context) error {
@@ -232,7 +260,7 @@ func TestOtherMiddleware(t *testing.T) {
 			c.SetResponse(outer)
 			return err
 		}
-	}, Middleware(tel), middleware.Gzip())
+	}, Middleware(rec.Telemetry), middleware.Gzip())
 	e.GET("/largo", func(c *echo.Context) error { return c.String(http.StatusAccepted, strings.Repeat("a", 10_000)) })
 	r := httptest.NewRequest("GET", "/largo", nil)
 	r.Header.Set("Accept-Encoding", "gzip")
@@ -241,24 +269,24 @@ func TestOtherMiddleware(t *testing.T) {
 	if w.Code != http.StatusAccepted || w.Header().Get("Content-Encoding") != "gzip" {
 		t.Errorf("answer %d %v, want 202 and gzip", w.Code, w.Header())
 	}
-	check(t, tel, "prueba_requests_total", `{endpoint="/largo",method="GET",status="202"} 1`)
+	check(t, rec, map[string]int{"GET /largo 202": 1})
 }
 
 // Whoever measures further out and names the route by Pattern agrees.
 func TestNested(t *testing.T) {
-	tel, e := start(t, quiet())
+	rec, e := start(t, telemetry.Config{})
 	e.GET("/pedidos/:id", func(c *echo.Context) error { return c.NoContent(http.StatusNoContent) })
-	measured := tel.Middleware(e)
+	measured := rec.Telemetry.Middleware(e)
 	do(measured, "GET", "/pedidos/1")
 	do(measured, "PUT", "/pedidos/1")
-	check(t, tel, "prueba_requests_total",
-		`{endpoint="/pedidos/{id}",method="GET",status="204"} 1`,
-		`{endpoint="unmatched",method="PUT",status="405"} 1`,
-	)
+	check(t, rec, map[string]int{
+		"GET /pedidos/{id} 204": 1,
+		"PUT unmatched 405":     1,
+	})
 }
 
 func TestProfileLabels(t *testing.T) {
-	_, e := start(t, telemetry.Config{})
+	_, e := startProfiled(t, continuous.Config{})
 	labels := map[string]string{}
 	e.GET("/pedidos/:id", func(c *echo.Context) error {
 		pprof.ForLabels(c.Request().Context(), func(key, value string) bool {
@@ -274,7 +302,7 @@ func TestProfileLabels(t *testing.T) {
 }
 
 func TestParallel(t *testing.T) {
-	tel, e := start(t, quiet())
+	rec, e := start(t, telemetry.Config{})
 	e.GET("/pedidos/:id", func(c *echo.Context) error { return c.String(http.StatusOK, c.Param("id")) })
 	e.GET("/roto", func(*echo.Context) error { return brokenError{} })
 	var wg sync.WaitGroup
@@ -291,11 +319,11 @@ func TestParallel(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	check(t, tel, "prueba_requests_total",
-		`{endpoint="/pedidos/{id}",method="GET",status="200"} 1600`,
-		`{endpoint="/roto",method="GET",status="500"} 1600`,
-		`{endpoint="unmatched",method="GET",status="404"} 1600`,
-	)
+	check(t, rec, map[string]int{
+		"GET /pedidos/{id} 200": 1600,
+		"GET /roto 500":         1600,
+		"GET unmatched 404":     1600,
+	})
 }
 
 // A Telemetry that records nothing changes nothing.
@@ -315,7 +343,7 @@ func TestWithoutTelemetry(t *testing.T) {
 // TestServingFrame: a request through echo is known by telemetry's function on
 // its stack, and a goroutine that it starts is not it.
 func TestServingFrame(t *testing.T) {
-	tel, e := start(t, telemetry.Config{Profiling: continuous.Config{Interval: time.Hour}})
+	tel, e := startProfiled(t, continuous.Config{Interval: time.Hour})
 	end, started := make(chan struct{}), make(chan struct{})
 	e.GET("/cosas/:id", func(*echo.Context) error {
 		go func() {
