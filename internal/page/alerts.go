@@ -50,7 +50,7 @@ func (p *Page) measure(ctx context.Context, r *rule) {
 // silencedBy is the comment of a silence of all alerts of a rule.
 func silencedBy(r rule, silences []silence) string {
 	for _, s := range silences {
-		if s.Status.State == "active" && len(s.Matchers) == 1 && s.Matchers[0].Name == "alertname" && s.Matchers[0].Value == r.Name {
+		if s.Status.State == "active" && len(s.Matchers) == 1 && s.Matchers[0] == (matcher{"alertname", r.Name, true, false}) {
 			return s.Comment
 		}
 	}
@@ -61,12 +61,25 @@ func silencedBy(r rule, silences []silence) string {
 func (s silence) Matches() string {
 	text := ""
 	for _, m := range s.Matchers {
-		if m.Name != "alertname" {
-			text += m.Name + "="
+		if op := m.op(); m.Name != "alertname" || op != "=" {
+			text += m.Name + op
 		}
 		text += m.Value + " "
 	}
 	return text
+}
+
+// op is PromQL's.
+func (m matcher) op() string {
+	switch {
+	case m.IsEqual && m.IsRegex:
+		return "=~"
+	case m.IsEqual:
+		return "="
+	case m.IsRegex:
+		return "!~"
+	}
+	return "!="
 }
 
 type graphView struct {

@@ -54,7 +54,11 @@ type (
 		ID, Comment, CreatedBy string
 		Status                 struct{ State string }
 		Ends                   time.Time `json:"endsAt"`
-		Matchers               []struct{ Name, Value string }
+		Matchers               []matcher
+	}
+	matcher struct {
+		Name, Value      string
+		IsEqual, IsRegex bool
 	}
 	sample struct {
 		Metric map[string]string

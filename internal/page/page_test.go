@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -94,7 +95,7 @@ var embedded = answers{
 	"/api/v1/status/buildinfo": "{}", "/metrics-dashboard": healthy, "/api/v1/rules": firing,
 	"/api/incidents":   `{"incidents": [{"id": "20261128T100000Z-cpualta-0a1b2c", "kind": "alert", "name": "CPUAlta", "cause": "shop.burn (shop.go:7) creció", "starts_at": "2026-11-28T10:00:00Z"}]}`,
 	"/api/v1/query":    `{"data": {"result": [{"metric": {"slo": "rapidez", "receiver": "correo"}, "value": [1, "0.25"]}]}}`,
-	"/api/v2/silences": `[{"id": "x", "comment": "obras", "createdBy": "ana", "status": {"state": "active"}, "endsAt": "2026-11-28T12:00:00Z", "matchers": [{"name": "alertname", "value": "CPUAlta"}]}]`,
+	"/api/v2/silences": `[{"id": "x", "comment": "obras", "createdBy": "ana", "status": {"state": "active"}, "endsAt": "2026-11-28T12:00:00Z", "matchers": [{"name": "alertname", "value": "CPUAlta", "isEqual": true}]}]`,
 	"/metrics":         "# HELP x\ntienda_carritos 1\ntienda_pedidos_total{canal=\"web\"} 3\ntienda_pedidos_total{canal=\"movil\"} 3\n",
 }
 
@@ -118,6 +119,23 @@ func TestFiring(t *testing.T) {
 		if strings.Contains(body, "Latido") {
 			t.Errorf("%s: the heartbeat is taken for an alert", path)
 		}
+	}
+}
+
+// TestSilences has what each is about, and takes none for a rule's that leaves
+// the rule out.
+func TestSilences(t *testing.T) {
+	h := maps.Clone(embedded)
+	h["/api/v2/silences"] = `[{"comment": "todo lo demás", "status": {"state": "active"}, "matchers": [{"name": "alertname", "value": "CPUAlta", "isEqual": false}]},
+		{"comment": "noche", "status": {"state": "active"}, "matchers": [{"name": "alertname", "value": "CPU.*", "isEqual": true, "isRegex": true}, {"name": "severity", "value": "page|ticket", "isRegex": true}]}]`
+	_, body := get(t, h.page("es"), "/alerts")
+	for _, want := range []string{"<b>alertname!=CPUAlta </b>", "<b>alertname=~CPU.* severity!~page|ticket </b>"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("no %q in\n%s", want, body)
+		}
+	}
+	if strings.Contains(body, "silenciada") {
+		t.Errorf("a silence of all others is taken for the rule's own:\n%s", body)
 	}
 }
 
