@@ -3,6 +3,7 @@ package page
 import (
 	"bytes"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -49,8 +50,9 @@ func (p *Page) domain(r *http.Request) view {
 	for _, m := range p.Domain.Metrics() {
 		row := metricRow{Metric: m, Series: series[m.Family], PromQL: ask(m)}
 		v.EventSeries += m.Series()
+		asked := regexp.MustCompile(`\b` + m.Family + `(_bucket|_sum|_count)?\b`)
 		for _, r := range rules {
-			if strings.Contains(r.Query, m.Family) {
+			if asked.MatchString(r.Query) {
 				row.Rules = append(row.Rules, r.Name)
 			}
 		}

@@ -122,6 +122,17 @@ func TestFiring(t *testing.T) {
 	}
 }
 
+// TestAsked lists with a metric the rules that ask for it, and none that asks for
+// one whose name begins alike.
+func TestAsked(t *testing.T) {
+	h := maps.Clone(embedded)
+	h["/api/v1/rules"] = `{"data": {"groups": [{"rules": [{"name": "Medias", "query": "rate(tienda_valor_COP_sum[5m]) > 1"}, {"name": "Ajena", "query": "sum(tienda_carritos_viejos) > 1"}]}]}}`
+	_, body := get(t, h.page("es"), "/domain")
+	if !strings.Contains(body, ">Medias</a>") || strings.Contains(body, ">Ajena</a>") {
+		t.Errorf("not the rules that ask for each metric:\n%s", body)
+	}
+}
+
 // TestSilences has what each is about, and takes none for a rule's that leaves
 // the rule out.
 func TestSilences(t *testing.T) {
