@@ -190,7 +190,7 @@ func allowed(objective float64) float64 {
 func (b *board) health() []panel {
 	info, firing := b.metric("build_info"), b.alerting("firing")
 	quiet := b.T("No alert is firing", "Ninguna alerta activa")
-	links := []dashboard.DashboardLink{b.to(b.T("HTTP", "HTTP"), "http")}
+	links := []dashboard.DashboardLink{b.to("HTTP", "http")}
 	if b.o.RunbookURL != "" {
 		links = append(links, link("Runbook", b.o.RunbookURL+"#${__value.raw:percentencode}"))
 	}
