@@ -60,7 +60,7 @@ func (up *uploader) exchange(request *http.Request) (o outcome) {
 		if cause := context.Cause(up.try); cause != nil {
 			return outcome{err: cause}
 		}
-		if e := (*url.Error)(nil); errors.As(err, &e) {
+		if e, ok := errors.AsType[*url.Error](err); ok {
 			err = e.Err // without the address
 		}
 		if text := up.redact(err.Error()); text != err.Error() {

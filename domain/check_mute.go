@@ -25,8 +25,7 @@ func (v *validator) mutes(path string, all []Mute) {
 			return
 		}
 		if _, err := mute.Intervals(m.Weekdays, m.Times, m.Dates); err != nil {
-			var wrong *mute.Error
-			if errors.As(err, &wrong) && wrong.Index >= 0 {
+			if wrong, ok := errors.AsType[*mute.Error](err); ok && wrong.Index >= 0 {
 				at = index(at+"."+wrong.Field, wrong.Index)
 			}
 			v.check(at, err)

@@ -74,8 +74,7 @@ func (v *validator) alertText(t Threshold, path, text string, m *Metric) {
 // wrongText adds what ruletext says, at the byte where it says it.
 func (v *validator) wrongText(path string, err error, format string) {
 	v.add(path, format, err)
-	var wrong *ruletext.Error
-	if errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[*ruletext.Error](err); ok {
 		v.errs[len(v.errs)-1].offset = wrong.Offset
 	}
 }

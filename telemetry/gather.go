@@ -74,8 +74,7 @@ func report(diagnostics *diagnostics, err error) {
 		return
 	}
 	all := []error{err}
-	var several prometheus.MultiError
-	if errors.As(err, &several) {
+	if several, ok := errors.AsType[prometheus.MultiError](err); ok {
 		all = several
 	}
 	for _, one := range all {

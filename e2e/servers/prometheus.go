@@ -209,8 +209,7 @@ func (p *Prometheus) WaitForQuery(t testing.TB, timeout time.Duration, promql st
 	WaitFor(t, timeout, promql, func() error {
 		var err error
 		samples, err = p.query(t, promql)
-		var refused *promapi.Error
-		if errors.As(err, &refused) && refused.Type == promapi.ErrBadData {
+		if refused, ok := errors.AsType[*promapi.Error](err); ok && refused.Type == promapi.ErrBadData {
 			t.Fatal(err)
 		}
 		if err == nil && len(samples) == 0 {

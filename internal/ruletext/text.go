@@ -175,8 +175,7 @@ var place = regexp.MustCompile(`^template: :(\d+)(?::(\d+))?: (?:executing "" at
 
 // located is an error of text/template with its place in the text alone.
 func located(text string, err error) *Error {
-	var wrong *Error
-	if errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[*Error](err); ok {
 		return wrong
 	}
 	e := &Error{Message: err.Error()}

@@ -168,8 +168,7 @@ func (g *guard) attempt(ctx context.Context, alerts []*amalert.Alert) (outcome s
 	if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) || isTimeout(err) {
 		return outcomeTimeout, true, err
 	}
-	var reason *notify.ErrorWithReason
-	if errors.As(err, &reason) && reason.Reason == notify.RateLimitedReason {
+	if reason, ok := errors.AsType[*notify.ErrorWithReason](err); ok && reason.Reason == notify.RateLimitedReason {
 		retry = true // Alertmanager's webhook gives up at 429
 	}
 	return outcomeFailed, retry, err

@@ -163,8 +163,7 @@ func seconds(t time.Time) string {
 // of the domain.
 func (b *replay) period(ctx context.Context) error {
 	now, err := remote.Instant(ctx, b.base, "vector(time())")
-	var refused remote.StatusError
-	if errors.As(err, &refused) && refused.Code == http.StatusNotFound {
+	if refused, ok := errors.AsType[remote.StatusError](err); ok && refused.Code == http.StatusNotFound {
 		return fmt.Errorf("%s stores no data: call embedded.Start in the service, or name a Prometheus with -url", remote.Address(b.base))
 	}
 	if err != nil {

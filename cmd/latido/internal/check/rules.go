@@ -153,8 +153,7 @@ func ruleError(file string, err error) result.Problem {
 			p.Line, p.Column = line, column
 		}
 	}
-	var wrapped *rulefmt.Error
-	if errors.As(err, &wrapped) && file == "" {
+	if wrapped, ok := errors.AsType[*rulefmt.Error](err); ok && file == "" {
 		p.Message = wrapped.RuleName + ": " + p.Message
 	}
 	p.Message = fmt.Sprintf("Prometheus cannot read it: %s", p.Message)

@@ -221,8 +221,7 @@ func (x *examination) look(l link, state map[string]result.Status, cause map[str
 // if err is a trouble.
 func failed(err error) (c result.Check) {
 	p := c.Fail("%s", cli.Safe(err.Error()))
-	var t trouble
-	if errors.As(err, &t) {
+	if t, ok := errors.AsType[trouble](err); ok {
 		p.Fix = t.next
 	}
 	return c

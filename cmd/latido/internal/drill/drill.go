@@ -114,8 +114,7 @@ func postDrill(ctx context.Context, base *url.URL, rule string) (drill, error) {
 	err := remote.AskJSON(ctx, base, remote.Request{
 		Method: http.MethodPost, Path: "api/drills", Query: url.Values{"rule": {rule}}, Header: map[string]string{"Latido-Confirm": "yes"},
 	}, &answer)
-	var refused remote.StatusError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[remote.StatusError](err); ok {
 		return drill{}, noDrill(ctx, base, rule, refused)
 	}
 	if err != nil {

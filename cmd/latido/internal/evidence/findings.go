@@ -23,8 +23,7 @@ type reasons struct{ recorded.Findings }
 func askFindings(ctx context.Context, base *url.URL) (*reasons, error) {
 	var found reasons
 	err := remote.AskJSON(ctx, base, remote.Request{Path: "api/findings"}, &found)
-	var refused remote.StatusError
-	if errors.As(err, &refused) && refused.Code == http.StatusNotFound {
+	if refused, ok := errors.AsType[remote.StatusError](err); ok && refused.Code == http.StatusNotFound {
 		return nil, nil
 	}
 	if err == nil && found.At.IsZero() {

@@ -112,8 +112,7 @@ func list(w io.Writer, all []recorded.Summary, kind string, last time.Duration, 
 func listIncidents(ctx context.Context, base *url.URL) ([]recorded.Summary, error) {
 	var answer struct{ Incidents *[]recorded.Summary }
 	err := remote.AskJSON(ctx, base, remote.Request{Path: "api/incidents"}, &answer)
-	var refused remote.StatusError
-	if errors.As(err, &refused) && refused.Code == http.StatusNotFound {
+	if refused, ok := errors.AsType[remote.StatusError](err); ok && refused.Code == http.StatusNotFound {
 		return nil, fmt.Errorf("%s keeps no incidents: call embedded.Start in the service, or name its admin listener with -url", remote.Address(base))
 	}
 	if err != nil {

@@ -189,8 +189,7 @@ func (x *reading) filter(e *parser.VectorSelector, m domain.Metric, match *label
 	if m.Event != nil {
 		one.Thresholds[0].Metric, one.Thresholds[0].Event = "", m.Key
 	}
-	var wrong domain.Errors
-	if errors.As(one.Validate(), &wrong) {
+	if wrong, ok := errors.AsType[domain.Errors](one.Validate()); ok {
 		for _, w := range wrong {
 			if strings.HasPrefix(w.Path, "thresholds[0].where") {
 				x.add(e, "%s, so this would never be true", w.Message)

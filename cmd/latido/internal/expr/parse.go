@@ -43,8 +43,7 @@ type Mistake struct {
 func Parse(text string) (parser.Expr, []Metric, *Mistake) {
 	expr, err := Parser.ParseExpr(text)
 	if err != nil {
-		var all parser.ParseErrors
-		if errors.As(err, &all) && len(all) > 0 {
+		if all, ok := errors.AsType[parser.ParseErrors](err); ok && len(all) > 0 {
 			return nil, nil, &Mistake{int(all[0].PositionRange.Start), all[0].Err.Error()}
 		}
 		return nil, nil, &Mistake{0, err.Error()}

@@ -38,8 +38,7 @@ var client = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) er
 
 // unwrapped is an error without the address, which may have a password in it.
 func unwrapped(err error) error {
-	var trouble *url.Error
-	if errors.As(err, &trouble) {
+	if trouble, ok := errors.AsType[*url.Error](err); ok {
 		return trouble.Err
 	}
 	return err

@@ -117,8 +117,7 @@ func Exchange(ctx context.Context, base *url.URL, q Request, login func(*http.Re
 	login(r)
 	response, err := httpClient.Do(r)
 	if err != nil {
-		var trouble *url.Error
-		if errors.As(err, &trouble) {
+		if trouble, ok := errors.AsType[*url.Error](err); ok {
 			err = trouble.Err
 		}
 		return Reply{}, Unreached{err}
@@ -147,8 +146,7 @@ func ServiceLogin(r *http.Request) {
 // LATIDO_PASSWORD, or else of the address.
 func Ask(ctx context.Context, base *url.URL, q Request) ([]byte, error) {
 	answer, err := Exchange(ctx, base, q, ServiceLogin)
-	var nobody Unreached
-	if errors.As(err, &nobody) {
+	if nobody, ok := errors.AsType[Unreached](err); ok {
 		return nil, fmt.Errorf("nothing answers at %s: %w: is the service running? its admin listener is set by "+
 			"OTEL_EXPORTER_PROMETHEUS_HOST and OTEL_EXPORTER_PROMETHEUS_PORT", Address(base), nobody.error)
 	}
@@ -202,8 +200,7 @@ func (a PrometheusAnswer) Read(base *url.URL, path string, into any) error {
 func AskPrometheus(ctx context.Context, base *url.URL, path string, query url.Values, into any) error {
 	var answer PrometheusAnswer
 	err := AskJSON(ctx, base, Request{Path: "api/v1/" + path, Query: query}, &answer)
-	var refused StatusError
-	if errors.As(err, &refused) && json.Unmarshal([]byte(refused.Body), &answer) == nil && answer.Error != "" {
+	if refused, ok := errors.AsType[StatusError](err); ok && json.Unmarshal([]byte(refused.Body), &answer) == nil && answer.Error != "" {
 		return fmt.Errorf("%s: %s", Address(base), cli.Safe(answer.Error)) // what is wrong, as the server says it
 	}
 	if err != nil {

@@ -108,8 +108,7 @@ func checkEntity(entity string) error {
 
 // mistakeAt is what a domain has wrong at a path, nil for nothing.
 func mistakeAt(d domain.Domain, path string) error {
-	var all domain.Errors
-	if errors.As(d.Validate(), &all) {
+	if all, ok := errors.AsType[domain.Errors](d.Validate()); ok {
 		for _, m := range all {
 			if m.Path == path {
 				return errors.New(m.Message)
