@@ -69,7 +69,7 @@ func Listen(path string) error {
 // Set turns on the faults that line names, and all others off.
 func Set(line string) {
 	m := map[string]string{}
-	for _, field := range strings.Fields(line) {
+	for field := range strings.FieldsSeq(line) {
 		name, value, _ := strings.Cut(field, "=")
 		m[name] = value
 	}

@@ -48,7 +48,7 @@ func newRedactor(values map[string]string, conf *config.Config) *redactor {
 		if path := strings.Trim(u.EscapedPath(), "/"); len(path) >= 8 {
 			add(path)
 		}
-		for _, part := range strings.Split(u.EscapedPath(), "/") {
+		for part := range strings.SplitSeq(u.EscapedPath(), "/") {
 			if len(part) >= 16 { // a token, and no word
 				add(part)
 			}

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -160,7 +159,7 @@ func bounds(f *dto.MetricFamily) []float64 {
 			}
 		}
 	}
-	sort.Float64s(all)
+	slices.Sort(all)
 	return all
 }
 
