@@ -43,8 +43,8 @@ func changed(m *model) (list []Finding) {
 	if before, after, at := m.release(); after != "" {
 		list = append(list, Finding{
 			Kind: "change", Score: changedScore * m.mostReach(),
-			Sentence: w.say("Version %s replaced %s at %s, when the trouble began.", "La versión %s reemplazó a %s a las %s, cuando empezó el problema.", after, before, at.Format(time.TimeOnly)),
-			Next:     w.say("Go back to %s if nothing else explains it.", "Volver a %s si nada más lo explica.", before),
+			Sentence: w.Say("Version %s replaced %s at %s, when the trouble began.", "La versión %s reemplazó a %s a las %s, cuando empezó el problema.", after, before, at.Format(time.TimeOnly)),
+			Next:     w.Say("Go back to %s if nothing else explains it.", "Volver a %s si nada más lo explica.", before),
 		})
 	}
 	for _, s := range m.f.byName[m.family("changes")] {
@@ -53,8 +53,8 @@ func changed(m *model) (list []Finding) {
 			if grew && m.near(p.At) {
 				list = append(list, Finding{
 					Kind: "change", Score: changedScore * m.mostReach(),
-					Sentence: w.say("%s was changed at %s, when the trouble began.", "%s se cambió a las %s, cuando empezó el problema.", s.Labels["change"], p.At.Format(time.TimeOnly)),
-					Next:     w.say("Set %s back if nothing else explains it.", "Devolver %s a su valor si nada más lo explica.", s.Labels["change"]),
+					Sentence: w.Say("%s was changed at %s, when the trouble began.", "%s se cambió a las %s, cuando empezó el problema.", s.Labels["change"], p.At.Format(time.TimeOnly)),
+					Next:     w.Say("Set %s back if nothing else explains it.", "Devolver %s a su valor si nada más lo explica.", s.Labels["change"]),
 				})
 				break
 			}

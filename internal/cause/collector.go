@@ -60,23 +60,23 @@ func collector(m *model) []Finding {
 	limited = limited && limit.after > 0 && limit.after < 1e15
 	kept, keptBy, _ := m.grownMost("inuse_space")
 	allocates, allocatedBy, _ := m.grownMost("alloc_space")
-	f.Sentence = w.say("The garbage collector takes %s of the CPU time%s", "El recolector de memoria (GC) usa el %s del tiempo de CPU%s", w.percent(part.after), w.was(w.pick("", "el ")+w.percent(part.before), w.cpu))
+	f.Sentence = w.Say("The garbage collector takes %s of the CPU time%s", "El recolector de memoria (GC) usa el %s del tiempo de CPU%s", w.Percent(part.after), w.was(w.T("", "el ")+w.Percent(part.before), w.cpu))
 	// Either more is kept, so that each collection is dearer or comes sooner, or
 	// more is allocated.
 	at := allocates
 	if keeps := live.ratio() > 1.3 || limited && live.after > 0.6*limit.after; keeps && kept.Function != "" && keptBy.growth() > 0 {
 		at = kept
-		f.Sentence += w.say(": %s keeps %s%s", ": %s retiene %s%s", where(kept), w.bytes(keptBy.after), w.wasBytes(keptBy.before))
+		f.Sentence += w.Say(": %s keeps %s%s", ": %s retiene %s%s", where(kept), w.Bytes(keptBy.after), w.wasBytes(keptBy.before))
 	} else if allocates.Function != "" {
-		f.Sentence += w.say(": %s allocates %s a second%s", ": %s asigna %s por segundo%s", where(allocates), w.bytes(allocatedBy.after), w.wasBytes(allocatedBy.before))
+		f.Sentence += w.Say(": %s allocates %s a second%s", ": %s asigna %s por segundo%s", where(allocates), w.Bytes(allocatedBy.after), w.wasBytes(allocatedBy.before))
 	}
 	if limited && live.after > 0.5*limit.after {
-		f.Sentence += w.say("; the limit (GOMEMLIMIT) is %s", "; el límite (GOMEMLIMIT) es %s", w.bytes(limit.after))
+		f.Sentence += w.Say("; the limit (GOMEMLIMIT) is %s", "; el límite (GOMEMLIMIT) es %s", w.Bytes(limit.after))
 	}
 	f.Sentence += "."
 	f.Function, f.File, f.Line = at.Function, at.File, at.Line
-	f.Rests = []string{w.say("live heap: %s%s", "memoria viva: %s%s", w.bytes(live.after), w.wasBytes(live.before))}
-	f.Next = w.say("Look at what %s allocates and keeps; raise GOMEMLIMIT only if the memory is needed.", "Mirar qué asigna y qué retiene %s; subir GOMEMLIMIT solo si de verdad hace falta esa memoria.", written(at.Function))
+	f.Rests = []string{w.Say("live heap: %s%s", "memoria viva: %s%s", w.Bytes(live.after), w.wasBytes(live.before))}
+	f.Next = w.Say("Look at what %s allocates and keeps; raise GOMEMLIMIT only if the memory is needed.", "Mirar qué asigna y qué retiene %s; subir GOMEMLIMIT solo si de verdad hace falta esa memoria.", written(at.Function))
 	return []Finding{f}
 }
 
@@ -92,19 +92,19 @@ func keepsMemory(m *model) (list []Finding) {
 		at, kept, share := m.grownMost("inuse_space")
 		if at.Function != "" && kept.growth() > 1<<20 {
 			f := Finding{Kind: "memory", Score: m.reach[memory] * share, Function: at.Function, File: at.File, Line: at.Line}
-			f.Sentence = w.say("%s keeps %s of memory%s: %s of the growth.", "%s retiene %s de memoria%s: el %s del aumento.",
-				where(at), w.bytes(kept.after), w.wasBytes(kept.before), w.percent(share))
-			f.Rests = []string{w.say("memory of Go: %s%s", "memoria de Go: %s%s", w.bytes(used.after), w.wasBytes(used.before))}
-			f.Next = w.say("Find what holds on to what %s allocates: a map or slice that only grows, a cache without a bound.", "Buscar quién guarda lo que asigna %s: un map o un slice que solo crece, una caché sin límite.", written(at.Function))
+			f.Sentence = w.Say("%s keeps %s of memory%s: %s of the growth.", "%s retiene %s de memoria%s: el %s del aumento.",
+				where(at), w.Bytes(kept.after), w.wasBytes(kept.before), w.Percent(share))
+			f.Rests = []string{w.Say("memory of Go: %s%s", "memoria de Go: %s%s", w.Bytes(used.after), w.wasBytes(used.before))}
+			f.Next = w.Say("Find what holds on to what %s allocates: a map or slice that only grows, a cache without a bound.", "Buscar quién guarda lo que asigna %s: un map o un slice que solo crece, una caché sin límite.", written(at.Function))
 			list = append(list, f)
 		}
 	}
 	if grown := resident.growth() - max(used.growth(), 0); resident.ratio() > 1.2 && grown > 16<<20 && grown > 0.6*resident.growth() {
 		list = append(list, Finding{
 			Kind: "memory", Score: m.reach[memory] * grown / resident.growth() * 0.9,
-			Sentence: w.say("The memory of the process grew from %s to %s, and Go's own did not: C code, mapped files or threads hold it.",
-				"La memoria del proceso creció de %s a %s, y la de Go no: la retienen código C, archivos mapeados o hilos.", w.bytes(resident.before), w.bytes(resident.after)),
-			Next: w.pick("Look at the process's maps (pmap -x) and at libraries that allocate outside of Go.", "Mirar los mapas del proceso (pmap -x) y las bibliotecas que asignan fuera de Go."),
+			Sentence: w.Say("The memory of the process grew from %s to %s, and Go's own did not: C code, mapped files or threads hold it.",
+				"La memoria del proceso creció de %s a %s, y la de Go no: la retienen código C, archivos mapeados o hilos.", w.Bytes(resident.before), w.Bytes(resident.after)),
+			Next: w.T("Look at the process's maps (pmap -x) and at libraries that allocate outside of Go.", "Mirar los mapas del proceso (pmap -x) y las bibliotecas que asignan fuera de Go."),
 		})
 	}
 	return list

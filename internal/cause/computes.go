@@ -84,9 +84,9 @@ func (m *model) computingMore(c claim, share float64) Finding {
 	f := Finding{Kind: "cpu", Score: share, Function: c.at.Function, File: c.at.File, Line: c.at.Line, Endpoint: c.endpoint}
 	mostly := ""
 	if c.through != "" {
-		mostly = w.say(", mostly in %s", ", sobre todo en %s", library(c.through, ""))
+		mostly = w.Say(", mostly in %s", ", sobre todo en %s", library(c.through, ""))
 	} else if c.library != "" && c.library != c.at.Function && stacks.Owner(c.library) != stacks.Own {
-		mostly = w.say(", mostly in %s", ", sobre todo en %s", written(c.library))
+		mostly = w.Say(", mostly in %s", ", sobre todo en %s", written(c.library))
 	}
 	all := both{} // of the function, for that endpoint
 	for _, s := range m.spent {
@@ -97,25 +97,25 @@ func (m *model) computingMore(c claim, share float64) Finding {
 	e := m.endpoints[c.endpoint]
 	if e != nil && e.requests.after > 0 && c.endpoint != m.unnamed {
 		each := both{per(all.before, e.requests.before), per(all.after, e.requests.after)}
-		f.Sentence = w.say("%s takes %s of CPU time for each request to %s%s%s.", "%s usa %s de CPU por cada petición a %s%s%s.",
-			where(c.at), w.seconds(each.after), c.endpoint, w.was(w.seconds(each.before), w.cpu && e.requests.before > 0), mostly)
-		f.Rests = append(f.Rests, w.say("requests to %s: %s", "peticiones a %s: %s", c.endpoint, w.rateWas(e.requests)))
+		f.Sentence = w.Say("%s takes %s of CPU time for each request to %s%s%s.", "%s usa %s de CPU por cada petición a %s%s%s.",
+			where(c.at), w.Seconds(each.after), c.endpoint, w.was(w.Seconds(each.before), w.cpu && e.requests.before > 0), mostly)
+		f.Rests = append(f.Rests, w.Say("requests to %s: %s", "peticiones a %s: %s", c.endpoint, w.rateWas(e.requests)))
 	} else {
-		f.Sentence = w.say("%s uses %s of CPU%s%s.", "%s usa %s de CPU%s%s.", where(c.at), w.coresOf(all.after), w.was(w.number(all.before), w.cpu), mostly)
+		f.Sentence = w.Say("%s uses %s of CPU%s%s.", "%s usa %s de CPU%s%s.", where(c.at), w.coresOf(all.after), w.was(w.number(all.before), w.cpu), mostly)
 	}
 	if _, after, _ := m.release(); after != "" && all.before < 0.01*all.after { // it came with it
-		f.Sentence = w.say("Since version %s, %s", "Desde la versión %s, %s", after, f.Sentence)
+		f.Sentence = w.Say("Since version %s, %s", "Desde la versión %s, %s", after, f.Sentence)
 	}
 	f.Rests = append(f.Rests, m.ownCores())
 	if v := m.valueOfMost(); v != "" {
 		f.Rests = append(f.Rests, v)
 	}
-	f.Next = w.say("Open the flame graph at %s and look at what it does with its input; if a release brought it, go back.",
+	f.Next = w.Say("Open the flame graph at %s and look at what it does with its input; if a release brought it, go back.",
 		"Abrir el gráfico de llamas en %s y ver qué hace con su entrada; si lo trajo una versión nueva, volver a la anterior.", written(c.at.Function))
 	return f
 }
 
 // ownCores is the CPU time of the process.
 func (m *model) ownCores() string {
-	return m.w.say("CPU of the process: %s%s", "CPU del proceso: %s%s", m.w.coresOf(m.cores.after), m.w.wasCores(m.cores.before))
+	return m.w.Say("CPU of the process: %s%s", "CPU del proceso: %s%s", m.w.coresOf(m.cores.after), m.w.wasCores(m.cores.before))
 }

@@ -87,41 +87,41 @@ func (m *model) database() (Finding, bool) {
 	more := each.before > 0 && often > 1.5 && math.Log(often) > 0.35*math.Log(often*max(taken.ratio(), 1))
 	switch {
 	case first.wait == stacks.Lock:
-		f.Sentence = w.say("The database is locked by another connection or process: %s requests wait for that in %s%s.",
+		f.Sentence = w.Say("The database is locked by another connection or process: %s requests wait for that in %s%s.",
 			"Otra conexión u otro proceso bloquea la base de datos: %s peticiones lo esperan a la vez en %s%s.", w.count(first.after), where(first.at), w.wasWaiting(first.before))
-		f.Next = w.pick("Look for a transaction that stays open while it does something else, or another program that writes to that file.", "Buscar una transacción que queda abierta mientras hace otra cosa, u otro programa que escribe en ese archivo.")
+		f.Next = w.T("Look for a transaction that stays open while it does something else, or another program that writes to that file.", "Buscar una transacción que queda abierta mientras hace otra cosa, u otro programa que escribe en ese archivo.")
 	case first.at.Function == "" && more: // no stack was seen
-		f.Sentence = w.say("The database is called more often: %s times for each request%s; %s takes %s%s.",
+		f.Sentence = w.Say("The database is called more often: %s times for each request%s; %s takes %s%s.",
 			"La base de datos recibe más llamadas: %s por cada petición%s; %s tarda %s%s.",
-			w.number(each.after), w.wasNumber(each.before), top.name, w.seconds(top.seconds.after), w.wasSeconds(top.seconds.before))
-		f.Next = w.pick("Look for a query in a loop, or a cache that answered before.", "Buscar una consulta dentro de un bucle, o una caché que antes respondía.")
+			w.number(each.after), w.wasNumber(each.before), top.name, w.Seconds(top.seconds.after), w.wasSeconds(top.seconds.before))
+		f.Next = w.T("Look for a query in a loop, or a cache that answered before.", "Buscar una consulta dentro de un bucle, o una caché que antes respondía.")
 	case first.at.Function == "":
-		f.Sentence = w.say("The database answers slowly: %s takes %s%s.", "La base de datos responde despacio: %s tarda %s%s.",
-			top.name, w.seconds(top.seconds.after), w.wasSeconds(top.seconds.before))
-		f.Next = w.pick("Look at the plan of that query: an index that is missing or not used, a table that grew, a lock in the database.", "Mirar el plan de esa consulta: un índice que falta o no se usa, una tabla que creció, un bloqueo en la base de datos.")
+		f.Sentence = w.Say("The database answers slowly: %s takes %s%s.", "La base de datos responde despacio: %s tarda %s%s.",
+			top.name, w.Seconds(top.seconds.after), w.wasSeconds(top.seconds.before))
+		f.Next = w.T("Look at the plan of that query: an index that is missing or not used, a table that grew, a lock in the database.", "Mirar el plan de esa consulta: un índice que falta o no se usa, una tabla que creció, un bloqueo en la base de datos.")
 	case more:
-		f.Sentence = w.say("%s calls the database more often: %s calls for each request%s; a call takes %s%s.",
+		f.Sentence = w.Say("%s calls the database more often: %s calls for each request%s; a call takes %s%s.",
 			"%s llama más a la base de datos: %s llamadas por cada petición%s; cada una tarda %s%s.",
-			where(first.at), w.number(max(each.after, m.callsOf(first.endpoint).after)), w.wasNumber(each.before), w.seconds(taken.after), w.wasSeconds(taken.before))
-		f.Next = w.say("Look in %s for a query in a loop: fetch all with one query, or bring back the cache that answered before.", "Buscar en %s una consulta dentro de un bucle: traer todo con una sola, o recuperar la caché que antes respondía.", written(first.at.Function))
+			where(first.at), w.number(max(each.after, m.callsOf(first.endpoint).after)), w.wasNumber(each.before), w.Seconds(taken.after), w.wasSeconds(taken.before))
+		f.Next = w.Say("Look in %s for a query in a loop: fetch all with one query, or bring back the cache that answered before.", "Buscar en %s una consulta dentro de un bucle: traer todo con una sola, o recuperar la caché que antes respondía.", written(first.at.Function))
 	default:
-		f.Sentence = w.say("The database answers slowly to %s: its calls take %s of each request to %s%s",
+		f.Sentence = w.Say("The database answers slowly to %s: its calls take %s of each request to %s%s",
 			"La base de datos responde despacio a %s: sus llamadas ocupan %s de cada petición a %s%s",
-			where(first.at), w.seconds(inside.after), first.endpoint, w.wasSeconds(inside.before))
+			where(first.at), w.Seconds(inside.after), first.endpoint, w.wasSeconds(inside.before))
 		if top.seconds.ratio() > 1.5 {
-			f.Sentence += w.say("; %s takes %s%s", "; %s tarda %s%s", top.name, w.seconds(top.seconds.after), w.wasSeconds(top.seconds.before))
+			f.Sentence += w.Say("; %s takes %s%s", "; %s tarda %s%s", top.name, w.Seconds(top.seconds.after), w.wasSeconds(top.seconds.before))
 		}
 		if each.before > 0 && often > 1.5 {
-			f.Sentence += w.say("; it is called %s times for each request%s", "; recibe %s llamadas por cada petición%s", w.number(max(each.after, m.callsOf(first.endpoint).after)), w.wasNumber(each.before))
+			f.Sentence += w.Say("; it is called %s times for each request%s", "; recibe %s llamadas por cada petición%s", w.number(max(each.after, m.callsOf(first.endpoint).after)), w.wasNumber(each.before))
 		}
 		f.Sentence += "."
-		f.Next = w.say("Look at the plan of the query in %s: an index that is missing or not used, a table that grew, a lock in the database.", "Mirar el plan de la consulta de %s: un índice que falta o no se usa, una tabla que creció, un bloqueo en la base de datos.", written(first.at.Function))
+		f.Next = w.Say("Look at the plan of the query in %s: an index that is missing or not used, a table that grew, a lock in the database.", "Mirar el plan de la consulta de %s: un índice que falta o no se usa, una tabla que creció, un bloqueo en la base de datos.", written(first.at.Function))
 	}
 	if first.endpoint != "" {
 		f.Rests = []string{m.lasts(first.endpoint)}
 	}
 	for _, s := range calls[:min(2, len(calls))] {
-		f.Rests = append(f.Rests, w.say("%s: %s; each takes %s%s", "%s: %s; cada una tarda %s%s", s.name, w.rateWas(s.calls), w.seconds(s.seconds.after), w.wasSeconds(s.seconds.before)))
+		f.Rests = append(f.Rests, w.Say("%s: %s; each takes %s%s", "%s: %s; cada una tarda %s%s", s.name, w.rateWas(s.calls), w.Seconds(s.seconds.after), w.wasSeconds(s.seconds.before)))
 	}
 	return f, true
 }

@@ -158,21 +158,21 @@ func (m *model) calling(p called, c claim, share float64) Finding {
 	}
 	host := p.name
 	if host == domain.Other {
-		host = w.pick("a host that the domain does not name (_other)", "un host que el dominio no nombra (_other)")
+		host = w.T("a host that the domain does not name (_other)", "un host que el dominio no nombra (_other)")
 	}
 	caller, in, status := "", "", ""
 	if place.Function != "" {
-		caller, in = w.say(" from %s", " desde %s", where(place)), w.say(" in %s", " en %s", where(place))
+		caller, in = w.Say(" from %s", " desde %s", where(place)), w.Say(" in %s", " en %s", where(place))
 	}
 	wrong := both{per(p.failed.before, p.calls.before), per(p.failed.after, p.calls.after)}
-	requests, to := m.requests, w.pick("each request", "cada petición")
+	requests, to := m.requests, w.T("each request", "cada petición")
 	if only, ok := m.onlyCaller(p.name); ok {
-		requests, to = m.endpointRate(only), w.say("each request to %s", "cada petición a %s", only)
+		requests, to = m.endpointRate(only), w.Say("each request to %s", "cada petición a %s", only)
 	}
 	each := both{per(p.calls.before, requests.before), per(p.calls.after, requests.after)}
 	often := ""
 	if each.ratio() > 1.5 && each.before > 0 && m.beyondChance(p.calls.after, each.before*requests.after) {
-		often = w.say("; it is called %s times for %s%s", "; recibe %s llamadas por %s%s", w.number(each.after), to, w.wasNumber(each.before))
+		often = w.Say("; it is called %s times for %s%s", "; recibe %s llamadas por %s%s", w.number(each.after), to, w.wasNumber(each.before))
 	}
 	slower := p.seconds.ratio() > 1.5 && p.seconds.growth() > 0.002
 	fail := wrong.after-wrong.before > 0.1 && p.failed.after > 0
@@ -182,58 +182,58 @@ func (m *model) calling(p called, c claim, share float64) Finding {
 	tooSoon := status == "timeout" && p.seconds.after < 1.1*p.seconds.before
 	switch {
 	case tooSoon:
-		f.Sentence = w.say("Calls to %s%s are given up too soon: %s time out%s; a call takes %s%s.", "Las llamadas a %s%s se abandonan demasiado pronto: el %s termina en timeout%s; una llamada tarda %s%s.",
-			host, caller, w.percent(wrong.after), w.was(w.pick("", "el ")+w.percent(wrong.before), p.calls.before > 0), w.seconds(p.seconds.after), w.wasSeconds(p.seconds.before))
+		f.Sentence = w.Say("Calls to %s%s are given up too soon: %s time out%s; a call takes %s%s.", "Las llamadas a %s%s se abandonan demasiado pronto: el %s termina en timeout%s; una llamada tarda %s%s.",
+			host, caller, w.Percent(wrong.after), w.was(w.T("", "el ")+w.Percent(wrong.before), p.calls.before > 0), w.Seconds(p.seconds.after), w.wasSeconds(p.seconds.before))
 	case fail && status != "timeout" && status != "dial":
 		f.Sentence = m.fails(p, host, caller, status, often)
 	case c.wait == stacks.DNS || c.wait == dialing && m.resolves(p.name):
-		f.Sentence = w.say("The name %s resolves slowly (DNS): %s requests wait for it%s%s.", "El nombre %s tarda en resolverse (DNS): %s peticiones lo esperan a la vez%s%s.",
+		f.Sentence = w.Say("The name %s resolves slowly (DNS): %s requests wait for it%s%s.", "El nombre %s tarda en resolverse (DNS): %s peticiones lo esperan a la vez%s%s.",
 			host, w.count(c.after), in, w.wasWaiting(c.before))
 	case c.wait == dialing:
-		f.Sentence = w.say("Connections to %s open slowly: %s requests wait%s%s%s.", "Las conexiones con %s tardan en abrirse: %s peticiones esperan a la vez%s%s%s.",
+		f.Sentence = w.Say("Connections to %s open slowly: %s requests wait%s%s%s.", "Las conexiones con %s tardan en abrirse: %s peticiones esperan a la vez%s%s%s.",
 			host, w.count(c.after), in, w.wasWaiting(c.before), often)
 	case fail:
 		f.Sentence = m.fails(p, host, caller, status, often)
 	case slower && (each.ratio() < p.seconds.ratio() || each.before == 0):
-		f.Sentence = w.say("%s answers slowly: a call%s takes %s%s%s.", "%s responde despacio: una llamada%s tarda %s%s%s.",
-			host, caller, w.seconds(p.seconds.after), w.wasSeconds(p.seconds.before), often)
+		f.Sentence = w.Say("%s answers slowly: a call%s takes %s%s%s.", "%s responde despacio: una llamada%s tarda %s%s%s.",
+			host, caller, w.Seconds(p.seconds.after), w.wasSeconds(p.seconds.before), often)
 	case often != "":
-		f.Sentence = w.say("%s is called more often%s: %s times for %s%s; a call takes %s%s.", "%s recibe más llamadas%s: %s por %s%s; cada una tarda %s%s.",
-			host, caller, w.number(each.after), to, w.wasNumber(each.before), w.seconds(p.seconds.after), w.wasSeconds(p.seconds.before))
+		f.Sentence = w.Say("%s is called more often%s: %s times for %s%s; a call takes %s%s.", "%s recibe más llamadas%s: %s por %s%s; cada una tarda %s%s.",
+			host, caller, w.number(each.after), to, w.wasNumber(each.before), w.Seconds(p.seconds.after), w.wasSeconds(p.seconds.before))
 	case !slower && m.readFrom(p.name):
-		f.Sentence = w.say("%s sends its answers slowly: %s requests wait for the rest of one%s%s.", "%s envía despacio sus respuestas: %s peticiones esperan a la vez el resto de una%s%s.",
+		f.Sentence = w.Say("%s sends its answers slowly: %s requests wait for the rest of one%s%s.", "%s envía despacio sus respuestas: %s peticiones esperan a la vez el resto de una%s%s.",
 			host, w.count(c.after), in, w.wasWaiting(c.before))
 	default:
-		f.Sentence = w.say("%s does not answer in time: %s requests wait for it%s%s.", "%s no responde a tiempo: %s peticiones lo esperan a la vez%s%s.",
+		f.Sentence = w.Say("%s does not answer in time: %s requests wait for it%s%s.", "%s no responde a tiempo: %s peticiones lo esperan a la vez%s%s.",
 			host, w.count(c.after), in, w.wasWaiting(c.before))
 	}
 	if strings.Contains(host, " ") { // it is no host's name
 		f.Sentence = humanize.Capital(f.Sentence)
 	}
 	f.Rests = []string{
-		w.say("calls to %s: %s", "llamadas a %s: %s", host, w.rateWas(p.calls)),
+		w.Say("calls to %s: %s", "llamadas a %s: %s", host, w.rateWas(p.calls)),
 	}
 	if p.seconds.after > 0 {
-		f.Rests = append(f.Rests, w.say("a call takes %s%s", "una llamada tarda %s%s", w.seconds(p.seconds.after), w.wasSeconds(p.seconds.before)))
+		f.Rests = append(f.Rests, w.Say("a call takes %s%s", "una llamada tarda %s%s", w.Seconds(p.seconds.after), w.wasSeconds(p.seconds.before)))
 	}
 	if endpoint != "" {
 		f.Rests = append(f.Rests, m.lasts(endpoint))
 	}
 	switch {
 	case often != "":
-		f.Next = w.say("Look in %s for retries without a pause, calls in a loop, or a cache that no longer hits.", "Buscar en %s reintentos sin pausa, llamadas en un bucle o una caché que ya no acierta.", cmp.Or(written(place.Function), w.pick("the code that calls it", "el código que lo llama")))
+		f.Next = w.Say("Look in %s for retries without a pause, calls in a loop, or a cache that no longer hits.", "Buscar en %s reintentos sin pausa, llamadas en un bucle o una caché que ya no acierta.", cmp.Or(written(place.Function), w.T("the code that calls it", "el código que lo llama")))
 	case tooSoon:
-		f.Next = w.say("Look in %s for the deadline of these calls (context, Client.Timeout): it became shorter, or what comes before uses it up.", "Ver en %s el plazo de estas llamadas (contexto, Client.Timeout): se acortó, o lo que viene antes lo consume.", cmp.Or(written(place.Function), w.pick("the code that calls it", "el código que lo llama")))
+		f.Next = w.Say("Look in %s for the deadline of these calls (context, Client.Timeout): it became shorter, or what comes before uses it up.", "Ver en %s el plazo de estas llamadas (contexto, Client.Timeout): se acortó, o lo que viene antes lo consume.", cmp.Or(written(place.Function), w.T("the code that calls it", "el código que lo llama")))
 	case status == "tls":
-		f.Next = w.say("Look at the certificate of %s: has it expired, is its name right, is its issuer trusted here? openssl s_client -connect HOST:443 shows it.", "Ver el certificado de %s: ¿caducó, es ese su nombre, se confía aquí en quien lo emitió? Lo muestra openssl s_client -connect HOST:443.", host)
+		f.Next = w.Say("Look at the certificate of %s: has it expired, is its name right, is its issuer trusted here? openssl s_client -connect HOST:443 shows it.", "Ver el certificado de %s: ¿caducó, es ese su nombre, se confía aquí en quien lo emitió? Lo muestra openssl s_client -connect HOST:443.", host)
 	case status == "429":
-		f.Next = w.say("Send fewer calls to %s, or ask for a larger quota; until then wait as long as its Retry-After says.", "Enviar menos llamadas a %s o pedir más cuota; mientras tanto, esperar lo que diga su Retry-After.", host)
+		f.Next = w.Say("Send fewer calls to %s, or ask for a larger quota; until then wait as long as its Retry-After says.", "Enviar menos llamadas a %s o pedir más cuota; mientras tanto, esperar lo que diga su Retry-After.", host)
 	case status == "401" || status == "403":
-		f.Next = w.say("Check the credentials that are sent to %s: have they expired, were they changed?", "Revisar las credenciales que se envían a %s: ¿caducaron, las cambiaron?", host)
+		f.Next = w.Say("Check the credentials that are sent to %s: have they expired, were they changed?", "Revisar las credenciales que se envían a %s: ¿caducaron, las cambiaron?", host)
 	case strings.HasPrefix(status, "4"):
-		f.Next = w.say("Check what is sent to %s: credentials, quota, the form of the request.", "Revisar qué se envía a %s: credenciales, cuota, formato de la petición.", host)
+		f.Next = w.Say("Check what is sent to %s: credentials, quota, the form of the request.", "Revisar qué se envía a %s: credenciales, cuota, formato de la petición.", host)
 	default:
-		f.Next = w.say("Ask the team that runs %s; until it recovers, shorten the timeout or answer without it.", "Preguntar al equipo de %s; mientras se recupera, acortar el timeout o responder sin él.", host)
+		f.Next = w.Say("Ask the team that runs %s; until it recovers, shorten the timeout or answer without it.", "Preguntar al equipo de %s; mientras se recupera, acortar el timeout o responder sin él.", host)
 	}
 	return f
 }
@@ -242,19 +242,19 @@ func (m *model) calling(p called, c claim, share float64) Finding {
 func (m *model) fails(p called, host, caller, status, often string) string {
 	w := m.w
 	wrong := both{per(p.failed.before, p.calls.before), per(p.failed.after, p.calls.after)}
-	fails := w.pick("fails", "falla")
+	fails := w.T("fails", "falla")
 	switch {
 	case status == "timeout" && wrong.after > 0.95:
-		fails = w.pick("does not answer", "no responde")
+		fails = w.T("does not answer", "no responde")
 	case status == "timeout": // it is the caller that ends these
-		fails = w.pick("answers too slowly", "responde demasiado despacio")
+		fails = w.T("answers too slowly", "responde demasiado despacio")
 	case strings.HasPrefix(status, "4"):
-		fails = w.pick("refuses calls", "rechaza llamadas")
+		fails = w.T("refuses calls", "rechaza llamadas")
 	case status == "3xx":
-		fails = w.pick("redirects calls", "redirige llamadas")
+		fails = w.T("redirects calls", "redirige llamadas")
 	}
-	return w.say("%s %s: %s of the calls%s %s%s%s.", "%s %s: el %s de las llamadas%s %s%s%s.",
-		host, fails, w.percent(wrong.after), caller, w.endsWith(status), w.was(w.pick("", "el ")+w.percent(wrong.before), p.calls.before > 0), often)
+	return w.Say("%s %s: %s of the calls%s %s%s%s.", "%s %s: el %s de las llamadas%s %s%s%s.",
+		host, fails, w.Percent(wrong.after), caller, w.endsWith(status), w.was(w.T("", "el ")+w.Percent(wrong.before), p.calls.before > 0), often)
 }
 
 // beyondChance tells whether a rate is above one that was expected by more than
@@ -298,15 +298,15 @@ func (m *model) failsMostWith(peer string) (worst string) {
 func (w words) endsWith(status string) string {
 	switch status {
 	case "timeout":
-		return w.pick("time out", "termina en timeout")
+		return w.T("time out", "termina en timeout")
 	case "dial":
-		return w.pick("cannot connect", "no logra conectar")
+		return w.T("cannot connect", "no logra conectar")
 	case "tls":
-		return w.pick("end in the TLS handshake", "termina en el handshake TLS")
+		return w.T("end in the TLS handshake", "termina en el handshake TLS")
 	case "error":
-		return w.pick("end with a broken connection", "termina con la conexión cortada")
+		return w.T("end with a broken connection", "termina con la conexión cortada")
 	}
-	return w.say("end with status %s", "termina con estado %s", status)
+	return w.Say("end with status %s", "termina con estado %s", status)
 }
 
 // endpointMore is how many more requests the profiles have of an endpoint: of one

@@ -16,9 +16,9 @@ func descriptorsRunOut(m *model) []Finding {
 		f.Function, f.File, f.Line = m.siteOf(m.bad)
 		if endpoint, status, more := m.mostAdded(); more.growth() > 0 {
 			f.Endpoint = endpoint
-			whose = w.say("; %s of the requests to %s end in %s", "; el %s de las peticiones a %s termina en %s", w.percent(per(more.after, m.endpoints[endpoint].requests.after)), endpoint, status)
+			whose = w.Say("; %s of the requests to %s end in %s", "; el %s de las peticiones a %s termina en %s", w.Percent(per(more.after, m.endpoints[endpoint].requests.after)), endpoint, status)
 			if f.Function != "" {
-				whose += w.say(", from %s", ", desde %s", placeText(f))
+				whose += w.Say(", from %s", ", desde %s", placeText(f))
 			}
 		}
 	} else if m.reach[files] > 0 && known && open.growth() >= 10 && open.ratio() > 1.3 {
@@ -31,12 +31,12 @@ func descriptorsRunOut(m *model) []Finding {
 	if known && open.growth() >= 10 {
 		of := ""
 		if bounded {
-			of = w.say(" of %s", " de %s", w.count(most.after))
+			of = w.Say(" of %s", " de %s", w.count(most.after))
 		}
-		level = w.say(": %s%s are open%s", ": hay %s%s abiertos%s", w.count(math.Round(open.after)), of, w.wasCount(open.before))
+		level = w.Say(": %s%s are open%s", ": hay %s%s abiertos%s", w.count(math.Round(open.after)), of, w.wasCount(open.before))
 	}
-	f.Sentence = w.say("File descriptors run out%s%s.", "Se agotan los descriptores de archivo%s%s.", level, whose)
-	f.Next = w.pick("See what is open (ls -l /proc/PID/fd) and close it on every path: files, bodies, connections; raise the limit (ulimit -n) only then.",
+	f.Sentence = w.Say("File descriptors run out%s%s.", "Se agotan los descriptores de archivo%s%s.", level, whose)
+	f.Next = w.T("See what is open (ls -l /proc/PID/fd) and close it on every path: files, bodies, connections; raise the limit (ulimit -n) only then.",
 		"Ver qué está abierto (ls -l /proc/PID/fd) y cerrarlo en todos los caminos: archivos, cuerpos (body), conexiones; subir el límite (ulimit -n) solo después.")
 	return []Finding{f}
 }

@@ -10,20 +10,20 @@ func diskFills(m *model) (list []Finding) {
 		f.Function, f.File, f.Line = m.siteOf(m.bad)
 		from := ""
 		if f.Function != "" {
-			from = w.say(" in %s", " en %s", placeText(f))
+			from = w.Say(" in %s", " en %s", placeText(f))
 		}
 		level := ""
 		if known && used.after > 95 { // else it is another disk
-			level = w.say("; the disk is %s full", "; el disco está al %s", w.percent(used.after/100))
+			level = w.Say("; the disk is %s full", "; el disco está al %s", w.Percent(used.after/100))
 		}
 		whose := ""
 		if endpoint, status, most := m.mostAdded(); most.growth() > 0 {
 			f.Endpoint = endpoint
-			whose = w.say("; %s of the requests to %s end in %s", "; el %s de las peticiones a %s termina en %s", w.percent(per(most.after, m.endpoints[endpoint].requests.after)), endpoint, status)
+			whose = w.Say("; %s of the requests to %s end in %s", "; el %s de las peticiones a %s termina en %s", w.Percent(per(most.after, m.endpoints[endpoint].requests.after)), endpoint, status)
 		}
-		f.Sentence = w.say("No space is left on the disk: writes%s fail, %s%s%s.", "No queda espacio en el disco: fallan las escrituras%s, %s%s%s.",
+		f.Sentence = w.Say("No space is left on the disk: writes%s fail, %s%s%s.", "No queda espacio en el disco: fallan las escrituras%s, %s%s%s.",
 			from, w.rateWas(full), level, whose)
-		f.Next = w.pick("Find what grows (du -x, df) and delete or move it; then bound it.", "Buscar qué crece (du -x, df) y borrarlo o moverlo; después ponerle un límite.")
+		f.Next = w.T("Find what grows (du -x, df) and delete or move it; then bound it.", "Buscar qué crece (du -x, df) y borrarlo o moverlo; después ponerle un límite.")
 		list = append(list, f)
 	}
 	if len(list) == 0 && m.reach[failures] > 0 && m.manyFail() && known && used.after > 97 && used.growth() > 0.5 {
@@ -31,18 +31,18 @@ func diskFills(m *model) (list []Finding) {
 		f.Function, f.File, f.Line = m.siteOf(m.bad)
 		from := ""
 		if f.Function != "" {
-			from = w.say("; requests fail in %s", "; fallan peticiones en %s", placeText(f))
+			from = w.Say("; requests fail in %s", "; fallan peticiones en %s", placeText(f))
 		}
-		f.Sentence = w.say("The disk is full: %s%s%s.", "El disco está lleno: %s%s%s.", w.percent(used.after/100), w.wasPercent(used.before/100), from)
-		f.Next = w.pick("Find what grows (du -x, df) and delete or move it; then bound it.", "Buscar qué crece (du -x, df) y borrarlo o moverlo; después ponerle un límite.")
+		f.Sentence = w.Say("The disk is full: %s%s%s.", "El disco está lleno: %s%s%s.", w.Percent(used.after/100), w.wasPercent(used.before/100), from)
+		f.Next = w.T("Find what grows (du -x, df) and delete or move it; then bound it.", "Buscar qué crece (du -x, df) y borrarlo o moverlo; después ponerle un límite.")
 		list = append(list, f)
 	}
 	if m.reach[disk] > 0 && known && used.growth() > 1 {
 		list = append(list, Finding{
 			Kind: "disk", Score: m.reach[disk] * 0.8,
-			Sentence: w.say("The disk went from %s to %s full in %s.", "El disco pasó del %s al %s en %s.", w.percent(used.before/100), w.percent(used.after/100),
-				w.seconds(m.t.After.To.Sub(m.t.Before.To).Seconds())),
-			Next: w.pick("Find what grows (du -x, df) and delete or move it; then bound it.", "Buscar qué crece (du -x, df) y borrarlo o moverlo; después ponerle un límite."),
+			Sentence: w.Say("The disk went from %s to %s full in %s.", "El disco pasó del %s al %s en %s.", w.Percent(used.before/100), w.Percent(used.after/100),
+				w.Seconds(m.t.After.To.Sub(m.t.Before.To).Seconds())),
+			Next: w.T("Find what grows (du -x, df) and delete or move it; then bound it.", "Buscar qué crece (du -x, df) y borrarlo o moverlo; después ponerle un límite."),
 		})
 	}
 	return list

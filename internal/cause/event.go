@@ -19,19 +19,19 @@ func eventFalls(m *model) []Finding {
 		return nil
 	}
 	requests := m.requestsAbout()
-	of := w.pick("requests", "peticiones")
+	of := w.T("requests", "peticiones")
 	if e.endpoint != "" {
-		of = w.say("requests to %s", "peticiones a %s", e.endpoint)
+		of = w.Say("requests to %s", "peticiones a %s", e.endpoint)
 	}
 	after, before := w.rates(e.rate)
 	come, came := w.rates(requests)
 	f := Finding{Kind: "event", Score: score, Endpoint: e.endpoint}
-	f.Sentence = w.say("%s fell from %s to %s, while %s come as before (%s%s) and succeed.", "%s cayó de %s a %s, mientras las %s llegan como antes (%s%s) y terminan bien.",
+	f.Sentence = w.Say("%s fell from %s to %s, while %s come as before (%s%s) and succeed.", "%s cayó de %s a %s, mientras las %s llegan como antes (%s%s) y terminan bien.",
 		e.name, before, after, of, come, w.within(came, true))
 	if rises {
-		f.Sentence = w.say("%s rose from %s to %s, while %s come as before (%s%s).", "%s subió de %s a %s, mientras las %s llegan como antes (%s%s).",
+		f.Sentence = w.Say("%s rose from %s to %s, while %s come as before (%s%s).", "%s subió de %s a %s, mientras las %s llegan como antes (%s%s).",
 			e.name, before, after, of, come, w.within(came, true))
 	}
-	f.Next = w.say("Look at the code between the request and %s: a branch that is skipped, a condition that no longer holds, the line that counts it.", "Mirar el código entre la petición y %s: una rama que se salta, una condición que ya no se cumple, la línea que lo cuenta.", e.name)
+	f.Next = w.Say("Look at the code between the request and %s: a branch that is skipped, a condition that no longer holds, the line that counts it.", "Mirar el código entre la petición y %s: una rama que se salta, una condición que ya no se cumple, la línea que lo cuenta.", e.name)
 	return []Finding{f}
 }

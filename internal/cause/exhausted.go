@@ -93,56 +93,56 @@ func exhausted(m *model) (list []Finding) {
 			}
 		}
 		f := Finding{Kind: "pool", Score: m.reach[latency] * share, Endpoint: first.endpoint, Function: first.at.Function, File: first.at.File, Line: first.at.Line}
-		wait := w.say("%s requests wait in %s%s", "%s peticiones esperan a la vez en %s%s", w.count(waiting.after), where(first.at), w.wasWaiting(waiting.before))
+		wait := w.Say("%s requests wait in %s%s", "%s peticiones esperan a la vez en %s%s", w.count(waiting.after), where(first.at), w.wasWaiting(waiting.before))
 		switch kind {
 		case stacks.Pool:
-			name, use := w.say("The connection pool of %s", "El pool de conexiones de %s", library(first.through, first.library)), ""
+			name, use := w.Say("The connection pool of %s", "El pool de conexiones de %s", library(first.through, first.library)), ""
 			if p, ok := m.poolOf(first); ok {
-				name = w.say("The connection pool %q", "El pool de conexiones %q", p.name)
-				use = w.say(" (%s of %s in use%s)", " (%s de %s en uso%s)", w.count(math.Round(p.used.after)), w.count(p.max.after), w.within(w.count(math.Round(p.used.before)), w.figures))
+				name = w.Say("The connection pool %q", "El pool de conexiones %q", p.name)
+				use = w.Say(" (%s of %s in use%s)", " (%s de %s en uso%s)", w.count(math.Round(p.used.after)), w.count(p.max.after), w.within(w.count(math.Round(p.used.before)), w.figures))
 			}
 			var who string
 			if by, _, open := m.notGivenBack(); open.growth() >= 1 && open.after > 1.5*open.before && open.after >= 0.5*m.heldConnections() {
-				who = w.say(": requests to %s keep %s rows or transactions open", ": las peticiones a %s dejan abiertas %s consultas o transacciones", by, w.count(open.after))
+				who = w.Say(": requests to %s keep %s rows or transactions open", ": las peticiones a %s dejan abiertas %s consultas o transacciones", by, w.count(open.after))
 				f.Endpoint = by
 				if at, ok := m.opener(by); ok {
 					f.Function, f.File, f.Line = at.Function, at.File, at.Line
-					who += w.say(" in %s", " en %s", where(at))
+					who += w.Say(" in %s", " en %s", where(at))
 				}
 				if h := first.holder; h != nil && h.endpoint == by {
-					who += w.say(", which meanwhile %s", ", que mientras tanto %s", w.does(h))
+					who += w.Say(", which meanwhile %s", ", que mientras tanto %s", w.does(h))
 				}
 			} else if h := first.holder; h != nil {
-				who = w.say(": %s holds a connection while it %s", ": %s retiene una conexión mientras %s", where(h.function), w.does(h))
+				who = w.Say(": %s holds a connection while it %s", ": %s retiene una conexión mientras %s", where(h.function), w.does(h))
 				f.Function, f.File, f.Line = h.function.Function, h.function.File, h.function.Line
 			} else if at, ok := m.newcomer(first); ok {
-				who = w.say(": no goroutine works with them; they are not given back since %s uses the pool, which it did not before",
+				who = w.Say(": no goroutine works with them; they are not given back since %s uses the pool, which it did not before",
 					": ninguna goroutine trabaja con ellas; no se devuelven desde que %s usa el pool, lo que antes no hacía", where(at))
 				f.Function, f.File, f.Line = at.Function, at.File, at.Line
 			} else {
-				who = w.pick(": no goroutine works with them, they were not given back", ": ninguna goroutine trabaja con ellas, no se devolvieron")
+				who = w.T(": no goroutine works with them, they were not given back", ": ninguna goroutine trabaja con ellas, no se devolvieron")
 			}
-			f.Sentence = w.say("%s is exhausted%s%s; %s.", "%s está agotado%s%s; %s.", name, use, who, wait)
-			f.Next = w.pick("Close rows, transactions and bodies on every path, and hold no connection while something else is called; enlarge the pool only then.",
+			f.Sentence = w.Say("%s is exhausted%s%s; %s.", "%s está agotado%s%s; %s.", name, use, who, wait)
+			f.Next = w.T("Close rows, transactions and bodies on every path, and hold no connection while something else is called; enlarge the pool only then.",
 				"Cerrar filas (rows), transacciones y cuerpos (body) en todos los caminos, y no retener una conexión mientras se llama a otro; ampliar el pool solo después.")
 		case stacks.Limiter:
 			f.Kind = "limiter"
-			f.Sentence = w.say("A limiter (%s) holds requests back: %s", "Un limitador (%s) frena las peticiones: %s", library("", first.library), wait)
+			f.Sentence = w.Say("A limiter (%s) holds requests back: %s", "Un limitador (%s) frena las peticiones: %s", library("", first.library), wait)
 			if h := first.holder; h != nil && h.after > 0 {
-				f.Sentence += w.say("; the one that got through %s", "; la que pasó %s", w.does(h))
+				f.Sentence += w.Say("; the one that got through %s", "; la que pasó %s", w.does(h))
 			}
 			f.Sentence += "."
-			f.Next = w.pick("Compare the limit with the requests that come, and look at how long those take that get through.", "Comparar el límite con las peticiones que llegan, y ver cuánto tardan las que pasan.")
+			f.Next = w.T("Compare the limit with the requests that come, and look at how long those take that get through.", "Comparar el límite con las peticiones que llegan, y ver cuánto tardan las que pasan.")
 		default:
 			f.Kind = "handover"
 			f.Score *= 0.9
-			f.Sentence = humanize.Capital(w.say("%s wait %s in %s", "%s esperan %s en %s", w.requestsTo(first.endpoint), w.waitsFor(kind), where(first.at)))
+			f.Sentence = humanize.Capital(w.Say("%s wait %s in %s", "%s esperan %s en %s", w.requestsTo(first.endpoint), w.waitsFor(kind), where(first.at)))
 			if h := first.holder; h != nil && h.after > 0 {
-				f.Sentence += w.say(": %s %s", ": %s %s", where(h.function), w.does(h))
+				f.Sentence += w.Say(": %s %s", ": %s %s", where(h.function), w.does(h))
 				f.Function, f.File, f.Line, f.Peer = h.function.Function, h.function.File, h.function.Line, h.peer
 			}
-			f.Sentence += w.say("; %s at a time%s.", "; %s a la vez%s.", w.count(waiting.after), w.wasWaiting(waiting.before))
-			f.Next = w.pick("Look at who should answer there: there are too few workers, or they are stuck or slow.", "Ver quién debe responder ahí: hay pocos workers, o están detenidos o lentos.")
+			f.Sentence += w.Say("; %s at a time%s.", "; %s a la vez%s.", w.count(waiting.after), w.wasWaiting(waiting.before))
+			f.Next = w.T("Look at who should answer there: there are too few workers, or they are stuck or slow.", "Ver quién debe responder ahí: hay pocos workers, o están detenidos o lentos.")
 		}
 		f.Rests = append(f.Rests, m.lasts(first.endpoint))
 		list = append(list, f)
@@ -228,13 +228,13 @@ func (m *model) opener(endpoint string) (at stacks.Frame, ok bool) {
 func (w words) waitsFor(kind string) string {
 	switch kind {
 	case stacks.Send:
-		return w.pick("to send on a channel", "para enviar a un canal")
+		return w.T("to send on a channel", "para enviar a un canal")
 	case stacks.Receive:
-		return w.pick("to receive from a channel", "para recibir de un canal")
+		return w.T("to receive from a channel", "para recibir de un canal")
 	case stacks.Group:
-		return w.pick("for other goroutines", "a otras goroutines")
+		return w.T("for other goroutines", "a otras goroutines")
 	case stacks.Condition:
-		return w.pick("for a condition (sync.Cond)", "una condición (sync.Cond)")
+		return w.T("for a condition (sync.Cond)", "una condición (sync.Cond)")
 	}
-	return w.pick("in a select", "en un select")
+	return w.T("in a select", "en un select")
 }

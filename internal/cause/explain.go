@@ -88,7 +88,7 @@ func (m *model) steady() []Finding {
 	list := m.compete(all)
 	for i := range list {
 		list[i].Score *= standingWorth
-		list[i].Rests = append(list[i].Rests, m.w.pick("it has been so for as long as is known", "es así desde que hay datos"))
+		list[i].Rests = append(list[i].Rests, m.w.T("it has been so for as long as is known", "es así desde que hay datos"))
 	}
 	return slices.DeleteFunc(list, func(f Finding) bool { return f.Score < floor })
 }

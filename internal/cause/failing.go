@@ -93,12 +93,12 @@ func failing(m *model) (list []Finding) {
 	f.Function, f.File, f.Line = m.siteOf(m.bad)
 	from := ""
 	if f.Function != "" {
-		from = w.say(", from %s", ", desde %s", placeText(f))
+		from = w.Say(", from %s", ", desde %s", placeText(f))
 		if _, caller, ok := strings.Cut(m.sites(m.bad)[0].text, " < "); ok {
 			name, at, _ := strings.Cut(caller, " ")
-			from += w.say(", called by %s %s", ", llamada por %s %s", written(name), at)
+			from += w.Say(", called by %s %s", ", llamada por %s %s", written(name), at)
 		} else if handler, ok := m.within(f.Function, endpoint); ok {
-			from += w.say(", which calls %s", ", que llama a %s", written(handler))
+			from += w.Say(", which calls %s", ", que llama a %s", written(handler))
 		}
 	}
 	kind, types := m.errorType()
@@ -107,20 +107,20 @@ func failing(m *model) (list []Finding) {
 	switch {
 	case kind == "panic" && types > 0.3*added:
 		f.Kind, f.Score = "panic", reach*min(types/added, 1)
-		f.Sentence = w.say("%s panics: %s of the requests to %s end in %s%s.", "%s entra en pánico (panic): el %s de las peticiones a %s termina en %s%s.",
-			cmp.Or(placeText(f), w.pick("A handler", "Un handler")), w.percent(of.after), endpoint, status, w.wasPercent(of.before))
-		f.Next = w.say("Read the panic in the log, and check the input or the nil value in %s.", "Leer el panic en el log, y revisar la entrada o el valor nil en %s.", cmp.Or(f.Function, endpoint))
+		f.Sentence = w.Say("%s panics: %s of the requests to %s end in %s%s.", "%s entra en pánico (panic): el %s de las peticiones a %s termina en %s%s.",
+			cmp.Or(placeText(f), w.T("A handler", "Un handler")), w.Percent(of.after), endpoint, status, w.wasPercent(of.before))
+		f.Next = w.Say("Read the panic in the log, and check the input or the nil value in %s.", "Leer el panic en el log, y revisar la entrada o el valor nil en %s.", cmp.Or(f.Function, endpoint))
 	default:
 		f.Score = reach * share * 0.7
 		what := ""
 		if kind != "" {
-			what = w.say(" (%s)", " (%s)", kind)
+			what = w.Say(" (%s)", " (%s)", kind)
 		}
-		f.Sentence = w.say("%s answers %s%s to %s of its requests%s%s.", "%s responde %s%s al %s de sus peticiones%s%s.",
-			endpoint, status, what, w.percent(of.after), w.was(w.pick("", "al ")+w.percent(of.before), w.figures), from)
-		f.Next = w.pick("Read which condition there leads to that answer, and what changed in the input or in what it is checked against.", "Leer qué condición lleva ahí a esa respuesta, y qué cambió en la entrada o en aquello con lo que se compara.")
+		f.Sentence = w.Say("%s answers %s%s to %s of its requests%s%s.", "%s responde %s%s al %s de sus peticiones%s%s.",
+			endpoint, status, what, w.Percent(of.after), w.was(w.T("", "al ")+w.Percent(of.before), w.figures), from)
+		f.Next = w.T("Read which condition there leads to that answer, and what changed in the input or in what it is checked against.", "Leer qué condición lleva ahí a esa respuesta, y qué cambió en la entrada o en aquello con lo que se compara.")
 	}
-	f.Rests = []string{w.say("bad answers: %s more; requests: %s", "respuestas malas: %s más; peticiones: %s", w.rate(added), w.rate(m.requests.after))}
+	f.Rests = []string{w.Say("bad answers: %s more; requests: %s", "respuestas malas: %s más; peticiones: %s", w.rate(added), w.rate(m.requests.after))}
 	return append(list, f)
 }
 

@@ -100,31 +100,31 @@ func leaks(m *model) (list []Finding) {
 	f := Finding{Kind: "leak", Score: reach * min(share, 1), Function: first.at.Function, File: first.at.File, Line: first.at.Line, Endpoint: first.startedBy}
 	began := ""
 	if first.startedBy != "" {
-		began = w.say(", started by %s", ", iniciadas por %s", first.startedBy)
+		began = w.Say(", started by %s", ", iniciadas por %s", first.startedBy)
 		if at, ok := m.callerFor(first.startedBy); ok && stacks.Owner(first.at.Function) != stacks.Own {
-			began += w.say(" in %s", " en %s", where(at))
+			began += w.Say(" in %s", " en %s", where(at))
 			f.Function, f.File, f.Line = at.Function, at.File, at.Line
 		}
 	} else if first.root.Function != first.at.Function {
-		began = w.say(", started in %s", ", iniciadas en %s", where(first.root))
+		began = w.Say(", started in %s", ", iniciadas en %s", where(first.root))
 	}
 	known := m.in.Profiles.Goroutines.Before != nil
 	waits := ""
 	if reason := w.waitingFor(first.wait.Kind); reason != "" {
-		waits = w.say(", waiting %s", ", esperando %s", reason)
+		waits = w.Say(", waiting %s", ", esperando %s", reason)
 	}
 	switch {
 	case first.network && (m.kind == files || stacks.Owner(first.at.Function) != stacks.Own):
-		f.Sentence = w.say("Connections leak: %s goroutines are in %s%s%s; %s file descriptors are open%s.",
+		f.Sentence = w.Say("Connections leak: %s goroutines are in %s%s%s; %s file descriptors are open%s.",
 			"Fuga de conexiones: hay %s goroutines en %s%s%s; hay %s descriptores abiertos%s.",
 			w.count(first.after), where(first.at), w.was(w.count(first.before), known), began, w.count(fds.after), w.wasCount(fds.before))
-		f.Next = w.pick("Close every response body and every connection, also on error paths.", "Cerrar el cuerpo (body) de cada respuesta y cada conexión, también en los caminos de error.")
+		f.Next = w.T("Close every response body and every connection, also on error paths.", "Cerrar el cuerpo (body) de cada respuesta y cada conexión, también en los caminos de error.")
 	default:
-		f.Sentence = w.say("Goroutines leak: %s are in %s%s%s%s.", "Fuga de goroutines: hay %s en %s%s%s%s.",
+		f.Sentence = w.Say("Goroutines leak: %s are in %s%s%s%s.", "Fuga de goroutines: hay %s en %s%s%s%s.",
 			w.count(first.after), where(first.at), waits, w.was(w.count(first.before), known), began)
-		f.Next = w.say("Let %s end: with a context, a channel that is closed, or a timeout.", "Dar un final a %s: un contexto, un canal que se cierre o un timeout.", written(first.at.Function))
+		f.Next = w.Say("Let %s end: with a context, a channel that is closed, or a timeout.", "Dar un final a %s: un contexto, un canal que se cierre o un timeout.", written(first.at.Function))
 	}
-	f.Rests = []string{w.say("goroutines: %s%s", "goroutines: %s%s", w.count(count.after), w.wasCount(count.before))}
+	f.Rests = []string{w.Say("goroutines: %s%s", "goroutines: %s%s", w.count(count.after), w.wasCount(count.before))}
 	return append(list, f)
 }
 
@@ -150,23 +150,23 @@ func (m *model) callerFor(endpoint string) (at stacks.Frame, ok bool) {
 func (w words) waitingFor(kind string) string {
 	switch kind {
 	case stacks.Lock:
-		return w.pick("for a lock", "un candado (lock)")
+		return w.T("for a lock", "un candado (lock)")
 	case stacks.Pool:
-		return w.pick("for a connection", "una conexión")
+		return w.T("for a connection", "una conexión")
 	case stacks.Limiter:
-		return w.pick("for a limiter", "a un limitador")
+		return w.T("for a limiter", "a un limitador")
 	case stacks.Call, stacks.DNS, stacks.Network:
-		return w.pick("for an answer from the network", "una respuesta de la red")
+		return w.T("for an answer from the network", "una respuesta de la red")
 	case stacks.File:
-		return w.pick("for a file", "un archivo")
+		return w.T("for a file", "un archivo")
 	case stacks.Log:
-		return w.pick("for the log", "al log")
+		return w.T("for the log", "al log")
 	case stacks.Sleep:
-		return w.pick("in time.Sleep", "en time.Sleep")
+		return w.T("in time.Sleep", "en time.Sleep")
 	case stacks.Send, stacks.Receive, stacks.Group, stacks.Condition, stacks.Select:
 		return w.waitsFor(kind)
 	case stacks.Forever:
-		return w.pick("for what never comes", "algo que nunca llega")
+		return w.T("for what never comes", "algo que nunca llega")
 	}
 	return ""
 }

@@ -28,12 +28,12 @@ func clientsLeave(m *model) []Finding {
 		return "", l["endpoint"] != "" && (name == l["endpoint"] || name == nameOf(l["method"], l["endpoint"]) || hasPath(name, l["endpoint"]))
 	})[""]
 	if waited.after > 0 && e.byStatus["499"].after > 0 {
-		after = w.say(" after %s", " a los %s", w.seconds(waited.after/e.byStatus["499"].after))
+		after = w.Say(" after %s", " a los %s", w.Seconds(waited.after/e.byStatus["499"].after))
 	}
-	f.Sentence = w.say("Clients give up%s: %s of the requests to %s end in 499%s; a request takes %s%s.",
+	f.Sentence = w.Say("Clients give up%s: %s of the requests to %s end in 499%s; a request takes %s%s.",
 		"Los clientes abandonan%s: el %s de las peticiones a %s termina en 499%s; una petición tarda %s%s.",
-		after, w.percent(per(e.byStatus["499"].after, e.requests.after)), name, w.wasPercent(per(e.byStatus["499"].before, e.requests.before)), w.seconds(e.duration.after), w.wasSeconds(e.duration.before))
-	f.Next = w.pick("Ask for the client's timeout and its latest release; the service answers as before.", "Preguntar por el timeout del cliente y por su última versión; el servicio responde como antes.")
+		after, w.Percent(per(e.byStatus["499"].after, e.requests.after)), name, w.wasPercent(per(e.byStatus["499"].before, e.requests.before)), w.Seconds(e.duration.after), w.wasSeconds(e.duration.before))
+	f.Next = w.T("Ask for the client's timeout and its latest release; the service answers as before.", "Preguntar por el timeout del cliente y por su última versión; el servicio responde como antes.")
 	return []Finding{f}
 }
 

@@ -46,8 +46,8 @@ func loses(m *model) []Finding {
 	}
 	return []Finding{{
 		Kind: "telemetry", Score: a.growth() / sum,
-		Sentence: w.say("%s: %s, %s times a minute%s.", "%s: %s, %s veces por minuto%s.", w.pick(said[0], said[1]), most, w.number(60*a.after), w.wasNumber(60*a.before)),
-		Next: w.pick("The service's log names each once, and so does the end of its page: there is what to mend.",
+		Sentence: w.Say("%s: %s, %s times a minute%s.", "%s: %s, %s veces por minuto%s.", w.T(said[0], said[1]), most, w.number(60*a.after), w.wasNumber(60*a.before)),
+		Next: w.T("The service's log names each once, and so does the end of its page: there is what to mend.",
 			"El registro del servicio nombra cada caso una vez, y también el final de su página: ahí está qué corregir."),
 	}}
 }

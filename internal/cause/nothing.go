@@ -8,21 +8,21 @@ func (m *model) nothing() string {
 	w := m.w
 	if m.f.first.IsZero() {
 		if m.in.Profiles.CPU.After == nil && m.in.Profiles.Waits.After == nil {
-			return w.pick("there are neither figures nor profiles of that time", "de ese tiempo no hay cifras ni perfiles")
+			return w.T("there are neither figures nor profiles of that time", "de ese tiempo no hay cifras ni perfiles")
 		}
-		return w.pick("there are no figures of that time, and its profiles alone do not say it", "de ese tiempo no hay cifras, y los perfiles solos no lo dicen")
+		return w.T("there are no figures of that time, and its profiles alone do not say it", "de ese tiempo no hay cifras, y los perfiles solos no lo dicen")
 	}
 	same, moved := m.compared()
-	text := w.pick("nothing explains it: ", "nada lo explica: ")
+	text := w.T("nothing explains it: ", "nada lo explica: ")
 	if !w.figures {
-		return text + w.all(append(same, moved...)) + w.pick("; how it was before is not known", "; no se sabe cómo era antes")
+		return text + w.all(append(same, moved...)) + w.T("; how it was before is not known", "; no se sabe cómo era antes")
 	}
-	text += w.all(same) + w.pick(" are about as before", " están como antes")
+	text += w.all(same) + w.T(" are about as before", " están como antes")
 	if len(moved) > 0 {
-		text += w.pick("; not as before: ", "; no como antes: ") + w.all(moved)
+		text += w.T("; not as before: ", "; no como antes: ") + w.all(moved)
 	}
 	if !m.looked() {
-		text += w.pick("; where requests wait was not looked at", "; no se miró dónde esperan las peticiones")
+		text += w.T("; where requests wait was not looked at", "; no se miró dónde esperan las peticiones")
 	}
 	return text
 }
@@ -45,26 +45,26 @@ func (m *model) compared() (same, moved []string) {
 		}
 	}
 	after, before := w.rates(m.requests)
-	add(w.pick("requests", "peticiones"), after, before, w.figures, m.requests, 0.2)
+	add(w.T("requests", "peticiones"), after, before, w.figures, m.requests, 0.2)
 	mean := both{}
 	for _, e := range m.endpoints {
 		mean.before += e.duration.before * e.requests.before
 		mean.after += e.duration.after * e.requests.after
 	}
 	mean = both{per(mean.before, m.requests.before), per(mean.after, m.requests.after)}
-	add(w.pick("their duration", "su duración"), w.seconds(mean.after), w.seconds(mean.before), m.requests.before > 0, mean, 0.002)
+	add(w.T("their duration", "su duración"), w.Seconds(mean.after), w.Seconds(mean.before), m.requests.before > 0, mean, 0.002)
 	if m.in.Profiles.CPU.After != nil {
 		add("CPU", w.coresOf(m.cores.after), w.number(m.cores.before), w.figures || w.cpu, m.cores, 0.05)
 	}
 	if !w.figures {
 		return same, moved
 	}
-	same = append(same, w.pick("errors", "errores"))
+	same = append(same, w.T("errors", "errores"))
 	memory, _ := m.f.gauge(m.family("go_memory_used"), m.t)
 	if differs(memory, 16<<20) {
-		add(w.pick("memory", "memoria"), w.bytes(memory.after), w.bytes(memory.before), true, memory, 0)
+		add(w.T("memory", "memoria"), w.Bytes(memory.after), w.Bytes(memory.before), true, memory, 0)
 	} else {
-		same = append(same, w.pick("memory", "memoria"))
+		same = append(same, w.T("memory", "memoria"))
 	}
 	there, _ := m.f.gauge(m.family("go_goroutine_count"), m.t)
 	if differs(there, 20) {
@@ -73,9 +73,9 @@ func (m *model) compared() (same, moved []string) {
 		same = append(same, "goroutines")
 	}
 	if m.looked() {
-		same = append(same, w.pick("locks", "candados"), w.pick("calls", "llamadas"))
+		same = append(same, w.T("locks", "candados"), w.T("calls", "llamadas"))
 	}
-	return append(same, w.pick("connections", "conexiones")), moved
+	return append(same, w.T("connections", "conexiones")), moved
 }
 
 // all lists things: a, b and c.
@@ -84,5 +84,5 @@ func (w words) all(list []string) string {
 		return strings.Join(list, "")
 	}
 	last := len(list) - 1
-	return strings.Join(list[:last], ", ") + w.pick(" and ", " y ") + list[last]
+	return strings.Join(list[:last], ", ") + w.T(" and ", " y ") + list[last]
 }

@@ -31,7 +31,7 @@ func starved(m *model) []Finding {
 	f := Finding{Kind: "no_cpu", Score: share, Endpoint: endpoint}
 	f.Rests = []string{
 		m.ownCores(),
-		w.say("CPU of other processes: %s%s", "CPU de otros procesos: %s%s", w.coresOf(others.after), w.wasNumber(others.before)),
+		w.Say("CPU of other processes: %s%s", "CPU de otros procesos: %s%s", w.coresOf(others.after), w.wasNumber(others.before)),
 	}
 	if endpoint != "" {
 		f.Rests = append(f.Rests, m.lasts(endpoint))
@@ -47,28 +47,28 @@ func starved(m *model) []Finding {
 		if limit.after > 0 {
 			of = " (" + w.coresOf(limit.after) + ")"
 		}
-		f.Sentence = w.say("The container's CPU limit%s throttles the process: its threads wait %s in each second%s.",
+		f.Sentence = w.Say("The container's CPU limit%s throttles the process: its threads wait %s in each second%s.",
 			"El límite de CPU del contenedor%s frena el proceso (throttling): sus hilos esperan %s en cada segundo%s.",
-			of, w.seconds(throttled.after), w.was(w.seconds(throttled.before), w.figures))
-		f.Next = w.pick("Raise the container's CPU limit, or spread the load over more replicas.", "Subir el límite de CPU del contenedor o repartir la carga en más réplicas.")
+			of, w.Seconds(throttled.after), w.was(w.Seconds(throttled.before), w.figures))
+		f.Next = w.T("Raise the container's CPU limit, or spread the load over more replicas.", "Subir el límite de CPU del contenedor o repartir la carga en más réplicas.")
 	case known && procs.after < procs.before:
-		f.Sentence = w.say("GOMAXPROCS fell from %s to %s: Go code runs on no more CPUs than that.", "GOMAXPROCS bajó de %s a %s: el código Go no usa más CPU que esas.", w.number(procs.before), w.number(procs.after))
-		f.Next = w.pick("Set GOMAXPROCS to the CPUs that the container has, or leave it to Go.", "Fijar GOMAXPROCS en las CPU que tiene el contenedor, o dejar que Go lo haga.")
+		f.Sentence = w.Say("GOMAXPROCS fell from %s to %s: Go code runs on no more CPUs than that.", "GOMAXPROCS bajó de %s a %s: el código Go no usa más CPU que esas.", w.number(procs.before), w.number(procs.after))
+		f.Next = w.T("Set GOMAXPROCS to the CPUs that the container has, or leave it to Go.", "Fijar GOMAXPROCS en las CPU que tiene el contenedor, o dejar que Go lo haga.")
 	case others.growth() > leastCores && others.growth() > m.cores.growth():
-		f.Sentence = w.say("Other processes on the machine use the CPU: %s of %d cores%s; this one uses %s.", "Otros procesos de la máquina usan la CPU: %s de %d núcleos%s; este usa %s.",
+		f.Sentence = w.Say("Other processes on the machine use the CPU: %s of %d cores%s; this one uses %s.", "Otros procesos de la máquina usan la CPU: %s de %d núcleos%s; este usa %s.",
 			w.number(others.after), m.in.CPUs, w.wasNumber(others.before), w.number(m.cores.after))
-		f.Next = w.pick("Find the process (top, pidstat) and move or limit it.", "Buscar ese proceso (top, pidstat) y moverlo o limitarlo.")
+		f.Next = w.T("Find the process (top, pidstat) and move or limit it.", "Buscar ese proceso (top, pidstat) y moverlo o limitarlo.")
 	case m.cores.growth() > leastCores && len(m.spent) > 1: // the functions that use it are told
 		return nil
 	case m.cores.growth() > leastCores:
 		f.Kind = "cpu"
-		f.Sentence = w.say("The process itself uses the CPU: %s%s; no profile of that time says where.", "El propio proceso usa la CPU: %s%s; ningún perfil de ese tiempo dice dónde.",
+		f.Sentence = w.Say("The process itself uses the CPU: %s%s; no profile of that time says where.", "El propio proceso usa la CPU: %s%s; ningún perfil de ese tiempo dice dónde.",
 			w.coresOf(m.cores.after), w.wasCores(m.cores.before))
-		f.Next = w.pick("Open the flame graph of CPU time.", "Abrir el gráfico de llamas del tiempo de CPU.")
+		f.Next = w.T("Open the flame graph of CPU time.", "Abrir el gráfico de llamas del tiempo de CPU.")
 	default:
-		f.Sentence = humanize.Capital(w.say("%s are ready to run and have no CPU: the process uses %s%s.", "%s están listas y no tienen CPU: el proceso usa %s%s.",
+		f.Sentence = humanize.Capital(w.Say("%s are ready to run and have no CPU: the process uses %s%s.", "%s están listas y no tienen CPU: el proceso usa %s%s.",
 			w.requestsTo(endpoint), w.coresOf(m.cores.after), w.wasCores(m.cores.before)))
-		f.Next = w.pick("Compare GOMAXPROCS and the container's limit with the load.", "Comparar GOMAXPROCS y el límite del contenedor con la carga.")
+		f.Next = w.T("Compare GOMAXPROCS and the container's limit with the load.", "Comparar GOMAXPROCS y el límite del contenedor con la carga.")
 	}
 	return []Finding{f}
 }

@@ -88,24 +88,24 @@ func busier(m *model) []Finding {
 	if e := m.endpoints[name]; e != nil && most > 0.6*abs(sum.growth()) && len(m.endpoints) > 1 {
 		f.Endpoint = name
 		after, before := w.rates(e.requests)
-		mostly = w.say(", mostly to %s (%s%s)", ", sobre todo a %s (%s%s)", name, after, w.within(before, w.figures))
+		mostly = w.Say(", mostly to %s (%s%s)", ", sobre todo a %s (%s%s)", name, after, w.within(before, w.figures))
 	}
 	same := ""
 	if sum.growth() > 0 && m.costAsBefore() {
 		cost := both{per(m.cores.before, m.requests.before), per(m.cores.after, m.requests.after)}
-		same = w.say("; each takes %s of CPU time%s", "; cada una usa %s de CPU%s", w.seconds(cost.after), w.wasSeconds(cost.before))
+		same = w.Say("; each takes %s of CPU time%s", "; cada una usa %s de CPU%s", w.Seconds(cost.after), w.wasSeconds(cost.before))
 	}
 	if sum.growth() >= 0 {
-		f.Sentence = w.say("More requests come: %s%s%s.", "Llegan más peticiones: %s%s%s.", w.rateWas(sum), mostly, same)
-		f.Next = w.pick("Find where they come from (a campaign, a client that retries, a crawler); add replicas or limit them.", "Buscar de dónde vienen (una campaña, un cliente que reintenta, un bot); añadir réplicas o limitarlas.")
+		f.Sentence = w.Say("More requests come: %s%s%s.", "Llegan más peticiones: %s%s%s.", w.rateWas(sum), mostly, same)
+		f.Next = w.T("Find where they come from (a campaign, a client that retries, a crawler); add replicas or limit them.", "Buscar de dónde vienen (una campaña, un cliente que reintenta, un bot); añadir réplicas o limitarlas.")
 	} else {
-		f.Sentence = w.say("Fewer requests come: %s%s.", "Llegan menos peticiones: %s%s.", w.rateWas(sum), mostly)
+		f.Sentence = w.Say("Fewer requests come: %s%s.", "Llegan menos peticiones: %s%s.", w.rateWas(sum), mostly)
 		if sum.after*m.f.span(m.t.After) < 1 {
-			f.Sentence = w.say("No requests come any more: %s before%s.", "Ya no llegan peticiones: antes %s%s.", w.rate(sum.before), mostly)
+			f.Sentence = w.Say("No requests come any more: %s before%s.", "Ya no llegan peticiones: antes %s%s.", w.rate(sum.before), mostly)
 		}
-		f.Next = w.pick("Look in front of the service: load balancer, DNS, certificate, the client's release.", "Mirar qué hay delante del servicio: balanceador, DNS, certificado, la versión del cliente.")
+		f.Next = w.T("Look in front of the service: load balancer, DNS, certificate, the client's release.", "Mirar qué hay delante del servicio: balanceador, DNS, certificado, la versión del cliente.")
 	}
-	f.Rests = []string{w.say("requests: %s", "peticiones: %s", w.rateWas(m.requests))}
+	f.Rests = []string{w.Say("requests: %s", "peticiones: %s", w.rateWas(m.requests))}
 	return []Finding{f}
 }
 

@@ -110,7 +110,7 @@ func (m *model) valueOfMost() string {
 		return ""
 	}
 	v := list[0]
-	return m.w.say("%s (%s): %s", "%s (%s): %s", v.event, v.text, m.w.rateWas(v.both))
+	return m.w.Say("%s (%s): %s", "%s (%s): %s", v.event, v.text, m.w.rateWas(v.both))
 }
 
 // oneValue: one attribute value explains most of the change of an event, or of
@@ -134,16 +134,16 @@ func oneValue(m *model) (list []Finding) {
 		if score < floor {
 			continue
 		}
-		verb := w.pick("grew", "creció")
+		verb := w.T("grew", "creció")
 		if v.growth() < 0 {
-			verb = w.pick("fell", "cayó")
+			verb = w.T("fell", "cayó")
 		}
 		after, before := w.rates(v.both)
 		list = append(list, Finding{
 			Kind: "value", Score: score,
-			Sentence: w.say("%s (%s) %s from %s to %s: %s of the change; the other values are about as before.", "%s (%s) %s de %s a %s: el %s del cambio; los demás valores están casi como antes.",
-				v.event, v.text, verb, before, after, w.percent(v.share)),
-			Next: w.say("Look at what is special about %s: one client, one provider, one channel.", "Ver qué tiene de especial %s: un cliente, un proveedor, un canal.", v.text),
+			Sentence: w.Say("%s (%s) %s from %s to %s: %s of the change; the other values are about as before.", "%s (%s) %s de %s a %s: el %s del cambio; los demás valores están casi como antes.",
+				v.event, v.text, verb, before, after, w.Percent(v.share)),
+			Next: w.Say("Look at what is special about %s: one client, one provider, one channel.", "Ver qué tiene de especial %s: un cliente, un proveedor, un canal.", v.text),
 		})
 		break
 	}

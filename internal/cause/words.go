@@ -28,16 +28,16 @@ func (w words) was(before string, known bool) string {
 	if !known {
 		return ""
 	}
-	return w.say(", %s before", " (antes %s)", before)
+	return w.Say(", %s before", " (antes %s)", before)
 }
 
 func (w words) wasNumber(v float64) string  { return w.was(w.number(v), w.figures) }
 func (w words) wasCount(v float64) string   { return w.was(w.count(v), w.figures) }
 func (w words) wasWaiting(v float64) string { return w.was(w.count(v), w.looks) }
-func (w words) wasSeconds(v float64) string { return w.was(w.seconds(v), v > 0) }
-func (w words) wasBytes(v float64) string   { return w.was(w.bytes(v), v > 0) }
+func (w words) wasSeconds(v float64) string { return w.was(w.Seconds(v), v > 0) }
+func (w words) wasBytes(v float64) string   { return w.was(w.Bytes(v), v > 0) }
 func (w words) wasCores(v float64) string   { return w.was(w.number(v), w.figures || w.cpu) }
-func (w words) wasPercent(v float64) string { return w.was(w.pick("", "el ")+w.percent(v), w.figures) }
+func (w words) wasPercent(v float64) string { return w.was(w.T("", "el ")+w.Percent(v), w.figures) }
 
 // rateWas is how often something happens, and happened, in one unit.
 func (w words) rateWas(b both) string {
@@ -48,9 +48,9 @@ func (w words) rateWas(b both) string {
 // rates are how often something happens, with the unit, and happened, without it.
 func (w words) rates(b both) (after, before string) {
 	if most := max(b.after, b.before); most > 0 && most < 0.5 {
-		return w.number(b.after*60) + w.pick(" a minute", " por minuto"), w.number(b.before * 60)
+		return w.number(b.after*60) + w.T(" a minute", " por minuto"), w.number(b.before * 60)
 	}
-	return w.number(b.after) + w.pick(" a second", " por segundo"), w.number(b.before)
+	return w.number(b.after) + w.T(" a second", " por segundo"), w.number(b.before)
 }
 
 // within puts what was before beside a figure that is in parentheses already.
@@ -58,7 +58,7 @@ func (w words) within(before string, known bool) string {
 	if !known {
 		return ""
 	}
-	return w.say(", %s before", "; antes %s", before)
+	return w.Say(", %s before", "; antes %s", before)
 }
 
 // count writes how many there are: whole, once there are ten.
@@ -73,33 +73,22 @@ func (w words) count(v float64) string {
 // coresOf writes how many CPUs are used at a time.
 func (w words) coresOf(v float64) string {
 	if text := w.number(v); text == "1" {
-		return w.pick("1 core", "1 núcleo")
+		return w.T("1 core", "1 núcleo")
 	}
-	return w.number(v) + w.pick(" cores", " núcleos")
-}
-
-func (w words) pick(english, spanish string) string { return w.T(english, spanish) }
-
-// say formats the sentence of the language.
-func (w words) say(english, spanish string, args ...any) string {
-	return w.Say(english, spanish, args...)
+	return w.number(v) + w.T(" cores", " núcleos")
 }
 
 // number writes a figure with three digits that matter, two of them after the
 // point at most.
-func (w words) number(v float64) string  { return w.Number(math.Round(v*100) / 100) }
-func (w words) bytes(n float64) string   { return w.Bytes(n) }
-func (w words) seconds(s float64) string { return w.Seconds(s) }
+func (w words) number(v float64) string { return w.Number(math.Round(v*100) / 100) }
 
 // rate writes how often something happens.
 func (w words) rate(perSecond float64) string {
 	if perSecond > 0 && perSecond < 0.5 {
-		return w.number(perSecond*60) + w.pick(" a minute", " por minuto")
+		return w.number(perSecond*60) + w.T(" a minute", " por minuto")
 	}
-	return w.number(perSecond) + w.pick(" a second", " por segundo")
+	return w.number(perSecond) + w.T(" a second", " por segundo")
 }
-
-func (w words) percent(share float64) string { return w.Percent(share) }
 
 // where names a function and its place: shop.salesStatistics (report.go:41).
 func where(f stacks.Frame) string {
@@ -130,57 +119,57 @@ func written(function string) string {
 // requestsTo names the requests of an endpoint.
 func (w words) requestsTo(endpoint string) string {
 	if endpoint == "" {
-		return w.pick("requests", "las peticiones")
+		return w.T("requests", "las peticiones")
 	}
-	return w.say("requests to %s", "las peticiones a %s", endpoint)
+	return w.Say("requests to %s", "las peticiones a %s", endpoint)
 }
 
 // does says what somebody does who holds something.
 func (w words) does(a *activity) string {
 	in := ""
 	if a.at.Function != a.function.Function {
-		in = w.say(" in %s", " en %s", where(a.at))
+		in = w.Say(" in %s", " en %s", where(a.at))
 	} else if a.at.Line != a.function.Line {
-		in = w.say(" (%s:%d)", " (%s:%d)", path.Base(a.at.File), a.at.Line)
+		in = w.Say(" (%s:%d)", " (%s:%d)", path.Base(a.at.File), a.at.Line)
 	}
 	switch {
 	case calls(a.kind) && a.peer != "":
-		return w.say("waits for %s%s", "espera a %s%s", a.peer, in)
+		return w.Say("waits for %s%s", "espera a %s%s", a.peer, in)
 	case calls(a.kind) && a.through == "":
-		return w.say("waits for an answer from the network%s", "espera una respuesta de la red%s", in)
+		return w.Say("waits for an answer from the network%s", "espera una respuesta de la red%s", in)
 	case calls(a.kind):
 		if a.through == "database/sql" {
-			return w.say("waits for the database%s", "espera a la base de datos%s", in)
+			return w.Say("waits for the database%s", "espera a la base de datos%s", in)
 		}
-		return w.say("waits for %s%s", "espera a %s%s", library(a.through, a.library), in)
+		return w.Say("waits for %s%s", "espera a %s%s", library(a.through, a.library), in)
 	case a.kind == stacks.Lock && a.through == "database/sql":
-		return w.say("waits for the database's lock, which another connection or process has%s", "espera el bloqueo de la base de datos, que tiene otra conexión u otro proceso%s", in)
+		return w.Say("waits for the database's lock, which another connection or process has%s", "espera el bloqueo de la base de datos, que tiene otra conexión u otro proceso%s", in)
 	case a.kind == stacks.Lock:
-		return w.say("waits for another lock%s", "espera otro candado (lock)%s", in)
+		return w.Say("waits for another lock%s", "espera otro candado (lock)%s", in)
 	case a.kind == stacks.File:
-		return w.say("reads or writes a file%s", "lee o escribe un archivo%s", in)
+		return w.Say("reads or writes a file%s", "lee o escribe un archivo%s", in)
 	case a.kind == stacks.Log:
-		return w.say("writes to the log%s", "escribe en el log%s", in)
+		return w.Say("writes to the log%s", "escribe en el log%s", in)
 	case a.kind == stacks.Sleep:
-		return w.say("sleeps%s", "duerme%s", in)
+		return w.Say("sleeps%s", "duerme%s", in)
 	case a.kind == stacks.Pool:
-		return w.say("waits for a connection%s", "espera una conexión%s", in)
+		return w.Say("waits for a connection%s", "espera una conexión%s", in)
 	case a.kind == "" && a.through != "":
-		return w.say("works in %s%s", "trabaja en %s%s", library(a.through, ""), in)
+		return w.Say("works in %s%s", "trabaja en %s%s", library(a.through, ""), in)
 	case a.kind == "":
-		return w.say("computes%s", "calcula%s", in)
+		return w.Say("computes%s", "calcula%s", in)
 	}
-	return w.say("waits%s", "espera%s", in)
+	return w.Say("waits%s", "espera%s", in)
 }
 
 // server names who answers where no label says which host it is.
 func (w words) server(pkg, fallback string) string {
 	switch name := library(pkg, fallback); {
 	case name == "exec" || name == "os":
-		return w.pick("the program that is started", "el programa que se inicia")
+		return w.T("the program that is started", "el programa que se inicia")
 	case stacks.Owner(cmp.Or(pkg, stacks.Package(fallback))+".") == stacks.Runtime && name != "smtp":
 		// Of the standard library, only mail has a server of one kind.
-		return w.pick("the server that is called", "el servidor al que se llama")
+		return w.T("the server that is called", "el servidor al que se llama")
 	default:
 		return name
 	}

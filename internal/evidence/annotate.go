@@ -122,7 +122,7 @@ func (w words) change(s Section, function string) string {
 		}
 	}
 	if len(s.Diff) == 0 {
-		return w.pick("no baseline", "sin referencia")
+		return w.T("no baseline", "sin referencia")
 	}
 	return "="
 }
@@ -133,13 +133,13 @@ func (w words) times(before, after float64) string {
 	case before <= 0 && after <= 0:
 		return "="
 	case before <= 0:
-		return w.pick("new", "nuevo")
+		return w.T("new", "nuevo")
 	case after <= 0:
 		return "-100 %"
 	}
 	switch ratio := after / before; {
 	case ratio >= 2:
-		return "×" + w.number(ratio)
+		return "×" + w.Number(ratio)
 	case math.Abs(ratio-1) < 0.05:
 		return "="
 	default:

@@ -112,7 +112,7 @@ func (c chosen) sentence(text string) string {
 	if len(c.names) > maxNamed {
 		names += "…"
 	}
-	return c.w.say("%s (%d of %d instances): %s", "%s (%d de %d instancias): %s", names, len(c.names), c.of, text)
+	return c.w.Say("%s (%d of %d instances): %s", "%s (%d de %d instancias): %s", names, len(c.names), c.of, text)
 }
 
 // fleetProfiles reads the profiles of the processes that an input's series are

@@ -57,7 +57,7 @@ func (v view) Style() template.CSS { return template.CSS(style) } //nolint:gosec
 // Title names the incident.
 func (v view) Title() string {
 	if v.Kind == KindRelease {
-		return v.say("Release %s", "Versión %s", Release{v.Version, v.Revision})
+		return v.Say("Release %s", "Versión %s", Release{v.Version, v.Revision})
 	}
 	return v.Name
 }
@@ -71,9 +71,9 @@ func (v view) State() string {
 	case v.Kind == KindRelease:
 		return ""
 	case v.EndsAt != nil:
-		return v.say("resolved after %s", "resuelta después de %s", v.duration(v.EndsAt.Sub(v.StartsAt).Round(time.Second)))
+		return v.Say("resolved after %s", "resuelta después de %s", v.duration(v.EndsAt.Sub(v.StartsAt).Round(time.Second)))
 	}
-	return v.pick("firing", "activa")
+	return v.T("firing", "activa")
 }
 
 // Time writes a time in full.
@@ -191,7 +191,7 @@ func (v view) boxTitle(b profiles.FlameBox) string {
 	case "cpu", "delay":
 		value = v.amount("cpu", b.Value*1e-9)
 	case "alloc_space", "inuse_space":
-		value = v.bytes(b.Value)
+		value = v.Bytes(b.Value)
 	}
 	return fmt.Sprintf("%s: %s, %s", stacks.Short(b.Function), percent(b.Share), value)
 }

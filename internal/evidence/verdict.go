@@ -57,16 +57,16 @@ func (r *Recorder) judge(before, after measure) *Incident {
 	}
 	dearer := func(before, after float64) bool { return before > 0 && after > worseCost*before }
 	add(Figure{Name: "cpu_per_request", Before: before.CPU, After: after.CPU, Worse: dearer(before.CPU, after.CPU),
-		Text: w.pick("CPU time of a request", "tiempo de CPU de una petición")}, w.seconds)
+		Text: w.T("CPU time of a request", "tiempo de CPU de una petición")}, w.Seconds)
 	for name, now := range after.Events {
 		old, ok := before.Events[name]
 		if !ok {
 			continue
 		}
 		add(Figure{Name: "event_cpu", Event: name, Before: old.CPU, After: now.CPU, Worse: dearer(old.CPU, now.CPU),
-			Text: w.say("CPU time of one %s", "tiempo de CPU de un %s", name)}, w.seconds)
+			Text: w.Say("CPU time of one %s", "tiempo de CPU de un %s", name)}, w.Seconds)
 		add(Figure{Name: "event_allocated", Event: name, Before: old.Allocated, After: now.Allocated, Worse: dearer(old.Allocated, now.Allocated),
-			Text: w.say("memory allocated for one %s", "memoria asignada para un %s", name)}, w.bytes)
+			Text: w.Say("memory allocated for one %s", "memoria asignada para un %s", name)}, w.Bytes)
 	}
 	for endpoint, now := range after.Endpoints {
 		old, ok := before.Endpoints[endpoint]
@@ -74,12 +74,12 @@ func (r *Recorder) judge(before, after measure) *Incident {
 			continue
 		}
 		add(Figure{Name: "p95", Endpoint: endpoint, Before: old.P95, After: now.P95, Worse: now.P95 > worseP95*old.P95 && now.P95-old.P95 >= leastP95,
-			Text: w.say("p95 of %s", "p95 de %s", endpoint)}, w.seconds)
+			Text: w.Say("p95 of %s", "p95 de %s", endpoint)}, w.Seconds)
 		add(Figure{Name: "error_ratio", Endpoint: endpoint, Before: old.ErrorRatio, After: now.ErrorRatio,
 			Worse: now.ErrorRatio > worseErrors*old.ErrorRatio && now.ErrorRatio-old.ErrorRatio >= leastErrors,
-			Text:  w.say("server errors of %s", "errores del servidor de %s", endpoint)}, func(v float64) string { return w.number(v*100) + " %" })
+			Text:  w.Say("server errors of %s", "errores del servidor de %s", endpoint)}, func(v float64) string { return w.Number(v*100) + " %" })
 		add(Figure{Name: "rate", Endpoint: endpoint, Before: old.Rate, After: now.Rate,
-			Text: w.say("requests a second to %s", "peticiones por segundo a %s", endpoint)}, w.number)
+			Text: w.Say("requests a second to %s", "peticiones por segundo a %s", endpoint)}, w.Number)
 	}
 	slices.SortFunc(v.Figures, func(a, b Figure) int {
 		return cmp.Or(boolFirst(a.Worse, b.Worse), cmp.Compare(order[a.Name], order[b.Name]), cmp.Compare(b.ratio(), a.ratio()), strings.Compare(a.Text, b.Text))
@@ -128,27 +128,27 @@ func (w words) verdict(in *Incident, before, after measure) string {
 		}
 		switch {
 		case f.Before > 0 && f.Event != "":
-			what := w.pick("CPU time", "tiempo de CPU")
+			what := w.T("CPU time", "tiempo de CPU")
 			if f.Name == "event_allocated" {
-				what = w.pick("memory", "memoria")
+				what = w.T("memory", "memoria")
 			}
-			worse = append(worse, w.say("one %s costs %s more %s (%s → %s)", "un %s cuesta %s más %s (%s → %s)", f.Event, percent(f.ratio()-1), what, f.BeforeText, f.AfterText))
+			worse = append(worse, w.Say("one %s costs %s more %s (%s → %s)", "un %s cuesta %s más %s (%s → %s)", f.Event, percent(f.ratio()-1), what, f.BeforeText, f.AfterText))
 		default:
 			worse = append(worse, fmt.Sprintf("%s %s → %s", f.Text, f.BeforeText, f.AfterText))
 		}
 	}
 	if len(worse) == 0 {
-		return w.say("Release %s is no worse than %s: no duration, error ratio or cost rose by more than chance.",
+		return w.Say("Release %s is no worse than %s: no duration, error ratio or cost rose by more than chance.",
 			"La versión %s no es peor que %s: ninguna duración, proporción de errores ni costo subió más de lo casual.", v.After, v.Before)
 	}
-	text := w.say("Since %s (before: %s): %s", "Desde %s (antes: %s): %s", v.After, v.Before, strings.Join(worse, "; "))
+	text := w.Say("Since %s (before: %s): %s", "Desde %s (antes: %s): %s", v.After, v.Before, strings.Join(worse, "; "))
 	// What a request costs in a function, so that more traffic is no growth.
 	requests := func(m measure) float64 { return m.Requests * m.Profiled / max(m.To.Sub(m.From).Seconds(), 1) }
 	if before.profile != nil && after.profile != nil && requests(before) > 0 && requests(after) > 0 {
 		for _, c := range profiles.Diff("cpu", before.profile, requests(before), after.profile, requests(after)) {
 			if c.Growth > 0.1*max(after.CPU-before.CPU, 0) && c.Growth > 0 {
-				text += w.say("; %s (%s) grew the most, from %s to %s a request", "; lo que más creció es %s (%s), de %s a %s por petición",
-					stacks.Short(c.Function), place(c.File, c.Line), w.seconds(c.Before), w.seconds(c.After))
+				text += w.Say("; %s (%s) grew the most, from %s to %s a request", "; lo que más creció es %s (%s), de %s a %s por petición",
+					stacks.Short(c.Function), place(c.File, c.Line), w.Seconds(c.Before), w.Seconds(c.After))
 				break
 			}
 		}
