@@ -62,6 +62,8 @@ type archive struct {
 	outcomes *outcomes
 	once     func(kind string, say func(*slog.Logger))
 
+	changing sync.Mutex // one incident changes at a time; taken before mu
+
 	mu    sync.Mutex
 	kept  []*entry // oldest first
 	bytes int64
@@ -129,9 +131,15 @@ func (a *archive) index(id string) int {
 // errTooLarge says that one incident alone is beyond the bound.
 var errTooLarge = errors.New("it is larger than all incidents together may be")
 
-// add keeps an incident with its profiles.
+// add keeps an incident with its profiles, also in place of what is kept of it: a
+// cause may be found after the alert has ended, which is not forgotten then.
 func (a *archive) add(g *gathered) error {
+	a.changing.Lock()
+	defer a.changing.Unlock()
 	in := *g.incident
+	if old := a.find(in.ID); old != nil {
+		in.EndsAt = cmp.Or(in.EndsAt, old.incident.EndsAt)
+	}
 	files := map[string][]byte{}
 	for name, p := range map[string]*profile.Profile{fileBefore: g.before, fileAfter: g.after} {
 		if p == nil {
@@ -210,6 +218,8 @@ func (a *archive) write(e *entry, replaces bool) {
 
 // end writes into an incident that its alert is over.
 func (a *archive) end(id string, at time.Time) {
+	a.changing.Lock()
+	defer a.changing.Unlock()
 	e := a.find(id)
 	if e == nil || e.incident.EndsAt != nil {
 		return

@@ -78,7 +78,8 @@ func TestIncidentsBounded(t *testing.T) {
 	}
 }
 
-// A cause that was found after its incident was kept is in the folder, too.
+// A cause that was found after its incident was kept is in the folder, too, and
+// that the alert is over by then stays.
 func TestCauseComesLater(t *testing.T) {
 	dir := t.TempDir()
 	r := start(t, Config{Dir: dir})
@@ -86,12 +87,15 @@ func TestCauseComesLater(t *testing.T) {
 	for _, cause := range []string{"", "A lock is held."} {
 		in.Cause = cause
 		r.keep(&gathered{incident: &in})
+		if cause == "" {
+			r.kept.end(in.ID, time.Now())
+		}
 	}
 	if err := r.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	list := start(t, Config{Dir: dir}).kept.list()
-	if len(list) != 1 || list[0].Cause != in.Cause {
+	if len(list) != 1 || list[0].Cause != in.Cause || list[0].EndsAt == nil {
 		t.Errorf("after a restart %+v", list)
 	}
 }
