@@ -32,7 +32,7 @@ func (r *Recorder) Enrich(ctx context.Context, a alert.Alert) (out alert.Alert) 
 			r.once("panic", func(log *slog.Logger) {
 				log.Error("gathering evidence panicked; alerts go out without it", "panic", clean(fmt.Sprint(v)), "stack", string(debug.Stack()))
 			})
-			annotate(&out, none("it panicked"))
+			annotate(&out, none(r.words.panicked()))
 		}
 	}()
 	rule, _ := r.rule(a)
@@ -100,7 +100,7 @@ func annotate(a *alert.Alert, annotations map[string]string) {
 // all its alerts carry. What comes too late for them is still kept as an
 // incident, and so is an alert for which there is nothing to be had.
 func (r *Recorder) begin(ctx context.Context, a alert.Alert, rule alerting.Rule, e *episode) map[string]string {
-	e.annotations = none("it panicked")
+	e.annotations = none(r.words.panicked())
 	defer close(e.found)
 	without := func(why string) *gathered {
 		in := r.incident(a, rule, e.id)
@@ -121,7 +121,7 @@ func (r *Recorder) begin(ctx context.Context, a alert.Alert, rule alerting.Rule,
 	started := r.background(func() {
 		defer func() { <-r.slots }()
 		defer close(e.saved)
-		g := without("it panicked")
+		g := without(r.words.panicked())
 		defer func() { done <- g; r.keep(g) }()
 		g = r.gather(ctx, a, rule, e.id, func(in Incident, last bool) {
 			if last {
@@ -134,7 +134,7 @@ func (r *Recorder) begin(ctx context.Context, a alert.Alert, rule alerting.Rule,
 	if !started {
 		<-r.slots
 		close(e.saved)
-		e.annotations = none("the service is stopping")
+		e.annotations = none(r.words.stopping())
 		return e.annotations
 	}
 	select {

@@ -232,12 +232,16 @@ func TestNothingToEnrich(t *testing.T) {
 }
 
 func TestAfterStop(t *testing.T) {
-	r := start(t, Config{})
-	if err := r.Stop(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if out := r.Enrich(t.Context(), firing("CPU")); out.Annotations["evidence"] != "the service is stopping" {
-		t.Errorf("annotations %v", out.Annotations)
+	for language, want := range map[string]string{"en": "the service is stopping", "es": "el servicio se está deteniendo"} {
+		d := shop
+		d.Language = language
+		r := start(t, Config{Domain: d})
+		if err := r.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if out := r.Enrich(t.Context(), firing("CPU")); out.Annotations["evidence"] != want {
+			t.Errorf("%s: annotations %v", language, out.Annotations)
+		}
 	}
 }
 

@@ -51,6 +51,14 @@ func (w words) late(at time.Time) string {
 		"hallada a las %s UTC, después del primer aviso: la alerta la lleva desde su siguiente reenvío, y también todo aviso posterior", at.UTC().Format(time.TimeOnly))
 }
 
+func (w words) panicked() string {
+	return w.T("looking for it panicked, and the log has the stack", "la búsqueda hizo panic; el registro tiene el stack")
+}
+
+func (w words) stopping() string {
+	return w.T("the service is stopping", "el servicio se está deteniendo")
+}
+
 func (w words) busy() string {
 	return w.T("evidence of too many alerts is being gathered at once", "se reúne evidencia de demasiadas alertas a la vez")
 }
