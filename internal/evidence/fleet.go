@@ -3,6 +3,7 @@ package evidence
 import (
 	"cmp"
 	"context"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -31,7 +32,7 @@ const instanceLabel = "instance"
 // chosen are the instances that an alert is about, and the series that explain it.
 type chosen struct {
 	names  []string // the worst first; none for all alike
-	of     int      // how many there are
+	of     int      // how many there are in the bad time
 	series []cause.Series
 	w      words
 }
@@ -58,15 +59,20 @@ func (r *Recorder) choose(in cause.Input) chosen {
 		byInstance[s.Labels[instanceLabel]] = append(byInstance[s.Labels[instanceLabel]], s)
 	}
 	delete(byInstance, "")
+	t, named := r.cfg.compared(in), in.Alert.Labels[instanceLabel]
+	maps.DeleteFunc(byInstance, func(name string, series []cause.Series) bool { // a release may have taken it away
+		return name != named && !slices.ContainsFunc(series, func(s cause.Series) bool {
+			return len(s.Points) > 0 && s.Points[len(s.Points)-1].At.After(t.After.From)
+		})
+	})
 	c.of = len(byInstance)
-	if named := in.Alert.Labels[instanceLabel]; named != "" && byInstance[named] != nil {
+	if named != "" && byInstance[named] != nil {
 		c.names, c.series = []string{named}, byInstance[named]
 		return c
 	}
 	if c.of < 2 {
 		return c
 	}
-	t := r.cfg.compared(in)
 	for _, t := range []cause.Times{t, {After: t.After}} { // what grew, or else what is
 		type one struct {
 			name   string
