@@ -64,9 +64,9 @@ func Command() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.listen, "listen", "127.0.0.1:9466", "the `address` to listen at")
-	f.StringVar(&o.prometheus, "prometheus", "http://127.0.0.1:9090", "Prometheus, or what has its API, with the samples")
-	f.StringVar(&o.pyroscope, "pyroscope", "http://127.0.0.1:4040", "Pyroscope with the profiles, or none")
-	f.StringSliceVar(&o.alertmanagers, "alertmanager", []string{"http://127.0.0.1:9093"}, "the Alertmanagers that Prometheus sends alerts to; each address of a name is one")
+	f.StringVar(&o.prometheus, "prometheus", usual["prometheus"], "Prometheus, or what has its API, with the samples")
+	f.StringVar(&o.pyroscope, "pyroscope", usual["pyroscope"], "Pyroscope with the profiles, or none")
+	f.StringSliceVar(&o.alertmanagers, "alertmanager", []string{usual["alertmanager"]}, "the Alertmanagers that Prometheus sends alerts to; each address of a name is one")
 	f.StringVar(&o.externalURL, "external-url", "", "where people reach this server, for links; empty means where it listens, none that alerts have no links to incidents")
 	f.StringVar(&o.dir, "dir", "", "the `folder` in which incidents are kept; empty means in memory")
 	f.DurationVar(&o.timeout, "timeout", evidenceTimeout, "how long the evidence of an alert may take: less than the group_wait of Alertmanager, or the first message is without it")
@@ -91,12 +91,15 @@ func Command() *cobra.Command {
 	return cmd
 }
 
+// usual are the addresses of the servers where nobody says, by option.
+var usual = map[string]string{"prometheus": "http://127.0.0.1:9090", "pyroscope": "http://127.0.0.1:4040", "alertmanager": "http://127.0.0.1:9093"}
+
 // address reads the URL of a server. What is wrong with one stays unsaid: there
 // may be a password in it.
 func address(flag, text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, cli.UsageError("-" + flag + " is no address: write one such as http://" + flag + ":9090")
+		return nil, cli.UsageError("-" + flag + " is no address: write one such as " + usual[flag])
 	}
 	return u, nil
 }

@@ -287,6 +287,15 @@ func TestMeasures(t *testing.T) {
 	}
 }
 
+// TestAddresses: what is no address is told with one that fits the server.
+func TestAddresses(t *testing.T) {
+	for flag, port := range map[string]string{"prometheus": ":9090", "pyroscope": ":4040", "alertmanager": ":9093"} {
+		if _, err := address(flag, "host"+port); err == nil || !strings.HasPrefix(err.Error(), "-"+flag+" ") || !strings.HasSuffix(err.Error(), port) {
+			t.Errorf("%s: %v", flag, err)
+		}
+	}
+}
+
 // TestUnlinked: where nobody has said how people reach the server, alerts have no
 // link, rather than one that opens on its own machine alone.
 func TestUnlinked(t *testing.T) {
