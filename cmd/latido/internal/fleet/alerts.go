@@ -16,6 +16,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/latido-dev/latido/cmd/latido/internal/remote"
 	"github.com/latido-dev/latido/internal/alert"
 	"github.com/latido-dev/latido/internal/evidence"
@@ -131,24 +133,26 @@ func (s *alerts) put(list ...alert.Alert) {
 func (s *alerts) post(body []byte) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), postTimeout)
 	defer cancel()
-	var wg sync.WaitGroup
+	var all errgroup.Group
 	for _, target := range s.targets {
 		for _, one := range addresses(ctx, target) {
-			wg.Go(func() {
-				err := send(ctx, one, body)
+			all.Go(func() error {
+				err := send(ctx, one, target.Host, body)
 				s.measures.posted(err)
-				s.tell(err)
+				return err
 			})
 		}
 	}
-	wg.Wait()
+	s.tell(all.Wait())
 }
 
-func send(ctx context.Context, target *url.URL, body []byte) error {
+// send posts to an address of a host.
+func send(ctx context.Context, target *url.URL, host string, body []byte) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, target.JoinPath("api/v2/alerts").String(), bytes.NewReader(body))
 	if err != nil {
 		return fmt.Errorf("%s cannot be asked", remote.Address(target)) // err has all of the URL
 	}
+	r.Host = host // a proxy goes by the name
 	r.Header.Set("Content-Type", "application/json")
 	response, err := client.Do(r)
 	if err != nil {
@@ -180,7 +184,8 @@ func addresses(ctx context.Context, target *url.URL) []*url.URL {
 	return all
 }
 
-// tell logs the first failure after a success, and the success after it.
+// tell logs the first post that one Alertmanager did not take, and the first one
+// after it that all took.
 func (s *alerts) tell(err error) {
 	s.mu.Lock()
 	failed := err != nil

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -292,6 +293,38 @@ func TestAddresses(t *testing.T) {
 	for flag, port := range map[string]string{"prometheus": ":9090", "pyroscope": ":4040", "alertmanager": ":9093"} {
 		if _, err := address(flag, "host"+port); err == nil || !strings.HasPrefix(err.Error(), "-"+flag+" ") || !strings.HasSuffix(err.Error(), port) {
 			t.Errorf("%s: %v", flag, err)
+		}
+	}
+}
+
+// TestOneOfTwoFails: of two Alertmanagers of which one takes no alert the log tells
+// once, and once when it takes them again. Both are asked under their own names.
+func TestOneOfTwoFails(t *testing.T) {
+	var down atomic.Bool
+	var hosts sync.Map
+	half := serving(t, func(w http.ResponseWriter, r *http.Request) {
+		hosts.Store(r.Host, true)
+		if down.Load() {
+			http.Error(w, "down", http.StatusServiceUnavailable)
+		}
+	})
+	var said bytes.Buffer
+	s := &alerts{targets: []*url.URL{half, serving(t, func(http.ResponseWriter, *http.Request) {})}, log: slog.New(slog.NewTextHandler(&said, nil)), ctx: t.Context()}
+	for _, failing := range []bool{false, true, false} {
+		down.Store(failing)
+		for range 3 {
+			s.post([]byte("[]"))
+		}
+	}
+	if text := said.String(); strings.Count(text, "\n") != 2 || !strings.Contains(text, "is not handed on") || !strings.Contains(text, "handed on again") {
+		t.Errorf("logged\n%s", text)
+	}
+	if err := send(t.Context(), half, "alertmanager.example.com", nil); err != nil {
+		t.Error(err)
+	}
+	for _, host := range []string{half.Host, "alertmanager.example.com"} {
+		if _, asked := hosts.Load(host); !asked {
+			t.Errorf("nobody asked %s", host)
 		}
 	}
 }
