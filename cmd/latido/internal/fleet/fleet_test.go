@@ -255,7 +255,7 @@ func TestElsewhere(t *testing.T) {
 func TestMeasures(t *testing.T) {
 	to := &receiver{}
 	own := newMeasures()
-	source := &instances{domain: tienda, measures: own, prometheus: serving(t, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "down", http.StatusInternalServerError) })}
+	source := &instances{domain: tienda, measures: own, prometheus: serving(t, http.NotFound)} // a wrong path
 	s, _ := started(t, source, serving(t, to.ServeHTTP), serving(t, http.NotFound))
 	s.measures = own
 	h := s.handler("latido", "secret")

@@ -78,13 +78,14 @@ func (m *measures) handler() http.Handler {
 }
 
 // exchange asks a source. What the evidence no longer waits for has failed, too: it
-// was too slow.
+// was too slow. So has what is refused, such as a path or a tenant that the source
+// does not know.
 func (m *measures) exchange(ctx context.Context, source string, base *url.URL, q remote.Request, login func(*http.Request)) (remote.Reply, error) {
 	start := time.Now()
 	answer, err := remote.Exchange(ctx, base, q, login)
 	if m != nil {
 		outcome := outcomeAnswered
-		if err != nil || answer.Code/100 == 5 || answer.Code == http.StatusUnauthorized || answer.Code == http.StatusForbidden {
+		if err != nil || answer.Code/100 != 2 {
 			outcome = outcomeFailed
 		}
 		m.requests.WithLabelValues(source, outcome).Observe(time.Since(start).Seconds())
