@@ -221,3 +221,15 @@ func TestManyEndpoints(t *testing.T) {
 		t.Errorf("profiles are asked for until %v before the alert", now.Sub(until))
 	}
 }
+
+// TestNoPyroscope: an answer that is none of Pyroscope's is told with whose it is.
+func TestNoPyroscope(t *testing.T) {
+	uploads := fmt.Sprintf(`{"series":[{"points":[{"timestamp":"%d","value":1}]}]}`, time.Now().UnixMilli())
+	for _, answer := range []string{"<html>", uploads} { // no JSON, and no profile
+		address := serving(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, answer) })
+		s := &instances{domain: tienda, pyroscope: address}
+		if _, err := s.Profile(t.Context(), continuous.ProfileMutex, nil, twoTimes(time.Now())); err == nil || !strings.Contains(err.Error(), address.Host) {
+			t.Errorf("%s: %v", answer, err)
+		}
+	}
+}

@@ -55,7 +55,10 @@ func (s *instances) json(ctx context.Context, method string, question map[string
 	if err != nil {
 		return err
 	}
-	return json.Unmarshal(answer, into)
+	if err := json.Unmarshal(answer, into); err != nil {
+		return fmt.Errorf("%s answers %s with no JSON: %w", remote.Address(s.pyroscope), method, err)
+	}
+	return nil
 }
 
 // merged asks for the sum of the profiles of a time. It is asked in protobuf:
@@ -71,8 +74,9 @@ func (s *instances) merged(ctx context.Context, id, selector string, r cause.Ran
 		return nil, err
 	}
 	p, err := profile.ParseUncompressed(answer)
-	if err == nil {
-		stacks.Learn(p)
+	if err != nil {
+		return nil, fmt.Errorf("%s answers SelectMergeProfile with no profile: %w", remote.Address(s.pyroscope), err)
 	}
-	return p, err
+	stacks.Learn(p)
+	return p, nil
 }
