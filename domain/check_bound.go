@@ -65,7 +65,7 @@ func (m Metric) unitOf(stat Stat) string {
 func meantUnit(q float64, unit string, stat Stat, m Metric) string {
 	switch {
 	case unit == "%" && q > 0 && q <= 1:
-		return fmt.Sprintf("%g%% or %g%%", q*100, q)
+		return fmt.Sprintf("%g%% or %g%%", math.Round(q*1e8)/1e6, q) // 0.07 * 100 is a little more than 7
 	case unit == "By" && q > 0 && q < 1024:
 		return fmt.Sprintf("%gMiB or %gB", q, q)
 	case unit == "s" && m.Event == nil && m.Kind == KindHistogram && q >= 60:

@@ -284,7 +284,7 @@ func (x *reading) compared(at parser.Node, e parser.Expr, c Condition, whole boo
 	case never:
 		x.add(at, "this would never be true: its value is from %g to %g", r.low, r.high)
 	case r.percent && c.Bound > 0 && c.Bound < 1:
-		x.add(at, "its value is in percent, from 0 to 100: write %g, or %g * 1 if you mean less than one percent", c.Bound*100, c.Bound)
+		x.add(at, "its value is in percent, from 0 to 100: write %g, or %g * 1 if you mean less than one percent", math.Round(c.Bound*1e8)/1e6, c.Bound) // 0.07 * 100 is a little more than 7
 	case always && whole:
 		x.add(at, "this would always be true: its value is from %g to %g", r.low, r.high)
 	case whole:
