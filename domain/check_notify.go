@@ -168,9 +168,16 @@ var (
 // all that one needs.
 var secretPaths = regexp.MustCompile(`^(hooks\.slack\.com/|discord(app)?\.com/api/webhooks/|api\.telegram\.org/bot|[^/]*\.webhook\.office\.com/|[^/]*\.logic\.azure\.com|chat\.googleapis\.com/|hc-ping\.com/|events\.pagerduty\.com/integration/|api\.opsgenie\.com/)`)
 
-// keyInPath is a part of a path that looks like a key: long, of letters and
-// digits.
-var keyInPath = regexp.MustCompile(`^[A-Za-z0-9_-]{20,}$`)
+// long is a part of a path that may be a key.
+var long = regexp.MustCompile(`^[A-Za-z0-9_-]{20,}$`)
+
+// isKey tells whether a long part of a path looks like a key: a word of it has
+// letters and digits, as none of alertmanager-webhook-receiver-v2 has.
+func isKey(part string) bool {
+	return slices.ContainsFunc(strings.FieldsFunc(part, func(r rune) bool { return r == '-' || r == '_' }), func(word string) bool {
+		return len(word) >= 6 && strings.ContainsAny(word, "0123456789") && strings.ContainsFunc(word, unicode.IsLetter)
+	})
+}
 
 // secretPath tells whether whoever knows a webhook's address can write there.
 func secretPath(u *url.URL) bool {
@@ -178,7 +185,7 @@ func secretPath(u *url.URL) bool {
 		return true
 	}
 	for part := range strings.SplitSeq(u.Path, "/") {
-		if keyInPath.MatchString(part) && strings.ContainsAny(part, "0123456789") && strings.ContainsFunc(part, unicode.IsLetter) {
+		if long.MatchString(part) && isKey(part) {
 			return true
 		}
 	}
