@@ -124,14 +124,28 @@ func Owner(function string) string {
 var learned sync.Map
 
 // Learn has the packages of another program's own code count as Own: those whose
-// source lies in no module's cache and no vendor folder. A process that explains
-// its own profiles knows its module, and needs none of this. It is safe for
-// concurrent use.
+// source lies in no module's cache, no vendor folder and not with Go's own. A
+// process that explains its own profiles knows its module, and needs none of this.
+// It is safe for concurrent use.
 func Learn(p *profile.Profile) {
+	goroot, module := "", "" // "" for a program that was built with -trimpath, and for one that was not
+	for _, f := range p.Function {
+		switch Package(f.Name) {
+		case "runtime":
+			if i := strings.Index(f.Filename, "/src/runtime/"); i >= 0 {
+				goroot = f.Filename[:i+len("/src/")]
+			}
+		case "main":
+			if !path.IsAbs(f.Filename) {
+				module, _, _ = strings.Cut(f.Filename, "/")
+			}
+		}
+	}
 	for _, f := range p.Function {
 		pkg := Package(f.Name)
-		first, _, path := strings.Cut(pkg, "/")
-		if !path || !strings.Contains(first, ".") || strings.Contains(f.Filename, "@") || strings.Contains(f.Filename, "/vendor/") {
+		first, _, below := strings.Cut(pkg, "/")
+		elsewhere := goroot != "" && path.IsAbs(f.Filename) && !strings.HasPrefix(f.Filename, goroot)
+		if !below || !strings.Contains(first, ".") && first != module && !elsewhere || strings.Contains(f.Filename, "@") || strings.Contains(f.Filename, "/vendor/") {
 			continue
 		}
 		if rest, sdk := strings.CutPrefix(pkg, SDK); !sdk || strings.HasPrefix(rest, "examples/") || strings.HasPrefix(rest, "e2e/") {

@@ -48,3 +48,26 @@ func TestLearn(t *testing.T) {
 		}
 	}
 }
+
+// TestLearnModuleWithoutDot: a module that latido init made has the name of its
+// folder, as none of a host, and so have Go's own packages.
+func TestLearnModuleWithoutDot(t *testing.T) {
+	for name, c := range map[string]struct{ runtime, main, store, http string }{
+		"trimmed": {"runtime/proc.go", "floreria-api/cmd/api/main.go", "floreria-api/store/store.go", "net/http/server.go"},
+		"whole":   {"/usr/local/go/src/runtime/proc.go", "/src/panaderia-api/main.go", "/src/panaderia-api/store/store.go", "/usr/local/go/src/net/http/server.go"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			module := map[string]string{"trimmed": "floreria-api", "whole": "panaderia-api"}[name]
+			Learn(&profile.Profile{Function: []*profile.Function{
+				{Name: module + "/store.(*Store).List", Filename: c.store}, {Name: "net/http.(*conn).serve", Filename: c.http},
+				{Name: "runtime.main", Filename: c.runtime}, {Name: "main.main", Filename: c.main},
+			}})
+			if got := Owner(module + "/store.New"); got != Own {
+				t.Errorf("its own code is %s", got)
+			}
+			if got := Owner("net/http.Serve"); got != Runtime {
+				t.Errorf("Go's is %s", got)
+			}
+		})
+	}
+}
