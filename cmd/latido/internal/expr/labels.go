@@ -251,7 +251,6 @@ func onOnly(op parser.ItemType, shared []string, label string, l, r labelSet) st
 			return fmt.Sprintf("write %s on ()", op)
 		}
 	}
-
 	if shared = slices.DeleteFunc(shared, func(s string) bool { return s == label }); len(shared) == 0 {
 		return "aggregate both sides by the same labels"
 	}
