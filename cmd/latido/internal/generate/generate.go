@@ -139,7 +139,7 @@ func (g Generation) run(w io.Writer, what string, chosen []generator) error {
 	failed := leftOut(chosen, wrong)
 	files, err := g.filesOf(chosen)
 	if err != nil && (!errors.Is(err, errNothing) || !g.prune) {
-		return err
+		return errors.Join(failed, err)
 	}
 	if g.streams() {
 		return errors.Join(failed, g.stream(w, files[0].Content))
