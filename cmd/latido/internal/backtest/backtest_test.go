@@ -335,8 +335,8 @@ func TestBacktestSpanish(t *testing.T) {
 	p := newPast(t, time.Minute, 6*time.Hour, build+cpu("a", "50x59 82x9 50x49 85.5x4 50x59 95x9 50x200"))
 	code, stdout, stderr := p.backtest("-rule", "CPUAlta", "-rule", "PocaMemoria", "-try", "CPUAlta=90.5%", "-last", "6h", "-language", "es")
 	for _, want := range []string{
-		"tienda-api en URL: 6 h, de ", "CPUAlta: habría sonado 3 veces en los últimos 6 h, 19 min en total, la más larga 8 min (" + clock(time.Hour+2*time.Minute) + "); con 90,5 %: una vez\n",
-		"PocaMemoria: sin datos: tienda_memory_usage_bytes no tiene ninguna muestra en los últimos 6 h\n",
+		"tienda-api en URL: 6 h, de ", "CPUAlta: habría sonado 3 veces en 6 h, 19 min en total, la más larga 8 min (" + clock(time.Hour+2*time.Minute) + "); con 90,5 %: una vez\n",
+		"PocaMemoria: sin datos: tienda_memory_usage_bytes no tiene ninguna muestra en 6 h\n",
 	} {
 		if code != 0 || !strings.Contains(stdout, want) {
 			t.Errorf("exit %d, no %q in\n%s%s", code, want, stdout, stderr)
