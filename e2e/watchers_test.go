@@ -66,6 +66,9 @@ func TestWatchers(t *testing.T) {
 		}
 		expect("all is well: "+tr.series, tr.series, well, "")
 	}
+	for _, at := range []string{"evidence:9466", "tienda-api-evidence.default:9466"} { // people are told without it
+		expect("evidence is down: "+at, `prometheus_notifications_errors_total{job="prometheus",instance="p",alertmanager="http://`+at+`/api/v2/alerts"}`, "0+1x20", "")
+	}
 	if len(alerts) != 9 {
 		t.Errorf("%d alerts are tried, want all 9", len(alerts))
 	}
