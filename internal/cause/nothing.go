@@ -1,6 +1,9 @@
 package cause
 
-import "strings"
+import (
+	"math"
+	"strings"
+)
 
 // nothing says what was looked at, what of it is not as before, and what was not
 // there to be looked at.
@@ -19,7 +22,7 @@ func (m *model) nothing() string {
 	}
 	text += w.all(same) + w.T(" are about as before", " están como antes")
 	if len(moved) > 0 {
-		text += w.T("; not as before: ", "; no como antes: ") + w.all(moved)
+		text += w.T("; not as before: ", "; cambiaron: ") + w.all(moved)
 	}
 	if !m.looked() {
 		text += w.T("; where requests wait was not looked at", "; no se miró dónde esperan las peticiones")
@@ -35,7 +38,7 @@ func (m *model) looked() bool { return m.w.looks && m.in.Profiles.Waits.After !=
 func (m *model) compared() (same, moved []string) {
 	w := m.w
 	differs := func(of both, least float64) bool {
-		return of.before > 0 && (of.ratio() > 1.5 || of.ratio() < 1/1.5) && max(of.growth(), -of.growth()) > least
+		return (of.ratio() > 1.5 || of.ratio() < 1/1.5) && math.Abs(of.growth()) > least
 	}
 	add := func(name, after, before string, known bool, of both, least float64) {
 		if text := name + " (" + after + w.within(before, known) + ")"; known && differs(of, least) {
@@ -46,28 +49,40 @@ func (m *model) compared() (same, moved []string) {
 	}
 	after, before := w.rates(m.requests)
 	add(w.T("requests", "peticiones"), after, before, w.figures, m.requests, 0.2)
-	mean := both{}
+	mean, failing := both{}, both{}
 	for _, e := range m.endpoints {
 		mean.before += e.duration.before * e.requests.before
 		mean.after += e.duration.after * e.requests.after
+		for status, rate := range e.byStatus {
+			if m.bad(status) {
+				failing = failing.plus(rate)
+			}
+		}
 	}
-	mean = both{per(mean.before, m.requests.before), per(mean.after, m.requests.after)}
-	add(w.T("their duration", "su duración"), w.Seconds(mean.after), w.Seconds(mean.before), m.requests.before > 0, mean, 0.002)
+	if m.requests.after > 0 && (m.requests.before > 0 || !w.figures) { // or there is none to compare
+		mean = both{per(mean.before, m.requests.before), per(mean.after, m.requests.after)}
+		add(w.T("their duration", "su duración"), w.Seconds(mean.after), w.Seconds(mean.before), m.requests.before > 0, mean, 0.002)
+	}
 	if m.in.Profiles.CPU.After != nil {
 		add("CPU", w.coresOf(m.cores.after), w.number(m.cores.before), w.figures || w.cpu, m.cores, 0.05)
 	}
 	if !w.figures {
 		return same, moved
 	}
-	same = append(same, w.T("errors", "errores"))
+	if differs(failing, 0.05) {
+		after, before := w.rates(failing)
+		add(w.T("errors", "errores"), after, before, true, failing, 0)
+	} else {
+		same = append(same, w.T("errors", "errores"))
+	}
 	memory, _ := m.f.gauge(m.family("go_memory_used"), m.t)
-	if differs(memory, 16<<20) {
+	if memory.before > 0 && differs(memory, 16<<20) {
 		add(w.T("memory", "memoria"), w.Bytes(memory.after), w.Bytes(memory.before), true, memory, 0)
 	} else {
 		same = append(same, w.T("memory", "memoria"))
 	}
 	there, _ := m.f.gauge(m.family("go_goroutine_count"), m.t)
-	if differs(there, 20) {
+	if there.before > 0 && differs(there, 20) {
 		add("goroutines", w.count(there.after), w.count(there.before), true, there, 0)
 	} else if m.looked() {
 		same = append(same, "goroutines")

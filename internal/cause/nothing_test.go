@@ -36,7 +36,14 @@ func TestWhatMoved(t *testing.T) {
 		want, lies string
 	}{
 		"goroutines": {func(s *service) { s.creeps("go_goroutine_count", moved{60, 900}) }, "; not as before: goroutines (", "memory, goroutines"},
-		"memory":     {func(s *service) { s.creeps("go_memory_used", moved{60 * mb, 900 * mb}) }, "; not as before: memory (", "errors, memory"},
+		"errors":     {func(s *service) { s.endpoint("POST /citas").status["500"] = moved{0, 0.1} }, "; not as before: errors (", "errors, memory"},
+		"requests": {func(s *service) {
+			s.alert = about(s, "disk_usage", ">", 90)
+			for _, e := range s.endpoints {
+				e.requests.before = 0
+			}
+		}, "; not as before: requests (", "duration"},
+		"memory": {func(s *service) { s.creeps("go_memory_used", moved{60 * mb, 900 * mb}) }, "; not as before: memory (", "errors, memory"},
 	} {
 		s := newService(t, "en", false)
 		test.moves(s)
