@@ -112,11 +112,12 @@ func (m *model) moreRequests() float64 {
 	return max(m.requests.after/m.requests.before, 1)
 }
 
-// callersOf is where own code is seen to wait for a host.
-func (m *model) callersOf(peer string) (at stacks.Frame, endpoint string) {
+// callersOf is where own code is seen to wait for a host: of one endpoint, or of
+// all, "".
+func (m *model) callersOf(peer, of string) (at stacks.Frame, endpoint string) {
 	most := 0.0
 	for _, s := range m.seen {
-		if s.peer != peer || s.after <= most {
+		if s.peer != peer || of != "" && s.endpoint != of || s.after <= most {
 			continue
 		}
 		if i := stacks.DeepestOwn(s.frames); i >= 0 {
@@ -149,7 +150,14 @@ func (m *model) calling(p called, c claim, share float64) Finding {
 	w := m.w
 	place, endpoint := c.at, c.endpoint
 	if place.Function == "" {
-		place, endpoint = m.callersOf(p.name)
+		place, endpoint = m.callersOf(p.name, "")
+	}
+	if m.kind == failures { // one place of several that call it
+		if worst, _, _ := m.mostAdded(); worst != "" && worst != endpoint {
+			if at, of := m.callersOf(p.name, worst); at.Function != "" {
+				place, endpoint = at, of
+			}
+		}
 	}
 	f := Finding{Kind: "dependency", Score: share, Peer: p.name, Endpoint: endpoint, Function: place.Function, File: place.File, Line: place.Line}
 	if place.Function == "" { // it fails too fast to be seen

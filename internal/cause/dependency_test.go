@@ -33,6 +33,13 @@ var dependencyFaults = []fault{
 		s.count("api_errors", moved{0, 10}, "error_type", "x509.UnknownAuthorityError")
 		s.alert = failing(s)
 	}, "dependency", "pagos.example.com fails: 100 % of the calls from clinic.(*Payments).Charge (payments.go:33) end in the TLS handshake", "en"},
+	{"one of two places that call a host has a certificate that nobody trusts", func(s *service) {
+		s.endpoint("GET /citas").parts["pay"] = &part{each: same(0.03), frames: stack(httpCall, own("(*Payments).Status", 60)), peer: "pagos.example.com", calls: same(1)}
+		s.part("POST /citas", "pay").each.after = 0.012
+		s.part("POST /citas", "pay").answers = map[string]moved{"2xx": {1, 0}, "tls": {0, 1}}
+		s.endpoint("POST /citas").status["502"] = moved{0, 1}
+		s.alert = failing(s)
+	}, "dependency", "clinic.(*Payments).Charge", ""},
 	{"the deadline of the calls to a host became shorter than they take", func(s *service) {
 		s.part("POST /citas", "pay").each.after = 0.001
 		s.part("POST /citas", "pay").answers = map[string]moved{"2xx": {1, 0.1}, "timeout": {0, 0.9}}
