@@ -110,7 +110,7 @@ func (b *board) perMinute(m domain.Metric, split []string) panel {
 		before:  sum(b.rate(m, "")) + " * 60",
 	}
 	for _, l := range b.lines(m, domain.StatRate) {
-		l.bound = rounded(l.bound * 60)
+		l.bound *= 60
 		p.lines = append(p.lines, l)
 	}
 	return p

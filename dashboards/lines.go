@@ -29,7 +29,7 @@ var severityColors = map[domain.Severity]string{domain.SeverityPage: "red", doma
 func drawn(lines []line) []dashboard.Threshold {
 	var steps []dashboard.Threshold
 	for _, l := range lines {
-		steps = append(steps, dashboard.Threshold{Value: new(l.bound), Color: severityColors[l.severity]})
+		steps = append(steps, dashboard.Threshold{Value: new(rounded(l.bound)), Color: severityColors[l.severity]})
 	}
 	slices.SortStableFunc(steps, func(a, b dashboard.Threshold) int { return cmp.Compare(*a.Value, *b.Value) })
 	return slices.CompactFunc(steps, func(a, b dashboard.Threshold) bool { return *a.Value == *b.Value })
@@ -74,7 +74,7 @@ func (b *board) lines(m domain.Metric, statistic domain.Stat, where ...string) [
 			b.drawn[t.Name] = true
 			l := b.bound(alerting.SourceThreshold, t.Name)
 			if t.Per > 0 { // the panel is by second
-				l.bound = rounded(l.bound / time.Duration(t.Per).Seconds())
+				l.bound /= time.Duration(t.Per).Seconds()
 			}
 			all = append(all, l)
 		}

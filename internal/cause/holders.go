@@ -316,12 +316,13 @@ func (m *model) othersIn(c claim) []activity {
 	return workers(func(*sighting) bool { return true })
 }
 
-// takers are the own functions of no request that waited for something to be
-// handed to them before: workers at rest.
+// takers are the own functions of no request that waited before for something to
+// be handed to them, and to no library that they call: workers at rest.
 func (m *model) takers() map[string]bool {
 	takes := map[string]bool{}
 	for _, s := range m.seen {
-		if at, _ := own(s.frames); s.endpoint == "" && s.before > 0 && (s.wait.Kind == stacks.Receive || s.wait.Kind == stacks.Select) {
+		at, i := own(s.frames)
+		if s.endpoint == "" && s.before > 0 && (s.wait.Kind == stacks.Receive || s.wait.Kind == stacks.Select) && through(s.frames, i) == "" {
 			takes[at.Function] = true
 		}
 	}
