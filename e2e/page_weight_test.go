@@ -12,8 +12,8 @@ import (
 )
 
 // testPageWeight has what each view weighs on the wire, when a browser that has
-// none of it shows the first text, and what ten minutes of it cost the service.
-// The figures of docs/performance.md are what it logs.
+// none of it shows the first text, and, for as long as PAGE_OPEN says, what an open
+// page costs the service. The figures of docs/performance.md are what it logs.
 func testPageWeight(t *testing.T, shop shop) {
 	for path := range views {
 		b := startBrowser(t, shop.URL(), desktop) // with an empty cache
@@ -26,17 +26,6 @@ func testPageWeight(t *testing.T, shop shop) {
 			t.Errorf("%s weighs %.0f bytes", path, weight)
 		}
 	}
-	const looks = 600 // 120 are ten minutes of a page that asks every five seconds
-	before, began := cpuTime(t, shop), time.Now()
-	for range looks {
-		if _, err := shop.get("/"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	busy := cpuTime(t, shop) - before
-	idle := cpuWithin(t, shop, time.Since(began))
-	each := (busy - idle) / looks
-	t.Logf("a look takes %.1f ms of CPU time, so that ten minutes of the page take %.2f %% of a core", each*1000, each/5*100)
 	if open := os.Getenv("PAGE_OPEN"); open != "" {
 		pageOpen(t, open)
 	}
