@@ -122,9 +122,14 @@ func liveOn(dir, what string, free func(string) (uint64, error), life time.Durat
 	if st.Why == "" || s.store.faults.of(faultDisk) == 0 {
 		return fail(fmt.Errorf("it does not say why: %+v", st))
 	}
-	found, err := s.Query(context.Background(), "count(last_over_time(cpu_percent[1m]))", time.Now())
-	if err != nil || len(found) != 1 {
-		return fail(fmt.Errorf("query: %v, %w", found, err))
+	for late := time.Now().Add(3 * time.Minute); ; <-tick { // the first scrape may come after its life
+		found, err := s.Query(context.Background(), "count(last_over_time(cpu_percent[1m]))", time.Now())
+		if err == nil && len(found) == 1 {
+			break
+		}
+		if err != nil || time.Now().After(late) {
+			return fail(fmt.Errorf("query: %v, %w", found, err))
+		}
 	}
 	select {
 	case a := <-heard:
