@@ -22,10 +22,10 @@ const (
 
 // results are those of the last run of each fault, by pace and name.
 type results struct {
-	Machine string                    `json:"machine"`
-	Date    string                    `json:"date"`
-	Paces   map[string]map[string]run `json:"paces"`
-	Healthy map[string]healthy        `json:"healthy,omitempty"` // by pace
+	Machines []string                  `json:"machines"` // each that some of the runs were on
+	Date     string                    `json:"date"`
+	Paces    map[string]map[string]run `json:"paces"`
+	Healthy  map[string]healthy        `json:"healthy,omitempty"` // by pace
 }
 
 // healthy is what a healthy time showed: alerts that fired, and of the drills
@@ -90,7 +90,10 @@ func record(t *testing.T, pace, name string, r run) {
 			all.Paces[pace] = map[string]run{}
 		}
 		all.Paces[pace][name] = r
-		all.Machine, all.Date = machine(), time.Now().UTC().Format(time.DateOnly)
+		all.Date = time.Now().UTC().Format(time.DateOnly)
+		if !slices.Contains(all.Machines, machine()) {
+			all.Machines = append(all.Machines, machine())
+		}
 	})
 }
 
@@ -139,7 +142,7 @@ func document(r results) string {
 	line("    make causes FAULT=lock_io         one of them")
 	line("    make causes HEALTHY=30m           a healthy time, in which nothing may be blamed")
 	line("")
-	line("Measured on %s, %s%s.", r.Machine, r.Date, loads(r))
+	line("Measured on %s, until %s%s.", strings.Join(r.Machines, " and "), r.Date, loads(r))
 	line("")
 	for _, sum := range sums(r) {
 		line("- %s", sum)

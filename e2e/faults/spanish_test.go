@@ -27,7 +27,7 @@ func spanish(r results) string {
 	line("    make causes FAULT=lock_io         uno de ellos")
 	line("    make causes HEALTHY=30m           un tiempo sano, en el que no se puede culpar a nadie")
 	line("")
-	line("Medido en %s, %s%s.", strings.Replace(r.Machine, " CPUs of ", " CPU de ", 1), r.Date, strings.NewReplacer("at a load average of", "con una carga media de", " to ", " a ").Replace(loads(r)))
+	line("Medido en %s, hasta el %s%s.", strings.ReplaceAll(strings.Join(r.Machines, " y "), " CPUs of ", " CPU de "), r.Date, strings.NewReplacer("at a load average of", "con una carga media de", " to ", " a ").Replace(loads(r)))
 	line("")
 	paces := map[string]string{"fast": "rápido", "normal": "normal"}
 	for _, sum := range sumsIn(r, "Paso %s: de %d fallos, la primera alerta es acertada en %d, tiene el lugar acertado en %d, es errada en %d y falta en %d; "+

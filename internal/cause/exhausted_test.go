@@ -56,8 +56,8 @@ var exhaustedFaults = []fault{
 	}, "handover", "clinic.(*Mailer).deliver", ""},
 	{"a worker that took from a channel before is stuck, while others of the package wait for more", func(s *service) {
 		s.endpoint("POST /citas").parts["hand"] = &part{each: moved{0.0001, 0.7}, frames: stack(chanSend, own("(*Mailer).Send", 52))}
-		s.waits = append(s.waits, standing{moved{1, 0}, nil, stack(chanReceive, own("(*Mailer).run", 58))},
-			standing{moved{0, 1}, nil, stack(fileSync, own("(*Mailer).store", 71), own("(*Mailer).run", 60))},
+		s.waits = append(s.waits, standing{moved{0.2, 0}, nil, stack(chanReceive, own("(*Mailer).run", 58))},
+			standing{moved{0.8, 1}, nil, stack(fileSync, own("(*Mailer).store", 71), own("(*Mailer).run", 60))},
 			standing{moved{2, 8}, nil, stack(httpCall, own("(*Crawler).fetch", 20))}, standing{moved{1, 0}, nil, stack(selecting, []string{"net/http.(*Client).do client.go:729"}, own("(*Crawler).fetch", 20))})
 	}, "handover", "clinic.(*Mailer).store", ""},
 	{"workers that take from a channel are stuck, while the sender calls a host before as ever", func(s *service) {

@@ -295,9 +295,9 @@ func (m *model) othersIn(c claim) []activity {
 	}
 	// Workers: goroutines of own code that serve no request. What waits for work
 	// does it less when there is more to do.
-	takes := m.takers()
+	busy := m.takeNoMore()
 	workers := func(isOne func(*sighting) bool) []activity {
-		return slices.DeleteFunc(m.activities(func(s *sighting) (stacks.Frame, bool) {
+		return m.activities(func(s *sighting) (stacks.Frame, bool) {
 			if s.endpoint != "" || !isOne(s) {
 				return stacks.Frame{}, false
 			}
@@ -306,25 +306,30 @@ func (m *model) othersIn(c claim) []activity {
 				return stacks.Frame{}, false
 			}
 			return s.frames[i], true
-		}), idle)
+		})
 	}
+	// They were stuck before anybody had to wait, while there was room.
 	if those := workers(func(s *sighting) bool {
-		return slices.ContainsFunc(s.frames, func(f stacks.Frame) bool { return takes[f.Function] })
+		return slices.ContainsFunc(s.frames, func(f stacks.Frame) bool { return busy[f.Function] })
 	}); held(those) > 0 {
 		return those
 	}
-	return workers(func(*sighting) bool { return true })
+	return slices.DeleteFunc(workers(func(*sighting) bool { return true }), idle)
 }
 
-// takers are the own functions of no request that waited before for something to
-// be handed to them, and to no library that they call: workers at rest.
-func (m *model) takers() map[string]bool {
-	takes := map[string]bool{}
+// takeNoMore are the own functions of no request that waited before for something
+// to be handed to them, and no longer do: workers at rest that are busy now.
+func (m *model) takeNoMore() map[string]bool {
+	rest := map[string]both{}
 	for _, s := range m.seen {
 		at, i := own(s.frames)
-		if s.endpoint == "" && s.before > 0 && (s.wait.Kind == stacks.Receive || s.wait.Kind == stacks.Select) && through(s.frames, i) == "" {
-			takes[at.Function] = true
+		if s.endpoint == "" && (s.wait.Kind == stacks.Receive || s.wait.Kind == stacks.Select) && through(s.frames, i) == "" {
+			rest[at.Function] = rest[at.Function].plus(s.both)
 		}
 	}
-	return takes
+	busy := map[string]bool{}
+	for function, b := range rest {
+		busy[function] = b.after < 0.5*b.before
+	}
+	return busy
 }
