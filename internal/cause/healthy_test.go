@@ -48,3 +48,17 @@ func TestHealthy(t *testing.T) {
 		}
 	}
 }
+
+// TestDrillOfTheFirstTraffic: what nobody asked for before took no time before,
+// which makes no time of now too much.
+func TestDrillOfTheFirstTraffic(t *testing.T) {
+	for name, of := range map[string]func(*service) cause.Alert{"slow": slow, "failing": failing, "leaving": leaving} {
+		try(t, []fault{{name: name, tell: func(s *service) {
+			for _, e := range s.endpoints {
+				e.requests.before = 0
+			}
+			s.alert = of(s)
+			s.alert.Drill = true
+		}}})
+	}
+}

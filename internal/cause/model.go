@@ -358,7 +358,9 @@ func (m *model) readExcess() {
 				hung = 0
 			}
 		}
-		e.excess = max(slow, hung)
+		if e.excess = max(slow, hung); m.in.Alert.Drill && e.requests.before == 0 { // nobody knows what is usual, and nothing need be wrong
+			e.excess = 0
+		}
 		e.about = m.about(name)
 	}
 }
