@@ -189,8 +189,24 @@ func TestKills(t *testing.T) {
 		}
 		return err
 	})
-	if got := hook.names("firing", all); len(got) > 2 {
-		t.Errorf("told %d times of %v", len(got), got)
+	// One that is killed between telling and writing that down tells again.
+	told, twice := map[string]int{}, 0
+	for _, n := range hook.all() {
+		if n.Status != "firing" {
+			continue
+		}
+		of := labelSet(n.Labels) + n.StartsAt.String()
+		switch told[of]++; told[of] {
+		case 1:
+		case 2:
+			twice++
+		default:
+			t.Errorf("told %d times of %s", told[of], of)
+		}
+	}
+	t.Logf("told of %d alerts, twice of %d", len(told), twice)
+	if twice > 1 {
+		t.Errorf("told twice of %d alerts: %v", twice, told)
 	}
 }
 
