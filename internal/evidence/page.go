@@ -134,6 +134,15 @@ func (v view) Times(before, after float64) string { return v.times(before, after
 // Subject names a section.
 func (v view) Subject(s Section) string { return v.subject(s.Type) }
 
+// Leads tells whether a section is what the first finding is about: it is open, and
+// the others are one line each until somebody opens them.
+func (v view) Leads(of string) bool {
+	if len(v.Findings) > 0 && v.Findings[0].Kind == "leak" {
+		return of == "goroutine"
+	}
+	return of == v.Flame || of == "mutex" && v.Flame == "delay"
+}
+
 // Scale is what the bars of a diff are drawn against.
 func (v view) Scale(s Section) float64 {
 	most := 0.0
