@@ -73,7 +73,7 @@ type record struct {
 
 // settle is told of an attempt, and returns its error without secrets.
 func (r *record) settle(outcome string, err error) error {
-	r.deliveries.add(r.receiver, outcome)
+	defer r.deliveries.add(r.receiver, outcome) // at the end: whoever sees the count finds the line in the log
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
