@@ -159,17 +159,25 @@ func (f *fleet) page(t *testing.T, address, password string) (int, string) {
 func TestFleet(t *testing.T) {
 	t.Parallel()
 	f := startFleet(t)
-	// A time before, with samples and profiles of every replica, and none of their
-	// start. What a busy machine made slow is over for longer than a group of alerts
-	// stays open: in an open one an alert leaves at any time, with no evidence yet.
-	f.prom.WaitForQuery(t, 3*servers.Patience, `count(min_over_time(up{job="tienda-api"}[30s:1s]) == 1 and count_over_time(up{job="tienda-api"}[150s]) > 120) == 3
-		and on() absent(max_over_time(ALERTS{alertname=~"RespuestaLenta|PagosFallando|GoroutineLeak",alertstate="firing"}[75s:1s]))`)
-	f.hook.forget()
 	bad := f.shops[1]
-
-	bad.breakIt(t, http.MethodPost, "slow")
-	slow := f.told(t, "RespuestaLenta", waitingEndpoint)
-	t.Logf("%v", slow.Annotations)
+	var slow notification
+	for try := range 3 { // the machine may be too busy to tell in time, once or twice
+		if try > 0 {
+			bad.breakIt(t, http.MethodDelete, "slow")
+		}
+		// A time before, with samples and profiles of every replica, and none of their
+		// start. What a busy machine made slow is over for longer than a group of alerts
+		// stays open: in an open one an alert leaves at any time, with no evidence yet.
+		f.prom.WaitForQuery(t, 3*servers.Patience, `count(min_over_time(up{job="tienda-api"}[30s:1s]) == 1 and count_over_time(up{job="tienda-api"}[150s]) > 120) == 3
+			and on() absent(max_over_time(ALERTS{alertname=~"RespuestaLenta|PagosFallando|GoroutineLeak",alertstate="firing"}[75s:1s]))`)
+		f.hook.forget()
+		bad.breakIt(t, http.MethodPost, "slow")
+		slow = f.told(t, "RespuestaLenta", waitingEndpoint)
+		t.Logf("%v", slow.Annotations)
+		if strings.Contains(slow.Annotations["cause"], waitingFunction) {
+			break
+		}
+	}
 	if measured, err := fetch(f.evidence.URL() + "/metrics"); err == nil {
 		for line := range strings.Lines(measured) {
 			if strings.HasPrefix(line, "latido_evidence_request_duration_seconds_") && !strings.Contains(line, "_bucket") {

@@ -65,7 +65,7 @@ func dependency(m *model) (list []Finding) {
 			at[name] = c
 		}
 	}
-	if m.reach[failures] > 0 && m.manyFail() {
+	if m.reach[failures] > 0 && m.manyFail() && m.requests.before > 0 { // else what fails may always have
 		for name, p := range peers {
 			if wrong := p.failed.after - p.failed.before*m.moreRequests(); wrong > 0.2*m.added() && wrong*m.f.span(m.t.After) >= 3 {
 				byPeer[name] = max(byPeer[name], m.reach[failures]*min(1, wrong/m.added()))
