@@ -20,6 +20,11 @@ func (c called) time() both {
 	return both{c.calls.before * c.seconds.before, c.calls.after * c.seconds.after}
 }
 
+// wrong is the share of the calls that failed.
+func (c called) wrong() both {
+	return both{per(c.failed.before, c.calls.before), per(c.failed.after, c.calls.after)}
+}
+
 // peers are the hosts that requests are sent to.
 func (m *model) peers() map[string]called {
 	if m.byPeer != nil {

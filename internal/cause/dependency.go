@@ -172,7 +172,7 @@ func (m *model) calling(p called, c claim, share float64) Finding {
 	if place.Function != "" {
 		caller, in = w.Say(" from %s", " desde %s", where(place)), w.Say(" in %s", " en %s", where(place))
 	}
-	wrong := both{per(p.failed.before, p.calls.before), per(p.failed.after, p.calls.after)}
+	wrong := p.wrong()
 	requests, to := m.requests, w.T("each request", "cada petición")
 	if only, ok := m.onlyCaller(p.name); ok {
 		requests, to = m.endpointRate(only), w.Say("each request to %s", "cada petición a %s", only)
@@ -249,7 +249,7 @@ func (m *model) calling(p called, c claim, share float64) Finding {
 // fails says how calls to a host end.
 func (m *model) fails(p called, host, caller, status, often string) string {
 	w := m.w
-	wrong := both{per(p.failed.before, p.calls.before), per(p.failed.after, p.calls.after)}
+	wrong := p.wrong()
 	fails := w.T("fails", "falla")
 	switch {
 	case status == "timeout" && wrong.after > 0.95:

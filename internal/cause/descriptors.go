@@ -8,25 +8,17 @@ func descriptorsRunOut(m *model) []Finding {
 	w := m.w
 	open, known := m.f.gauge(m.family("process_open_fds"), m.t)
 	most, bounded := m.f.gauge(m.family("process_max_fds"), m.t)
-	refused := m.errorsOf("too_many_files")
-	f := Finding{Kind: "descriptors"}
-	whose := ""
-	if m.reach[failures] > 0 && refused.growth()*m.f.span(m.t.After) >= 3 {
-		f.Score = m.reach[failures] * min(refused.growth()/max(m.added(), 1e-9), 1)
-		f.Function, f.File, f.Line = m.siteOf(m.bad)
-		if endpoint, status, more := m.mostAdded(); more.growth() > 0 {
-			f.Endpoint = endpoint
-			whose = w.Say("; %s of the requests to %s end in %s", "; el %s de las peticiones a %s termina en %s", w.Percent(per(more.after, m.endpoints[endpoint].requests.after)), endpoint, status)
-			if f.Function != "" {
-				whose += w.Say(", from %s", ", desde %s", placeText(f))
-			}
-		}
-	} else if m.reach[files] > 0 && known && open.growth() >= 10 && open.ratio() > 1.3 {
+	f, whose, failing := m.failingWith("too_many_files")
+	switch {
+	case failing && f.Function != "":
+		whose += w.Say(", from %s", ", desde %s", placeText(f))
+	case failing:
+	case m.reach[files] > 0 && known && open.growth() >= 10 && open.ratio() > 1.3:
 		f.Score = 0.7 * m.reach[files]
-	}
-	if f.Score == 0 {
+	default:
 		return nil
 	}
+	f.Kind = "descriptors"
 	level := ""
 	if known && open.growth() >= 10 {
 		of := ""

@@ -4,10 +4,8 @@ package cause
 func diskFills(m *model) (list []Finding) {
 	w := m.w
 	used, known := m.f.gauge(m.family("disk_usage"), m.t)
-	full := m.errorsOf("disk_full")
-	if m.reach[failures] > 0 && full.growth()*m.f.span(m.t.After) >= 3 {
-		f := Finding{Kind: "disk", Score: m.reach[failures] * min(full.growth()/max(m.added(), 1e-9), 1)}
-		f.Function, f.File, f.Line = m.siteOf(m.bad)
+	if f, whose, ok := m.failingWith("disk_full"); ok {
+		f.Kind = "disk"
 		from := ""
 		if f.Function != "" {
 			from = w.Say(" in %s", " en %s", placeText(f))
@@ -16,13 +14,8 @@ func diskFills(m *model) (list []Finding) {
 		if known && used.after > 95 { // else it is another disk
 			level = w.Say("; the disk is %s full", "; el disco está al %s", w.Percent(used.after/100))
 		}
-		whose := ""
-		if endpoint, status, most := m.mostAdded(); most.growth() > 0 {
-			f.Endpoint = endpoint
-			whose = w.Say("; %s of the requests to %s end in %s", "; el %s de las peticiones a %s termina en %s", w.Percent(per(most.after, m.endpoints[endpoint].requests.after)), endpoint, status)
-		}
 		f.Sentence = w.Say("No space is left on the disk: writes%s fail, %s%s%s.", "No queda espacio en el disco: fallan las escrituras%s, %s%s%s.",
-			from, w.rateWas(full), level, whose)
+			from, w.rateWas(m.errorsOf("disk_full")), level, whose)
 		f.Next = w.T("Find what grows (du -x, df) and delete or move it; then bound it.", "Buscar qué crece (du -x, df) y borrarlo o moverlo; después ponerle un límite.")
 		list = append(list, f)
 	}

@@ -117,7 +117,7 @@ func failing(m *model) (list []Finding) {
 			what = w.Say(" (%s)", " (%s)", kind)
 		}
 		f.Sentence = w.Say("%s answers %s%s to %s of its requests%s%s.", "%s responde %s%s al %s de sus peticiones%s%s.",
-			endpoint, status, what, w.Percent(of.after), w.was(w.T("", "al ")+w.Percent(of.before), w.figures), from)
+			endpoint, status, what, w.Percent(of.after), w.was(w.T("", "al ")+w.Percent(of.before), e.requests.before > 0), from)
 		f.Next = w.T("Read which condition there leads to that answer, and what changed in the input or in what it is checked against.", "Leer qué condición lleva ahí a esa respuesta, y qué cambió en la entrada o en aquello con lo que se compara.")
 	}
 	f.Rests = []string{w.Say("bad answers: %s more; requests: %s", "respuestas malas: %s más; peticiones: %s", w.rate(added), w.rate(m.requests.after))}
@@ -171,4 +171,21 @@ func (m *model) errorType() (kind string, grown float64) {
 // errorsOf is how many more errors there are of a type, a second.
 func (m *model) errorsOf(kind string) both {
 	return m.f.rates(m.family("api_errors"), m.t, func(l map[string]string) (string, bool) { return "", l["error_type"] == kind })[""]
+}
+
+// failingWith begins the finding of a cause whose errors have a type of their own:
+// its score is what they are of the added answers, and whose says of which endpoint
+// they are the most.
+func (m *model) failingWith(kind string) (f Finding, whose string, ok bool) {
+	grown := m.errorsOf(kind).growth()
+	if m.reach[failures] <= 0 || grown*m.f.span(m.t.After) < 3 {
+		return f, "", false
+	}
+	f.Score = m.reach[failures] * min(grown/max(m.added(), 1e-9), 1)
+	f.Function, f.File, f.Line = m.siteOf(m.bad)
+	if endpoint, status, most := m.mostAdded(); most.growth() > 0 {
+		f.Endpoint = endpoint
+		whose = m.w.Say("; %s of the requests to %s end in %s", "; el %s de las peticiones a %s termina en %s", m.w.Percent(per(most.after, m.endpoints[endpoint].requests.after)), endpoint, status)
+	}
+	return f, whose, true
 }

@@ -18,6 +18,14 @@ var failingFaults = []fault{
 		s.count("failures", moved{0.2, 9.5}, "endpoint", "/citas", "status", "422", "site", "clinic.(*API).check (check.go:18)")
 		s.alert = refusing(s)
 	}, "errors", "clinic.(*API).check", ""},
+	{"an endpoint answers 500 from the first request on, as a host does to others", func(s *service) {
+		for _, e := range s.endpoints {
+			e.requests.before = 0
+		}
+		s.part("POST /citas", "pay").answers = map[string]moved{"404": {0, 1}}
+		s.endpoint("GET /citas").status["500"] = moved{0, 0.3}
+		s.alert = failing(s)
+	}, "errors", "GET /citas", ""},
 	{"an endpoint answers 500", func(s *service) {
 		s.endpoint("GET /citas").status["500"] = moved{0.001, 0.3}
 		s.count("failures", moved{0.04, 12}, "endpoint", "/citas", "status", "500", "site", "clinic.(*API).list (api.go:66)")

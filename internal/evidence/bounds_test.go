@@ -218,7 +218,7 @@ func TestLateDisplay(t *testing.T) {
 type busyProfiler struct{ fakeProfiler }
 
 func (p *busyProfiler) Profile(kind string, from, to time.Time) (*profile.Profile, time.Duration, error) {
-	time.Sleep(time.Second)
+	time.Sleep(time.Second) // of the test's own clock: synctest
 	return p.fakeProfiler.Profile(kind, from, to)
 }
 
