@@ -29,7 +29,10 @@ const standingWorth = 0.8
 func Explain(in Input) Result {
 	m := newModel(in)
 	r := Result{Times: in.Times}
-	if !in.Alert.Drill || m.w.figures { // a healthy service's all is no excess
+	// A healthy service's all is no excess, and nobody who asks what stands out is
+	// told that it has begun.
+	begun := in.Alert.Name == "" && (m.f.first.After(m.t.Before.From) || m.requests.before == 0 && m.requests.after > 0)
+	if !begun && (!in.Alert.Drill || m.w.figures) {
 		r.Findings = m.compete(hypotheses)
 	}
 	if len(r.Findings) == 0 && in.Alert.Name != "" && !in.Alert.Drill {

@@ -3,6 +3,7 @@ package cause_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/latido-dev/latido/internal/cause"
 )
@@ -59,6 +60,25 @@ func TestDrillOfTheFirstTraffic(t *testing.T) {
 			}
 			s.alert = of(s)
 			s.alert.Drill = true
+		}}})
+	}
+}
+
+// TestReportOfTheFirstSeconds: a service that has just begun is asked what stands
+// out, and has no time before to compare with.
+func TestReportOfTheFirstSeconds(t *testing.T) {
+	for _, history := range []time.Duration{time.Second, 6 * time.Second, 11 * time.Second} {
+		try(t, []fault{{name: history.String(), tell: func(s *service) {
+			s.history = history
+			for i := range s.more {
+				if s.more[i].counter {
+					s.more[i].value.before = 0
+				}
+			}
+			for _, e := range s.endpoints {
+				e.requests.before = 0
+			}
+			s.alert = cause.Alert{}
 		}}})
 	}
 }
