@@ -99,7 +99,7 @@ func keepsMemory(m *model) (list []Finding) {
 			list = append(list, f)
 		}
 	}
-	if grown := resident.growth() - max(used.growth(), 0); resident.ratio() > 1.2 && grown > 16<<20 && grown > 0.6*resident.growth() {
+	if grown := resident.growth() - max(used.growth(), 0); resident.ratio() > 1.2*m.strict && grown > 16<<20 && grown > 0.6*resident.growth() {
 		list = append(list, Finding{
 			Kind: "memory", Score: m.reach[memory] * grown / resident.growth() * 0.9,
 			Sentence: w.Say("The memory of the process grew from %s to %s, and Go's own did not: C code, mapped files or threads hold it.",

@@ -13,7 +13,7 @@ func descriptorsRunOut(m *model) []Finding {
 	case failing && f.Function != "":
 		whose += w.Say(", from %s", ", desde %s", placeText(f))
 	case failing:
-	case m.reach[files] > 0 && known && open.growth() >= 10 && open.ratio() > 1.3:
+	case m.reach[files] > 0 && known && m.moreOpen(open):
 		f.Score = 0.7 * m.reach[files]
 	default:
 		return nil
@@ -28,7 +28,16 @@ func descriptorsRunOut(m *model) []Finding {
 		level = w.Say(": %s%s are open%s", ": hay %s%s abiertos%s", w.count(math.Round(open.after)), of, w.wasCount(open.before))
 	}
 	f.Sentence = w.Say("File descriptors run out%s%s.", "Se agotan los descriptores de archivo%s%s.", level, whose)
+	if !failing && bounded && open.after < most.after/2 { // the alert's own limit is a lower one
+		f.Sentence = w.Say("More files and connections stay open%s.", "Quedan abiertos más archivos y conexiones%s.", level)
+	}
 	f.Next = w.T("See what is open (ls -l /proc/PID/fd) and close it on every path: files, bodies, connections; raise the limit (ulimit -n) only then.",
 		"Ver qué está abierto (ls -l /proc/PID/fd) y cerrarlo en todos los caminos: archivos, cuerpos (body), conexiones; subir el límite (ulimit -n) solo después.")
 	return []Finding{f}
+}
+
+// moreOpen tells whether more files and connections are open than come and go
+// with the traffic.
+func (m *model) moreOpen(open both) bool {
+	return open.growth() >= 10*m.strict && open.ratio() >= 1.3*m.strict
 }

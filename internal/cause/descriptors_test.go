@@ -16,6 +16,11 @@ var descriptorFaults = []fault{
 		s.creeps("process_open_fds", moved{40, 990})
 		s.alert = about(s, "process_open_fds", ">", 900)
 	}, "descriptors", "1024", ""},
+	{"more are open than a limit of the user's, far from the system's", func(s *service) {
+		s.lasts = 10 * minute
+		s.creeps("process_open_fds", moved{40, 90})
+		s.alert = about(s, "process_open_fds", ">", 80)
+	}, "descriptors", "1024", ""},
 	// Rivals.
 	{"requests fail while as many files are open as ever", func(s *service) {
 		s.level("process_open_fds", same(900))

@@ -30,7 +30,7 @@ func diskFills(m *model) (list []Finding) {
 		f.Next = w.T("Find what grows (du -x, df) and delete or move it; then bound it.", "Buscar qué crece (du -x, df) y borrarlo o moverlo; después ponerle un límite.")
 		list = append(list, f)
 	}
-	if m.reach[disk] > 0 && known && used.growth() > 1 {
+	if m.reach[disk] > 0 && known && used.growth() > m.strict {
 		list = append(list, Finding{
 			Kind: "disk", Score: m.reach[disk] * 0.8,
 			Sentence: w.Say("The disk went from %s to %s full in %s.", "El disco pasó del %s al %s en %s.", w.Percent(used.before/100), w.Percent(used.after/100),

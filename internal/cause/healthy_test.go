@@ -50,6 +50,20 @@ func TestHealthy(t *testing.T) {
 	}
 }
 
+// TestDrillOfBusyMinutes: as much comes and goes with the traffic, which is far
+// from any limit.
+func TestDrillOfBusyMinutes(t *testing.T) {
+	for _, metric := range []string{"process_open_fds", "disk_usage", "process_memory_usage", "go_goroutine_count"} {
+		try(t, []fault{{name: metric, tell: func(s *service) {
+			s.creeps("process_open_fds", moved{40, 61})
+			s.level("disk_usage", moved{40, 41.5})
+			s.level("process_memory_usage", moved{80 * mb, 105 * mb})
+			s.alert = about(s, metric, ">", 0)
+			s.alert.Drill = true
+		}}})
+	}
+}
+
 // TestDrillOfTheFirstTraffic: what nobody asked for before took no time before,
 // which makes no time of now too much.
 func TestDrillOfTheFirstTraffic(t *testing.T) {

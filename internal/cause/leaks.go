@@ -79,7 +79,7 @@ func leaks(m *model) (list []Finding) {
 	count, _ := m.f.gauge(m.family("go_goroutine_count"), m.t)
 	fds, hasFiles := m.f.gauge(m.family("process_open_fds"), m.t)
 	if m.kind == files || m.reach[goroutines] <= 0 {
-		if !hasFiles || fds.growth() < 10 || fds.ratio() < 1.3 {
+		if !hasFiles || !m.moreOpen(fds) {
 			return nil
 		}
 	} else if whole := total(m.goroutines()); whole.growth() < 20*m.strict || whole.growth() < 0.3*m.strict*whole.before { // some come where others go
