@@ -54,7 +54,9 @@ var built = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
+	undo := first()
 	code := m.Run()
+	undo()
 	_ = os.RemoveAll(filepath.Join(os.TempDir(), fmt.Sprintf("latido-faults-%d", os.Getpid())))
 	os.Exit(code)
 }
