@@ -7,9 +7,8 @@ import (
 )
 
 // refused are the statuses with which a service says that a request is wrong.
-// 401 and 404 are anybody's mistakes, 429 is meant to be answered, and 499 is no
-// answer.
-const refused = `=~40[0235-9]|41.|42[0-8]|4[3-8].|49[0-8]`
+// 404 is anybody's mistake, 429 is meant to be answered, and 499 is no answer.
+const refused = `=~40[0-35-9]|41.|42[0-8]|4[3-8].|49[0-8]`
 
 // clientPresets are about what clients do, and what they are told that they did.
 func (b builder) clientPresets() []preset {
@@ -33,7 +32,7 @@ func (b builder) clientPresets() []preset {
 		of: "refused", ask: refusals,
 		rule: Rule{
 			Alert: "RequestsRefused", For: 5 * time.Minute, Op: ">", Bound: 80, Evidence: EvidenceErrors,
-			condition: say("share of an endpoint's requests answered 4xx, other than 401, 404, 429 and 499, above 80 % over ", "porcentaje de las peticiones a un endpoint con respuesta 4xx, salvo 401, 404, 429 y 499, por encima de 80 % en ") + length(refusals.window),
+			condition: say("share of an endpoint's requests answered 4xx, other than 404, 429 and 499, above 80 % over ", "porcentaje de las peticiones a un endpoint con respuesta 4xx, salvo 404, 429 y 499, por encima de 80 % en ") + length(refusals.window),
 			Summary:   say("An endpoint refuses most requests", "Un endpoint rechaza la mayoría de las peticiones"),
 			Impact:    say("Those who use the service are told that their requests are wrong.", "El servicio responde a sus clientes que sus peticiones son incorrectas."),
 			Steps: []string{

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -10,7 +11,8 @@ import (
 )
 
 // shares are the rules that every domain gets on a share of its requests: with the
-// status that counts, and how many of 100 requests have it when something is wrong.
+// status that counts, and how many of 100 requests have it when something is wrong,
+// 0 for a status of which no share is wrong.
 var shares = []struct {
 	alert, status string
 	slo           bool // of a domain with an objective
@@ -18,7 +20,11 @@ var shares = []struct {
 }{
 	{"HighErrorRatio", "503", false, 20},
 	{"ClientsGiveUp", "499", false, 20},
-	{"RequestsRefused", "403", false, 90}, // most of an endpoint's: more than 80 %
+	{"RequestsRefused", "401", false, 90}, // most of an endpoint's: more than 80 %
+	{"RequestsRefused", "403", false, 90},
+	{"RequestsRefused", "404", false, 0},
+	{"RequestsRefused", "429", false, 0},
+	{"RequestsRefused", "499", false, 0},
 	{"availabilityBurnsFast", "503", true, 20},
 	{"availabilityBurnsSlowly", "503", true, 20},
 }
@@ -43,7 +49,8 @@ func TestSharesOfRequests(t *testing.T) {
 			if s.slo != slo {
 				continue
 			}
-			bad, good := s.of100/5, (100-s.of100)/5 // a minute, so many in five
+			of100 := cmp.Or(s.of100, 90)
+			bad, good := of100/5, (100-of100)/5 // a minute, so many in five
 			for what, values := range map[string][2]string{
 				"one request at night":  {"0x30 1x60", "0x90"},
 				"three in an hour":      {"0x30 1x20 2x20 3x20", "0x90"},
@@ -51,11 +58,11 @@ func TestSharesOfRequests(t *testing.T) {
 				"as many, and all well": {"0x90", fmt.Sprintf("0+%dx90", bad+good)},
 			} {
 				want := 0
-				if what == "as many as are wrong" {
+				if what == "as many as are wrong" && s.of100 > 0 {
 					want = 1
 				}
 				const labels = `job="tienda-api",instance="a",endpoint="/x",method="GET"`
-				fmt.Fprintf(&b, "- name: %q\n  interval: 1m\n  input_series:\n", s.alert+": "+what)
+				fmt.Fprintf(&b, "- name: %q\n  interval: 1m\n  input_series:\n", s.alert+": "+s.status+": "+what)
 				for status, v := range map[string]string{s.status: values[0], "200": values[1]} {
 					fmt.Fprintf(&b, "  - {series: 'tienda_requests_total{%s,status=%q}', values: %q}\n", labels, status, v)
 				}
