@@ -56,59 +56,17 @@ func TestAlerts(t *testing.T) {
 	}, "-fast")
 	prom, _ := startServers(t, shop.Running, exampleDomain, fromServers.URL)
 
+	told := both{inProcess, fromServers, mails}
 	for _, b := range breaks {
 		ok := t.Run(b.name, func(t *testing.T) {
-			name, _, _ := strings.Cut(b.alert, " ")
-			about := func(labels map[string]string) bool {
-				return labels["alertname"] != heartbeat && (labels["alertname"] != hostAlert || name == hostAlert)
-			}
-			both := map[string]*webhook{"in the process": inProcess, "on servers": fromServers}
-			prom.WaitForQuery(t, servers.Patience, `ALERTS{alertname="`+heartbeat+`"}`) // the rules are evaluated
-			quiet(t, shop, prom, name)
-			allOver(t, both, about)
-			inProcess.forget()
-			fromServers.forget()
-			mails.forget()
-
-			began := time.Now()
-			shop.breakIt(t, http.MethodPost, b.name)
-			defer shop.breakIt(t, http.MethodDelete, b.name) // also where the test ends early
-			for where, w := range both {
-				servers.WaitFor(t, within-time.Since(began), "the alert "+where, func() error {
-					if got := w.names("firing", about); !slices.Contains(got, b.alert) {
-						return fmt.Errorf("told of %v", got)
-					}
-					return nil
-				})
-			}
-			t.Logf("both told after %v", time.Since(began).Round(time.Second))
-			servers.WaitFor(t, servers.Patience, "the mail", func() error { return mails.has(t, name, b.evidence) })
-			servers.WaitFor(t, servers.Patience, "the log and the action", func() error { // in no order, and through a pipe
-				if output := shop.Output(); !strings.Contains(output, "ALERT "+name) || !strings.Contains(output, "name="+name) {
-					return fmt.Errorf("one of them does not say %s", name)
+			var wrong []string
+			for range 3 { // others may keep the machine busy: an alert is theirs then, or a cause is late
+				if wrong = told.wrong(t, shop, prom, b.name, b.alert, b.evidence); len(wrong) == 0 {
+					return
 				}
-				return nil
-			})
-
-			shop.breakIt(t, http.MethodDelete, b.name)
-			allOver(t, both, about)
-			ours, theirs := inProcess.alerts("firing", about), fromServers.alerts("firing", about)
-			if !slices.Equal(ours, theirs) {
-				t.Errorf("in the process:\n  %s\non servers:\n  %s", strings.Join(ours, "\n  "), strings.Join(theirs, "\n  "))
+				t.Log(strings.Join(wrong, "\n"))
 			}
-			if got := inProcess.names("firing", about); !slices.Equal(got, []string{b.alert}) {
-				t.Errorf("alerts %v, want %s and none else", got, b.alert)
-			}
-			for _, n := range inProcess.all() {
-				if n.Status == "firing" && n.Labels["alertname"] == name {
-					for annotation, want := range b.evidence {
-						if !strings.Contains(n.Annotations[annotation], want) {
-							t.Errorf("%s: %q, want %q in it", annotation, n.Annotations[annotation], want)
-						}
-					}
-				}
-			}
-			servers.WaitFor(t, servers.Patience, "the mail that it is over", func() error { return mails.has(t, "", nil) })
+			t.Errorf("three times: %s", strings.Join(wrong, "\n"))
 		})
 		if !ok { // what is not over disturbs the others
 			return
@@ -138,10 +96,83 @@ func TestAlerts(t *testing.T) {
 	})
 }
 
+// both are those who hear of the shop's alerts: from the process, and from real
+// servers.
+type both struct {
+	inProcess, fromServers *webhook
+	mails                  *mailbox
+}
+
+// wrong breaks the shop and heals it, and returns what was wrong with what was
+// told of it.
+func (told both) wrong(t *testing.T, shop shop, prom *servers.Prometheus, what, alert string, evidence map[string]string) (wrong []string) {
+	name, _, _ := strings.Cut(alert, " ")
+	about := func(labels map[string]string) bool {
+		return labels["alertname"] != heartbeat && (labels["alertname"] != hostAlert || name == hostAlert)
+	}
+	prom.WaitForQuery(t, servers.Patience, `ALERTS{alertname="`+heartbeat+`"}`) // the rules are evaluated
+	quiet(t, shop, prom, name)
+	told.allOver(t, about)
+	told.inProcess.forget()
+	told.fromServers.forget()
+	told.mails.forget()
+
+	began := time.Now()
+	shop.breakIt(t, http.MethodPost, what)
+	defer shop.breakIt(t, http.MethodDelete, what) // also where the test ends early
+	for where, w := range told.webhooks() {
+		servers.WaitFor(t, within-time.Since(began), "the alert "+where, func() error {
+			if got := w.names("firing", about); !slices.Contains(got, alert) {
+				return fmt.Errorf("told of %v", got)
+			}
+			return nil
+		})
+	}
+	t.Logf("both told after %v", time.Since(began).Round(time.Second))
+	servers.WaitFor(t, servers.Patience, "the mail", func() (err error) {
+		wrong, err = told.mails.has(name, evidence)
+		return err
+	})
+	servers.WaitFor(t, servers.Patience, "the log and the action", func() error { // in no order, and through a pipe
+		if output := shop.Output(); !strings.Contains(output, "ALERT "+name) || !strings.Contains(output, "name="+name) {
+			return fmt.Errorf("one of them does not say %s", name)
+		}
+		return nil
+	})
+
+	shop.breakIt(t, http.MethodDelete, what)
+	told.allOver(t, about)
+	ours, theirs := told.inProcess.alerts("firing", about), told.fromServers.alerts("firing", about)
+	if !slices.Equal(ours, theirs) {
+		wrong = append(wrong, fmt.Sprintf("in the process:\n  %s\non servers:\n  %s", strings.Join(ours, "\n  "), strings.Join(theirs, "\n  ")))
+	}
+	if got := told.inProcess.names("firing", about); !slices.Equal(got, []string{alert}) {
+		wrong = append(wrong, fmt.Sprintf("alerts %v, want %s and none else", got, alert))
+	}
+	for _, n := range told.inProcess.all() {
+		if n.Status == "firing" && n.Labels["alertname"] == name {
+			for annotation, want := range evidence {
+				if !strings.Contains(n.Annotations[annotation], want) {
+					wrong = append(wrong, fmt.Sprintf("%s: %q, want %q in it", annotation, n.Annotations[annotation], want))
+				}
+			}
+		}
+	}
+	servers.WaitFor(t, servers.Patience, "the mail that it is over", func() error {
+		_, err := told.mails.has("", nil)
+		return err
+	})
+	return wrong
+}
+
+func (told both) webhooks() map[string]*webhook {
+	return map[string]*webhook{"in the process": told.inProcess, "on servers": told.fromServers}
+}
+
 // allOver waits until everyone was told of the end of what they were told of.
-func allOver(t *testing.T, all map[string]*webhook, about func(labels map[string]string) bool) {
+func (told both) allOver(t *testing.T, about func(labels map[string]string) bool) {
 	t.Helper()
-	for where, w := range all {
+	for where, w := range told.webhooks() {
 		servers.WaitFor(t, servers.Patience, "all resolved "+where, func() error {
 			if firing, over := w.alerts("firing", about), w.alerts("resolved", about); !slices.Equal(firing, over) {
 				return fmt.Errorf("firing %v, resolved %v", firing, over)

@@ -173,13 +173,13 @@ func (m *mailbox) forget() {
 	m.mails = nil
 }
 
-// has wants a mail about an alert, with what the annotations must have in both
-// of its parts; for no name, one that says that an alert is over.
-func (m *mailbox) has(t testing.TB, name string, evidence map[string]string) error {
-	t.Helper()
+// has wants a mail about an alert, and returns what its two parts lack of what
+// the annotations must have; for no name it wants one that says that an alert is
+// over.
+func (m *mailbox) has(name string, evidence map[string]string) (lacks []string, err error) {
 	for _, mail := range m.all() {
 		if name == "" && strings.Contains(mail.Subject, over) {
-			return nil
+			return nil, nil
 		}
 		if name == "" || !strings.Contains(mail.Text, name) || strings.Contains(mail.Subject, over) {
 			continue
@@ -187,17 +187,17 @@ func (m *mailbox) has(t testing.TB, name string, evidence map[string]string) err
 		for annotation, want := range evidence {
 			for _, word := range strings.Split(want, " | ") { // columns
 				if !strings.Contains(mail.Text, word) || !strings.Contains(html.UnescapeString(mail.HTML), word) {
-					t.Errorf("%s %q is missing in the mail:\n%s\n%s", annotation, word, mail.Text, mail.HTML)
+					lacks = append(lacks, fmt.Sprintf("%s %q is missing in the mail:\n%s\n%s", annotation, word, mail.Text, mail.HTML))
 				}
 			}
 		}
-		return nil
+		return lacks, nil
 	}
 	var subjects []string
 	for _, mail := range m.all() {
 		subjects = append(subjects, mail.Subject)
 	}
-	return fmt.Errorf("mails %q", subjects)
+	return nil, fmt.Errorf("mails %q", subjects)
 }
 
 // login is a conversation with somebody who knows the password.

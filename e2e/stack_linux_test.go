@@ -212,7 +212,10 @@ func TestStack(t *testing.T) {
 		alertmanagerWithMail(t, config, mails.addr)
 		s.project.Services["alertmanager"].Volumes[0].Source = config
 		s.run(t, "alertmanager", servers.Path(t, "alertmanager"), "127.0.0.1:9093", "/-/ready", nil)
-		servers.WaitFor(t, servers.Patience, "a mail", func() error { return mails.has(t, heartbeat, nil) })
+		servers.WaitFor(t, servers.Patience, "a mail", func() error {
+			_, err := mails.has(heartbeat, nil)
+			return err
+		})
 	})
 }
 
