@@ -85,9 +85,14 @@ func (p *Pipeline) WithEvidence(a alert.Alert) alert.Alert {
 	return p.enrich(ctx, a)
 }
 
-// Close waits for the alerts that are on their way, until ctx is done; then
-// they go out without evidence.
+// Close waits for the alerts that are on their way, for half of the time that ctx
+// leaves; then they go out without evidence, while there is time to deliver them.
 func (p *Pipeline) Close(ctx context.Context) {
+	if deadline, set := ctx.Deadline(); set {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
+		defer cancel()
+	}
 	p.mu.Lock()
 	p.closed = true
 	p.mu.Unlock()
