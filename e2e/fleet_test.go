@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -144,7 +145,8 @@ func (f *fleet) toldWhy(t *testing.T, broken shop, what, name, endpoint string, 
 	lacks := words
 	for try := range 3 {
 		if try > 0 {
-			t.Logf("without %q: %v", lacks, n.Annotations)
+			_, incident := f.page(t, f.evidence.URL()+"/api/incidents/"+path.Base(n.Annotations["incident"]), fleetPassword)
+			t.Logf("without %q: %v\n%.4000s", lacks, n.Annotations, incident)
 			broken.breakIt(t, http.MethodDelete, what)
 		}
 		// What a busy machine made slow is over for longer than a group of alerts stays

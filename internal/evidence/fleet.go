@@ -60,6 +60,11 @@ func (r *Recorder) choose(in cause.Input) chosen {
 	}
 	delete(byInstance, "")
 	t, named := r.cfg.compared(in), in.Alert.Labels[instanceLabel]
+	// Which one it is, the time tells in which the rule is met. What changed may have
+	// begun long before, with others.
+	if met := in.Alert.ActiveAt.Add(-in.Alert.Window); t.After.From.Before(met) && met.Before(t.After.To) {
+		t.After.From = met
+	}
 	maps.DeleteFunc(byInstance, func(name string, series []cause.Series) bool { // a release may have taken it away
 		return name != named && !slices.ContainsFunc(series, func(s cause.Series) bool {
 			return len(s.Points) > 0 && s.Points[len(s.Points)-1].At.After(t.After.From)

@@ -114,6 +114,23 @@ func TestFleetNamesWorst(t *testing.T) {
 	}
 }
 
+// TestFleetNow: the instance that fails now is named, whichever failed long before,
+// in the same time after a change.
+func TestFleetNow(t *testing.T) {
+	series := strings.Replace(failing("b"), `instance="a",endpoint="/pedidos",method="POST",status="503"} 0+0x180 0+0x180`,
+		`instance="a",endpoint="/pedidos",method="POST",status="503"} 0+0x20 0+30x80 2400+0x260`, 1)
+	f := &fleet{shopStore: load(t, series)}
+	explain, _ := explains(cause.Finding{Kind: "failing", Score: 1, Sentence: "It fails."})
+	cfg := f.sources(Config{Rules: fiveMinutes("requests"), Fleet: f, ReleaseAfter: -1, explain: explain}, 1200*time.Second)
+	cfg.compared = func(in cause.Input) cause.Times {
+		return cause.Times{Before: cause.Range{From: in.Now.Add(-1190 * time.Second), To: in.Now.Add(-1110 * time.Second)}, After: cause.Range{From: in.Now.Add(-1110 * time.Second), To: in.Now}}
+	}
+	cfg.Series = nil
+	if out := start(t, cfg).Enrich(t.Context(), at1200("Errors")); out.Annotations[AnnotationCause] != "b (1 of 3 instances): It fails." {
+		t.Errorf("cause %q", out.Annotations[AnnotationCause])
+	}
+}
+
 // TestFleetProfilesHang: profiles that do not come cost an alert its time and no
 // more, and the figures still say what is wrong and where.
 func TestFleetProfilesHang(t *testing.T) {
