@@ -12,10 +12,12 @@ import (
 	"github.com/latido-dev/latido/internal/profiles"
 )
 
-// How often the goroutines are looked at when an alert begins to fire.
+// How often the goroutines are looked at when an alert begins to fire. Who waits
+// for a lock in turns is let go all at once: looks that are close together see the
+// one or the other.
 const (
 	looksNow     = 5
-	betweenLooks = 30 * time.Millisecond
+	betweenLooks = 250 * time.Millisecond
 )
 
 // moment is how the goroutines are now: what the alert is about waits there
