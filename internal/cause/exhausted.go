@@ -169,7 +169,10 @@ func (m *model) newcomer(c claim) (at stacks.Frame, ok bool) {
 		if s.wait.Kind != stacks.Pool || s.wait.Library != c.library || i < 0 || ran[s.frames[i].Function] || s.frames[i].Function == at.Function {
 			continue
 		}
-		if at.Function != "" || m.endpointRate(s.endpoint).before*m.f.span(m.t.Before) < enough {
+		if m.endpointRate(s.endpoint).before*m.f.span(m.t.Before) < enough {
+			continue // it need not have been seen
+		}
+		if at.Function != "" {
 			return at, false
 		}
 		at = s.frames[i]

@@ -28,6 +28,18 @@ var exhaustedFaults = []fault{
 			e.parts["query"].each.after = 0
 		}
 	}, "pool", "clinic.(*Store).Archived", ""},
+	{"the same, while code that few ask for waits too", func(s *service) {
+		starvedPool(s, 0.5)
+		s.endpoint("GET /informes").requests = same(8)
+		s.endpoint("GET /informes").parts["conn"] = &part{each: moved{0, 0.5}, frames: stack(sqlPool, own("(*Store).Archived", 160))}
+		rare := s.endpoint("GET /seldom", 0.02)
+		rare.parts["conn"] = &part{each: moved{0, 40}, frames: stack(sqlPool, own("(*Store).Seldom", 170))}
+		for _, e := range s.endpoints { // nobody gets one
+			if e.parts["query"] != nil {
+				e.parts["query"].each.after = 0
+			}
+		}
+	}, "pool", "clinic.(*Store).Archived", ""},
 	{"a connection is held during a call", func(s *service) {
 		starvedPool(s, 0.5)
 		s.endpoint("POST /citas").parts["notify"] = &part{each: moved{0, 0.8}, frames: stack(httpCall, own("(*Store).Reserve", 95)), peer: "avisos.example.com", calls: moved{0, 1}}

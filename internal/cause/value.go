@@ -87,8 +87,9 @@ func (m *model) forEach(whole both) float64 {
 // work are the kinds of claims that more work makes larger.
 var work = []string{claimCPU, claimCollector, claimCall, claimReady, stacks.Pool, stacks.Lock, stacks.File, stacks.Client}
 
-// moreWork is the part of the requests' time that is due to what one value
-// brings: so many times as much of an event for each request.
+// moreWork is the part of the time that requests take more which is due to what
+// one value brings: so many times as much of an event for each request. Whose work
+// it is says more than where it is done.
 func (m *model) moreWork(v value) (share float64) {
 	if v.growth() <= 0 || v.each < 2 {
 		return 0
@@ -100,7 +101,7 @@ func (m *model) moreWork(v value) (share float64) {
 			}
 		}
 	}
-	return share * v.share * (1 - 1/v.each)
+	return share * v.share * (1 - 1/v.each) * (1 + 0.4*v.share)
 }
 
 // valueOfMost says which attribute value most of a change is due to, "" for none.

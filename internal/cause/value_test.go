@@ -13,6 +13,12 @@ var valueFaults = []fault{
 		s.count("reservas", moved{4, 0}, "canal", "app")
 		s.alert = eventFell(s)
 	}, "value", "canal=app", ""},
+	{"one value of an attribute brings the rows, each of which is a query", func(s *service) {
+		s.part("POST /citas", "query").each = moved{0.005, 0.6}
+		s.part("POST /citas", "query").calls = moved{1, 80}
+		s.count("reservas", moved{4, 400}, "canal", "app")
+		s.alert = slow(s)
+	}, "value", "canal=app", ""},
 	// Rivals.
 	{"all values of an attribute grow", func(s *service) {
 		s.traffic(4)
