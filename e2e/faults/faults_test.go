@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -131,8 +130,7 @@ func runFault(t *testing.T, s scenario, fast bool) run {
 func (w *world) keep(name string, n notification, r run) {
 	dir := filepath.Join(os.TempDir(), "latido-causes")
 	_ = os.MkdirAll(dir, 0o700)
-	id := path.Base(n.Annotations["incident"])
-	data, err := w.get("/api/incidents/" + id)
+	data, err := w.incident(n.Labels["alertname"])
 	if err != nil {
 		w.Logf("%s: the incident: %v", name, err)
 		return

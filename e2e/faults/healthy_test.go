@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path"
 	"regexp"
 	"strings"
 	"testing"
@@ -150,9 +149,13 @@ func (w *world) drills() func() string {
 		var incident struct {
 			Findings []json.RawMessage `json:"findings"`
 		}
-		if data, err := w.get("/api/incidents/" + path.Base(a["incident"])); err == nil {
-			_ = json.Unmarshal(data, &incident)
-		}
+		servers.WaitFor(w, servers.Patience, "the incident of the drill of "+rule, func() error {
+			data, err := w.incident(rule)
+			if err == nil {
+				err = json.Unmarshal(data, &incident)
+			}
+			return err
+		})
 		if cause := a["cause"]; cause != "" && !nothing.MatchString(cause) || len(incident.Findings) > 0 {
 			return fmt.Sprintf("%s: %s %s", rule, cause, incident.Findings)
 		}

@@ -165,6 +165,25 @@ func (w *world) get(path string) ([]byte, error) {
 	return body, err
 }
 
+// incident is the newest one of an alert: its message has no link to it, as
+// nobody says where the service's pages are reached.
+func (w *world) incident(alert string) ([]byte, error) {
+	body, err := w.get("/api/incidents?alert=" + alert)
+	if err != nil {
+		return nil, err
+	}
+	var list struct {
+		Incidents []struct{ ID string }
+	}
+	if err := json.Unmarshal(body, &list); err != nil {
+		return nil, err
+	}
+	if len(list.Incidents) == 0 {
+		return nil, fmt.Errorf("no incident of %s: %s", alert, body)
+	}
+	return w.get("/api/incidents/" + list.Incidents[0].ID)
+}
+
 // query asks the service's store, and returns the values of the series.
 func (w *world) query(expr string) ([]string, error) {
 	body, err := w.get("/api/v1/query?query=" + strings.NewReplacer(" ", "%20", "+", "%2B", "{", "%7B", "}", "%7D", `"`, "%22").Replace(expr))
