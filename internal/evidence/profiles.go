@@ -17,7 +17,7 @@ import (
 // one or the other.
 const (
 	looksNow     = 5
-	betweenLooks = 250 * time.Millisecond
+	betweenLooks = 200 * time.Millisecond
 )
 
 // moment is how the goroutines are now: what the alert is about waits there
