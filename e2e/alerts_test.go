@@ -146,6 +146,11 @@ func (told both) wrong(t *testing.T, shop shop, prom *servers.Prometheus, what, 
 	if !slices.Equal(ours, theirs) {
 		wrong = append(wrong, fmt.Sprintf("in the process:\n  %s\non servers:\n  %s", strings.Join(ours, "\n  "), strings.Join(theirs, "\n  ")))
 	}
+	for where, w := range told.webhooks() {
+		if firing, over := w.alerts("firing", about), w.alerts("resolved", about); !slices.Equal(firing, over) {
+			wrong = append(wrong, fmt.Sprintf("%s: firing %v, resolved %v", where, firing, over))
+		}
+	}
 	if got := told.inProcess.names("firing", about); !slices.Equal(got, []string{alert}) {
 		wrong = append(wrong, fmt.Sprintf("alerts %v, want %s and none else", got, alert))
 	}
