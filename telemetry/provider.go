@@ -106,7 +106,12 @@ func (t *Telemetry) startMeters(otlp sdkmetric.Reader) error {
 // Its some 150 buckets are folded into few.
 func (t *Telemetry) runtimeProducer() sdkmetric.Producer {
 	waits, _ := t.cfg.Domain.Metric("go_schedule_duration")
-	return prefixedProducer{goruntime.NewProducer(), t.cfg.Domain.Prefix + ".", waits.Buckets}
+	var options []goruntime.ProducerOption
+	// Else it is read once in 15 seconds. The option is typed as one for Start.
+	if every, ok := goruntime.WithMinimumReadMemStatsInterval(hostTTL).(goruntime.ProducerOption); ok {
+		options = append(options, every)
+	}
+	return prefixedProducer{goruntime.NewProducer(options...), t.cfg.Domain.Prefix + ".", waits.Buckets}
 }
 
 type prefixedProducer struct {

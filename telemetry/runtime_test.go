@@ -4,6 +4,8 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // TestRuntimeSignals makes the runtime do what each figure tells of.
@@ -48,6 +50,25 @@ func TestRuntimeSignals(t *testing.T) {
 			t.Errorf("there is no %s", one)
 		}
 	}
+}
+
+// TestWaitsForAProcessorAreOfNow: goroutines that have run are in the next scrape,
+// two seconds later.
+func TestWaitsForAProcessorAreOfNow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tel := start(t)
+		const count = "tienda_go_schedule_duration_seconds_count"
+		before := scrape(t, tel)[count]
+		var wg sync.WaitGroup
+		for range 10_000 { // the runtime counts one of eight
+			wg.Go(runtime.Gosched)
+		}
+		wg.Wait()
+		time.Sleep(2 * hostTTL)
+		if after := scrape(t, tel)[count]; after < before+1000 {
+			t.Errorf("%v waits, and %v before 10,000 goroutines ran", after, before)
+		}
+	})
 }
 
 // TestRuntimeWithoutAFigure: a runtime that lacks one has no series of it.

@@ -261,6 +261,7 @@ func ofAround() []scenario {
 					w.Fatal(err)
 				}
 				w.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+				beside(w, cmd.Process.Pid)
 			}
 		},
 		truth: truth{thing: []string{`another process|other process|outside (of )?this process|elsewhere|beside`}, place: []string{`host|machine|process`}},

@@ -75,7 +75,7 @@ func first() (undo func()) {
 		return func() {}
 	}
 	dir, _ := cpuGroups()
-	group, self := filepath.Join(dir, fmt.Sprintf("latido-first-%d", os.Getpid())), fmt.Appendln(nil, os.Getpid())
+	group, self := firstGroup(), fmt.Appendln(nil, os.Getpid())
 	if err := os.Mkdir(group, 0o755); err != nil {
 		return func() {}
 	}
@@ -88,13 +88,39 @@ func first() (undo func()) {
 	}
 }
 
-// favour gives a group the largest share of the CPU time.
-func favour(group string) error {
-	file, most := "cpu.weight", "10000"
-	if _, v1 := cpuGroups(); v1 {
-		file, most = "cpu.shares", "262144"
+func firstGroup() string {
+	dir, _ := cpuGroups()
+	return filepath.Join(dir, fmt.Sprintf("latido-first-%d", os.Getpid()))
+}
+
+// beside makes a process one of the others on the machine, which are no longer
+// behind this one. Those that are first and use all CPUs would leave none to the
+// kernel's own threads, and nothing could be written to a disk.
+func beside(t testing.TB, pid int) {
+	t.Helper()
+	dir, _ := cpuGroups()
+	if _, err := os.Stat(firstGroup()); err != nil {
+		return
 	}
-	return os.WriteFile(filepath.Join(group, file), []byte(most), 0o600)
+	if err := share(firstGroup(), 2); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = favour(firstGroup()) })
+	if err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), fmt.Append(nil, pid), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// favour gives a group the largest share of the CPU time.
+func favour(group string) error { return share(group, 100) }
+
+// share gives a group as much CPU time as so many processes have.
+func share(group string, processes int) error {
+	file, one := "cpu.weight", 100
+	if _, v1 := cpuGroups(); v1 {
+		file, one = "cpu.shares", 1024
+	}
+	return os.WriteFile(filepath.Join(group, file), fmt.Append(nil, processes*one), 0o600)
 }
 
 // limitCPU puts a process into a group that may use so many per cent of a CPU,

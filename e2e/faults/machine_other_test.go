@@ -21,6 +21,8 @@ func pipes() bool { return false }
 
 func first() (undo func()) { return func() {} }
 
+func beside(testing.TB, int) {}
+
 func limitCPU(testing.TB, int, int) {}
 
 func setLimit(testing.TB, int, int) {}

@@ -165,21 +165,22 @@ func (m *model) callRatio(peer, through string) float64 {
 // there is to go by where no goroutine was looked at.
 func (m *model) measuredCalls() (all []claim) {
 	sum := 0.0
-	take := func(c claim, time both) {
-		if c.share = (time.after - time.before*m.moreRequests()) / m.slowed(); c.share > 0 {
+	take := func(c claim, calls, time both) {
+		more := min(m.moreRequests(), max(calls.ratio(), 1)) // of those that call
+		if c.share = (time.after - time.before*more) / m.slowed(); c.share > 0 {
 			sum += c.share
 			c.kind = claimCall
 			all = append(all, c)
 		}
 	}
 	for name, p := range m.peers() {
-		take(claim{peer: name}, p.time())
+		take(claim{peer: name}, p.calls, p.time())
 	}
-	database := both{}
+	calls, time := both{}, both{}
 	for _, s := range m.statements() {
-		database = database.plus(s.time())
+		calls, time = calls.plus(s.calls), time.plus(s.time())
 	}
-	take(claim{through: "database/sql"}, database)
+	take(claim{through: "database/sql"}, calls, time)
 	for i := range all {
 		all[i].share /= max(sum, 1)
 	}

@@ -169,7 +169,7 @@ func (m *model) newcomer(c claim) (at stacks.Frame, ok bool) {
 		if s.wait.Kind != stacks.Pool || s.wait.Library != c.library || i < 0 || ran[s.frames[i].Function] || s.frames[i].Function == at.Function {
 			continue
 		}
-		if m.endpointRate(s.endpoint).before*m.f.span(m.t.Before) < enough {
+		if m.endpointRate(s.endpoint).before*m.f.span(m.t.Before) < enough && !m.queriedElsewhere(s.endpoint) {
 			continue // it need not have been seen
 		}
 		if at.Function != "" {
@@ -178,6 +178,28 @@ func (m *model) newcomer(c claim) (at stacks.Frame, ok bool) {
 		at = s.frames[i]
 	}
 	return at, at.Function != "" && len(ran) > 0
+}
+
+// queriedElsewhere tells whether requests to an endpoint were seen at the database
+// before, in functions in which none of them is seen now.
+func (m *model) queriedElsewhere(endpoint string) bool {
+	functions := map[string]both{}
+	for _, s := range m.seen {
+		if at, i := own(s.frames); s.endpoint == endpoint && endpoint != "" && m.throughDatabase(through(s.frames, i)) {
+			functions[at.Function] = functions[at.Function].plus(s.both)
+		}
+	}
+	for _, s := range m.spent {
+		if s.endpoint == endpoint && endpoint != "" && m.throughDatabase(s.through) {
+			functions[s.at.Function] = functions[s.at.Function].plus(s.both)
+		}
+	}
+	for _, b := range functions {
+		if b.before > 0 && b.after == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // poolOf is the pool that a claim waits for, where the service names its pools:

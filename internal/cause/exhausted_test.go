@@ -40,6 +40,15 @@ var exhaustedFaults = []fault{
 			}
 		}
 	}, "pool", "clinic.(*Store).Archived", ""},
+	{"new code does not close its rows, for requests that few send", func(s *service) {
+		starvedPool(s, 0.5)
+		s.endpoint("GET /informes").requests = same(0.2)
+		s.part("GET /informes", "query").each = same(0.3)
+		s.endpoint("GET /informes").parts["conn"] = &part{each: moved{0, 9}, frames: stack(sqlPool, own("(*Store).Archived", 160))}
+		for _, e := range s.endpoints { // nobody gets one
+			e.parts["query"].each.after = 0
+		}
+	}, "pool", "clinic.(*Store).Archived", ""},
 	{"a connection is held during a call", func(s *service) {
 		starvedPool(s, 0.5)
 		s.endpoint("POST /citas").parts["notify"] = &part{each: moved{0, 0.8}, frames: stack(httpCall, own("(*Store).Reserve", 95)), peer: "avisos.example.com", calls: moved{0, 1}}

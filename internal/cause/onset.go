@@ -30,7 +30,8 @@ func Compared(in Input) Times {
 	lowest := f.first.Add(least) // something must be before it
 	onset := maxTime(a.ActiveAt.Add(-window), lowest)
 	signal := f.signal(in, kind)
-	if at, ok := change(signal, lowest, in.Now.Add(-f.step)); ok {
+	at, changed := change(signal, lowest, in.Now.Add(-f.step))
+	if changed {
 		onset = at
 	}
 	after := Range{onset, in.Now}
@@ -42,6 +43,14 @@ func Compared(in Input) Times {
 	}
 	length := min(max(after.Length(), 2*window, 10*f.step), longestTime)
 	before := Range{To: onset.Add(-f.step)}
+	if at, ok := firstSign(signal, onset, onset.Add(-max(2*window, 10*f.step))); changed && ok {
+		before.To = at.Add(-f.step)
+	}
+	if changed && (kind == latency || kind == gone || kind == failures) {
+		// Requests are counted at their end, and were in trouble from their begin.
+		before.To = before.To.Add(-f.longest(in, before.To.Add(f.step)))
+	}
+	before.To = maxTime(before.To, minTime(lowest, onset.Add(-f.step)))
 	before.From = before.To.Add(-length)
 	if before.From.Before(f.first) && before.To.After(f.first) {
 		before.From = f.first
@@ -56,6 +65,57 @@ func Compared(in Input) Times {
 		after.From = maxTime(after.From, in.Now.Add(-max(window/2, 2*least)))
 	}
 	return Times{before, after}
+}
+
+// firstSign is when a signal was first as bad as it is from an onset on, for a
+// moment: the last time before that, not before lowest.
+func firstSign(signal []Point, onset, lowest time.Time) (time.Time, bool) {
+	var before, after, n, k float64
+	for _, p := range signal {
+		if p.At.After(onset) {
+			after, k = after+p.Value, k+1
+		} else {
+			before, n = before+p.Value, n+1
+		}
+	}
+	if n == 0 || k == 0 {
+		return time.Time{}, false
+	}
+	before, after = before/n, after/k
+	half := (before + after) / 2
+	for i := 1; i < len(signal) && !signal[i].At.After(onset); i++ {
+		v := signal[i].Value
+		if signal[i].At.After(lowest) && (after > before && v > half || after < before && v < half) {
+			return signal[i-1].At, true
+		}
+	}
+	return time.Time{}, false
+}
+
+// longest is how long the requests may have taken that ended right after a time, of
+// the endpoint of the alert's that became the slowest: twice their mean. It is 0 if
+// none became slower.
+func (f figures) longest(in Input, onset time.Time) (longest time.Duration) {
+	m, _ := in.Domain.Metric("response_duration")
+	t := Times{Range{f.first, onset}, Range{onset, onset.Add(leastSteps * f.step)}}
+	of := func(l map[string]string) (string, bool) {
+		return nameOf(l["method"], l["endpoint"]), sameService(in.Alert, l)
+	}
+	sums := f.rates(m.Family+"_sum", t, of)
+	for name, n := range f.rates(m.Family+"_count", t, of) {
+		mean := both{per(sums[name].before, n.before), per(sums[name].after, n.after)}
+		if n.before > 0 && mean.ratio() > longer {
+			longest = max(longest, time.Duration(min(2*mean.after, longestTime.Seconds())*float64(time.Second)))
+		}
+	}
+	return longest
+}
+
+func minTime(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 func maxTime(a, b time.Time) time.Time {
@@ -130,11 +190,7 @@ func (f figures) grid(name string) []time.Time {
 			longest = s.Points
 		}
 	}
-	times := make([]time.Time, len(longest))
-	for i, p := range longest {
-		times[i] = p.At
-	}
-	return times
+	return timesOf(longest)
 }
 
 // steps is how much counters grew from one sample to the next, together.

@@ -101,6 +101,72 @@ func TestCompared(t *testing.T) {
 	}
 }
 
+// TestComparedWithLongRequests: requests that take ten steps are counted ten steps
+// after their trouble began, and that time is no time before.
+func TestComparedWithLongRequests(t *testing.T) {
+	for _, fast := range []bool{false, true} {
+		s := newService(t, "en", fast)
+		s.lasts = 30 * s.step()
+		s.part("POST /citas", "pay").each.after = 10 * s.step().Seconds()
+		change, _, _ := s.times()
+		times := s.input().Times
+		if late := times.Before.To.Sub(change.Add(-9 * s.step())); late > 0 {
+			t.Errorf("fast %v: the time before has %s of the bad time", fast, late)
+		}
+		if early := change.Sub(times.After.From); early > 2*s.step() {
+			t.Errorf("fast %v: the time after begins %s before the change", fast, early)
+		}
+	}
+}
+
+// TestComparedWithAFirstSign: a moment in which it was as bad, before it was so for
+// good, is no part of the time before.
+func TestComparedWithAFirstSign(t *testing.T) {
+	for _, fast := range []bool{false, true} {
+		s := newService(t, "en", fast)
+		s.part("POST /citas", "pay").each.after = 0.6
+		s.alert = slowAt(s, "POST /citas")
+		in := s.input()
+		change, _, _ := s.times()
+		sign := change.Add(-5 * s.step())
+		for _, one := range in.Series {
+			if one.Name != s.family("response_duration")+"_sum" || one.Labels["endpoint"] != "/citas" || one.Labels["method"] != "POST" {
+				continue
+			}
+			for i := range one.Points {
+				if one.Points[i].At.After(sign) {
+					one.Points[i].Value += 60 * s.step().Seconds()
+				}
+			}
+		}
+		if to := cause.Compared(in).Before.To; to.After(sign) {
+			t.Errorf("fast %v: the time before ends %s after the first sign", fast, to.Sub(sign))
+		}
+	}
+}
+
+// TestLateSamples: a process without CPU is late with its newest samples, and used
+// no less of it for that.
+func TestLateSamples(t *testing.T) {
+	s := newService(t, "en", false)
+	s.noise, s.lasts = 0, 20*s.step()
+	s.part("GET /informes", "work").each.after = 1.8
+	s.alert = about(s, "cpu_usage", ">", 80)
+	in := s.input()
+	whole := cause.Explain(in).Findings
+	change, _, _ := s.times()
+	for i, one := range in.Series {
+		for len(one.Points) > 0 && one.Points[len(one.Points)-1].At.After(change.Add(8*s.step())) {
+			one.Points = one.Points[:len(one.Points)-1]
+		}
+		in.Series[i] = one
+	}
+	late := cause.Explain(in).Findings
+	if len(whole) == 0 || len(late) == 0 || whole[0].Sentence != late[0].Sentence {
+		t.Errorf("%+v\nbut without the newest samples\n%+v", whole, late)
+	}
+}
+
 // TestComparedWithoutAlert: what is asked without an alert is about the last minute.
 func TestComparedWithoutAlert(t *testing.T) {
 	s := newService(t, "en", false)

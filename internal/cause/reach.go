@@ -12,6 +12,9 @@ func (m *model) stand() {
 		return
 	}
 	m.reach[m.kind] = 1
+	if m.kind == latency && m.fewAnswered() {
+		m.lookAround()
+	}
 	if m.kind == failures && badStatus(m.in.Domain, m.in.Alert) == nil && m.added() == 0 {
 		m.bad = failed
 	}
@@ -47,6 +50,35 @@ func (m *model) stand() {
 	case memory:
 		m.raise(goroutines, m.stackShare())
 	}
+}
+
+// fewAnswered tells whether too few requests that the alert is about have an end in
+// the bad time to tell anything by: they may all wait.
+func (m *model) fewAnswered() bool {
+	answered := both{}
+	for _, e := range m.endpoints {
+		if e.about {
+			answered = answered.plus(e.requests)
+		}
+	}
+	return !m.in.Alert.Drill && m.slowed() <= 0 && answered.before > answered.after && answered.after*m.f.span(m.t.After) < fewRequests
+}
+
+// lookAround takes what other requests wait for as what those wait for that the
+// alert is about, where all take twice as long as before.
+func (m *model) lookAround() {
+	usual, more := 0.0, 0.0
+	for _, e := range m.endpoints {
+		usual += e.requests.after * e.duration.before
+		more += e.excess
+	}
+	if more < usual || more <= 0 {
+		return
+	}
+	for _, e := range m.endpoints {
+		e.about = true
+	}
+	m.reach[latency] = likely
 }
 
 func (m *model) raise(s symptom, to float64) { m.reach[s] = max(m.reach[s], min(to, 1)) }

@@ -8,6 +8,8 @@ import "slices"
 func (m *model) allStarve() bool {
 	held := m.throttled().growth()
 	switch {
+	case m.waitsForProcessor():
+		return true
 	case !m.saturated() || m.moreCPU() <= 0 && held <= leastThrottled:
 		return false
 	case m.floods():
@@ -33,6 +35,27 @@ func (m *model) allStarve() bool {
 		}
 	}
 	return 2*slower > all || m.allPeersSlow()
+}
+
+// waitsForProcessor tells whether the runtime itself says that much of the time
+// that requests take more is spent by goroutines that could run. It sees it before
+// the CPU's use, a mean, shows it.
+func (m *model) waitsForProcessor() bool {
+	ready := m.readyTime().growth()
+	return ready > leastReady && ready > 0.25*m.slowed() && m.moreCPU() > 0
+}
+
+// leastReady is how much longer goroutines must wait for a processor to be worth
+// a word, in seconds a second.
+const leastReady = 0.5
+
+// readyTime is how long goroutines that could run waited until they did, in
+// seconds a second. The runtime measures one of eight turns (gTrackingPeriod in
+// its proc.go), and the sum is made of its buckets' lower bounds.
+func (m *model) readyTime() both {
+	const oneOf = 8
+	sum := m.f.total(m.family("go_schedule_duration")+"_sum", m.t)
+	return both{oneOf * sum.before, oneOf * sum.after}
 }
 
 // allPeersSlow tells whether every host that is called answers later than before:

@@ -12,12 +12,14 @@ import (
 type figures struct {
 	byName map[string][]Series
 	first  time.Time     // of the oldest sample: what appears later began at 0
+	times  []time.Time   // of the samples of the series that has the most of them
 	step   time.Duration // between two samples
 }
 
 func newFigures(all []Series) figures {
 	f := figures{byName: map[string][]Series{}, step: time.Second}
 	var gaps []time.Duration
+	var longest []Point
 	for _, s := range all {
 		if slices.ContainsFunc(s.Points, noNumber) { // a series that ended, mostly
 			s.Points = slices.DeleteFunc(slices.Clone(s.Points), noNumber)
@@ -29,12 +31,16 @@ func newFigures(all []Series) figures {
 		if at := s.Points[0].At; f.first.IsZero() || at.Before(f.first) {
 			f.first = at
 		}
+		if len(s.Points) > len(longest) {
+			longest = s.Points
+		}
 		if len(gaps) < 2000 {
 			for i := 1; i < len(s.Points); i++ {
 				gaps = append(gaps, s.Points[i].At.Sub(s.Points[i-1].At))
 			}
 		}
 	}
+	f.times = timesOf(longest)
 	if len(gaps) > 0 {
 		slices.Sort(gaps)
 		f.step = max(gaps[len(gaps)/2], 10*time.Millisecond)
@@ -80,13 +86,28 @@ func (f figures) increase(s Series, r Range) float64 {
 	return sum
 }
 
-// span is how long the samples in a time are of, for a rate.
+func timesOf(points []Point) []time.Time {
+	times := make([]time.Time, len(points))
+	for i, p := range points {
+		times[i] = p.At
+	}
+	return times
+}
+
+// span is how long the samples in a time are of, for a rate: from the last one
+// before it to the last one within. A busy process is late with its newest.
 func (f figures) span(r Range) float64 {
-	from := r.From
+	last := func(at time.Time) int {
+		return sort.Search(len(f.times), func(i int) bool { return f.times[i].After(at) }) - 1
+	}
+	from, to := r.From, r.To
 	if f.first.After(from) {
 		from = f.first
 	}
-	return max(r.To.Sub(from).Seconds(), f.step.Seconds())
+	if i, j := last(from), last(to); j > max(i, 0) {
+		from, to = f.times[max(i, 0)], f.times[j]
+	}
+	return max(to.Sub(from).Seconds(), f.step.Seconds())
 }
 
 // rate is a counter's increase a second.

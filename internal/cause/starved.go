@@ -42,7 +42,8 @@ func starved(m *model) []Finding {
 			// Who asks for it is the better cause, where it is own code.
 			f.Score = max(share, 0.5*m.reach[cpu])
 		}
-		limit, _ := m.f.gauge(m.family("container_cpu_limit"), m.t)
+		now := Range{m.t.After.To, m.t.After.To} // it may have been lowered meanwhile
+		limit, _ := m.f.gauge(m.family("container_cpu_limit"), Times{m.t.Before, now})
 		of := ""
 		if limit.after > 0 {
 			of = " (" + w.coresOf(limit.after) + ")"

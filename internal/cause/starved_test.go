@@ -29,6 +29,12 @@ func callsSeemSlow(s *service) {
 	}
 }
 
+// waitForProcessor has the runtime measure how long goroutines that can run wait, in
+// seconds a second. It measures one of eight.
+func waitForProcessor(s *service, wait moved) {
+	s.set(series{key: "go_schedule_duration", suffix: "_sum", counter: true, value: wait.times(same(1. / 8))})
+}
+
 var starvedFaults = []fault{
 	{"another process takes the CPU", func(s *service) {
 		waitForCPU(s, 0.2)
@@ -51,6 +57,11 @@ var starvedFaults = []fault{
 		throttles(s, moved{2, 0.1}, moved{0, 1.4}, moved{0, 8})
 		s.alert = about(s, "container_cpu_throttled_periods", ">", 25)
 	}, "no_cpu", "CPU", ""},
+	{"the container's limit is lowered a little later", func(s *service) {
+		waitForCPU(s, 0.2)
+		throttles(s, same(2), moved{0, 2.4}, moved{0, 8})
+		s.set(series{key: "container_cpu_limit", value: moved{2, 0.1}, delay: 2 * s.step()})
+	}, "no_cpu", "(0.1 cores)", "en"},
 	{"the container's limit is lowered, and nothing could be profiled", func(s *service) {
 		waitForCPU(s, 0.4)
 		s.blind = true
@@ -78,7 +89,44 @@ var starvedFaults = []fault{
 		s.blind = true
 		s.others = moved{0.2, 3.7}
 	}, "no_cpu", "4 ", ""},
+	{"own code takes the CPU now and then: calls seem slow too, as goroutines wait for a processor", func(s *service) {
+		callsSeemSlow(s)
+		waitForProcessor(s, moved{0.1, 12})
+		s.part("GET /informes", "work").each.after = 0.4
+	}, "cpu", "report.Totals", ""},
+	{"own code takes the CPU now and then: calls seem slow too, and nothing could be profiled", func(s *service) {
+		callsSeemSlow(s)
+		waitForProcessor(s, moved{0.1, 12})
+		s.blind = true
+		s.part("GET /informes", "work").each.after = 0.4
+	}, "cpu", "CPU", ""},
+	{"more requests to one endpoint take the CPU, as goroutines wait for a processor, and nothing could be profiled", func(s *service) {
+		s.endpoint("GET /medicos/{id}").requests.after = 1500
+		s.part("POST /citas", "pay").each.after += 0.6
+		waitForProcessor(s, moved{0.1, 12})
+		s.blind = true
+		s.alert = slowAt(s, "POST /citas")
+	}, "traffic", "GET /medicos/{id}", ""},
+	{"own code takes the CPU, and of the requests that the alert is about none has an end", func(s *service) {
+		waitForCPU(s, 0.4)
+		s.blind = true
+		s.others = moved{0.2, 1}
+		s.part("GET /informes", "work").each.after = 1.3
+		s.endpoint("POST /citas").requests.after = 0
+		s.alert = slowAt(s, "POST /citas")
+	}, "cpu", "", ""},
 	// Rivals.
+	{"goroutines wait a little for a processor while a host is slow", func(s *service) {
+		s.part("POST /citas", "pay").each.after = 0.6
+		waitForProcessor(s, moved{0.1, 0.9})
+		s.part("GET /informes", "work").each.after = 0.1
+	}, "dependency", "pagos.example.com", ""},
+	{"of the requests that the alert is about none has an end, and the others are as ever", func(s *service) {
+		s.blind = true
+		s.endpoint("POST /citas").requests.after = 0
+		s.part("GET /informes", "query").each.after += 0.02
+		s.alert = slowAt(s, "POST /citas")
+	}, "", "", ""},
 	{"own code takes the CPU, and nothing could be profiled", func(s *service) {
 		waitForCPU(s, 0.4)
 		s.blind = true

@@ -193,6 +193,26 @@ func TestLateProfiles(t *testing.T) {
 	want(t, strings.Join(incidentOf(t, r, out).Notes, " "), "took longer than")
 }
 
+// TestLateLooks: where a process uses up its CPU, its CPU profile names the function
+// though nobody can look at its goroutines in time.
+func TestLateLooks(t *testing.T) {
+	release := make(chan struct{})
+	explain := func(in cause.Input) cause.Result {
+		f := cause.Finding{Kind: "cpu", Score: 1, Sentence: "The process uses the CPU."}
+		switch {
+		case in.Profiles.Waits.After != nil || in.Profiles.Heap.After != nil:
+			<-release
+		case in.Profiles.CPU.After != nil:
+			f.Sentence = "list computes."
+		}
+		return cause.Result{Times: in.Times, Findings: []cause.Finding{f}}
+	}
+	p := cpuProfile("900 main.list")
+	r := start(t, Config{profiler: &fakeProfiler{cpu: p, heap: p, waits: p}, Series: oneSeries, Timeout: 2 * time.Second, explain: explain})
+	t.Cleanup(func() { close(release) })
+	want(t, r.Enrich(t.Context(), firing("Slow")).Annotations["cause"], "list computes.")
+}
+
 // slowDisplay holds up what is shown beside the findings.
 type slowDisplay struct {
 	fakeProfiler

@@ -123,13 +123,7 @@ func (r *Recorder) begin(ctx context.Context, a alert.Alert, rule alerting.Rule,
 		defer close(e.saved)
 		g := without(r.words.panicked())
 		defer func() { done <- g; r.keep(g) }()
-		g = r.gather(ctx, a, rule, e.id, func(in Incident, last bool) {
-			if last {
-				known.Store(&in)
-			} else {
-				known.CompareAndSwap(nil, &in)
-			}
-		})
+		g = r.gather(ctx, a, rule, e.id, func(in Incident) { known.Store(&in) })
 	})
 	if !started {
 		<-r.slots
@@ -186,7 +180,7 @@ func (r *Recorder) later(ctx context.Context, a alert.Alert, rule alerting.Rule,
 			e.mu.Unlock()
 			found <- annotations
 		}()
-		g := r.gather(ctx, a, rule, e.id, func(Incident, bool) {})
+		g := r.gather(ctx, a, rule, e.id, func(Incident) {})
 		if g.incident.Cause == "" {
 			return
 		}

@@ -41,7 +41,7 @@ func (r *Recorder) serveFindings(w http.ResponseWriter, req *http.Request) {
 	defer cancel()
 	asked := cause.Input{Domain: r.cfg.Domain, Now: r.cfg.Now()}
 	r.machine(&asked)
-	f := r.find(ctx, asked, func(found, bool) {})
+	f := r.find(ctx, asked, func(found) {})
 	in := &Incident{}
 	f.into(in)
 	list := in.Findings

@@ -39,13 +39,13 @@ type gathered struct {
 // some, first those that the figures alone name, since an alert waits for no more
 // than that. It comes back soon after ctx is done, unless a source of the Config
 // hangs against its context.
-func (r *Recorder) gather(ctx context.Context, a alert.Alert, rule alerting.Rule, id string, tell func(in Incident, last bool)) *gathered {
+func (r *Recorder) gather(ctx context.Context, a alert.Alert, rule alerting.Rule, id string, tell func(in Incident)) *gathered {
 	in := r.incident(a, rule, id)
 	begun := *in // whoever comes too late still reads it
-	f := r.find(ctx, r.input(a, rule), func(f found, last bool) {
+	f := r.find(ctx, r.input(a, rule), func(f found) {
 		known := begun
 		f.into(&known)
-		tell(known, last)
+		tell(known)
 	})
 	g := &gathered{incident: in}
 	f.into(in)
@@ -145,9 +145,9 @@ func (f *found) into(in *Incident) {
 
 // find fills in what an input lacks, and has it explained: by its figures first,
 // as a process without CPU is late with its profiles, and its figures say why.
-// What is not there in its share of the time counts as not known. Both
-// explanations are told as soon as they are there.
-func (r *Recorder) find(ctx context.Context, in cause.Input, tell func(f found, last bool)) *found {
+// What is not there in its share of the time counts as not known. Each
+// explanation is told as soon as it is there.
+func (r *Recorder) find(ctx context.Context, in cause.Input, tell func(f found)) *found {
 	f := &found{skew: time.Since(in.Now)}
 	// What waits at this moment cannot be looked at later.
 	look := func() (moment, bool) { return moment{}, true }
@@ -172,13 +172,27 @@ func (r *Recorder) find(ctx context.Context, in cause.Input, tell func(f found, 
 	figures := in
 	quick, explained := inTime(ctx, 0.3, r, func(context.Context) cause.Result { return r.cfg.explain(figures) })
 	if explained && len(quick.Findings) > 0 {
-		tell(found{input: in, result: quick, skew: f.skew, notes: slices.Clone(f.notes), of: f.of}, false)
+		tell(found{input: in, result: quick, skew: f.skew, notes: slices.Clone(f.notes), of: f.of})
 	}
 	var notes []string
+	// A process that has used up its CPU itself is late with all that comes now;
+	// where it uses it is told by one kind of profile.
+	usesCPU := explained && (len(quick.Findings) == 0 || quick.Findings[0].Kind == "cpu")
+	early := func(cpu cause.Pair) {
+		if !usesCPU || cpu.After == nil {
+			return
+		}
+		known := figures
+		known.Profiles.CPU = cpu
+		if result, ok := inTime(ctx, 0.3, r, func(context.Context) cause.Result { return r.cfg.explain(known) }); ok && len(result.Findings) > 0 {
+			quick, explained = result, true
+			tell(found{input: known, result: quick, skew: f.skew, notes: slices.Clone(f.notes), of: f.of})
+		}
+	}
 	if r.cfg.Fleet == nil {
-		in.Profiles, notes = r.profiles(ctx, in.Times, f.skew, look)
+		in.Profiles, notes = r.profiles(ctx, in.Times, f.skew, look, early)
 	} else {
-		in.Profiles, notes = r.fleetProfiles(ctx, in)
+		in.Profiles, notes = r.fleetProfiles(ctx, in, early)
 	}
 	f.notes = append(f.notes, notes...)
 	whole := in
@@ -192,7 +206,7 @@ func (r *Recorder) find(ctx context.Context, in cause.Input, tell func(f found, 
 		f.result.None = r.words.nothingSeen()
 	}
 	f.input = in
-	tell(*f, true)
+	tell(*f)
 	return f
 }
 
