@@ -45,6 +45,9 @@ func (m *model) waitsForProcessor() bool {
 	return ready > leastReady && ready > 0.25*m.slowed() && m.moreCPU() > 0
 }
 
+// outOfCPU tells whether there is none left, by its use or by who waits for it.
+func (m *model) outOfCPU() bool { return m.saturated() || m.waitsForProcessor() }
+
 // leastReady is how much longer goroutines must wait for a processor to be worth
 // a word, in seconds a second.
 const leastReady = 0.5

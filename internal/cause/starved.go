@@ -63,6 +63,7 @@ func starved(m *model) []Finding {
 		return nil
 	case m.cores.growth() > leastCores:
 		f.Kind = "cpu"
+		f.Score *= 0.9 // whatever says more is better
 		f.Sentence = w.Say("The process itself uses the CPU: %s%s; no profile of that time says where.", "El propio proceso usa la CPU: %s%s; ningún perfil de ese tiempo dice dónde.",
 			w.coresOf(m.cores.after), w.wasCores(m.cores.before))
 		f.Next = w.T("Open the flame graph of CPU time.", "Abrir el gráfico de llamas del tiempo de CPU.")

@@ -37,7 +37,7 @@ const manyMore = 3
 // the others wait for then seems slow as well.
 func (m *model) floods() bool {
 	own := m.cores.growth()
-	return m.requests.before > 0 && m.requests.ratio() > manyMore && (m.saturated() || m.waitsForProcessor()) && own > leastCores && own > m.otherCores().growth() && m.costAsBefore()
+	return m.requests.before > 0 && m.requests.ratio() > manyMore && m.outOfCPU() && own > leastCores && own > m.otherCores().growth() && m.costAsBefore()
 }
 
 // costAsBefore tells whether a request takes no more CPU time than it did.

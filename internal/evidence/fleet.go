@@ -127,9 +127,8 @@ func (c chosen) sentence(text string) string {
 }
 
 // fleetProfiles reads the profiles of the processes that an input's series are
-// of. Each kind is read by itself: one that takes too long costs no other. The CPU
-// profiles are told as soon as they are there.
-func (r *Recorder) fleetProfiles(ctx context.Context, in cause.Input, tell func(cpu cause.Pair)) (found cause.Profiles, notes []string) {
+// of. Each kind is read by itself: one that takes too long costs no other.
+func (r *Recorder) fleetProfiles(ctx context.Context, in cause.Input) (found cause.Profiles, notes []string) {
 	ids := r.ids(in)
 	pairs := r.eachKind(ctx, func(ctx context.Context, kind string) cause.Pair {
 		pair, err := r.cfg.Fleet.Profile(ctx, kind, ids, in.Times)
@@ -139,7 +138,7 @@ func (r *Recorder) fleetProfiles(ctx context.Context, in cause.Input, tell func(
 		pair.Before, pair.After = largest(pair.Before), largest(pair.After)
 		return pair
 	})
-	if pairs(&found, tell) {
+	if pairs(&found) {
 		notes = append(notes, r.words.profilesLate())
 	}
 	found.Goroutines = cause.Pair{Before: atOnce(found.Waits.Before), After: atOnce(found.Waits.After)}

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/latido-dev/latido/alerting"
+	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/internal/alert"
 	"github.com/latido-dev/latido/internal/cause"
 )
@@ -175,24 +176,18 @@ func (r *Recorder) find(ctx context.Context, in cause.Input, tell func(f found))
 		tell(found{input: in, result: quick, skew: f.skew, notes: slices.Clone(f.notes), of: f.of})
 	}
 	var notes []string
-	// A process that has used up its CPU itself is late with all that comes now;
-	// where it uses it is told by one kind of profile.
-	usesCPU := explained && (len(quick.Findings) == 0 || quick.Findings[0].Kind == "cpu")
-	early := func(cpu cause.Pair) {
-		if !usesCPU || cpu.After == nil {
-			return
-		}
-		known := figures
-		known.Profiles.CPU = cpu
-		if result, ok := inTime(ctx, 0.3, r, func(context.Context) cause.Result { return r.cfg.explain(known) }); ok && len(result.Findings) > 0 {
-			quick, explained = result, true
-			tell(found{input: known, result: quick, skew: f.skew, notes: slices.Clone(f.notes), of: f.of})
-		}
-	}
 	if r.cfg.Fleet == nil {
-		in.Profiles, notes = r.profiles(ctx, in.Times, f.skew, look, early)
+		var cpu cause.Pair
+		if explained && (len(quick.Findings) == 0 || quick.Findings[0].Kind == "cpu") {
+			known, result, ok := r.usesCPU(ctx, figures, f.skew)
+			if cpu = known.Profiles.CPU; ok {
+				quick = result
+				tell(found{input: known, result: result, skew: f.skew, notes: slices.Clone(f.notes), of: f.of})
+			}
+		}
+		in.Profiles, notes = r.profiles(ctx, in.Times, f.skew, look, cpu)
 	} else {
-		in.Profiles, notes = r.fleetProfiles(ctx, in, early)
+		in.Profiles, notes = r.fleetProfiles(ctx, in)
 	}
 	f.notes = append(f.notes, notes...)
 	whole := in
@@ -208,6 +203,23 @@ func (r *Recorder) find(ctx context.Context, in cause.Input, tell func(f found))
 	f.input = in
 	tell(*f)
 	return f
+}
+
+// usesCPU explains an input with the CPU profiles alone. A process that has used up
+// its CPU itself is late with all that is asked of it, and that is what says where.
+func (r *Recorder) usesCPU(ctx context.Context, in cause.Input, skew time.Duration) (cause.Input, cause.Result, bool) {
+	if r.cfg.profiler.Interval() == 0 {
+		return in, cause.Result{}, false
+	}
+	t := cause.Times{Before: shifted(in.Times.Before, skew), After: shifted(in.Times.After, skew)}
+	cpu, ok := inTime(ctx, 0.6, r, func(context.Context) cause.Pair { return r.pair(continuous.ProfileCPU, t) })
+	if !ok || cpu.After == nil {
+		return in, cause.Result{}, false
+	}
+	in.Profiles.CPU = cpu
+	known := in
+	result, ok := inTime(ctx, 0.5, r, func(context.Context) cause.Result { return r.cfg.explain(known) })
+	return in, result, ok && len(result.Findings) > 0
 }
 
 // halves are the alert's window and as much before it.

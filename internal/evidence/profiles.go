@@ -38,17 +38,22 @@ func (r *Recorder) lookNow(ctx context.Context) (wait func() (moment, bool)) {
 }
 
 // profiles reads the profiles of both times, and says what they lack. Each kind
-// is read by itself: one that takes too long costs no other. The CPU profiles are
-// told as soon as they are there.
-func (r *Recorder) profiles(ctx context.Context, t cause.Times, skew time.Duration, look func() (moment, bool), tell func(cpu cause.Pair)) (found cause.Profiles, notes []string) {
+// is read by itself: one that takes too long costs no other. CPU profiles that are
+// known already are not read again.
+func (r *Recorder) profiles(ctx context.Context, t cause.Times, skew time.Duration, look func() (moment, bool), cpu cause.Pair) (found cause.Profiles, notes []string) {
 	p := r.cfg.profiler
 	if p.Interval() == 0 {
 		return found, []string{r.words.profilingOff()}
 	}
 	t = cause.Times{Before: shifted(t.Before, skew), After: shifted(t.After, skew)}
-	pairs := r.eachKind(ctx, func(_ context.Context, kind string) cause.Pair { return r.pair(kind, t) })
+	pairs := r.eachKind(ctx, func(_ context.Context, kind string) cause.Pair {
+		if kind == continuous.ProfileCPU && cpu.After != nil {
+			return cpu
+		}
+		return r.pair(kind, t)
+	})
 	goroutines := meanwhile(ctx, 0.6, r, func(context.Context) *profile.Profile { return r.goroutinesBefore(t) })
-	late := pairs(&found, tell)
+	late := pairs(&found)
 	now, ok := look()
 	late = late || !ok
 	if sum, err := profiles.AddWaits(found.Waits.After, now.waits); err == nil {
@@ -65,22 +70,18 @@ func (r *Recorder) profiles(ctx context.Context, t cause.Times, skew time.Durati
 }
 
 // eachKind begins to read each kind of profile, by itself, and returns what waits
-// for them and tells whether one was late. The CPU's are told as soon as they are
-// there.
-func (r *Recorder) eachKind(ctx context.Context, read func(ctx context.Context, kind string) cause.Pair) (wait func(found *cause.Profiles, tell func(cpu cause.Pair)) (late bool)) {
+// for them and tells whether one was late.
+func (r *Recorder) eachKind(ctx context.Context, read func(ctx context.Context, kind string) cause.Pair) (wait func(*cause.Profiles) (late bool)) {
 	kinds := []string{continuous.ProfileCPU, continuous.ProfileHeap, continuous.ProfileWaits, continuous.ProfileMutex}
 	waits := make([]func() (cause.Pair, bool), len(kinds))
 	for i, kind := range kinds {
 		waits[i] = meanwhile(ctx, 0.6, r, func(ctx context.Context) cause.Pair { return read(ctx, kind) })
 	}
-	return func(found *cause.Profiles, tell func(cause.Pair)) (late bool) {
+	return func(found *cause.Profiles) (late bool) {
 		for i, to := range []*cause.Pair{&found.CPU, &found.Heap, &found.Waits, &found.Mutex} {
 			var ok bool
 			*to, ok = waits[i]()
 			late = late || !ok
-			if ok && to == &found.CPU {
-				tell(found.CPU)
-			}
 		}
 		return late
 	}
