@@ -105,14 +105,20 @@ func (m *model) database() (Finding, bool) {
 			where(first.at), w.number(max(each.after, m.callsOf(first.endpoint).after)), w.wasNumber(each.before), w.Seconds(taken.after), w.wasSeconds(taken.before))
 		f.Next = w.Say("Look in %s for a query in a loop: fetch all with one query, or bring back the cache that answered before.", "Buscar en %s una consulta dentro de un bucle: traer todo con una sola, o recuperar la caché que antes respondía.", written(first.at.Function))
 	default:
-		f.Sentence = w.Say("The database answers slowly to %s: its calls take %s of each request to %s%s",
-			"La base de datos responde despacio a %s: sus llamadas ocupan %s de cada petición a %s%s",
-			where(first.at), w.Seconds(inside.after), first.endpoint, w.wasSeconds(inside.before))
+		var figures []string
+		if inside.after > 0 { // else none of those requests has an end yet
+			figures = append(figures, w.Say("its calls take %s of each request to %s%s", "sus llamadas ocupan %s de cada petición a %s%s",
+				w.Seconds(inside.after), first.endpoint, w.wasSeconds(inside.before)))
+		}
 		if top.seconds.ratio() > 1.5 {
-			f.Sentence += w.Say("; %s takes %s%s", "; %s tarda %s%s", top.name, w.Seconds(top.seconds.after), w.wasSeconds(top.seconds.before))
+			figures = append(figures, w.Say("%s takes %s%s", "%s tarda %s%s", top.name, w.Seconds(top.seconds.after), w.wasSeconds(top.seconds.before)))
 		}
 		if each.before > 0 && often > 1.5 {
-			f.Sentence += w.Say("; it is called %s times for each request%s", "; recibe %s llamadas por cada petición%s", w.number(max(each.after, m.callsOf(first.endpoint).after)), w.wasNumber(each.before))
+			figures = append(figures, w.Say("it is called %s times for each request%s", "recibe %s llamadas por cada petición%s", w.number(max(each.after, m.callsOf(first.endpoint).after)), w.wasNumber(each.before)))
+		}
+		f.Sentence = w.Say("The database answers slowly to %s", "La base de datos responde despacio a %s", where(first.at))
+		if len(figures) > 0 {
+			f.Sentence += ": " + strings.Join(figures, "; ")
 		}
 		f.Sentence += "."
 		f.Next = w.Say("Look at the plan of the query in %s: an index that is missing or not used, a table that grew, a lock in the database.", "Mirar el plan de la consulta de %s: un índice que falta o no se usa, una tabla que creció, un bloqueo en la base de datos.", written(first.at.Function))

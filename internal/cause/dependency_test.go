@@ -172,3 +172,15 @@ var dependencyFaults = []fault{
 }
 
 func TestDependency(t *testing.T) { try(t, dependencyFaults) }
+
+// TestDatabaseThatAnswersNobody: what takes no time, as nothing has ended, is no
+// figure.
+func TestDatabaseThatAnswersNobody(t *testing.T) {
+	try(t, []fault{
+		{"the database answers no request that asks it", func(s *service) {
+			s.endpoint("GET /citas").requests.after = 0
+			s.waits = append(s.waits, standing{moved{0, 30}, map[string]string{"method": "GET", "endpoint": "/citas"}, stack(pgxQuery, own("(*Store).List", 41))})
+			s.alert = slowAt(s, "GET /citas")
+		}, "dependency", "(*Store).List", ""},
+	})
+}

@@ -33,6 +33,10 @@ func (m *model) requestsAbout() (sum both) {
 // longer where no CPU is left.
 const manyMore = 3
 
+// leastOfMany is what so many more requests are worth for requests that take
+// longer, if nothing is seen of why: whatever is seen is worth more.
+const leastOfMany = 0.35
+
 // floods tells whether so many more requests come that they use up the CPU. What
 // the others wait for then seems slow as well.
 func (m *model) floods() bool {
@@ -56,6 +60,9 @@ func busier(m *model) []Finding {
 		if sum.growth() < 0.4*m.requests.growth() { // it is others that take the CPU from it
 			about, sum = func(string) bool { return true }, m.requests
 		}
+	}
+	if m.requests.before > 0 && m.requests.ratio() > manyMore && m.slowed() > 0 {
+		share = max(share, leastOfMany*m.reach[latency])
 	}
 	if whole := m.moreCPU(); whole > 0 && m.reach[cpu] > 0 {
 		more := 0.0

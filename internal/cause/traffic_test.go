@@ -1,6 +1,10 @@
 package cause_test
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/latido-dev/latido/internal/cause"
+)
 
 func requestsFell(s *service) {
 	s.alert = about(s, "requests", "<", 10)
@@ -76,3 +80,21 @@ var trafficFaults = []fault{
 }
 
 func TestTraffic(t *testing.T) { try(t, trafficFaults) }
+
+// TestManyMoreRequests: many more requests are a cause where nothing is seen of how,
+// and a few more are none.
+func TestManyMoreRequests(t *testing.T) {
+	for times, kind := range map[float64]string{20: "traffic", 1.2: ""} {
+		s := newService(t, "en", false)
+		s.blind = true
+		s.traffic(times)
+		s.endpoint("GET /citas").parts["unseen"] = &part{each: moved{0, 0.2}}
+		got := ""
+		if found := cause.Explain(s.input()).Findings; len(found) > 0 {
+			got = found[0].Kind
+		}
+		if got != kind {
+			t.Errorf("%v times the requests: finds %q, want %q", times, got, kind)
+		}
+	}
+}
