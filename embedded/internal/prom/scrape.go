@@ -33,6 +33,9 @@ type scraper struct {
 	server   *http.Server
 	targets  chan map[string][]*targetgroup.Group
 	wg       sync.WaitGroup
+
+	mu           sync.Mutex
+	begun, ended bool // the targets were handed over; stop was called
 }
 
 // newScraper makes one; it starts nothing.
@@ -109,6 +112,12 @@ func (x *scraper) start(cfg Config) {
 			cfg.Logger.Warn("embedded store: the service cannot be scraped", "err", err)
 			return
 		}
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		if x.ended {
+			return
+		}
+		x.begun = true
 		x.targets <- map[string][]*targetgroup.Group{cfg.Job: {{
 			Source:  "process",
 			Targets: []model.LabelSet{{model.AddressLabel: "localhost", model.InstanceLabel: model.LabelValue(cfg.Instance)}},
@@ -120,9 +129,30 @@ func (x *scraper) start(cfg Config) {
 func (x *scraper) stop() error {
 	_ = x.listener.Close() // refuses new connections
 	err := x.server.Close()
+	x.mu.Lock()
+	x.ended = true
+	begun := x.begun
+	x.mu.Unlock()
+	if begun {
+		x.awaitTargets(time.Second)
+	}
 	x.Stop()
 	x.wg.Wait()
 	return err
+}
+
+// awaitTargets waits until the manager has taken the targets over. It would take
+// them after its Stop as well, and scrape for ever.
+func (x *scraper) awaitTargets(atMost time.Duration) {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for late := time.After(atMost); len(x.TargetsActive()) == 0; {
+		select {
+		case <-tick.C:
+		case <-late:
+			return
+		}
+	}
 }
 
 // quietly passes on what Prometheus' packages warn of.
