@@ -15,8 +15,8 @@ import (
 )
 
 // hostTTL is how long a sample of the host serves: two collectors, or a person
-// who reloads a page, cost one sample. It is shorter than any interval of scrapes,
-// which would read the same sample twice, and find that nothing was used meanwhile.
+// who reloads a page, cost one sample. Scrapes that come each second
+// would read one of a second twice, and find that nothing was used meanwhile.
 const hostTTL = 500 * time.Millisecond
 
 // host samples the machine, the process and its container, when it is asked.

@@ -53,7 +53,7 @@ func TestRuntimeSignals(t *testing.T) {
 }
 
 // TestWaitsForAProcessorAreOfNow: goroutines that have run are in the next scrape,
-// two seconds later.
+// as soon as a sample has had its time. The clock is synctest's.
 func TestWaitsForAProcessorAreOfNow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tel := start(t)

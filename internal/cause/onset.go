@@ -42,15 +42,18 @@ func Compared(in Input) Times {
 		after.From = in.Now.Add(-longestTime)
 	}
 	length := min(max(after.Length(), 2*window, 10*f.step), longestTime)
-	before := Range{To: onset.Add(-f.step)}
-	if at, ok := firstSign(signal, onset, onset.Add(-max(2*window, 10*f.step))); changed && ok {
-		before.To = at.Add(-f.step)
+	sign := onset // the first of it
+	if changed {
+		if at, ok := firstSign(signal, onset, onset.Add(-max(2*window, 10*f.step))); ok {
+			sign = at
+		}
+		if kind == latency || kind == gone || kind == failures {
+			// Requests are counted at their end, and were in trouble from their begin.
+			sign = sign.Add(-f.longest(in, sign))
+		}
+		sign = maxTime(sign, minTime(lowest.Add(f.step), onset))
 	}
-	if changed && (kind == latency || kind == gone || kind == failures) {
-		// Requests are counted at their end, and were in trouble from their begin.
-		before.To = before.To.Add(-f.longest(in, before.To.Add(f.step)))
-	}
-	before.To = maxTime(before.To, minTime(lowest, onset.Add(-f.step)))
+	before := Range{To: sign.Add(-f.step)}
 	before.From = before.To.Add(-length)
 	if before.From.Before(f.first) && before.To.After(f.first) {
 		before.From = f.first

@@ -35,6 +35,15 @@ func waitForProcessor(s *service, wait moved) {
 	s.set(series{key: "go_schedule_duration", suffix: "_sum", counter: true, value: wait.times(same(1. / 8))})
 }
 
+// reportsTakeTheCPU has own code leave none to the others, while nothing can be
+// profiled.
+func reportsTakeTheCPU(s *service) {
+	waitForCPU(s, 0.4)
+	s.blind = true
+	s.others = moved{0.2, 1}
+	s.part("GET /informes", "work").each.after = 1.3
+}
+
 var starvedFaults = []fault{
 	{"another process takes the CPU", func(s *service) {
 		waitForCPU(s, 0.2)
@@ -108,10 +117,7 @@ var starvedFaults = []fault{
 		s.alert = slowAt(s, "POST /citas")
 	}, "traffic", "GET /medicos/{id}", ""},
 	{"own code takes the CPU, and of the requests that the alert is about none has an end", func(s *service) {
-		waitForCPU(s, 0.4)
-		s.blind = true
-		s.others = moved{0.2, 1}
-		s.part("GET /informes", "work").each.after = 1.3
+		reportsTakeTheCPU(s)
 		s.endpoint("POST /citas").requests.after = 0
 		s.alert = slowAt(s, "POST /citas")
 	}, "cpu", "", ""},
@@ -127,12 +133,7 @@ var starvedFaults = []fault{
 		s.part("GET /informes", "query").each.after += 0.02
 		s.alert = slowAt(s, "POST /citas")
 	}, "", "", ""},
-	{"own code takes the CPU, and nothing could be profiled", func(s *service) {
-		waitForCPU(s, 0.4)
-		s.blind = true
-		s.others = moved{0.2, 1}
-		s.part("GET /informes", "work").each.after = 1.3
-	}, "cpu", "", ""},
+	{"own code takes the CPU, and nothing could be profiled", reportsTakeTheCPU, "cpu", "", ""},
 	{"own code takes the CPU from the others", func(s *service) {
 		waitForCPU(s, 0.2)
 		s.part("GET /informes", "work").each.after = 1.6

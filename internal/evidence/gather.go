@@ -179,7 +179,7 @@ func (r *Recorder) find(ctx context.Context, in cause.Input, tell func(f found))
 	if r.cfg.Fleet == nil {
 		var cpu cause.Pair
 		if explained && (len(quick.Findings) == 0 || quick.Findings[0].Kind == "cpu") {
-			known, result, ok := r.usesCPU(ctx, figures, f.skew)
+			known, result, ok := r.explainByCPU(ctx, figures, f.skew)
 			if cpu = known.Profiles.CPU; ok {
 				quick = result
 				tell(found{input: known, result: result, skew: f.skew, notes: slices.Clone(f.notes), of: f.of})
@@ -205,9 +205,9 @@ func (r *Recorder) find(ctx context.Context, in cause.Input, tell func(f found))
 	return f
 }
 
-// usesCPU explains an input with the CPU profiles alone. A process that has used up
+// explainByCPU explains an input with the CPU profiles alone. A process that has used up
 // its CPU itself is late with all that is asked of it, and that is what says where.
-func (r *Recorder) usesCPU(ctx context.Context, in cause.Input, skew time.Duration) (cause.Input, cause.Result, bool) {
+func (r *Recorder) explainByCPU(ctx context.Context, in cause.Input, skew time.Duration) (cause.Input, cause.Result, bool) {
 	if r.cfg.profiler.Interval() == 0 {
 		return in, cause.Result{}, false
 	}
