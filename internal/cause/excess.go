@@ -50,11 +50,7 @@ func Excess(in Input) float64 {
 	case traffic:
 		return math.Abs(m.requests.growth())
 	case event:
-		family := m.family(in.Alert.Metric)
-		if m.f.has(family + "_count") {
-			family += "_count"
-		}
-		return math.Abs(m.f.total(family, m.t).growth())
+		return math.Abs(m.f.total(m.f.counter(m.family(in.Alert.Metric)), m.t).growth())
 	}
 	return 0
 }

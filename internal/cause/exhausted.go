@@ -63,7 +63,7 @@ func (m *model) notGivenBack() (startedBy string, at stacks.Frame, open both) {
 	places := map[string]stacks.Frame{}
 	for _, s := range m.goroutines() {
 		for _, f := range s.frames {
-			if s.startedBy != "" && stacks.Package(f.Function) == "database/sql" && strings.HasSuffix(f.Function, ".awaitDone") {
+			if s.startedBy != "" && isAwaitDone(f) {
 				sums[s.startedBy] = sums[s.startedBy].plus(s.both)
 				places[s.startedBy] = f
 			}
@@ -99,7 +99,9 @@ func exhausted(m *model) (list []Finding) {
 			name, use := w.Say("The connection pool of %s", "El pool de conexiones de %s", library(first.through, first.library)), ""
 			if p, ok := m.poolOf(first); ok {
 				name = w.Say("The connection pool %q", "El pool de conexiones %q", p.name)
-				use = w.Say(" (%s of %s in use%s)", " (%s de %s en uso%s)", w.count(math.Round(p.used.after)), w.count(p.max.after), w.within(w.count(math.Round(p.used.before)), w.figures))
+				if p.used.after >= 0.5*p.max.after { // in the moments of the samples
+					use = w.Say(" (%s of %s in use%s)", " (%s de %s en uso%s)", w.count(math.Round(p.used.after)), w.count(p.max.after), w.within(w.count(math.Round(p.used.before)), w.figures))
+				}
 			}
 			var who string
 			if by, _, open := m.notGivenBack(); open.growth() >= 1 && open.after > 1.5*open.before && open.after >= 0.5*m.heldConnections() {

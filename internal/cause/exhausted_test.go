@@ -1,6 +1,11 @@
 package cause_test
 
-import "testing"
+import (
+	"strings"
+	"testing"
+
+	"github.com/latido-dev/latido/internal/cause"
+)
 
 // starvedPool makes everybody wait for a connection to the database.
 func starvedPool(s *service, each float64) {
@@ -122,3 +127,21 @@ var exhaustedFaults = []fault{
 }
 
 func TestExhausted(t *testing.T) { try(t, exhaustedFaults) }
+
+// TestHoldsNothingYet: what requests do before their transaction is done without a
+// connection, when the transactions that are open are all at the database.
+func TestHoldsNothingYet(t *testing.T) {
+	long := func(s *service) {
+		starvedPool(s, 0.5)
+		s.endpoint("POST /citas").parts["notify"] = &part{each: moved{0.2, 0.3}, frames: stack(httpCall, own("(*Store).Reserve", 61)), peer: "avisos.example.com", calls: same(1)}
+		s.part("POST /citas", "query").each = moved{0.005, 0.2}
+		s.waits = append(s.waits, standing{moved{0.03, 1}, map[string]string{"started_by": "POST /citas"}, stack(selecting, []string{"database/sql.(*Tx).awaitDone sql.go:2212"})})
+	}
+	everyway(t, fault{name: "a long transaction after a call", tell: long}, func(t *testing.T, s *service, r cause.Result) {
+		for _, f := range r.Findings {
+			if strings.Contains(f.Sentence, "avisos.example.com") {
+				t.Errorf("%s blames a call that holds nothing: %s", f.Kind, f.Sentence)
+			}
+		}
+	})
+}

@@ -48,12 +48,15 @@ func Explain(in Input) Result {
 func (m *model) compete(all []func(*model) []Finding) (list []Finding) {
 	for _, h := range all {
 		for _, f := range h(m) {
-			if f.Score = min(f.Score, 1); f.Score >= floor {
+			if f.Score >= floor {
 				list = append(list, f)
 			}
 		}
 	}
 	slices.SortStableFunc(list, func(a, b Finding) int { return cmp.Compare(b.Score, a.Score) })
+	for i := range list { // what says more than all of it still comes first
+		list[i].Score = min(list[i].Score, 1)
+	}
 	return list
 }
 

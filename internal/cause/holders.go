@@ -198,15 +198,7 @@ func (m *model) computing(function string) []activity {
 // call of the library, and those of requests that have a transaction or rows
 // open and do something else.
 func (m *model) poolHolders(c claim) []activity {
-	open := map[string]both{} // who has something open that is to be closed
-	for _, s := range m.seen {
-		for _, f := range s.frames {
-			if strings.HasSuffix(f.Function, ".awaitDone") && stacks.Package(f.Function) == "database/sql" {
-				open[s.startedBy] = open[s.startedBy].plus(s.both)
-			}
-		}
-	}
-	delete(open, "")
+	open := m.keptOpen()
 	users := m.databaseUsers()
 	return m.activities(func(s *sighting) (stacks.Frame, bool) {
 		if s.wait.Kind == stacks.Pool {
@@ -217,16 +209,39 @@ func (m *model) poolHolders(c claim) []activity {
 		if stacks.Package(c.library) == "net/http" { // whose answer is waited for is on a connection
 			return at, s.peer == c.peer && calls(s.wait.Kind)
 		}
-		uses := library == "database/sql" || library != "" && library == c.through
+		if library == "database/sql" || library != "" && library == c.through {
+			return at, true
+		}
 		// Of a request that has one open, everything that it does holds it.
-		if !uses && (s.endpoint == "" || open[s.endpoint].after <= 0) {
-			return stacks.Frame{}, false
-		}
-		if !uses {
-			at = keeper(s.frames, index, users)
-		}
-		return at, true
+		return keeper(s.frames, index, users), s.endpoint != "" && open[s.endpoint] > 0
 	})
+}
+
+// keptOpen are the transactions and rows, at a time, that requests have open while
+// they do something else than to use the database, by endpoint. Where the most of
+// them are in use, what else the requests do is done before or after.
+func (m *model) keptOpen() map[string]float64 {
+	open, used := map[string]float64{}, map[string]float64{}
+	for _, s := range m.seen {
+		if _, i := own(s.frames); s.wait.Kind != stacks.Pool && s.endpoint != "" && m.throughDatabase(through(s.frames, i)) {
+			used[s.endpoint] += s.after
+		}
+		if s.startedBy != "" && slices.ContainsFunc(s.frames, isAwaitDone) {
+			open[s.startedBy] += s.after
+		}
+	}
+	for endpoint := range open {
+		if used[endpoint] > 0.5*open[endpoint] {
+			delete(open, endpoint)
+		}
+	}
+	return open
+}
+
+// isAwaitDone tells whether a frame is that of the goroutine which database/sql
+// has for each transaction and each rows until they are closed.
+func isAwaitDone(f stacks.Frame) bool {
+	return stacks.Package(f.Function) == "database/sql" && strings.HasSuffix(f.Function, ".awaitDone")
 }
 
 // databaseUsers are the own functions that call a database.

@@ -164,11 +164,7 @@ func (f figures) signal(in Input, kind symptom) []Point {
 	case traffic:
 		return f.steps(requests, of)
 	case event:
-		family := name(in.Alert.Metric)
-		if f.has(family + "_count") {
-			family += "_count"
-		}
-		return f.steps(family, func(map[string]string) bool { return true })
+		return f.steps(f.counter(name(in.Alert.Metric)), func(map[string]string) bool { return true })
 	}
 	return nil
 }

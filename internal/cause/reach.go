@@ -169,20 +169,16 @@ func (m *model) eventOf() eventFigures {
 	if metric.Event != nil {
 		e.endpoint = strings.TrimSpace(metric.Event.Endpoint)
 	}
-	e.rate, e.byValue = m.countsOf(metric.Family)
+	e.rate, e.byValue = m.countsOf(m.f.counter(metric.Family), m.t)
 	return e
 }
 
 // countsOf are how often something happened, in all and by each value of each of
 // its labels.
-func (m *model) countsOf(family string) (whole both, byValue map[string]both) {
-	name := family
-	if m.f.has(family + "_count") {
-		name = family + "_count"
-	}
+func (m *model) countsOf(name string, t Times) (whole both, byValue map[string]both) {
 	byValue = map[string]both{}
 	for _, s := range m.f.byName[name] {
-		rate := both{m.f.rate(s, m.t.Before), m.f.rate(s, m.t.After)}
+		rate := both{m.f.rate(s, t.Before), m.f.rate(s, t.After)}
 		whole = whole.plus(rate)
 		for label, value := range s.Labels {
 			switch label {

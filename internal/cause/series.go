@@ -53,6 +53,14 @@ func noNumber(p Point) bool { return math.IsNaN(p.Value) || math.IsInf(p.Value, 
 // has tells whether there is any series of a name.
 func (f figures) has(name string) bool { return len(f.byName[name]) > 0 }
 
+// counter is the series that counts an event: of a histogram, its _count.
+func (f figures) counter(family string) string {
+	if f.has(family + "_count") {
+		return family + "_count"
+	}
+	return family
+}
+
 // place is the index of the first point after at.
 func place(points []Point, at time.Time) int {
 	return sort.Search(len(points), func(i int) bool { return points[i].At.After(at) })

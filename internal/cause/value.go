@@ -25,32 +25,27 @@ func (m *model) changedValues() (list []value) {
 		if metric.Event == nil || len(metric.Attributes) == 0 {
 			continue
 		}
-		whole, byValue := m.countsOf(metric.Family)
-		list = append(list, m.explained(metric.Key, "count", whole, byValue)...)
-		if m.f.has(metric.Family + "_sum") {
-			whole, byValue = m.sumsOf(metric.Family + "_sum")
-			list = append(list, m.explained(metric.Key, "size", whole, byValue)...)
+		list = append(list, m.explained(metric.Key, "count", m.f.counter(metric.Family))...)
+		if sum := metric.Family + "_sum"; m.f.has(sum) {
+			list = append(list, m.explained(metric.Key, "size", sum)...)
 		}
 	}
 	slices.SortFunc(list, func(a, b value) int { return cmp.Or(cmp.Compare(b.share, a.share), strings.Compare(a.text, b.text)) })
 	return list
 }
 
-func (m *model) sumsOf(name string) (whole both, byValue map[string]both) {
-	byValue = map[string]both{}
-	for _, s := range m.f.byName[name] {
-		rate := both{m.f.rate(s, m.t.Before), m.f.rate(s, m.t.After)}
-		whole = whole.plus(rate)
-		for label, v := range s.Labels {
-			if label != "__name__" && label != "job" && label != "instance" {
-				byValue[label+"="+v] = byValue[label+"="+v].plus(rate)
-			}
-		}
+// timesOfEvent are those to compare an event in. It comes before what it brings
+// about, and the time before ends at its first sign.
+func (m *model) timesOfEvent(name string) Times {
+	t := m.t
+	if at, ok := firstSign(m.f.steps(name, func(map[string]string) bool { return true }), t.After.From, t.Before.From); ok && at.Before(t.Before.To) {
+		t.Before = Range{maxTime(at.Add(-t.Before.Length()), minTime(m.f.first, at)), at}
 	}
-	return whole, byValue
+	return t
 }
 
-func (m *model) explained(event, what string, whole both, byValue map[string]both) (list []value) {
+func (m *model) explained(event, what, name string) (list []value) {
+	whole, byValue := m.countsOf(name, m.timesOfEvent(name))
 	changed := whole.growth()
 	n := max(whole.before, whole.after) * m.f.span(m.t.After)
 	if what == "count" && (n < 10 || math.Abs(changed)*m.f.span(m.t.After) < 3*math.Sqrt(n)) || math.Abs(changed) < 0.3*max(whole.before, whole.after) {
@@ -67,11 +62,7 @@ func (m *model) explained(event, what string, whole both, byValue map[string]bot
 			continue
 		}
 		share := b.growth() / changed
-		usual := per(b.before, whole.before)
-		if changed < 0 {
-			usual = per(b.before, whole.before)
-		}
-		if share >= 0.7 && share > usual+0.2 {
+		if usual := per(b.before, whole.before); share >= 0.7 && share > usual+0.2 {
 			list = append(list, value{event: event, text: text, share: min(share, 1), what: what, each: m.forEach(whole), both: b})
 		}
 	}

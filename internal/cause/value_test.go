@@ -19,6 +19,12 @@ var valueFaults = []fault{
 		s.count("reservas", moved{4, 400}, "canal", "app")
 		s.alert = slow(s)
 	}, "value", "canal=app", ""},
+	{"the same, while the first of it came some time before requests were slow", func(s *service) {
+		s.part("POST /citas", "query").each = moved{0.005, 0.6}
+		s.part("POST /citas", "query").calls = moved{1, 80}
+		s.set(series{key: "reservas", labels: pairs([]string{"canal", "app"}), value: moved{4, 400}, counter: true, delay: -6 * s.step()})
+		s.alert = slow(s)
+	}, "value", "canal=app", ""},
 	// Rivals.
 	{"all values of an attribute grow", func(s *service) {
 		s.traffic(4)
