@@ -27,10 +27,14 @@ func Compared(in Input) Times {
 	}
 	window := min(max(a.Window, least), longestTime)
 	kind := symptomOf(in.Domain, a)
-	lowest := f.first.Add(least) // something must be before it
-	onset := maxTime(a.ActiveAt.Add(-window), lowest)
 	signal := f.signal(in, kind)
-	at, changed := change(signal, lowest, in.Now.Add(-f.step))
+	first := f.first // of what can be compared with
+	if (kind == latency || kind == failures || kind == gone) && len(signal) > 0 {
+		first = signal[0].At.Add(-f.step) // before the first request there is nothing
+	}
+	lowest := first.Add(least) // something must be before it
+	onset := maxTime(a.ActiveAt.Add(-window), lowest)
+	at, changed := change(signal, a.direction(kind), lowest, in.Now.Add(-f.step))
 	if changed {
 		onset = at
 	}
@@ -55,8 +59,8 @@ func Compared(in Input) Times {
 	}
 	before := Range{To: sign.Add(-f.step)}
 	before.From = before.To.Add(-length)
-	if before.From.Before(f.first) && before.To.After(f.first) {
-		before.From = f.first
+	if before.From.Before(first) && before.To.After(first) {
+		before.From = first
 	}
 	if kind == memory || kind == goroutines || kind == files || kind == disk {
 		// What creeps was never at rest: the oldest time is the best one.
@@ -228,8 +232,8 @@ func (f figures) levels(name string) []Point {
 	return points
 }
 
-// quotient divides two signals that have the same times; where there is nothing
-// to divide by, the value before goes on.
+// quotient divides two signals that have the same times. Where there is nothing
+// to divide by, the value before goes on; before the first one there is none.
 func quotient(a, b []Point) []Point {
 	at := map[int64]float64{}
 	for _, p := range a {
@@ -241,15 +245,32 @@ func quotient(a, b []Point) []Point {
 		if p.Value > 0 {
 			last = at[p.At.UnixMilli()] / p.Value
 		}
-		points = append(points, Point{p.At, last})
+		if p.Value > 0 || len(points) > 0 {
+			points = append(points, Point{p.At, last})
+		}
 	}
 	return points
 }
 
-// change finds where a signal changed the most, not before lowest and not after
-// highest: the last time at which it was as before. It is not found in one that
-// stays about the same.
-func change(signal []Point, lowest, highest time.Time) (time.Time, bool) {
+// direction is where the signal of an alert goes to make it fire: 1 up, -1 down, 0
+// either.
+func (a Alert) direction(kind symptom) float64 {
+	switch {
+	case kind == failures || kind == gone || kind == cpu:
+		return 1 // also of a rule on how many were well
+	case kind == latency: // those that have no end are in no mean
+	case a.Op == ">":
+		return 1
+	case a.Op == "<" || a.Op == "==" && a.Bound == 0:
+		return -1
+	}
+	return 0
+}
+
+// change finds where a signal changed the most in a direction, not before lowest
+// and not after highest: the last time at which it was as before. It is not found
+// in one that stays about the same.
+func change(signal []Point, direction float64, lowest, highest time.Time) (time.Time, bool) {
 	n := len(signal)
 	if n < 2*leastSteps {
 		return time.Time{}, false
@@ -277,7 +298,10 @@ func change(signal []Point, lowest, highest time.Time) (time.Time, bool) {
 			continue
 		}
 		k := float64(i)
-		apart := sum/k - (whole-sum)/(float64(n)-k)
+		apart := (whole-sum)/(float64(n)-k) - sum/k
+		if apart*direction < 0 {
+			continue
+		}
 		if score := apart * apart * k * (float64(n) - k); score > best {
 			best, at = score, i
 		}

@@ -1,6 +1,7 @@
 package cause_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -177,5 +178,34 @@ func TestComparedWithoutAlert(t *testing.T) {
 	}
 	if in.Times.Before.To.After(in.Times.After.From) {
 		t.Error("the time before is not before")
+	}
+}
+
+// TestComparedAfterIdleTime: the first requests of a service are no change of how
+// long they take, and the time before them is nothing to compare with.
+func TestComparedAfterIdleTime(t *testing.T) {
+	for _, fast := range []bool{false, true} {
+		s := newService(t, "en", fast)
+		s.part("POST /citas", "pay").each.after = 0.2
+		s.alert = slowAt(s, "POST /citas")
+		in := s.input()
+		change, _, _ := s.times()
+		first := change.Add(-12 * s.step())
+		for _, one := range in.Series {
+			for i := len(one.Points) - 1; i >= 0; i-- {
+				if strings.Contains(one.Name, "requests_total") || strings.Contains(one.Name, "response_duration") {
+					if i+1 < len(one.Points) && one.Points[i].At.Before(first) {
+						one.Points[i].Value = one.Points[i+1].Value
+					}
+				}
+			}
+		}
+		times := cause.Compared(in)
+		if d := times.After.From.Sub(change); d.Abs() > 2*s.step() {
+			t.Errorf("fast %v: the time after begins %s from the change", fast, d)
+		}
+		if early := first.Sub(times.Before.From); early > s.step() {
+			t.Errorf("fast %v: the time before begins %s before the first request", fast, early)
+		}
 	}
 }
