@@ -106,7 +106,20 @@ var exhaustedFaults = []fault{
 	{"goroutines of a request wait for each other", func(s *service) {
 		s.endpoint("GET /informes").parts["group"] = &part{each: moved{0.001, 1.2}, frames: stack(groupWait, own("report.Gather", 70))}
 	}, "handover", "report.Gather", ""},
+	{"the goroutines that a request waits for wait for a connection", func(s *service) {
+		s.endpoint("GET /informes").parts["group"] = &part{each: moved{0.05, 1.2}, frames: stack(groupWait, own("report.Gather", 70))}
+		s.waits = append(s.waits,
+			standing{moved{0.1, 9}, map[string]string{"started_by": "GET /informes"}, stack(sqlPool, own("report.Gather.func1", 75))})
+	}, "pool", "report.Gather", ""},
 	// Rivals.
+	{"goroutines that a request waits for call a host that became slow", func(s *service) {
+		s.endpoint("GET /informes").parts["group"] = &part{each: moved{0.05, 1.2}, frames: stack(groupWait, own("report.Gather", 70))}
+		s.count("client_requests", moved{10, 10}, "peer", "correo.example.com", "status", "2xx")
+		s.set(series{key: "client_duration", suffix: "_count", counter: true, value: moved{10, 10}, labels: pairs([]string{"peer", "correo.example.com"})})
+		s.set(series{key: "client_duration", suffix: "_sum", counter: true, value: moved{0.5, 12}, labels: pairs([]string{"peer", "correo.example.com"})})
+		s.waits = append(s.waits, standing{moved{2, 5}, nil, stack(chanReceive, own("(*Mailer).run", 58))},
+			standing{moved{2.2, 2.4}, map[string]string{"peer": "correo.example.com", "started_by": "GET /informes"}, stack(httpCall, own("(*Mailer).ask", 71), own("report.Gather.func1", 75))})
+	}, "dependency", "correo.example.com", ""},
 	{"the database is slow, and its pool is full", func(s *service) {
 		starvedPool(s, 0.2)
 		for _, name := range []string{"GET /citas", "POST /citas", "GET /medicos/{id}"} {

@@ -194,10 +194,7 @@ func (m *model) readWaits() {
 		line                                    int64
 	}
 	rows := map[key]*row{}
-	for _, s := range m.seen {
-		if s.endpoint == "" {
-			continue
-		}
+	for _, s := range m.ofRequests() {
 		at, i := own(s.frames)
 		k := key{s.endpoint, s.wait.Kind, at.Function, s.peer, through(s.frames, i), at.Line}
 		if rows[k] == nil {
