@@ -71,7 +71,7 @@ func (p page) address() string {
 
 // dashboard puts a page together.
 func (b *board) dashboard(p page) classic {
-	c := classic{Dashboard: *dashboard.NewDashboard()}
+	c := *dashboard.NewDashboard()
 	about := p.about + " " + b.T("Written by latido generate dashboards.", "Escrito por latido generate dashboards.")
 	title := b.d.Service() + " · " + p.title
 	if p.part > 0 {
@@ -85,7 +85,7 @@ func (b *board) dashboard(p page) classic {
 	c.Time = &dashboard.DashboardDashboardTime{From: p.from, To: "now"}
 	c.Panels = layout(p.sections, b.panel)
 	c.Templating.List = b.variables(p)
-	c.Annotations.List = []annotation{b.releases(), b.alerts()}
+	c.Annotations.List = []dashboard.AnnotationQuery{b.releases(), b.alerts()}
 	c.Links = []dashboard.DashboardLink{b.siblings()}
 	return c
 }
@@ -182,30 +182,27 @@ func oneOf(s string) dashboard.StringOrArrayOfString {
 const releaseStep = "60s"
 
 // releases marks when a version appeared that was not there a step before.
-func (b *board) releases() annotation {
+func (b *board) releases() dashboard.AnnotationQuery {
 	info := b.metric("build_info")
 	by := "group by (job, version, revision) "
 	now := by + "(" + b.series(info, "") + ")"
 	expr := now + " unless " + by + "(" + b.series(info, "") + " offset " + releaseStep + ")"
 	a := b.marks(b.T("Releases", "Versiones"), "blue", expr)
-	a.TagKeys, a.TitleFormat, a.TextFormat = "job", "{{job}} {{version}}", "{{revision}}"
+	a.TagKeys, a.TitleFormat, a.TextFormat = new("job"), new("{{job}} {{version}}"), new("{{revision}}")
 	return a
 }
 
 // alerts marks when an alert fired, from its beginning to its end.
-func (b *board) alerts() annotation {
+func (b *board) alerts() dashboard.AnnotationQuery {
 	a := b.marks(b.T("Alerts", "Alertas"), "red", b.alerting("firing"))
-	a.TagKeys, a.TitleFormat, a.TextFormat = "severity", "{{alertname}}", "{{endpoint}} {{instance}}"
+	a.TagKeys, a.TitleFormat, a.TextFormat = new("severity"), new("{{alertname}}"), new("{{endpoint}} {{instance}}")
 	return a
 }
 
 // marks are vertical marks on all panels where a query has a result.
-func (b *board) marks(name, color, expr string) annotation {
-	return annotation{
-		AnnotationQuery: dashboard.AnnotationQuery{
-			Name: name, Datasource: metricsSource(), Enable: true, IconColor: color, Expr: &expr,
-			Target: prometheus.Dataquery{Expr: expr, RefId: new("Anno"), Interval: new(releaseStep), Range: new(true), Datasource: metricsSource()},
-		},
-		Step: releaseStep,
+func (b *board) marks(name, color, expr string) dashboard.AnnotationQuery {
+	return dashboard.AnnotationQuery{
+		Name: name, Datasource: metricsSource(), Enable: true, IconColor: color, Expr: &expr, Step: new(releaseStep),
+		Target: prometheus.Dataquery{Expr: expr, RefId: new("Anno"), Interval: new(releaseStep), Range: new(true), Datasource: metricsSource()},
 	}
 }

@@ -58,24 +58,10 @@ func All(d domain.Domain, o Options) ([]File, error) {
 	return files, nil
 }
 
-// classic is a dashboard whose annotations have the fields that Prometheus'
-// data source reads; the SDK's type has not.
-type classic struct {
-	dashboard.Dashboard
-	Annotations annotations `json:"annotations"`
-}
-
-type annotations struct {
-	List []annotation `json:"list"`
-}
-
-type annotation struct {
-	dashboard.AnnotationQuery
-	Step        string `json:"step,omitempty"`
-	TitleFormat string `json:"titleFormat,omitempty"`
-	TextFormat  string `json:"textFormat,omitempty"`
-	TagKeys     string `json:"tagKeys,omitempty"`
-}
+// classic is a dashboard in the schema that Grafana 12 and 13 read from files.
+// That of dashboardv2, which the SDK would rather have, they do not: "dashboard
+// appears to be in v2 format" (https://github.com/grafana/grafana/issues/123607).
+type classic = dashboard.Dashboard //nolint:staticcheck // why not dashboardv2: see above
 
 // encoded writes the dashboard as people read it: PromQL is full of < and &.
 func encoded(c classic) ([]byte, error) {

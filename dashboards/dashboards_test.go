@@ -2,22 +2,9 @@ package dashboards
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"testing"
-
-	"github.com/grafana/grafana-foundation-sdk/go/cog"
-	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
-	"github.com/grafana/grafana-foundation-sdk/go/grafanapyroscope"
-	heatpanel "github.com/grafana/grafana-foundation-sdk/go/heatmap"
-	"github.com/grafana/grafana-foundation-sdk/go/prometheus"
-	statpanel "github.com/grafana/grafana-foundation-sdk/go/stat"
-	statespanel "github.com/grafana/grafana-foundation-sdk/go/statetimeline"
-	tablepanel "github.com/grafana/grafana-foundation-sdk/go/table"
-	seriespanel "github.com/grafana/grafana-foundation-sdk/go/timeseries"
 
 	"github.com/latido-dev/latido/domain"
 	"github.com/latido-dev/latido/internal/testkit"
@@ -101,74 +88,6 @@ func TestUID(t *testing.T) {
 		}
 		seen[m.UID] = true
 	}
-}
-
-// ours are the fields of an annotation that Prometheus' data source reads and
-// Grafana's schema leaves open: its strict decoding refuses them.
-var ours = []string{"step", "titleFormat", "textFormat", "tagKeys"}
-
-// TestStrict reads every dashboard with the types of Grafana's own schema, which
-// refuse a field that they do not know: of the dashboard, of each kind of panel,
-// of its options and of its queries.
-func TestStrict(t *testing.T) {
-	r := cog.NewRuntime()
-	r.RegisterPanelcfgVariant(statpanel.VariantConfig())
-	r.RegisterPanelcfgVariant(seriespanel.VariantConfig())
-	r.RegisterPanelcfgVariant(tablepanel.VariantConfig())
-	r.RegisterPanelcfgVariant(heatpanel.VariantConfig())
-	r.RegisterPanelcfgVariant(statespanel.VariantConfig())
-	r.RegisterDataqueryVariant(prometheus.VariantConfig())
-	profiles := grafanapyroscope.VariantConfig()
-	profiles.Identifier = pyroscopeType
-	r.RegisterDataqueryVariant(profiles)
-	for _, file := range domainFiles {
-		files, err := All(load(t, file), Options{RunbookURL: "https://wiki.example.com/runbook"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, f := range files {
-			t.Run(f.Name, func(t *testing.T) {
-				var board map[string]any
-				if err := json.Unmarshal(f.JSON, &board); err != nil {
-					t.Fatal(err)
-				}
-				annotations, _ := board["annotations"].(map[string]any)["list"].([]any)
-				for _, a := range annotations {
-					maps.DeleteFunc(a.(map[string]any), func(field string, _ any) bool { return slices.Contains(ours, field) })
-				}
-				testkit.Error(t, strictly(board), "")
-
-				panels := board["panels"].([]any) // and a mistake is seen, wherever it is
-				for place, in := range map[string]any{
-					"dashboard": board, "panel": panels[1], "query": panels[1].(map[string]any)["targets"].([]any)[0],
-				} {
-					in.(map[string]any)["mistake"] = true
-					testkit.Error(t, strictly(board), "mistake")
-					if delete(in.(map[string]any), "mistake"); place == "panel" {
-						options, ok := in.(map[string]any)["options"].(map[string]any)
-						if !ok { // a flame graph has none
-							continue
-						}
-						options["mistake"] = true
-						testkit.Error(t, strictly(board), "mistake")
-						delete(options, "mistake")
-					}
-				}
-			})
-		}
-	}
-}
-
-func strictly(board map[string]any) error {
-	text, err := json.Marshal(board)
-	if err != nil {
-		return err
-	}
-	var d dashboard.Dashboard
-	if err := d.UnmarshalJSONStrict(text); err != nil {
-		return err
-	}
-	return d.Validate()
 }
 
 // A domain that says next to nothing has all five.
