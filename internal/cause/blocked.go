@@ -11,7 +11,7 @@ import (
 func blocked(m *model) (list []Finding) {
 	w := m.w
 	for _, kind := range []string{stacks.Log, stacks.File, stacks.Syscall, stacks.Client, stacks.Sleep, stacks.Forever} {
-		claims := slices.DeleteFunc(m.spentTime(kind), func(c claim) bool { return m.throughDatabase(c.through) })
+		claims := slices.DeleteFunc(m.spentTime(kind), func(c claim) bool { return isDatabase(c.through) })
 		if len(claims) == 0 {
 			continue
 		}

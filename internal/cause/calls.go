@@ -148,7 +148,7 @@ func (m *model) callRatio(peer, through string) float64 {
 		}
 		return each(seen)
 	}
-	if !m.throughDatabase(through) {
+	if !isDatabase(through) {
 		return 0
 	}
 	time, count := both{}, both{}

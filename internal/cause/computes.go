@@ -35,7 +35,7 @@ func computes(m *model) (list []Finding) {
 	}
 	sums := map[string]*sum{}
 	add := func(c claim, share float64) {
-		if share <= 0 || m.throughDatabase(c.through) { // that is the dependency's
+		if share <= 0 || isDatabase(c.through) { // that is the dependency's
 			return
 		}
 		s := sums[c.at.Function]

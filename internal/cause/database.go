@@ -14,9 +14,36 @@ var databases = []string{
 	"go.mongodb.org/mongo-driver", "github.com/redis/go-redis", "github.com/gomodule/redigo", "github.com/gocql/gocql", "gorm.io/gorm", "github.com/jmoiron/sqlx",
 }
 
-// throughDatabase tells whether a library is a database's.
-func (m *model) throughDatabase(pkg string) bool {
+// isDatabase tells whether a package is a database's.
+func isDatabase(pkg string) bool {
 	return slices.ContainsFunc(databases, func(prefix string) bool { return pkg == prefix || strings.HasPrefix(pkg, prefix+"/") })
+}
+
+// isDatabaseLock tells whether what a goroutine waits in is a database's lock on
+// its data. A mutex within a database of the process is held for a moment by those
+// that compute there.
+func isDatabaseLock(library string) bool {
+	pkg := stacks.Package(library)
+	return pkg != "database/sql" && isDatabase(pkg)
+}
+
+// locksDatabase is who keeps a transaction open while others wait for the lock of
+// the database: one that uses it, and is now seen to do something else there.
+func (m *model) locksDatabase() (h activity, ok bool) {
+	users := m.databaseUsers()
+	for _, a := range m.activities(func(s *sighting) (stacks.Frame, bool) {
+		at, i := own(s.frames)
+		if s.wait.Kind == stacks.Pool || isDatabase(through(s.frames, i)) {
+			return at, false
+		}
+		at = keeper(s.frames, i, users)
+		return at, users[at.Function]
+	}) {
+		if g := a.growth(); g > max(0.3, 0.5*a.before) && g > h.growth() {
+			h, ok = a, true
+		}
+	}
+	return h, ok
 }
 
 // callsEach is how often the database is called for each request; 0 where
@@ -48,7 +75,7 @@ func (m *model) database() (Finding, bool) {
 	share, first := 0.0, claim{}
 	for _, kind := range []string{claimCPU, claimCall, stacks.File, stacks.Sleep} {
 		for _, c := range m.spentTime(kind) {
-			if c.peer == "" && m.throughDatabase(c.through) {
+			if c.peer == "" && isDatabase(c.through) {
 				share += m.reach[latency] * c.share
 				if c.share > first.share {
 					first = c
@@ -59,7 +86,7 @@ func (m *model) database() (Finding, bool) {
 	if whole := m.moreCPU(); whole > 0 && m.reach[cpu] > 0 {
 		sum, most := 0.0, 0.0
 		for _, s := range m.spent {
-			if m.throughDatabase(s.through) {
+			if isDatabase(s.through) {
 				x := s.after - s.before*m.endpointMore(s.endpoint)
 				sum += max(x, 0)
 				if x > most && share == 0 {
@@ -86,9 +113,14 @@ func (m *model) database() (Finding, bool) {
 	often := max(each.ratio(), ratio(top.calls.after, top.calls.before*m.moreRequests()), m.callsOf(first.endpoint).ratio())
 	more := each.before > 0 && often > 1.5 && math.Log(often) > 0.35*math.Log(often*max(taken.ratio(), 1))
 	switch {
-	case first.wait == stacks.Lock:
-		f.Sentence = w.Say("The database is locked by another connection or process: %s requests wait for that in %s%s.",
-			"Otra conexión u otro proceso bloquea la base de datos: %s peticiones lo esperan a la vez en %s%s.", w.count(first.after), where(first.at), w.wasWaiting(first.before))
+	case first.wait == stacks.Lock && isDatabaseLock(first.library):
+		who := w.T("by another connection or process", "por otra conexión u otro proceso")
+		if h, ok := m.locksDatabase(); ok {
+			who = w.Say("by %s, which meanwhile %s", "por %s, que mientras tanto %s", where(h.function), w.does(&h))
+			f.Function, f.File, f.Line = h.function.Function, h.function.File, h.function.Line
+		}
+		f.Sentence = w.Say("The database is locked %s: %s requests wait for that in %s%s.",
+			"La base de datos está bloqueada %s: %s peticiones lo esperan a la vez en %s%s.", who, w.count(first.after), where(first.at), w.wasWaiting(first.before))
 		f.Next = w.T("Look for a transaction that stays open while it does something else, or another program that writes to that file.", "Buscar una transacción que queda abierta mientras hace otra cosa, u otro programa que escribe en ese archivo.")
 	case first.at.Function == "" && more: // no stack was seen
 		f.Sentence = w.Say("The database is called more often: %s times for each request%s; %s takes %s%s.",
@@ -137,12 +169,12 @@ func (m *model) database() (Finding, bool) {
 func (m *model) inDatabase(endpoint string) both {
 	sum := both{}
 	for _, r := range m.rows[endpoint] {
-		if m.throughDatabase(r.through) && r.wait.Kind != "" && !queues(r.wait.Kind) {
+		if isDatabase(r.through) && r.wait.Kind != "" && !queues(r.wait.Kind) {
 			sum = sum.plus(r.both)
 		}
 	}
 	for _, s := range m.spent {
-		if s.endpoint == endpoint && m.throughDatabase(s.through) {
+		if s.endpoint == endpoint && isDatabase(s.through) {
 			sum = sum.plus(s.both)
 		}
 	}

@@ -56,7 +56,7 @@ func dependency(m *model) (list []Finding) {
 	peers := m.peers()
 	byPeer, at := map[string]float64{}, map[string]claim{}
 	for _, c := range m.spentTime(claimCall) {
-		if m.throughDatabase(c.through) && c.peer == "" {
+		if isDatabase(c.through) && c.peer == "" {
 			continue
 		}
 		name := cmp.Or(c.peer, m.w.server(c.through, c.library))

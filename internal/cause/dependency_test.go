@@ -99,6 +99,18 @@ var dependencyFaults = []fault{
 		s.endpoint("POST /citas").parts["locked"] = &part{each: moved{0, 0.8}, frames: stack(selecting, []string{"modernc.org/sqlite.busyHandler conn.go:300",
 			"modernc.org/sqlite.(*tx).exec tx.go:94", "modernc.org/sqlite.(*conn).BeginTx conn.go:1500", "database/sql.(*DB).BeginTx sql.go:1898"}, own("(*Store).Reserve", 81))}
 	}, "dependency", "The database is locked by another connection or process", "en"},
+	{"a job of the service has the lock of a database in a file, and sleeps", func(s *service) {
+		s.endpoint("POST /citas").parts["locked"] = &part{each: moved{0, 0.8}, frames: stack(selecting, []string{"modernc.org/sqlite.busyHandler conn.go:300",
+			"modernc.org/sqlite.(*tx).exec tx.go:94", "modernc.org/sqlite.(*conn).BeginTx conn.go:1500", "database/sql.(*DB).BeginTx sql.go:1898"}, own("(*Store).Reserve", 81))}
+		s.waits = append(s.waits, standing{moved{0.03, 0.9}, nil, stack(sleeping, own("(*Store).CleanUp", 140), own("(*Jobs).run", 12))},
+			standing{moved{0.1, 0.1}, nil, stack(fileSync, []string{"modernc.org/sqlite.(*conn).ExecContext conn.go:90", "database/sql.(*Tx).ExecContext sql.go:2500"}, own("(*Store).CleanUp", 138), own("(*Jobs).run", 12))})
+	}, "dependency", "The database is locked by clinic.(*Store).CleanUp (store.go:140), which meanwhile sleeps", "en"},
+	{"queries of a database in the process take long, and meet at its mutex", func(s *service) {
+		s.part("GET /citas", "query").each.after = 0.4
+		s.part("GET /citas", "query").computes = true
+		s.endpoint("GET /citas").parts["mutex"] = &part{each: moved{0, 0.6}, frames: stack(mutexLock, []string{"modernc.org/libc.Xpthread_mutex_lock pthread.go:200",
+			"modernc.org/sqlite/lib._pcache1Unpin sqlite.go:900", "modernc.org/sqlite.(*conn).QueryContext conn.go:90", "database/sql.(*DB).QueryContext sql.go:1749"}, own("(*Store).List", 41))}
+	}, "dependency", "The database answers slowly", "en"},
 	{"a host does not answer at all", func(s *service) {
 		e := s.endpoint("POST /citas")
 		e.requests.after = 0

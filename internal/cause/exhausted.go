@@ -171,7 +171,7 @@ func (m *model) newcomer(c claim) (at stacks.Frame, ok bool) {
 		if s.wait.Kind != stacks.Pool || s.wait.Library != c.library || i < 0 || ran[s.frames[i].Function] || s.frames[i].Function == at.Function {
 			continue
 		}
-		if m.endpointRate(s.endpoint).before*m.f.span(m.t.Before) < enough && !m.queriedElsewhere(s.endpoint) {
+		if s.endpoint == "" || m.endpointRate(s.endpoint).before*m.f.span(m.t.Before) < enough && !m.queriedElsewhere(s.endpoint) {
 			continue // it need not have been seen
 		}
 		if at.Function != "" {
@@ -187,12 +187,12 @@ func (m *model) newcomer(c claim) (at stacks.Frame, ok bool) {
 func (m *model) queriedElsewhere(endpoint string) bool {
 	functions := map[string]both{}
 	for _, s := range m.seen {
-		if at, i := own(s.frames); s.endpoint == endpoint && endpoint != "" && m.throughDatabase(through(s.frames, i)) {
+		if at, i := own(s.frames); s.endpoint == endpoint && isDatabase(through(s.frames, i)) {
 			functions[at.Function] = functions[at.Function].plus(s.both)
 		}
 	}
 	for _, s := range m.spent {
-		if s.endpoint == endpoint && endpoint != "" && m.throughDatabase(s.through) {
+		if s.endpoint == endpoint && isDatabase(s.through) {
 			functions[s.at.Function] = functions[s.at.Function].plus(s.both)
 		}
 	}
@@ -207,7 +207,7 @@ func (m *model) queriedElsewhere(endpoint string) bool {
 // poolOf is the pool that a claim waits for, where the service names its pools:
 // of several, the one that is waited for the most.
 func (m *model) poolOf(c claim) (p pool, ok bool) {
-	if c.kind != stacks.Pool || !m.throughDatabase(cmp.Or(c.through, stacks.Package(c.library))) {
+	if c.kind != stacks.Pool || !isDatabase(cmp.Or(c.through, stacks.Package(c.library))) {
 		return pool{}, false
 	}
 	list := m.pools()
@@ -231,7 +231,7 @@ func (m *model) opener(endpoint string) (at stacks.Frame, ok bool) {
 	most := 0.0
 	look := func(frames []stacks.Frame, weight float64) {
 		i := stacks.DeepestOwn(frames)
-		if i < 0 || !m.throughDatabase(through(frames, i)) || weight <= most {
+		if i < 0 || !isDatabase(through(frames, i)) || weight <= most {
 			return
 		}
 		most, at, ok = weight, frames[i], true
@@ -245,7 +245,7 @@ func (m *model) opener(endpoint string) (at stacks.Frame, ok bool) {
 		return at, true
 	}
 	for _, s := range m.spent {
-		if s.endpoint == endpoint && m.throughDatabase(s.through) && s.after+s.before > most {
+		if s.endpoint == endpoint && isDatabase(s.through) && s.after+s.before > most {
 			most, at, ok = s.after+s.before, s.at, true
 		}
 	}

@@ -223,7 +223,7 @@ func (m *model) poolHolders(c claim) []activity {
 func (m *model) keptOpen() map[string]float64 {
 	open, used := map[string]float64{}, map[string]float64{}
 	for _, s := range m.seen {
-		if _, i := own(s.frames); s.wait.Kind != stacks.Pool && s.endpoint != "" && m.throughDatabase(through(s.frames, i)) {
+		if _, i := own(s.frames); s.wait.Kind != stacks.Pool && s.endpoint != "" && isDatabase(through(s.frames, i)) {
 			used[s.endpoint] += s.after
 		}
 		if s.startedBy != "" && slices.ContainsFunc(s.frames, isAwaitDone) {
@@ -248,12 +248,12 @@ func isAwaitDone(f stacks.Frame) bool {
 func (m *model) databaseUsers() map[string]bool {
 	users := map[string]bool{}
 	for _, s := range m.seen {
-		if at, i := own(s.frames); m.throughDatabase(through(s.frames, i)) {
+		if at, i := own(s.frames); isDatabase(through(s.frames, i)) {
 			users[at.Function] = true
 		}
 	}
 	for _, s := range m.spent {
-		if m.throughDatabase(s.through) {
+		if isDatabase(s.through) {
 			users[s.at.Function] = true
 		}
 	}
@@ -265,6 +265,9 @@ func (m *model) databaseUsers() map[string]bool {
 // transaction that it opened, or else the caller.
 func keeper(frames []stacks.Frame, at int, users map[string]bool) stacks.Frame {
 	inner, caller := frames[at], stacks.Frame{}
+	if users[inner.Function] {
+		return inner
+	}
 	for _, f := range frames[at+1:] {
 		if stacks.Owner(f.Function) != stacks.Own {
 			continue

@@ -23,7 +23,7 @@ func (m *model) redistributed(all []claim) []claim {
 		case c.kind == claimReady:
 			list = append(list, m.whoHasTheCPU(c)...)
 		case c.kind == claimCall && (m.floods() || c.wait != dialing && c.wait != stacks.DNS && m.allStarve()):
-			c.kind, c.peer = claimReady, ""
+			c.kind, c.peer, c.wait = claimReady, "", ""
 			list = append(list, m.whoHasTheCPU(c)...)
 		case c.kind == stacks.Sleep:
 			list = append(list, m.pauseAfterFailure(c))
@@ -135,7 +135,7 @@ func (m *model) whoHolds(c claim) []claim {
 		part := h.after / max(seen, 1e-9)
 		slower := 0.0
 		switch {
-		case calls(h.kind) || m.throughDatabase(h.through):
+		case calls(h.kind) || isDatabase(h.through):
 			if r := m.callRatio(h.peer, h.through); r > 1.5 {
 				slower = 1 - 1/r
 			}
@@ -150,7 +150,7 @@ func (m *model) whoHolds(c claim) []claim {
 			continue
 		}
 		kind := h.kind
-		if calls(kind) || m.throughDatabase(h.through) {
+		if calls(kind) || isDatabase(h.through) {
 			kind = claimCall
 		}
 		passed += part * slower
@@ -158,7 +158,7 @@ func (m *model) whoHolds(c claim) []claim {
 		if m.endpoints[h.endpoint] != nil {
 			whose = h.endpoint
 		}
-		list = append(list, claim{kind: kind, share: list[0].share * part * slower, endpoint: whose, at: h.at, peer: h.peer, through: h.through, library: h.library, both: h.both})
+		list = append(list, claim{kind: kind, share: list[0].share * part * slower, endpoint: whose, at: h.at, peer: h.peer, through: h.through, library: h.library, wait: h.kind, both: h.both})
 	}
 	list[0].share *= 1 - min(passed, 1)
 	return list

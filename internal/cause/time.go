@@ -146,7 +146,7 @@ func (m *model) timeIn(name string, e *endpoint) (all []claim) {
 		if c.kind == stacks.Pool && m.dials(c) {
 			c.wait, c.kind = dialing, claimCall
 		}
-		if calls(c.kind) || c.kind == stacks.Lock && m.throughDatabase(c.through) {
+		if calls(c.kind) || c.kind == stacks.Lock && isDatabase(c.through) {
 			c.kind = claimCall
 		}
 		if r.wait.Dials {

@@ -142,7 +142,7 @@ func (w words) does(a *activity) string {
 			return w.Say("waits for the database%s", "espera a la base de datos%s", in)
 		}
 		return w.Say("waits for %s%s", "espera a %s%s", library(a.through, a.library), in)
-	case a.kind == stacks.Lock && a.through == "database/sql":
+	case a.kind == stacks.Lock && a.through == "database/sql" && isDatabaseLock(a.library):
 		return w.Say("waits for the database's lock, which another connection or process has%s", "espera el bloqueo de la base de datos, que tiene otra conexión u otro proceso%s", in)
 	case a.kind == stacks.Lock:
 		return w.Say("waits for another lock%s", "espera otro candado (lock)%s", in)
