@@ -202,7 +202,7 @@ func (m *model) calling(p called, c claim, share float64) Finding {
 			host, w.count(c.after), in, w.wasWaiting(c.before), often)
 	case fail:
 		f.Sentence = m.fails(p, host, caller, status, often)
-	case slower && (each.ratio() < p.seconds.ratio() || each.before == 0):
+	case slower && (each.ratio() < p.seconds.ratio() || each.before == 0), often == "" && p.seconds.growth() > 0 && c.after < fewestWaiting:
 		f.Sentence = w.Say("%s answers slowly: a call%s takes %s%s%s.", "%s responde despacio: una llamada%s tarda %s%s%s.",
 			host, caller, w.Seconds(p.seconds.after), w.wasSeconds(p.seconds.before), often)
 	case often != "":
@@ -245,6 +245,9 @@ func (m *model) calling(p called, c claim, share float64) Finding {
 	}
 	return f
 }
+
+// fewestWaiting is how many goroutines at a time are worth to be told that they wait.
+const fewestWaiting = 0.05
 
 // fails says how calls to a host end.
 func (m *model) fails(p called, host, caller, status, often string) string {

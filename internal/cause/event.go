@@ -18,7 +18,7 @@ func eventFalls(m *model) []Finding {
 	if !changed && !rises || score < floor {
 		return nil
 	}
-	requests := m.requestsAbout()
+	requests, _ := m.requestsAbout()
 	of := w.T("requests", "peticiones")
 	if e.endpoint != "" {
 		of = w.Say("requests to %s", "peticiones a %s", e.endpoint)

@@ -141,20 +141,31 @@ var exhaustedFaults = []fault{
 
 func TestExhausted(t *testing.T) { try(t, exhaustedFaults) }
 
-// TestHoldsNothingYet: what requests do before their transaction is done without a
-// connection, when the transactions that are open are all at the database.
-func TestHoldsNothingYet(t *testing.T) {
-	long := func(s *service) {
-		starvedPool(s, 0.5)
-		s.endpoint("POST /citas").parts["notify"] = &part{each: moved{0.2, 0.3}, frames: stack(httpCall, own("(*Store).Reserve", 61)), peer: "avisos.example.com", calls: same(1)}
-		s.part("POST /citas", "query").each = moved{0.005, 0.2}
-		s.waits = append(s.waits, standing{moved{0.03, 1}, map[string]string{"started_by": "POST /citas"}, stack(selecting, []string{"database/sql.(*Tx).awaitDone sql.go:2212"})})
-	}
-	everyway(t, fault{name: "a long transaction after a call", tell: long}, func(t *testing.T, s *service, r cause.Result) {
-		for _, f := range r.Findings {
-			if strings.Contains(f.Sentence, "avisos.example.com") {
-				t.Errorf("%s blames a call that holds nothing: %s", f.Kind, f.Sentence)
+// TestBlamesNobody: who has nothing of what others wait for is not named.
+func TestBlamesNobody(t *testing.T) {
+	for _, c := range []struct {
+		fault
+		innocent string
+	}{
+		// The transactions that are open are all at the database.
+		{fault{name: "a long transaction after a call", tell: func(s *service) {
+			starvedPool(s, 0.5)
+			s.endpoint("POST /citas").parts["notify"] = &part{each: moved{0.2, 0.3}, frames: stack(httpCall, own("(*Store).Reserve", 61)), peer: "avisos.example.com", calls: same(1)}
+			s.part("POST /citas", "query").each = moved{0.005, 0.2}
+			s.waits = append(s.waits, standing{moved{0.03, 1}, map[string]string{"started_by": "POST /citas"}, stack(selecting, []string{"database/sql.(*Tx).awaitDone sql.go:2212"})})
+		}}, "avisos.example.com"},
+		// Whoever holds up all others would be at it all the time.
+		{fault{name: "a channel that nobody takes from, while a job runs now and then", tell: func(s *service) {
+			s.endpoint("POST /citas").parts["hand"] = &part{each: moved{0.0001, 0.7}, frames: stack(chanSend, own("(*Mailer).Send", 52))}
+			s.waits = append(s.waits, standing{moved{0, 0.3}, nil, stack(sleeping, own("(*Store).CleanUp", 140), own("(*Jobs).run", 12))})
+		}}, "CleanUp"},
+	} {
+		everyway(t, c.fault, func(t *testing.T, s *service, r cause.Result) {
+			for _, f := range r.Findings {
+				if strings.Contains(f.Sentence, c.innocent) {
+					t.Errorf("%s blames %s: %s", f.Kind, c.innocent, f.Sentence)
+				}
 			}
-		}
-	})
+		})
+	}
 }

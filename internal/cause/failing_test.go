@@ -65,6 +65,13 @@ var failingFaults = []fault{
 		s.count("failures", moved{0.1, 8}, "endpoint", "/citas", "status", "401", "site", "auth.Require.func1 (auth.go:40)")
 		s.alert = refusing(s)
 	}, "errors", "auth.Require", ""},
+	{"what has one value of an event's attribute is refused", func(s *service) {
+		s.count("reservas", moved{1, 0}, "canal", "telefono")
+		s.count("reservas", moved{4, 5.5}, "canal", "app")
+		s.endpoint("POST /citas").status["422"] = moved{0, 0.1}
+		s.alert = eventFell(s)
+		s.alert.Labels = map[string]string{"canal": "telefono"}
+	}, "errors", "POST /citas answers 422", "en"},
 	// Rivals.
 	{"more errors, as many of each hundred requests as before", func(s *service) {
 		s.endpoint("GET /citas").status["500"] = same(0.03)

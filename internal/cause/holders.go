@@ -332,8 +332,16 @@ func (m *model) othersIn(c claim) []activity {
 	}); held(those) > 0 {
 		return those
 	}
-	return slices.DeleteFunc(workers(func(*sighting) bool { return true }), idle)
+	busiest := slices.DeleteFunc(workers(func(*sighting) bool { return true }), idle)
+	if held(busiest) < mostlyBusy {
+		return nil // whoever holds up all others has no time left
+	}
+	return busiest
 }
+
+// mostlyBusy is how many goroutines at a time must be seen to do something for
+// others to wait for that.
+const mostlyBusy = 0.5
 
 // takeNoMore are the own functions of no request that waited before for something
 // to be handed to them, and no longer do: workers at rest that are busy now.

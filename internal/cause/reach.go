@@ -126,7 +126,7 @@ func (m *model) standBehindEvent() {
 	if e.rate.before <= 0 || e.rate.after >= e.rate.before {
 		return
 	}
-	fell := 1 - e.rate.after/e.rate.before
+	fell := (1 - e.rate.after/e.rate.before) * e.part
 	requests, wrong, left := both{}, both{}, both{}
 	for name, one := range m.endpoints {
 		if e.endpoint != "" && name != e.endpoint {
@@ -159,8 +159,8 @@ func (m *model) standBehindEvent() {
 // eventFigures are the alert's event's.
 type eventFigures struct {
 	name, endpoint string
-	rate           both
-	byValue        map[string]both // "canal=web"
+	rate           both    // of those with the labels of the alert
+	part           float64 // that these were of all
 }
 
 func (m *model) eventOf() eventFigures {
@@ -169,8 +169,26 @@ func (m *model) eventOf() eventFigures {
 	if metric.Event != nil {
 		e.endpoint = strings.TrimSpace(metric.Event.Endpoint)
 	}
-	e.rate, e.byValue = m.countsOf(m.f.counter(metric.Family), m.t)
+	whole := both{}
+	for _, s := range m.f.byName[m.f.counter(metric.Family)] {
+		rate := both{m.f.rate(s, m.t.Before), m.f.rate(s, m.t.After)}
+		whole = whole.plus(rate)
+		if m.alertHas(s.Labels) {
+			e.rate = e.rate.plus(rate)
+		}
+	}
+	e.part = per(e.rate.before, whole.before)
 	return e
+}
+
+// alertHas tells whether labels that both the alert and a series have are the same.
+func (m *model) alertHas(labels map[string]string) bool {
+	for name, value := range m.in.Alert.Labels {
+		if v, ok := labels[name]; ok && v != value {
+			return false
+		}
+	}
+	return true
 }
 
 // countsOf are how often something happened, in all and by each value of each of

@@ -4,7 +4,7 @@ import "math"
 
 // trafficShare is how much of a change of traffic is more than chance, 0 or 1.
 func (m *model) trafficShare() float64 {
-	whole := m.requestsAbout()
+	whole, _ := m.requestsAbout()
 	span := m.f.span(m.t.After)
 	if n := max(whole.before, whole.after) * span; math.Abs(whole.growth())*span < 3*math.Sqrt(n) {
 		return 0 // so few vary by themselves
@@ -15,18 +15,20 @@ func (m *model) trafficShare() float64 {
 	return 0
 }
 
-// requestsAbout are those of the endpoints that the alert may be about.
-func (m *model) requestsAbout() (sum both) {
+// requestsAbout are those of the endpoints that the alert may be about: of an
+// event's, those that it comes from.
+func (m *model) requestsAbout() (sum both, about func(endpoint string) bool) {
 	of := ""
 	if m.kind == event {
 		of = m.eventOf().endpoint
 	}
+	about = func(name string) bool { return m.about(name) && (of == "" || of == name) }
 	for name, e := range m.endpoints {
-		if m.about(name) && (of == "" || of == name) {
+		if about(name) {
 			sum = sum.plus(e.requests)
 		}
 	}
-	return sum
+	return sum, about
 }
 
 // manyMore is how many times as many requests are a cause of whatever takes
@@ -54,7 +56,7 @@ func (m *model) costAsBefore() bool {
 func busier(m *model) []Finding {
 	w := m.w
 	share := m.reach[traffic] * m.trafficShare() * 0.85
-	about, sum := m.about, m.requestsAbout()
+	sum, about := m.requestsAbout()
 	for _, c := range m.spentTime(claimTraffic) {
 		share = max(share, m.reach[latency]*c.share)
 		if sum.growth() < 0.4*m.requests.growth() { // it is others that take the CPU from it

@@ -32,6 +32,13 @@ var trafficFaults = []fault{
 		s.count("reservas", moved{1, 0.05}, "canal", "telefono")
 		s.alert = eventFell(s)
 	}, "traffic", "POST /citas", ""},
+	{"an event falls with all requests", func(s *service) {
+		s.traffic(0)
+		for _, canal := range []string{"web", "app", "telefono"} {
+			s.count("reservas", moved{3, 0}, "canal", canal)
+		}
+		s.alert = eventFell(s)
+	}, "traffic", "mostly to POST /citas", "en"},
 	// Rivals.
 	{"an event falls though its requests come", func(s *service) {
 		s.count("reservas", moved{5, 0.1}, "canal", "web")
