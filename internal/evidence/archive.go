@@ -202,7 +202,7 @@ func (a *archive) write(e *entry, replaces bool) {
 	}
 	var err error
 	if replaces {
-		err = replaceFiles(filepath.Join(a.dir, e.incident.ID), e.files)
+		err = replaceFolder(filepath.Join(a.dir, e.incident.ID), e.files)
 	} else {
 		err = writeFolder(a.dir, e.incident.ID, e.files)
 	}

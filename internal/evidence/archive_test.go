@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/pprof/profile"
 	"go.opentelemetry.io/otel/attribute"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
@@ -79,14 +80,22 @@ func TestIncidentsBounded(t *testing.T) {
 }
 
 // A cause that was found after its incident was kept is in the folder, too, and
-// that the alert is over by then stays.
+// that the alert is over by then stays. What it no longer has goes.
 func TestCauseComesLater(t *testing.T) {
 	dir := t.TempDir()
 	r := start(t, Config{Dir: dir})
 	in := Incident{ID: newID(time.Now(), "CPU"), Kind: KindAlert, Name: "CPU"}
 	for _, cause := range []string{"", "A lock is held."} {
 		in.Cause = cause
-		r.keep(&gathered{incident: &in})
+		g := &gathered{incident: &in}
+		if cause == "" {
+			g.before = &profile.Profile{SampleType: []*profile.ValueType{{Type: "cpu", Unit: "nanoseconds"}}}
+		}
+		r.keep(g)
+		_, err := os.Stat(filepath.Join(dir, "incidents", in.ID, fileBefore))
+		if has := err == nil; has != (cause == "") {
+			t.Errorf("with the cause %q it has a profile of before: %v", cause, has)
+		}
 		if cause == "" {
 			r.kept.end(in.ID, time.Now())
 		}

@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -77,6 +78,23 @@ func replaceFiles(dir string, files map[string][]byte) error {
 		}
 	}
 	return nil
+}
+
+// replaceFolder replaces what is in a folder with files, each at once.
+func replaceFolder(dir string, files map[string][]byte) error {
+	if err := replaceFiles(dir, files); err != nil {
+		return err
+	}
+	had, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, f := range had {
+		if files[f.Name()] == nil {
+			err = errors.Join(err, os.Remove(filepath.Join(dir, f.Name())))
+		}
+	}
+	return err
 }
 
 func folderSize(dir string) (n int64) {
