@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -172,7 +173,7 @@ func addresses(ctx context.Context, target *url.URL) []*url.URL {
 		return []*url.URL{target}
 	}
 	found, err := net.DefaultResolver.LookupHost(ctx, target.Hostname())
-	if err != nil || len(found) < 2 {
+	if found = oneFamily(found); err != nil || len(found) < 2 {
 		return []*url.URL{target}
 	}
 	var all []*url.URL
@@ -182,6 +183,13 @@ func addresses(ctx context.Context, target *url.URL) []*url.URL {
 		all = append(all, &one)
 	}
 	return all
+}
+
+// oneFamily leaves out the second address of those that have one of IPv4 and one
+// of IPv6: the family of the first address is the one that is reached.
+func oneFamily(addresses []string) []string {
+	ofFour := func(address string) bool { return net.ParseIP(address).To4() != nil }
+	return slices.DeleteFunc(addresses, func(address string) bool { return ofFour(address) != ofFour(addresses[0]) })
 }
 
 // tell logs the first post that one Alertmanager did not take, and the first one
