@@ -3,6 +3,7 @@ package cause
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/latido-dev/latido/internal/stacks"
 )
@@ -79,6 +80,10 @@ func computes(m *model) (list []Finding) {
 	return list
 }
 
+// muchAllocated is how many bytes a second take a good part of a CPU to allocate,
+// clear, copy and collect.
+const muchAllocated = 100 << 20
+
 func (m *model) computingMore(c claim, share float64) Finding {
 	w := m.w
 	f := Finding{Kind: "cpu", Score: share, Function: c.at.Function, File: c.at.File, Line: c.at.Line, Endpoint: c.endpoint}
@@ -102,6 +107,9 @@ func (m *model) computingMore(c claim, share float64) Finding {
 		f.Rests = append(f.Rests, w.Say("requests to %s: %s", "peticiones a %s: %s", c.endpoint, w.rateWas(e.requests)))
 	} else {
 		f.Sentence = w.Say("%s uses %s of CPU%s%s.", "%s usa %s de CPU%s%s.", where(c.at), w.coresOf(all.after), w.was(w.number(all.before), w.cpu), mostly)
+	}
+	if at, of, _ := m.grownMost("alloc_space"); at.Function == c.at.Function && of.after > muchAllocated && of.ratio() > 3 {
+		f.Sentence = strings.TrimSuffix(f.Sentence, ".") + w.Say("; it allocates %s a second%s.", "; asigna %s por segundo%s.", w.Bytes(of.after), w.wasBytes(of.before))
 	}
 	if _, after, _ := m.release(); after != "" && all.before < 0.01*all.after { // it came with it
 		f.Sentence = w.Say("Since version %s, %s", "Desde la versión %s, %s", after, f.Sentence)

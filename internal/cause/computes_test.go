@@ -15,6 +15,10 @@ var computesFaults = []fault{
 		s.alert = about(s, "cpu_usage", ">", 80)
 	}, "cpu", "report.Totals", ""},
 	{"own code computes", func(s *service) { s.part("GET /informes", "work").each.after = 0.4 }, "cpu", "report.Totals", ""},
+	{"own code computes, and allocates much", func(s *service) {
+		s.part("GET /informes", "work").each.after = 0.4
+		s.allocated = append(s.allocated, standing{moved{mb, 800 * mb}, nil, own("report.Totals", 15)})
+	}, "cpu", "; it allocates ", "en"},
 	{"own code computes in a library", func(s *service) {
 		s.part("GET /citas", "work").each.after = 0.03
 	}, "cpu", "clinic.(*API).list", ""},
