@@ -178,7 +178,7 @@ func ofCode() []scenario {
 		inject: both(service("regexps"), twice),
 		truth:  truth{thing: []string{`CPU|comput`}, place: []string{`address\.go`}},
 	}, {
-		name: "concatenation", what: "a manifest is put together by += : 600 MB of short-lived text each", busy: true,
+		name: "concatenation", what: "a manifest is put together by += : 1.2 GB of short-lived text each", busy: true,
 		inject: service("concatenation"),
 		truth:  truth{thing: []string{`alloc|garbage|GC|concat`}, place: []string{`manifest\.go`}},
 	}, {
@@ -205,7 +205,7 @@ func ofCode() []scenario {
 		inject:    service("write_lock"),
 		truth:     truth{thing: []string{`lock|mutex|held|holds`}, place: []string{`Geocoder\)?\.(compact|Snapshot)`, `geo\.go:1[0-4]\d`}},
 	}, {
-		name: "sorts_locked", what: "each request sorts 300,000 numbers under the one lock of the usage", busy: true,
+		name: "sorts_locked", what: "each request sorts 450,000 numbers under the one lock of the usage", busy: true,
 		inject: service("sorts_locked"),
 		truth:  truth{thing: []string{`lock|mutex|CPU|comput`}, place: []string{`usage\.go`}},
 	}, {

@@ -25,7 +25,7 @@ func (s *Service) manifest(w http.ResponseWriter, r *http.Request) error {
 func manifestText(codes []string) string {
 	if fault.On("concatenation") {
 		text := ""
-		for copies := range 10 {
+		for copies := range 14 {
 			for i, code := range codes {
 				text += fmt.Sprintf("%5d  %-16s  copy %d  signature ______________________\n", i, code, copies)
 			}

@@ -36,7 +36,7 @@ func (u *Usage) Record(route string, took time.Duration) {
 
 // percentiles are those of a sample as large as a day's.
 func (u *Usage) percentiles() time.Duration {
-	day := make([]time.Duration, 0, 300_000)
+	day := make([]time.Duration, 0, 450_000)
 	for i := 0; len(day) < cap(day); i++ {
 		day = append(day, u.took[i%len(u.took)]*time.Duration(i*7919%10007))
 	}
