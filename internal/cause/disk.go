@@ -40,7 +40,7 @@ func diskFills(m *model) (list []Finding) {
 	if m.reach[disk] > 0 && known && used.growth() > m.strict {
 		by, writer := "", m.writer()
 		if writer.Function != "" {
-			by = w.Say("; most of what is written to files is written in %s", "; lo que más escribe en archivos es %s", where(writer))
+			by = w.Say("; the most time of those who write files is spent in %s", "; de quienes escriben archivos, el que más tiempo pasa en ello es %s", where(writer))
 		}
 		list = append(list, Finding{
 			Kind: "disk", Score: m.reach[disk] * 0.8, Function: writer.Function, File: writer.File, Line: writer.Line,
@@ -54,7 +54,7 @@ func diskFills(m *model) (list []Finding) {
 
 // writesFile tells whether a function writes to a file.
 func writesFile(f stacks.Frame) bool {
-	for _, prefix := range []string{"os.(*File).Write", "os.(*File).ReadFrom", "os.(*File).Sync", "modernc.org/libc.Xwrite", "modernc.org/libc.Xpwrite"} {
+	for _, prefix := range []string{"os.(*File).Write", "os.(*File).ReadFrom", "os.(*File).Sync"} {
 		if strings.HasPrefix(f.Function, prefix) {
 			return true
 		}
@@ -63,7 +63,7 @@ func writesFile(f stacks.Frame) bool {
 }
 
 // writer is the own function that spends the most time in writing files, other
-// than the log, if it is most of all such time.
+// than the log and a database's, if it is most of all such time.
 func (m *model) writer() (at stacks.Frame) {
 	sums, most, whole := map[string]float64{}, map[string]stacks.Frame{}, 0.0
 	add := func(frames []stacks.Frame, spent float64) {
