@@ -69,6 +69,10 @@ func (m *model) callsOf(endpoint string) both {
 	return both{each.before, each.before + added/arrive}
 }
 
+// manyCalls is how many times as many calls a request must make for them to be the
+// cause, however long each of them takes.
+const manyCalls = 3
+
 // database: its calls take longer, or there are more of them. What a database in
 // the process does is CPU time of its library.
 func (m *model) database() (Finding, bool) {
@@ -111,7 +115,7 @@ func (m *model) database() (Finding, bool) {
 	// Many calls make each of them slower; slow ones do not make more of them.
 	taken := m.statementTime()
 	often := max(each.ratio(), ratio(top.calls.after, top.calls.before*m.moreRequests()), m.callsOf(first.endpoint).ratio())
-	more := each.before > 0 && often > 1.5 && math.Log(often) > 0.35*math.Log(often*max(taken.ratio(), 1))
+	more := each.before > 0 && (often > manyCalls || often > 1.5 && math.Log(often) > 0.35*math.Log(often*max(taken.ratio(), 1)))
 	switch {
 	case first.wait == stacks.Lock && isDatabaseLock(first.library):
 		who := w.T("by another connection or process", "por otra conexión u otro proceso")

@@ -63,6 +63,10 @@ var dependencyFaults = []fault{
 		p := s.part("GET /citas", "query")
 		p.each.after, p.calls.after = 0.006*4*8, 4
 	}, "dependency", "clinic.(*Store).List", ""},
+	{"a query in a loop, which makes the database very slow", func(s *service) {
+		p := s.part("GET /citas", "query")
+		p.each.after, p.calls.after = 0.006*7*60, 7
+	}, "dependency", "clinic.(*Store).List (store.go:41) calls the database more often", "en"},
 	{"a query in a loop, whose requests have no end yet, of a database that measures all calls as one", func(s *service) {
 		for _, e := range s.endpoints {
 			e.parts["query"].query = "query"
@@ -76,7 +80,7 @@ var dependencyFaults = []fault{
 	{"a database is slow when a query comes to its cache", func(s *service) {
 		s.part("GET /citas", "query").each.after = 0.3
 		s.part("GET /medicos/{id}", "query").calls.after = 4
-	}, "dependency", "clinic.(*Store).List", ""},
+	}, "dependency", "The database answers slowly to clinic.(*Store).List", "en"},
 	{"a database that nobody measures is slow", func(s *service) {
 		for _, e := range s.endpoints {
 			e.parts["query"].query = ""

@@ -40,7 +40,7 @@ func diskFills(m *model) (list []Finding) {
 	if m.reach[disk] > 0 && known && used.growth() > m.strict {
 		by, writer := "", m.writer()
 		if writer.Function != "" {
-			by = w.Say("; the most time of those who write files is spent in %s", "; de quienes escriben archivos, el que más tiempo pasa en ello es %s", where(writer))
+			by = w.Say("; %s spends the most time in writing files", "; quien más tiempo pasa escribiendo archivos es %s", where(writer))
 		}
 		list = append(list, Finding{
 			Kind: "disk", Score: m.reach[disk] * 0.8, Function: writer.Function, File: writer.File, Line: writer.Line,
