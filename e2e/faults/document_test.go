@@ -26,6 +26,14 @@ type results struct {
 	Date     string                    `json:"date"`
 	Paces    map[string]map[string]run `json:"paces"`
 	Healthy  map[string]healthy        `json:"healthy,omitempty"` // by pace
+	Whole    map[string]whole          `json:"whole,omitempty"`   // by pace
+}
+
+// whole is the newest run of all faults. Single ones may have been run since.
+type whole struct {
+	Faults int    `json:"faults"`
+	Right  int    `json:"right"`
+	Date   string `json:"date"`
 }
 
 // healthy is what a healthy time showed: alerts that fired, and of the drills
@@ -146,6 +154,11 @@ func document(r results) string {
 	line("")
 	for _, sum := range sums(r) {
 		line("- %s", sum)
+	}
+	for _, p := range []string{"fast", "normal"} {
+		if w, ok := r.Whole[p]; ok {
+			line("- The newest run of all faults in %s pace: %d of %d right first (%s). A row is of the newest run of its fault, which may be a later one.", p, w.Right, w.Faults, w.Date)
+		}
 	}
 	for _, p := range []string{"fast", "normal"} {
 		if h, ok := r.Healthy[p]; ok {

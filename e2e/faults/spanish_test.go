@@ -36,6 +36,11 @@ func spanish(r results) string {
 		line("- %s", sum)
 	}
 	for _, p := range []string{"fast", "normal"} {
+		if w, ok := r.Whole[p]; ok {
+			line("- La última vez que se corrieron todos los fallos, a paso %s: %d de %d acertadas (%s). Cada fila es de la última vez que se corrió su fallo, que puede ser posterior.", paces[p], w.Right, w.Faults, w.Date)
+		}
+	}
+	for _, p := range []string{"fast", "normal"} {
 		if h, ok := r.Healthy[p]; ok {
 			line("- %.0f minutos sanos a paso %s, con el tráfico entre la mitad y una vez y media, dos versiones y el recolector de basura ocupado: %d alertas; de %d simulacros, %d recibieron una causa (%s).",
 				h.Minutes, paces[p], h.Alerts, h.Drills, h.Blamed, h.Date)
