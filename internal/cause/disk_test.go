@@ -15,13 +15,6 @@ var diskFaults = []fault{
 		s.creeps("disk_usage", moved{55, 92})
 		s.alert = about(s, "disk_usage", ">", 90)
 	}, "disk", "9", ""},
-	{"the disk fills, and one function writes most files", func(s *service) {
-		s.lasts = 10 * minute
-		s.creeps("disk_usage", moved{55, 92})
-		s.alert = about(s, "disk_usage", ">", 90)
-		s.waits = append(s.waits, standing{same(0.3), nil, stack(fileWrite, own("(*Journal).Append", 28))}, standing{same(2), nil, stack(slogWrite, own("(*API).logged", 12))})
-		s.cpu = append(s.cpu, standing{same(0.01), nil, stack(fileWrite, own("export.Render", 44))})
-	}, "disk", "clinic.(*Journal).Append", ""},
 	// Rivals.
 	{"requests fail while the disk is nearly full as ever", func(s *service) {
 		s.level("disk_usage", same(96))

@@ -50,7 +50,7 @@ func Excess(in Input) float64 {
 	case traffic:
 		return math.Abs(m.requests.growth())
 	case event:
-		return math.Abs(m.f.total(m.f.counter(m.family(in.Alert.Metric)), m.t).growth())
+		return math.Abs(m.eventOf().rate.growth())
 	}
 	return 0
 }

@@ -37,11 +37,12 @@ func TestExcess(t *testing.T) {
 		}
 		return s
 	}
+	shop := domain.Domain{Prefix: "tienda", Entity: "pedido", Events: []domain.Event{{Name: "reservas", Attributes: map[string][]string{"canal": {"web", "app"}}}}}
 	orders := map[string]string{"method": "GET", "endpoint": "/orders", "status": "200"}
 	failed := map[string]string{"method": "GET", "endpoint": "/orders", "status": "500"}
 	route := map[string]string{"method": "GET", "endpoint": "/orders"}
 	for name, c := range map[string]struct {
-		metric, expr string
+		metric, expr string // of an event, the alert is about canal=web
 		bad, good    []Series
 	}{
 		"latency": {"response_duration", "", []Series{counter("tienda_requests_total", orders, 10, 10), counter("tienda_response_duration_seconds_count", route, 10, 10), counter("tienda_response_duration_seconds_sum", route, 0.1, 5)},
@@ -51,12 +52,14 @@ func TestExcess(t *testing.T) {
 			[]Series{counter("tienda_requests_total", orders, 10, 30), counter("tienda_requests_total", failed, 0, 0)}},
 		"cpu":        {"cpu_usage", "", []Series{counter("tienda_process_cpu_time_seconds_total", nil, 0.1, 1)}, []Series{counter("tienda_process_cpu_time_seconds_total", nil, 0.1, 0.1)}},
 		"goroutines": {"go_goroutine_count", "", []Series{gauge("tienda_go_goroutine_count", 10, 5000)}, []Series{gauge("tienda_go_goroutine_count", 10, 10)}},
-		"traffic":    {"requests", "tienda_requests_total", []Series{counter("tienda_requests_total", orders, 10, 0)}, []Series{counter("tienda_requests_total", orders, 10, 10)}},
+		"an event": {"reservas", "", []Series{counter("tienda_reservas_total", map[string]string{"canal": "web"}, 10, 0), counter("tienda_reservas_total", map[string]string{"canal": "app"}, 5, 5)},
+			[]Series{counter("tienda_reservas_total", map[string]string{"canal": "web"}, 10, 10), counter("tienda_reservas_total", map[string]string{"canal": "app"}, 5, 0)}},
+		"traffic": {"requests", "tienda_requests_total", []Series{counter("tienda_requests_total", orders, 10, 0)}, []Series{counter("tienda_requests_total", orders, 10, 10)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			of := func(series []Series) float64 {
-				in := Input{Domain: domain.Domain{Prefix: "tienda", Entity: "pedido"}, Now: start.Add(10 * time.Minute), Series: series, Alert: Alert{Name: "A", Metric: c.metric, Expr: c.expr, ActiveAt: start.Add(6 * time.Minute)}}
+				in := Input{Domain: shop, Now: start.Add(10 * time.Minute), Series: series, Alert: Alert{Name: "A", Labels: map[string]string{"canal": "web"}, Metric: c.metric, Expr: c.expr, ActiveAt: start.Add(6 * time.Minute)}}
 				in.Times = Times{Range{start, start.Add(5 * time.Minute)}, Range{start.Add(5 * time.Minute), start.Add(10 * time.Minute)}}
 				return Excess(in)
 			}

@@ -168,7 +168,7 @@ func (f figures) signal(in Input, kind symptom) []Point {
 	case traffic:
 		return f.steps(requests, of)
 	case event:
-		return f.steps(f.counter(name(in.Alert.Metric)), func(map[string]string) bool { return true })
+		return f.steps(f.counter(name(in.Alert.Metric)), in.Alert.isOf)
 	}
 	return nil
 }

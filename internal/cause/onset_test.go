@@ -56,6 +56,13 @@ func TestCompared(t *testing.T) {
 			s.count("reservas", moved{5, 0}, "canal", "web")
 			s.alert = eventFell(s)
 		}, want{began: 2}},
+		"an event of one value": {func(s *service) {
+			s.lasts = 30 * s.step()
+			s.count("reservas", moved{2, 0}, "canal", "telefono")
+			s.count("reservas", moved{30, 30}, "canal", "app")
+			s.alert = eventFell(s)
+			s.alert.Labels = map[string]string{"canal": "telefono"}
+		}, want{began: 2}},
 		"clients leave": {func(s *service) {
 			s.endpoint("GET /informes").status["499"] = moved{0, 0.6}
 			s.alert = leaving(s)
@@ -120,15 +127,20 @@ func TestComparedWithLongRequests(t *testing.T) {
 	}
 }
 
+// slowHost is a service with a host that became slow, and when it did.
+func slowHost(t *testing.T, fast bool) (s *service, in cause.Input, change time.Time) {
+	s = newService(t, "en", fast)
+	s.part("POST /citas", "pay").each.after = 0.6
+	s.alert = slowAt(s, "POST /citas")
+	change, _, _ = s.times()
+	return s, s.input(), change
+}
+
 // TestComparedWithAFirstSign: a moment in which it was as bad, before it was so for
 // good, is no part of the time before.
 func TestComparedWithAFirstSign(t *testing.T) {
 	for _, fast := range []bool{false, true} {
-		s := newService(t, "en", fast)
-		s.part("POST /citas", "pay").each.after = 0.6
-		s.alert = slowAt(s, "POST /citas")
-		in := s.input()
-		change, _, _ := s.times()
+		s, in, change := slowHost(t, fast)
 		sign := change.Add(-5 * s.step())
 		for _, one := range in.Series {
 			if one.Name != s.family("response_duration")+"_sum" || one.Labels["endpoint"] != "/citas" || one.Labels["method"] != "POST" {
@@ -185,11 +197,7 @@ func TestComparedWithoutAlert(t *testing.T) {
 // long they take, and the time before them is nothing to compare with.
 func TestComparedAfterIdleTime(t *testing.T) {
 	for _, fast := range []bool{false, true} {
-		s := newService(t, "en", fast)
-		s.part("POST /citas", "pay").each.after = 0.2
-		s.alert = slowAt(s, "POST /citas")
-		in := s.input()
-		change, _, _ := s.times()
+		s, in, change := slowHost(t, fast)
 		first := change.Add(-12 * s.step())
 		for _, one := range in.Series {
 			for i := len(one.Points) - 1; i >= 0; i-- {

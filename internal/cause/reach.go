@@ -173,7 +173,7 @@ func (m *model) eventOf() eventFigures {
 	for _, s := range m.f.byName[m.f.counter(metric.Family)] {
 		rate := both{m.f.rate(s, m.t.Before), m.f.rate(s, m.t.After)}
 		whole = whole.plus(rate)
-		if m.alertHas(s.Labels) {
+		if m.in.Alert.isOf(s.Labels) {
 			e.rate = e.rate.plus(rate)
 		}
 	}
@@ -181,9 +181,10 @@ func (m *model) eventOf() eventFigures {
 	return e
 }
 
-// alertHas tells whether labels that both the alert and a series have are the same.
-func (m *model) alertHas(labels map[string]string) bool {
-	for name, value := range m.in.Alert.Labels {
+// isOf tells whether an alert may be about what a series counts: labels that both
+// have are the same.
+func (a Alert) isOf(labels map[string]string) bool {
+	for name, value := range a.Labels {
 		if v, ok := labels[name]; ok && v != value {
 			return false
 		}
