@@ -19,6 +19,8 @@ import (
 	"github.com/latido-dev/latido/domain"
 	"github.com/latido-dev/latido/embedded/internal/am"
 	"github.com/latido-dev/latido/embedded/internal/prom"
+	"github.com/latido-dev/latido/internal/cause"
+	"github.com/latido-dev/latido/internal/du"
 	"github.com/latido-dev/latido/internal/evidence"
 	"github.com/latido-dev/latido/telemetry"
 )
@@ -216,6 +218,9 @@ func (e *Embedded) startEvidence(ctx context.Context, d domain.Domain) (*evidenc
 	return evidence.Start(ctx, evidence.Config{
 		Domain: d, Rules: e.rules, Profiler: e.tel.Profiler(), Version: version, Revision: revision,
 		Series: e.series, Query: e.query, Exemplars: e.exemplars,
+		Grown: func(ctx context.Context, since time.Time, share float64) cause.Folder {
+			return du.Grown(ctx, e.tel.DiskPath(), since, share)
+		},
 		Dir: e.folder.sub("incidents"), MaxIncidents: e.cfg.MaxIncidents, MaxBytes: e.cfg.MaxIncidentBytes,
 		URL: func() string { return d.Links.ExternalURL }, ReleaseAfter: releaseAfter,
 		Meter: e.tel.MeterProvider().Meter(scope), Logger: e.log,

@@ -192,6 +192,15 @@ func (t *Telemetry) Logger() *slog.Logger {
 	return t.diagnostics.log
 }
 
+// DiskPath is a folder of the disk whose use is measured: Config.DiskPath, or its
+// default. It is "" for a Telemetry that records nothing.
+func (t *Telemetry) DiskPath() string {
+	if !t.recording() {
+		return ""
+	}
+	return t.host.diskPath
+}
+
 // Version is the service's version and the revision that it was built from, ""
 // for what is not known.
 func (t *Telemetry) Version() (version, revision string) {

@@ -273,7 +273,7 @@ func ofAround() []scenario {
 	}, {
 		name: "disk_full", what: "printed labels are archived instead of deleted, until the disk of 24 MiB is full", able: smallDisk,
 		inject: service("no_purge"),
-		truth:  truth{thing: []string{`no space|ENOSPC|disk|full`}, place: []string{`label\.go`, `/labels`}},
+		truth:  truth{thing: []string{`no space|ENOSPC|disk|full`}, place: []string{`label\.go`, `/labels`, `archive\.tar`}},
 	}, {
 		name: "log_blocks", what: "what reads the log, a pipe, stops reading", setting: setting{pipe: true}, able: pipes,
 		elsewhere: "every endpoint",

@@ -1,6 +1,10 @@
 package cause_test
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/latido-dev/latido/internal/cause"
+)
 
 var diskFaults = []fault{
 	{"no space is left", func(s *service) {
@@ -15,6 +19,20 @@ var diskFaults = []fault{
 		s.creeps("disk_usage", moved{55, 92})
 		s.alert = about(s, "disk_usage", ">", 90)
 	}, "disk", "9", ""},
+	{"the disk fills, and it is known with what", func(s *service) {
+		s.lasts = 10 * minute
+		s.creeps("disk_usage", moved{55, 92})
+		s.grown = cause.Folder{Path: "/var/log/clinic.log", PerSecond: 5 << 20}
+		s.alert = about(s, "disk_usage", ">", 90)
+	}, "disk", "/var/log/clinic.log", ""},
+	{"no space is left, and it is known where that went", func(s *service) {
+		s.level("disk_usage", moved{97, 100})
+		s.endpoint("POST /citas").status["500"] = moved{0, 1}
+		s.count("api_errors", moved{0, 10}, "error_type", "disk_full")
+		s.count("failures", moved{0, 10}, "endpoint", "/citas", "status", "500", "site", "clinic.(*Journal).Append (journal.go:28)")
+		s.grown = cause.Folder{Path: "/data/exports", Bytes: 300 << 20, Files: 12}
+		s.alert = failing(s)
+	}, "disk", "/data/exports", ""},
 	// Rivals.
 	{"requests fail while the disk is nearly full as ever", func(s *service) {
 		s.level("disk_usage", same(96))

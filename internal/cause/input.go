@@ -26,6 +26,17 @@ type Input struct {
 	Profiles Profiles
 	// CPUs is how many the machine has, Procs is GOMAXPROCS; 0 is not known.
 	CPUs, Procs int
+	// Grown is what fills the disk.
+	Grown Folder
+}
+
+// Folder is one that others write to, or a file. The zero Folder is not known.
+type Folder struct {
+	Path string
+	// Bytes are what was written to it since the time before, in Files files;
+	// PerSecond is what is written now, where that is known instead.
+	Bytes, PerSecond float64
+	Files            int
 }
 
 // Lookback is how far before the start of an alert's window series are needed.

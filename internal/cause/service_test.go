@@ -85,6 +85,7 @@ type service struct {
 	deaf      bool          // nothing is profiled of the time before
 	nameless  bool          // profiles know no endpoints
 	creeping  bool          // what is kept, and all goroutines, grow since the change
+	grown     cause.Folder  // what fills the disk
 }
 
 // newService is one that is well: a clinic's appointments, in a language.

@@ -1,12 +1,14 @@
 package evidence
 
 import (
+	"context"
 	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/latido-dev/latido/alerting"
 	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/internal/cause"
 	"github.com/latido-dev/latido/internal/profiles"
@@ -162,4 +164,33 @@ func TestNoBaseline(t *testing.T) {
 	out := r.Enrich(t.Context(), a)
 	want(t, out.Annotations["hot_1"], " | no baseline | evidence.burn | ")
 	want(t, strings.Join(incidentOf(t, r, out).Notes, " "), "no earlier profile to compare with")
+}
+
+// TestDiskAlertSaysWhat: an alert on the disk says what fills it, of the time that
+// it filled in.
+func TestDiskAlertSaysWhat(t *testing.T) {
+	usage, _ := shop.Metric("disk_usage")
+	series := func(context.Context, ...cause.Range) ([]cause.Series, error) {
+		s := cause.Series{Name: usage.Family}
+		now := time.Now()
+		for back := 900; back >= 0; back-- {
+			s.Points = append(s.Points, cause.Point{At: now.Add(-time.Duration(back) * time.Second), Value: min(95, 40+max(0, float64(300-back)/4))})
+		}
+		return []cause.Series{s}, nil
+	}
+	full := rule("Full", alerting.EvidenceMemory)
+	full.Metric, full.Op, full.Bound = "disk_usage", ">", 90
+	grown := func(_ context.Context, since time.Time, share float64) cause.Folder {
+		if ago := time.Since(since); ago < 5*time.Minute || ago > 15*time.Minute || share < 0.5 || share > 0.56 {
+			t.Errorf("asked of %v and a share of %g", ago, share)
+		}
+		return cause.Folder{Path: "/data/exports", Bytes: 3 << 30, Files: 2}
+	}
+	r := start(t, Config{Grown: grown, Series: series, Rules: []alerting.Rule{full}, Timeout: time.Minute, compared: cause.Compared})
+	a := firing("Full")
+	a.Value = 95
+	out := r.Enrich(t.Context(), a)
+	if want := "3 GiB went to /data/exports, in 2 files"; !strings.Contains(out.Annotations["cause"], want) {
+		t.Errorf("cause %q, want %q in it", out.Annotations["cause"], want)
+	}
 }

@@ -43,6 +43,9 @@ type Config struct {
 	Fleet Fleet
 	// Now is the store's clock, which is also that of the alerts. nil means time.Now.
 	Now func() time.Time
+	// Grown finds what fills the disk whose use is measured: what was written to
+	// since a time, while it filled by a share, 0 to 1. nil is not known.
+	Grown func(ctx context.Context, since time.Time, share float64) cause.Folder
 	// Dir is where incidents and what is known of releases are kept. Empty, or a
 	// folder that cannot be written to, means in memory.
 	Dir string

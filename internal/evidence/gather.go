@@ -175,6 +175,12 @@ func (r *Recorder) find(ctx context.Context, in cause.Input, tell func(f found))
 	if explained && len(quick.Findings) > 0 {
 		tell(found{input: in, result: quick, skew: f.skew, notes: slices.Clone(f.notes), of: f.of})
 	}
+	grown := func() (cause.Folder, bool) { return cause.Folder{}, false }
+	if r.cfg.Grown != nil && slices.ContainsFunc(quick.Findings, func(f cause.Finding) bool { return f.Kind == "disk" }) {
+		grown = meanwhile(ctx, 0.35, r, func(ctx context.Context) cause.Folder {
+			return r.cfg.Grown(ctx, figures.Times.Before.To.Add(f.skew), diskGrew(figures))
+		})
+	}
 	var notes []string
 	if r.cfg.Fleet == nil {
 		var cpu cause.Pair
@@ -190,6 +196,7 @@ func (r *Recorder) find(ctx context.Context, in cause.Input, tell func(f found))
 		in.Profiles, notes = r.fleetProfiles(ctx, in)
 	}
 	f.notes = append(f.notes, notes...)
+	in.Grown, _ = grown()
 	whole := in
 	if f.result, ok = inTime(ctx, 0.8, r, func(context.Context) cause.Result { return r.cfg.explain(whole) }); !ok {
 		f.notes = append(f.notes, r.words.tooLong(r.cfg.Timeout))
@@ -203,6 +210,24 @@ func (r *Recorder) find(ctx context.Context, in cause.Input, tell func(f found))
 	f.input = in
 	tell(*f)
 	return f
+}
+
+// diskGrew is the part of the disk that was used up since before, 0 to 1.
+func diskGrew(in cause.Input) (share float64) {
+	usage, _ := in.Domain.Metric("disk_usage")
+	for _, s := range in.Series {
+		if s.Name != usage.Family || len(s.Points) == 0 {
+			continue
+		}
+		before := s.Points[0].Value
+		for _, p := range s.Points {
+			if !p.At.After(in.Times.Before.To) {
+				before = p.Value
+			}
+		}
+		share = max(share, (s.Points[len(s.Points)-1].Value-before)/100)
+	}
+	return share
 }
 
 // explainByCPU explains an input with the CPU profiles alone. A process that has used up
