@@ -310,16 +310,6 @@ func TestInitServices(t *testing.T) {
 			if output, err := exec.Command(latido, "init", "-kind", kind, "-dir", dir).CombinedOutput(); err != nil {
 				t.Fatalf("latido init: %v\n%s", err, output)
 			}
-			// Alerts of the template go to the log, which only a process with alerts has.
-			file := filepath.Join(dir, "domain.yaml")
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			text = []byte(strings.Replace(string(text), "- log: {}", "- webhook: {url_env: ALERTS}", 1))
-			if err := os.WriteFile(file, text, 0o600); err != nil {
-				t.Fatal(err)
-			}
 			for _, command := range []string{latido + " generate all", latido + " check", "go vet ./...", "go build -o service ."} {
 				words := strings.Fields(command)
 				if output, err := here(words[0], words[1:]...); err != nil {
@@ -333,7 +323,7 @@ func TestInitServices(t *testing.T) {
 				Command: func(addrs []string) *exec.Cmd {
 					host, port, _ := strings.Cut(addrs[0], ":")
 					cmd := exec.Command(filepath.Join(dir, "service"), "-demo", "-addr", addrs[1])
-					cmd.Env = append(os.Environ(), "OTEL_EXPORTER_PROMETHEUS_HOST="+host, "OTEL_EXPORTER_PROMETHEUS_PORT="+port, "ALERT_WEBHOOK="+hook.URL, "ALERTS="+hook.URL)
+					cmd.Env = append(os.Environ(), "OTEL_EXPORTER_PROMETHEUS_HOST="+host, "OTEL_EXPORTER_PROMETHEUS_PORT="+port, "ALERT_WEBHOOK="+hook.URL)
 					return cmd
 				},
 			})
@@ -341,6 +331,17 @@ func TestInitServices(t *testing.T) {
 				output, err := here(latido, "doctor", "-only", "url", "-url", service.URL())
 				if err != nil || strings.Contains(output, "has counted nothing") {
 					return fmt.Errorf("%w\n%s", err, output)
+				}
+				return nil
+			})
+			// Whoever .env names hears of alerts, from the process.
+			if output, err := here(latido, "fire", "GoroutineLeak", "-url", service.URL()); err != nil {
+				t.Errorf("latido fire: %v\n%s", err, output)
+			}
+			servers.WaitFor(t, servers.Patience, "the drill", func() error {
+				told := hook.names("firing", func(labels map[string]string) bool { return labels["drill"] != "" })
+				if len(told) != 1 || told[0] != "GoroutineLeak" {
+					return fmt.Errorf("told of %v", told)
 				}
 				return nil
 			})

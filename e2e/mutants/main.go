@@ -10,7 +10,8 @@
 // out, two steps in the other order, a defer that is forgotten.
 //
 // No file of the checkout is written: the compiler is given a changed file in the
-// place of the real one.
+// place of the real one. Where a test reads files that are generated, a copy of
+// the checkout is changed, generated again, and tested.
 package main
 
 import (

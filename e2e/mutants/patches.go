@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -59,31 +61,68 @@ func readPatches(folder string) (all []patch, err error) {
 	return all, nil
 }
 
-// apply writes the changed files of a patch below dir, and returns which files
-// of the checkout they stand for.
-func (p patch) apply(top, dir string) (map[string]string, error) {
-	replace := map[string]string{}
-	for _, file := range p.files {
-		text, err := os.ReadFile(filepath.Join(top, file))
-		if err != nil {
-			return nil, err
-		}
-		to := filepath.Join(dir, file)
-		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-			return nil, err
-		}
-		if err := os.WriteFile(to, text, 0o600); err != nil {
-			return nil, err
-		}
-		replace[filepath.Join(top, file)] = to
-	}
+// overlaid tells whether the compiler alone can be given the change: not where a
+// test reads files, which are generated from what the patch changes.
+func (p patch) overlaid() bool {
+	return p.module != "e2e" && !slices.ContainsFunc(p.files, func(file string) bool { return filepath.Ext(file) != ".go" })
+}
+
+// apply changes the files below dir.
+func (p patch) apply(dir string) error {
 	cmd := exec.Command("git", "apply", "-C1", p.path)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GIT_CEILING_DIRECTORIES="+filepath.Dir(dir)) // the folder is in no repository
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("%s does not apply any more: %w\n%s", p.path, err, out)
+		return fmt.Errorf("%s does not apply any more: %w\n%s", p.path, err, out)
 	}
-	return replace, nil
+	return nil
+}
+
+// replace writes the changed files of a patch below dir, and returns which files
+// of the checkout they stand for.
+func (p patch) replace(top, dir string) (map[string]string, error) {
+	replace := map[string]string{}
+	for _, file := range p.files {
+		if err := copyFile(top, dir, file); err != nil {
+			return nil, err
+		}
+		replace[filepath.Join(top, file)] = filepath.Join(dir, file)
+	}
+	return replace, p.apply(dir)
+}
+
+// copyCheckout makes dir the checkout as it is, with what is not committed yet.
+func copyCheckout(top, dir string) error {
+	list, err := output("git", "-C", top, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+	if err != nil {
+		return err
+	}
+	for file := range strings.SplitSeq(strings.TrimSuffix(list, "\x00"), "\x00") {
+		if err := copyFile(top, dir, file); err != nil && !errors.Is(err, fs.ErrNotExist) { // deleted, and not committed yet
+			return err
+		}
+	}
+	return nil
+}
+
+// copyFile copies a file of the checkout, unless dir has it as it is.
+func copyFile(top, dir, file string) error {
+	info, err := os.Stat(filepath.Join(top, file))
+	if err != nil {
+		return err
+	}
+	text, err := os.ReadFile(filepath.Join(top, file))
+	if err != nil {
+		return err
+	}
+	to := filepath.Join(dir, file)
+	if there, err := os.ReadFile(to); err == nil && bytes.Equal(there, text) {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(to, text, info.Mode().Perm())
 }
 
 var failedTest = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
@@ -95,12 +134,17 @@ func (c campaign) patches(names []string) error {
 	if err != nil {
 		return err
 	}
+	dir, err := os.MkdirTemp("", "mutant-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
 	var unseen []error
 	for _, p := range all {
 		if len(names) > 0 && !slices.Contains(names, p.name) {
 			continue
 		}
-		if err := c.try(p); err != nil {
+		if err := c.try(p, dir); err != nil {
 			unseen = append(unseen, err)
 			fmt.Printf("%-28s LIVES: %s\n", p.name, p.what)
 		}
@@ -108,30 +152,48 @@ func (c campaign) patches(names []string) error {
 	return errors.Join(unseen...)
 }
 
-func (c campaign) try(p patch) error {
-	dir, err := os.MkdirTemp("", "mutant-")
-	if err != nil {
-		return err
+// change makes the change of a patch below dir. It returns the checkout to test,
+// and the environment of the go command.
+func (c campaign) change(p patch, dir string) (top string, env []string, err error) {
+	if p.overlaid() {
+		dir = filepath.Join(dir, p.name)
+		replace, err := p.replace(c.top, dir)
+		if err != nil {
+			return "", nil, err
+		}
+		env, err = overlay(dir, replace)
+		return c.top, env, err
 	}
-	defer os.RemoveAll(dir)
-	replace, err := p.apply(c.top, dir)
-	if err != nil {
-		return err
+	top = filepath.Join(dir, "checkout") // of all patches, so that only what each changes is compiled
+	if err := copyCheckout(c.top, top); err != nil {
+		return "", nil, err
 	}
-	env, err := overlay(dir, replace)
+	if err := p.apply(top); err != nil {
+		return "", nil, err
+	}
+	cmd := exec.Command("make", "generate")
+	cmd.Dir = top
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", nil, fmt.Errorf("%s: make generate: %w\n%s", p.path, err, out)
+	}
+	return top, append(os.Environ(), "GOWORK=off", "GOFLAGS=-vet=off"), nil
+}
+
+func (c campaign) try(p patch, dir string) error {
+	top, env, err := c.change(p, dir)
 	if err != nil {
 		return err
 	}
 	run := func(args ...string) (string, error) {
 		cmd := exec.Command("go", args...)
-		cmd.Dir, cmd.Env = filepath.Join(c.top, p.module), env
+		cmd.Dir, cmd.Env = filepath.Join(top, p.module), env
 		out, err := cmd.CombinedOutput()
 		return string(out), err
 	}
 	if out, err := run("test", "-run", "^$", p.pkg); err != nil {
 		return fmt.Errorf("%s does not compile: %w\n%s", p.path, err, out)
 	}
-	out, err := run("test", "-count=1", "-timeout", "3m", "-run", "^"+p.notice+"$", p.pkg)
+	out, err := run("test", "-count=1", "-timeout", "10m", "-run", "^"+p.notice+"$", p.pkg)
 	if err == nil {
 		return fmt.Errorf("%s is not noticed by %s", p.path, p.notice)
 	}
