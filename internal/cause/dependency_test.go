@@ -141,8 +141,7 @@ var dependencyFaults = []fault{
 		s.alert = refusing(s)
 	}, "dependency", "pagos.example.com", ""},
 	{"a name resolves slowly", func(s *service) {
-		s.endpoint("POST /citas").parts["dns"] = &part{each: moved{0.0005, 2}, peer: "pagos.example.com",
-			frames: stack(selecting, []string{"net.(*Resolver).lookupIPAddr lookup.go:350", "net.(*Resolver).internetAddrList ipsock.go:287", "net.(*Resolver).resolveAddrList dial.go:289", "net.(*Dialer).DialContext dial.go:505", "net.(*Dialer).Dial dial.go:470"}, own("(*Payments).Charge", 33))}
+		s.endpoint("POST /citas").parts["dns"] = &part{each: moved{0.0005, 2}, peer: "pagos.example.com", frames: stack(resolving, own("(*Payments).Charge", 33))}
 	}, "dependency", "pagos.example.com", ""},
 	{"a Redis is slow", func(s *service) {
 		s.endpoint("GET /medicos/{id}").parts["cache"] = &part{each: moved{0.0005, 0.3}, frames: stack(polling,

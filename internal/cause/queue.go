@@ -22,7 +22,7 @@ func (m *model) redistributed(all []claim) []claim {
 			list = append(list, c) // too little to ask for
 		case c.kind == claimReady:
 			list = append(list, m.whoHasTheCPU(c)...)
-		case c.kind == claimCall && (m.floods() || c.wait != dialing && c.wait != stacks.DNS && m.allStarve()):
+		case m.endsLate(c):
 			c.kind, c.peer, c.wait = claimReady, "", ""
 			list = append(list, m.whoHasTheCPU(c)...)
 		case c.kind == stacks.Sleep:

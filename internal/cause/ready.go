@@ -1,20 +1,42 @@
 package cause
 
-import "slices"
+import (
+	"slices"
 
-// allStarve tells whether what takes longer does so for lack of CPU, calls too: a
-// goroutine whose answer has come still waits for its turn. Then requests that
-// call nobody take longer as well.
-func (m *model) allStarve() bool {
+	"github.com/latido-dev/latido/internal/stacks"
+)
+
+// endsLate tells whether a wait that somebody else ends lasts longer for lack of
+// CPU: a goroutine whose answer has come still waits for its turn.
+func (m *model) endsLate(c claim) bool {
+	switch c.kind {
+	case claimCall:
+		// All names are resolved by one server, which may be slow for all hosts.
+		return m.floods() || m.heldBack() || c.wait != dialing && c.wait != stacks.DNS && m.allStarve()
+	case stacks.Client, stacks.File, stacks.Syscall:
+		return m.heldBack()
+	}
+	return false
+}
+
+// heldBack tells whether it was measured that goroutines waited for CPU, and
+// threads for the container's limit: for much of the time that requests take
+// longer, or much of all time, in which requests queue.
+func (m *model) heldBack() bool {
 	held := m.throttled().growth()
+	return m.waitsForProcessor() ||
+		held > leastThrottled && m.saturated() && (held > 0.25*m.slowed() || m.in.CPUs > 0 && held > 0.25*float64(m.in.CPUs))
+}
+
+// allStarve tells whether what takes longer does so for lack of CPU, calls too.
+// Then requests that call nobody take longer as well.
+func (m *model) allStarve() bool {
 	switch {
-	case m.waitsForProcessor():
+	case m.heldBack():
 		return true
-	case !m.saturated() || m.moreCPU() <= 0 && held <= leastThrottled:
+	case !m.saturated() || m.moreCPU() <= 0 && m.throttled().growth() <= leastThrottled:
 		return false
 	case m.floods():
-		return true
-	case held > 0.25*m.slowed() && held > leastThrottled: // of the time that requests take longer, threads were held back
 		return true
 	}
 	if m.unnamed != "" { // whose requests call somebody is not known

@@ -24,6 +24,11 @@ var (
 		"net/http.(*Transport).RoundTrip roundtrip.go:33", "github.com/latido-dev/latido/telemetry.(*transport).RoundTrip transport.go:88",
 		"net/http.send client.go:259", "net/http.(*Client).send client.go:180", "net/http.(*Client).do client.go:729", "net/http.(*Client).Do client.go:587",
 	})
+	// resolving waits for the name server.
+	resolving = stack(selecting, []string{
+		"net.(*Resolver).lookupIPAddr lookup.go:350", "net.(*Resolver).internetAddrList ipsock.go:287", "net.(*Resolver).resolveAddrList dial.go:289",
+		"net.(*Dialer).DialContext dial.go:505", "net.(*Dialer).Dial dial.go:470",
+	})
 	// httpConn waits for a connection there.
 	httpConn = stack(selecting, []string{
 		"net/http.(*Transport).getConn transport.go:1520", "net/http.(*Transport).roundTrip transport.go:690", "net/http.(*Transport).RoundTrip roundtrip.go:33",

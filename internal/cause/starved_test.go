@@ -87,6 +87,21 @@ var starvedFaults = []fault{
 		s.part("GET /citas", "query").each.after += 0.01
 		throttles(s, moved{2, 0.1}, moved{0, 0.4}, moved{0, 7})
 	}, "no_cpu", "CPU", ""},
+	{"the container's limit is lowered: names seem to resolve slowly", func(s *service) {
+		s.cpus = 2
+		throttles(s, moved{2, 0.1}, moved{0, 1.1}, moved{0, 8})
+		callsSeemSlow(s)
+		s.endpoint("POST /citas").parts["dns"] = &part{each: moved{0.0005, 2}, peer: "pagos.example.com", frames: stack(resolving, own("(*Payments).Charge", 33))}
+		s.alert = slowAt(s, "POST /citas")
+	}, "no_cpu", "CPU", ""},
+	{"the container's limit is lowered: clients and files seem slow", func(s *service) {
+		s.cpus = 2
+		throttles(s, moved{2, 0.1}, moved{0, 1.1}, moved{0, 8})
+		s.endpoint("GET /citas").parts["write"] = &part{each: moved{0, 0.2}, frames: stack(polling,
+			[]string{"net/http.checkConnErrorWriter.Write server.go:1890", "bufio.(*Writer).Flush bufio.go:636", "net/http.(*response).Write server.go:1640"}, own("(*API).answer", 140))}
+		s.endpoint("GET /citas").parts["sync"] = &part{each: moved{0.0005, 0.1}, frames: stack(fileSync, own("(*Journal).Append", 28))}
+		s.alert = slowAt(s, "GET /citas")
+	}, "no_cpu", "CPU", ""},
 	{"another process takes the CPU: calls seem slow too, and nothing could be profiled", func(s *service) {
 		waitForCPU(s, 0.4)
 		s.blind = true
@@ -122,6 +137,10 @@ var starvedFaults = []fault{
 		s.alert = slowAt(s, "POST /citas")
 	}, "cpu", "", ""},
 	// Rivals.
+	{"a name resolves slowly, and the container's limit throttles now and then", func(s *service) {
+		throttles(s, same(0.5), moved{0.02, 0.3}, moved{0, 2})
+		s.endpoint("POST /citas").parts["dns"] = &part{each: moved{0.0005, 2}, peer: "pagos.example.com", frames: stack(resolving, own("(*Payments).Charge", 33))}
+	}, "dependency", "pagos.example.com", ""},
 	{"goroutines wait a little for a processor while a host is slow", func(s *service) {
 		s.part("POST /citas", "pay").each.after = 0.6
 		waitForProcessor(s, moved{0.1, 0.9})
