@@ -7,7 +7,8 @@ import (
 )
 
 // endsLate tells whether a wait that somebody else ends lasts longer for lack of
-// CPU: a goroutine whose answer has come still waits for its turn.
+// CPU: a goroutine whose answer has come still waits for its turn, and so does one
+// that is to give back what others wait for.
 func (m *model) endsLate(c claim) bool {
 	switch c.kind {
 	case claimCall:
@@ -16,16 +17,17 @@ func (m *model) endsLate(c claim) bool {
 	case stacks.Client, stacks.File, stacks.Syscall:
 		return m.heldBack()
 	}
-	return false
+	return queues(c.kind) && m.throttledMuch() // else who has it may be who takes the CPU
 }
 
-// heldBack tells whether it was measured that goroutines waited for CPU, and
-// threads for the container's limit: for much of the time that requests take
-// longer, or much of all time, in which requests queue.
-func (m *model) heldBack() bool {
+// heldBack tells whether it was measured that goroutines that could run did not.
+func (m *model) heldBack() bool { return m.waitsForProcessor() || m.throttledMuch() }
+
+// throttledMuch tells whether the container's limit holds threads back for much of
+// the time that requests take longer, or of all time, in which requests queue.
+func (m *model) throttledMuch() bool {
 	held := m.throttled().growth()
-	return m.waitsForProcessor() ||
-		held > leastThrottled && m.saturated() && (held > 0.25*m.slowed() || m.in.CPUs > 0 && held > 0.25*float64(m.in.CPUs))
+	return held > leastThrottled && (held > 0.25*m.slowed() || m.in.CPUs > 0 && held > 0.25*float64(m.in.CPUs))
 }
 
 // allStarve tells whether what takes longer does so for lack of CPU, calls too.

@@ -102,6 +102,12 @@ var starvedFaults = []fault{
 		s.endpoint("GET /citas").parts["sync"] = &part{each: moved{0.0005, 0.1}, frames: stack(fileSync, own("(*Journal).Append", 28))}
 		s.alert = slowAt(s, "GET /citas")
 	}, "no_cpu", "CPU", ""},
+	{"the container's limit is lowered: connections seem not to be given back", func(s *service) {
+		s.cpus = 2
+		throttles(s, moved{2, 0.1}, moved{0, 1.1}, moved{0, 8})
+		s.endpoint("GET /citas").parts["conn"] = &part{each: moved{0, 0.1}, frames: stack(sqlPool, own("(*Store).Archived", 160))}
+		s.alert = slowAt(s, "GET /citas")
+	}, "no_cpu", "CPU", ""},
 	{"another process takes the CPU: calls seem slow too, and nothing could be profiled", func(s *service) {
 		waitForCPU(s, 0.4)
 		s.blind = true
