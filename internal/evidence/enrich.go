@@ -147,13 +147,13 @@ func (r *Recorder) begin(ctx context.Context, a alert.Alert, rule alerting.Rule,
 // maxLooks is how often resends look for a cause that was not found at first.
 const maxLooks = 5
 
-// later is what a resend carries: what was found, or, where a fleet was too slow
-// to tell its cause in time, what is found now. The incident says that it came
-// late.
+// later is what a resend carries: what was found, or, where that was no cause, what
+// is found now: a fleet was too slow to tell it in time, or what had just begun has
+// samples by now. The incident says that it came late.
 func (r *Recorder) later(ctx context.Context, a alert.Alert, rule alerting.Rule, e *episode) map[string]string {
 	e.mu.Lock()
 	known := e.annotations
-	again := r.cfg.Fleet != nil && !a.Resolved() && known[AnnotationCause] == "" && !e.looking && e.looks < maxLooks && isClosed(e.saved)
+	again := !a.Resolved() && !a.Drill() && known[AnnotationCause] == "" && !e.looking && e.looks < maxLooks && isClosed(e.saved)
 	if again {
 		select {
 		case r.slots <- struct{}{}:

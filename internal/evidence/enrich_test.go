@@ -3,13 +3,16 @@ package evidence
 import (
 	"context"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/latido-dev/latido/alerting"
 	"github.com/latido-dev/latido/continuous"
+	"github.com/latido-dev/latido/internal/alert"
 	"github.com/latido-dev/latido/internal/cause"
 	"github.com/latido-dev/latido/internal/profiles"
 )
@@ -192,5 +195,41 @@ func TestDiskAlertSaysWhat(t *testing.T) {
 	out := r.Enrich(t.Context(), a)
 	if want := "3 GiB went to /data/exports, in 2 files"; !strings.Contains(out.Annotations["cause"], want) {
 		t.Errorf("cause %q, want %q in it", out.Annotations["cause"], want)
+	}
+}
+
+// TestCauseOnResend: what nothing explained when it began is explained when it is
+// sent again, once; a drill is not looked at again.
+func TestCauseOnResend(t *testing.T) {
+	var known atomic.Bool
+	asked := atomic.Int64{}
+	explain := func(cause.Input) cause.Result {
+		asked.Add(1)
+		if !known.Load() {
+			return cause.Result{None: "nothing explains it"}
+		}
+		return cause.Result{Findings: []cause.Finding{{Kind: "lock", Sentence: "A lock is held."}}}
+	}
+	r := start(t, Config{Series: oneSeries, explain: explain, Timeout: time.Minute})
+	a, drill := firing("Slow"), firing("CPU", "drill", "true")
+	first := r.Enrich(t.Context(), a)
+	if first.Annotations[AnnotationCause] != "" {
+		t.Fatalf("it says %v", first.Annotations)
+	}
+	incidentOf(t, r, r.Enrich(t.Context(), drill))
+	known.Store(true)
+	var again alert.Alert
+	waitUntil(t, "the cause on a resend", func() bool {
+		again = r.Enrich(t.Context(), a)
+		return again.Annotations[AnnotationCause] == "A lock is held."
+	})
+	in := incidentOf(t, r, again)
+	if in.ID == "" || !slices.ContainsFunc(in.Notes, func(n string) bool { return strings.Contains(n, "after the first message") }) {
+		t.Errorf("the incident does not say that it came late: %q", in.Notes)
+	}
+	before := asked.Load()
+	r.Enrich(t.Context(), a)
+	if said := r.Enrich(t.Context(), drill).Annotations[AnnotationCause]; said != "" || asked.Load() != before {
+		t.Errorf("a drill says %q, and it was asked %d times more", said, asked.Load()-before)
 	}
 }

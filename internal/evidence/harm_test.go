@@ -138,11 +138,12 @@ func TestDoneContext(t *testing.T) {
 	}
 }
 
-// Resends carry the same; the resolved alert too, and its incident ends.
+// Resends carry the same cause; the resolved alert too, and its incident ends.
 func TestEpisodes(t *testing.T) {
 	asked := 0
 	var mu sync.Mutex
-	r := start(t, Config{Series: func(ctx context.Context, ranges ...cause.Range) ([]cause.Series, error) {
+	explain, _ := explains(cause.Finding{Kind: "lock", Sentence: "A lock is held."})
+	r := start(t, Config{explain: explain, Series: func(ctx context.Context, ranges ...cause.Range) ([]cause.Series, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		asked++
