@@ -55,6 +55,24 @@ func TestGoldenTrials(t *testing.T) {
 	testkit.Golden(t, "testdata/full.rules.test.yaml", got)
 }
 
+// TestGoldenDefaults holds the rules that every domain gets, with their trials:
+// each figure in them is a decision.
+func TestGoldenDefaults(t *testing.T) {
+	t.Parallel()
+	d := domain.Domain{Prefix: "tienda", App: "tienda-api", Entity: "pedido", Language: "es", Notify: []domain.Receiver{{Webhook: &domain.WebhookReceiver{URL: "https://example.com/"}}}}
+	for file, content := range map[string]func() ([]byte, error){
+		"rules.yaml":        func() ([]byte, error) { return RuleFile(d, Options{}) },
+		"rules.test.yaml":   func() ([]byte, error) { return RuleTests(d, Options{}, "defaults.rules.yaml") },
+		"alertmanager.yaml": func() ([]byte, error) { return AlertmanagerFile(d, Options{}) },
+	} {
+		got, err := content()
+		if err != nil {
+			t.Fatal(err)
+		}
+		testkit.Golden(t, "testdata/defaults."+file, got)
+	}
+}
+
 // What is not valid becomes no file.
 func TestInvalidDomain(t *testing.T) {
 	t.Parallel()
