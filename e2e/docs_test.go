@@ -149,7 +149,7 @@ func TestReadme(t *testing.T) {
 }
 
 func testReadme(t *testing.T, shop shop, readme string) {
-	defer shop.change(t, http.MethodDelete, "cpu") // which the tour breaks
+	defer shop.breakIt(t, http.MethodDelete, "cpu") // which the tour breaks
 	dir := t.TempDir()
 	var service string
 	for _, b := range blocks(t, readme) {

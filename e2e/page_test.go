@@ -197,7 +197,7 @@ func testPageCPU(t *testing.T, shop shop, b *browser) {
 		return nil
 	})
 	b.until(t, servers.Patience, "document.querySelector('iframe')?.contentDocument?.querySelector('canvas')")
-	shop.change(t, http.MethodDelete, "cpu")
+	shop.breakIt(t, http.MethodDelete, "cpu")
 	b.open(t, "/")
 	b.until(t, 3*servers.Patience, calm)
 }
@@ -213,34 +213,16 @@ func (s shop) breakCPU(t *testing.T, b *browser) {
 	for range 4 {
 		b.open(t, "/")
 		b.until(t, 3*servers.Patience, calm)
-		s.change(t, http.MethodPost, "cpu")
+		s.breakIt(t, http.MethodPost, "cpu")
 		began := time.Now()
 		if b.within(time.Minute, `document.querySelector(".firing article.page p")?.textContent.includes("forecastSales")`) {
 			t.Logf("the page names the cause after %v", time.Since(began).Round(time.Second))
 			return
 		}
 		t.Logf("the page says: %s", value[string](t, b, `document.querySelector(".firing")?.innerText ?? "nothing fires"`))
-		s.change(t, http.MethodDelete, "cpu")
+		s.breakIt(t, http.MethodDelete, "cpu")
 	}
 	t.Fatal("the page does not name the function")
-}
-
-// change breaks the shop, or heals it.
-func (s shop) change(t *testing.T, method, what string) {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, s.URL()+"/break/"+what, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Latido-Confirm", "yes")
-	response, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = response.Body.Close()
-	if response.StatusCode >= 300 {
-		t.Fatalf("%s /break/%s: %s", method, what, response.Status)
-	}
 }
 
 // testPageHidden hides the tab: it asks nothing until it is seen again.
@@ -285,7 +267,7 @@ func TestPictures(t *testing.T) {
 	b := startBrowser(t, shop.URL(), desktop)
 	b.open(t, "/")
 	b.until(t, 2*time.Minute, "document.querySelector('.endpoints svg.spark path[d]')?.getAttribute('d').split('L').length > 12")
-	shop.change(t, http.MethodPost, "cpu")
+	shop.breakIt(t, http.MethodPost, "cpu")
 	if !b.within(time.Minute, `document.querySelector(".firing article.page p")?.textContent.includes("forecastSales")`) {
 		t.Log("the picture does not name the function: other processes use this machine up")
 	}

@@ -130,13 +130,18 @@ func runFault(t *testing.T, s scenario, fast bool) run {
 	if !fast {
 		last = "5m"
 	}
-	servers.WaitFor(t, servers.Patience, "the CPU profile", func() error {
-		data, err := w.get("/debug/pprof/profile?last=" + last)
-		if err == nil {
-			r.Hottest, err = hottest(data)
+	// Who has no CPU left may not tell it: then the rule of thumb has none either.
+	var data []byte
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if data, err = w.get("/debug/pprof/profile?last=" + last); err == nil {
+			if r.Hottest, err = hottest(data); err == nil {
+				break
+			}
 		}
-		return err
-	})
+	}
+	if err != nil {
+		t.Logf("%s: %s: %s; no CPU profile: %v", s.name, r.Alert, r.Cause, err)
+	}
 	r.HottestIs = s.truth.judge(r.Hottest)
 	r.starved = w.starved(first.StartsAt)
 	w.keep(s.name, first, r)
