@@ -336,7 +336,7 @@ func TestInitServices(t *testing.T) {
 			})
 			// Whoever .env names hears of alerts, from the process.
 			if output, err := here(latido, "fire", "GoroutineLeak", "-url", service.URL()); err != nil {
-				t.Errorf("latido fire: %v\n%s", err, output)
+				t.Fatalf("latido fire: %v\n%s", err, output)
 			}
 			servers.WaitFor(t, servers.Patience, "the drill", func() error {
 				told := hook.names("firing", func(labels map[string]string) bool { return labels["drill"] != "" })

@@ -41,7 +41,7 @@ func (e *balancer) take() string {
 // the port stays open, and no request is lost, on kept connections neither.
 func TestRolloutLosesNoRequest(t *testing.T) {
 	t.Parallel()
-	// Until it is over the old one takes requests, as many as the test waits for.
+	// Until it is over the old one takes requests.
 	const delay = 20 * time.Second
 	start := func() shop {
 		return startShop(t, []string{"SHUTDOWN_DELAY=" + delay.String()})
@@ -92,6 +92,7 @@ func TestRolloutLosesNoRequest(t *testing.T) {
 		})
 	}
 	more(50)
+	heard := time.Now().Add(delay / 2) // by the last node
 	old.Signal(t, syscall.SIGTERM)
 	servers.WaitFor(t, delay-time.Second, "/readyz to say that it ends", func() error {
 		response, err := http.Get(old.URL() + "/readyz")
@@ -104,7 +105,9 @@ func TestRolloutLosesNoRequest(t *testing.T) {
 		}
 		return nil
 	})
-	more(50) // of which half go to the one that ends
+	for time.Now().Before(heard) { // half of them go to the one that ends
+		more(50)
+	}
 	service.set(fresh.API())
 	if err := old.Wait(t, servers.Patience); err != nil {
 		t.Errorf("the old one ends with %v", err)

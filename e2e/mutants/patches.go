@@ -172,7 +172,7 @@ func (c campaign) change(p patch, dir string) (top string, env []string, err err
 		return "", nil, err
 	}
 	cmd := exec.Command("make", "generate")
-	cmd.Dir = top
+	cmd.Dir, cmd.Env = top, append(os.Environ(), "GOWORK=") // of the copy
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", nil, fmt.Errorf("%s: make generate: %w\n%s", p.path, err, out)
 	}
