@@ -95,8 +95,8 @@ func weigh(ctx context.Context, root string, since time.Time) (map[string]int64,
 		switch {
 		case ctx.Err() != nil || len(sizes) > maxWeighed:
 			return fs.SkipAll
-		case err != nil: // what may not be read counts for nothing
-			return nil
+		case err != nil:
+			return nil //nolint:nilerr // what may not be read counts for nothing
 		case entry.IsDir() && path != root && other[path]:
 			return fs.SkipDir
 		case !entry.Type().IsRegular():
