@@ -28,12 +28,12 @@ const (
 // Grown finds the folder, or the file, below path that was written to since a
 // time, while the disk of path filled by a share of it, 0 to 1. Its files are
 // looked at twice. It returns the zero Folder where that takes longer than ctx
-// lasts, where files in many places fill the disk, and where none that can be
-// read does.
+// lasts, where the disk did not fill, where files in many places fill it, and
+// where none that can be read does.
 func Grown(ctx context.Context, path string, since time.Time, share float64) cause.Folder {
 	path = filepath.Clean(path)
 	use, err := disk.UsageWithContext(ctx, path)
-	if err != nil {
+	if err != nil || share <= 0 {
 		return cause.Folder{}
 	}
 	grew := share * float64(use.Total)

@@ -98,6 +98,9 @@ func TestGrown(t *testing.T) {
 			if got.Path != want || (got.PerSecond > 0) != c.grows || want != "" && !c.grows && got.Bytes == 0 {
 				t.Errorf("found %+v, want %q", got, want)
 			}
+			if f := du.Grown(t.Context(), dir, before, 0); f.Path != "" {
+				t.Errorf("of a disk that did not fill it finds %+v", f)
+			}
 			ended, cancel := context.WithCancel(t.Context())
 			cancel()
 			if f := du.Grown(ended, dir, before, share); f.Path != "" {
