@@ -316,14 +316,14 @@ func TestInitServices(t *testing.T) {
 					t.Fatalf("%s: %v\n%s", command, err, output)
 				}
 			}
-			hook := startWebhook(t)
+			hook, cache := startWebhook(t), t.TempDir() // of this service alone
 			built := time.Now()
 			service := servers.Run(t, servers.Process{
 				Name: kind, Ports: 2, Ready: "/healthz",
 				Command: func(addrs []string) *exec.Cmd {
 					host, port, _ := strings.Cut(addrs[0], ":")
 					cmd := exec.Command(filepath.Join(dir, "service"), "-demo", "-addr", addrs[1])
-					cmd.Env = append(os.Environ(), "OTEL_EXPORTER_PROMETHEUS_HOST="+host, "OTEL_EXPORTER_PROMETHEUS_PORT="+port, "ALERT_WEBHOOK="+hook.URL)
+					cmd.Env = append(os.Environ(), "OTEL_EXPORTER_PROMETHEUS_HOST="+host, "OTEL_EXPORTER_PROMETHEUS_PORT="+port, "ALERT_WEBHOOK="+hook.URL, "XDG_CACHE_HOME="+cache)
 					return cmd
 				},
 			})
@@ -335,7 +335,7 @@ func TestInitServices(t *testing.T) {
 				return nil
 			})
 			// Whoever .env names hears of alerts, from the process.
-			if output, err := here(latido, "fire", "GoroutineLeak", "-url", service.URL()); err != nil {
+			if output, err := here(latido, "fire", "GoroutineLeak", "-wait", "0", "-url", service.URL()); err != nil {
 				t.Fatalf("latido fire: %v\n%s", err, output)
 			}
 			servers.WaitFor(t, servers.Patience, "the drill", func() error {
