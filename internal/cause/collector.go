@@ -62,9 +62,9 @@ func collector(m *model) []Finding {
 	allocates, allocatedBy, _ := m.grownMost("alloc_space")
 	f.Sentence = w.Say("The garbage collector takes %s of the CPU time%s", "El recolector de memoria (GC) usa el %s del tiempo de CPU%s", w.Percent(part.after), w.was(w.T("", "el ")+w.Percent(part.before), w.cpu))
 	// Either more is kept, so that each collection is dearer or comes sooner, or
-	// more is allocated.
+	// more is allocated: of what is allocated some is always in use.
 	at := allocates
-	if keeps := live.ratio() > 1.3 || limited && live.after > 0.6*limit.after; keeps && kept.Function != "" && keptBy.growth() > 0 {
+	if keeps := limited && live.after > 0.6*limit.after || live.ratio() > max(1.3, m.f.total(m.family("go_memory_allocated"), m.t).ratio()); keeps && kept.Function != "" && keptBy.growth() > 0 {
 		at = kept
 		f.Sentence += w.Say(": %s keeps %s%s", ": %s retiene %s%s", where(kept), w.Bytes(keptBy.after), w.wasBytes(keptBy.before))
 	} else if allocates.Function != "" {

@@ -15,6 +15,20 @@ func collecting(s *service) {
 
 var collectorFaults = []fault{
 	{"the collector runs for what is allocated", collecting, "gc", "export.Render", ""},
+	{"the collector runs for what is allocated, some of which is always in use", func(s *service) {
+		collecting(s)
+		s.count("go_memory_allocated", moved{mb, 900 * mb})
+		s.level("go_memory_live", moved{5 * mb, 9 * mb})
+		s.kept = append(s.kept, standing{moved{0, 4 * mb}, nil, own("export.Render", 44)})
+	}, "gc", "export.Render (render.go:44) allocates", "en"},
+	{"the collector runs for what is kept, and as much is allocated as before", func(s *service) {
+		s.garbage = moved{0.01, 2.2}
+		s.endpoint("GET /citas").parts["ready"] = &part{each: moved{0, 0.05}, frames: own("(*API).list", 60)}
+		s.count("go_memory_allocated", moved{80 * mb, 90 * mb})
+		s.level("go_memory_live", moved{30 * mb, 92 * mb})
+		s.allocated = append(s.allocated, standing{moved{80 * mb, 90 * mb}, nil, own("export.Render", 44)})
+		s.kept = append(s.kept, standing{moved{mb, 64 * mb}, nil, own("(*Sessions).Put", 31)})
+	}, "gc", "(*Sessions).Put", ""},
 	{"the collector runs near the limit for what is kept", func(s *service) {
 		s.garbage = moved{0.01, 2.2}
 		s.endpoint("GET /citas").parts["ready"] = &part{each: moved{0, 0.05}, frames: own("(*API).list", 60)}
