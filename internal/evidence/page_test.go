@@ -206,6 +206,34 @@ func TestFindings(t *testing.T) {
 	want(t, body(t, get(t, quiet.Handler(), "/api/findings")), `"findings": []`, `"none": "Nothing changed."`, "profiling is off")
 }
 
+// TestFindingsOfWhatFires: where nothing stands out yet, an alert that fires has its
+// cause, a page before a ticket; a drill has none, nor has what is over.
+func TestFindingsOfWhatFires(t *testing.T) {
+	explain := func(in cause.Input) cause.Result {
+		if in.Alert.Name == "" {
+			return cause.Result{None: "Nothing changed."}
+		}
+		return cause.Result{Findings: []cause.Finding{{Kind: "lock", Sentence: "The cause of " + in.Alert.Name + "."}}}
+	}
+	r := start(t, Config{Series: oneSeries, explain: explain, Timeout: time.Minute})
+	says := func(want string) {
+		t.Helper()
+		if text := body(t, get(t, r.Handler(), "/api/findings")); !strings.Contains(text, want) {
+			t.Errorf("no %q in %s", want, text)
+		}
+	}
+	incidentOf(t, r, r.Enrich(t.Context(), firing("CPU", "drill", "true")))
+	says("Nothing changed.")
+	page, ticket := firing("Slow"), firing("Orders", "severity", "ticket")
+	incidentOf(t, r, r.Enrich(t.Context(), page))
+	incidentOf(t, r, r.Enrich(t.Context(), ticket))
+	says("The cause of Slow.")
+	page.EndsAt = time.Now()
+	id := incidentOf(t, r, r.Enrich(t.Context(), page)).ID
+	waitUntil(t, "its end", func() bool { return r.kept.find(id).incident.EndsAt != nil })
+	says("The cause of Orders.")
+}
+
 func TestWebhook(t *testing.T) {
 	r := start(t, Config{Series: oneSeries})
 	post := func(kind, text string) (int, string) {
