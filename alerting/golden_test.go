@@ -11,66 +11,48 @@ import (
 
 // TestGolden holds all that a domain becomes against files that a person has
 // read. What the tools of Prometheus and Alertmanager say of them is in e2e/.
+// Of one domain the series that are made up to try rules on are held too, of
+// thresholds of every kind and objectives of all three; and the rules that every
+// domain gets, with theirs: each figure in them is a decision.
 func TestGolden(t *testing.T) {
 	t.Parallel()
-	for _, source := range []string{"full", "shop_en"} {
-		d, err := domain.Load(filepath.Join("..", "domain", "testdata", source+".good.yaml"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		server := Options{RunbookURL: "https://wiki.example.com/runbook", EvidenceURL: "http://service:9464/"}
-		for file, content := range map[string]func() ([]byte, error){
-			"rules.yaml":        func() ([]byte, error) { return RuleFile(d, server) },
-			"fast.rules.yaml":   func() ([]byte, error) { return RuleFile(d, Options{Fast: true}) },
-			"alertmanager.yaml": func() ([]byte, error) { return AlertmanagerFile(d, server) },
-			"latido.tmpl":       func() ([]byte, error) { return Templates(d, server), nil },
-			"runbook.md":        func() ([]byte, error) { return Runbook(d, server), nil },
-		} {
-			golden := filepath.Join("testdata", source+"."+file)
-			got, err := content()
-			if err != nil {
-				t.Errorf("%s: %v", golden, err)
-				continue
-			}
-			testkit.Golden(t, golden, got)
-			if again, err := content(); err != nil || !bytes.Equal(got, again) {
-				t.Errorf("%s is not the same a second time: %v", golden, err)
-			}
-		}
+	server, none := Options{RunbookURL: "https://wiki.example.com/runbook", EvidenceURL: "http://service:9464/"}, Options{}
+	full, shop := load(t, "full"), load(t, "shop_en")
+	defaults := domain.Domain{Prefix: "tienda", App: "tienda-api", Entity: "pedido", Language: "es", Notify: []domain.Receiver{{Webhook: &domain.WebhookReceiver{URL: "https://example.com/"}}}}
+	files := map[string]func() ([]byte, error){
+		"full.rules.test.yaml":       func() ([]byte, error) { return RuleTests(full, none, "full.rules.yaml") },
+		"defaults.rules.yaml":        func() ([]byte, error) { return RuleFile(defaults, none) },
+		"defaults.rules.test.yaml":   func() ([]byte, error) { return RuleTests(defaults, none, "defaults.rules.yaml") },
+		"defaults.alertmanager.yaml": func() ([]byte, error) { return AlertmanagerFile(defaults, none) },
 	}
-}
-
-// TestGoldenTrials holds the series that are made up to try rules on, of
-// thresholds of every kind and objectives of all three.
-func TestGoldenTrials(t *testing.T) {
-	t.Parallel()
-	d, err := domain.Load(filepath.Join("..", "domain", "testdata", "full.good.yaml"))
-	if err != nil {
-		t.Fatal(err)
+	for source, d := range map[string]domain.Domain{"full": full, "shop_en": shop} {
+		files[source+".rules.yaml"] = func() ([]byte, error) { return RuleFile(d, server) }
+		files[source+".fast.rules.yaml"] = func() ([]byte, error) { return RuleFile(d, Options{Fast: true}) }
+		files[source+".alertmanager.yaml"] = func() ([]byte, error) { return AlertmanagerFile(d, server) }
+		files[source+".latido.tmpl"] = func() ([]byte, error) { return Templates(d, server), nil }
+		files[source+".runbook.md"] = func() ([]byte, error) { return Runbook(d, server), nil }
 	}
-	got, err := RuleTests(d, Options{}, "full.rules.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	testkit.Golden(t, "testdata/full.rules.test.yaml", got)
-}
-
-// TestGoldenDefaults holds the rules that every domain gets, with their trials:
-// each figure in them is a decision.
-func TestGoldenDefaults(t *testing.T) {
-	t.Parallel()
-	d := domain.Domain{Prefix: "tienda", App: "tienda-api", Entity: "pedido", Language: "es", Notify: []domain.Receiver{{Webhook: &domain.WebhookReceiver{URL: "https://example.com/"}}}}
-	for file, content := range map[string]func() ([]byte, error){
-		"rules.yaml":        func() ([]byte, error) { return RuleFile(d, Options{}) },
-		"rules.test.yaml":   func() ([]byte, error) { return RuleTests(d, Options{}, "defaults.rules.yaml") },
-		"alertmanager.yaml": func() ([]byte, error) { return AlertmanagerFile(d, Options{}) },
-	} {
+	for file, content := range files {
 		got, err := content()
 		if err != nil {
-			t.Fatal(err)
+			t.Errorf("%s: %v", file, err)
+			continue
 		}
-		testkit.Golden(t, "testdata/defaults."+file, got)
+		testkit.Golden(t, filepath.Join("testdata", file), got)
+		if again, err := content(); err != nil || !bytes.Equal(got, again) {
+			t.Errorf("%s is not the same a second time: %v", file, err)
+		}
 	}
+}
+
+// load reads a domain of package domain's tests.
+func load(t *testing.T, name string) domain.Domain {
+	t.Helper()
+	d, err := domain.Load(filepath.Join("..", "domain", "testdata", name+".good.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }
 
 // What is not valid becomes no file.

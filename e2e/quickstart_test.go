@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/latido-dev/latido/e2e/checkout"
 	"github.com/latido-dev/latido/e2e/servers"
 )
 
@@ -254,21 +255,8 @@ func snapshot(t *testing.T) string {
 		return output
 	}
 	dir := filepath.Join(t.TempDir(), "latido") // as the clone is called
-	for _, name := range strings.Split(strings.TrimSuffix(string(git(repository, "ls-files", "-z", "--cached", "--others", "--exclude-standard")), "\x00"), "\x00") {
-		content, err := os.ReadFile(filepath.Join(repository, name))
-		if os.IsNotExist(err) { // deleted, and not committed yet
-			continue
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, content, 0o644); err != nil {
-			t.Fatal(err)
-		}
+	if err := checkout.Copy(repository, dir); err != nil {
+		t.Fatal(err)
 	}
 	git(dir, "init", "-q")
 	git(dir, "add", "-A")

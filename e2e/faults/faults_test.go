@@ -131,17 +131,18 @@ func runFault(t *testing.T, s scenario, fast bool) run {
 		last = "5m"
 	}
 	// Who has no CPU left may not tell it: then the rule of thumb has none either.
-	var data []byte
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if data, err = w.get("/debug/pprof/profile?last=" + last); err == nil {
-			if r.Hottest, err = hottest(data); err == nil {
-				break
-			}
+	enough := time.Now().Add(time.Minute)
+	servers.WaitFor(t, servers.Patience, "the CPU profile", func() error {
+		data, err := w.get("/debug/pprof/profile?last=" + last)
+		if err == nil {
+			r.Hottest, err = hottest(data)
 		}
-	}
-	if err != nil {
-		t.Logf("%s: %s: %s; no CPU profile: %v", s.name, r.Alert, r.Cause, err)
-	}
+		if err != nil && time.Now().After(enough) {
+			t.Logf("%s: %s: %s; no CPU profile: %v", s.name, r.Alert, r.Cause, err)
+			return nil
+		}
+		return err
+	})
 	r.HottestIs = s.truth.judge(r.Hottest)
 	r.starved = w.starved(first.StartsAt)
 	w.keep(s.name, first, r)

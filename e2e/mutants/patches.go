@@ -1,16 +1,16 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/latido-dev/latido/e2e/checkout"
 )
 
 // patch is a mutation by hand: one harmful change of the kind that people make.
@@ -83,46 +83,12 @@ func (p patch) apply(dir string) error {
 func (p patch) replace(top, dir string) (map[string]string, error) {
 	replace := map[string]string{}
 	for _, file := range p.files {
-		if err := copyFile(top, dir, file); err != nil {
+		if err := checkout.CopyFile(top, dir, file); err != nil {
 			return nil, err
 		}
 		replace[filepath.Join(top, file)] = filepath.Join(dir, file)
 	}
 	return replace, p.apply(dir)
-}
-
-// copyCheckout makes dir the checkout as it is, with what is not committed yet.
-func copyCheckout(top, dir string) error {
-	list, err := output("git", "-C", top, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-	if err != nil {
-		return err
-	}
-	for file := range strings.SplitSeq(strings.TrimSuffix(list, "\x00"), "\x00") {
-		if err := copyFile(top, dir, file); err != nil && !errors.Is(err, fs.ErrNotExist) { // deleted, and not committed yet
-			return err
-		}
-	}
-	return nil
-}
-
-// copyFile copies a file of the checkout, unless dir has it as it is.
-func copyFile(top, dir, file string) error {
-	info, err := os.Stat(filepath.Join(top, file))
-	if err != nil {
-		return err
-	}
-	text, err := os.ReadFile(filepath.Join(top, file))
-	if err != nil {
-		return err
-	}
-	to := filepath.Join(dir, file)
-	if there, err := os.ReadFile(to); err == nil && bytes.Equal(there, text) {
-		return nil
-	}
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-		return err
-	}
-	return os.WriteFile(to, text, info.Mode().Perm())
 }
 
 var failedTest = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
@@ -165,7 +131,7 @@ func (c campaign) change(p patch, dir string) (top string, env []string, err err
 		return c.top, env, err
 	}
 	top = filepath.Join(dir, "checkout") // of all patches, so that only what each changes is compiled
-	if err := copyCheckout(c.top, top); err != nil {
+	if err := checkout.Copy(c.top, top); err != nil {
 		return "", nil, err
 	}
 	if err := p.apply(top); err != nil {

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// weighApart is the time between two looks at the files of a disk.
+	// weighApart is the least time between two looks at the files of a disk.
 	weighApart = 500 * time.Millisecond
 	// maxWeighed bounds the files that are remembered from one look to the next.
 	maxWeighed = 50_000
@@ -31,12 +31,15 @@ const (
 // lasts, where the disk did not fill, where files in many places fill it, and
 // where none that can be read does.
 func Grown(ctx context.Context, path string, since time.Time, share float64) cause.Folder {
-	path = filepath.Clean(path)
-	use, err := disk.UsageWithContext(ctx, path)
-	if err != nil || share <= 0 {
+	if share <= 0 {
 		return cause.Folder{}
 	}
-	grew := share * float64(use.Total)
+	path = filepath.Clean(path)
+	use, err := disk.UsageWithContext(ctx, path)
+	if err != nil {
+		return cause.Folder{}
+	}
+	grew, begun := share*float64(use.Total), time.Now()
 	first, ok := weigh(ctx, path, since)
 	if !ok {
 		return cause.Folder{}
@@ -46,6 +49,7 @@ func Grown(ctx context.Context, path string, since time.Time, share float64) cau
 		return cause.Folder{}
 	case <-time.After(weighApart):
 	}
+	apart := time.Since(begun).Seconds() // as far as each file is from its first look
 	second, ok := weigh(ctx, path, since)
 	if !ok {
 		return cause.Folder{}
@@ -63,9 +67,9 @@ func Grown(ctx context.Context, path string, since time.Time, share float64) cau
 			all += more
 		}
 	}
-	if usual := grew / time.Since(since).Seconds() * weighApart.Seconds(); all > 0 && all >= least*usual { // it fills it right now
+	if usual := grew / time.Since(since).Seconds() * apart; all > 0 && all >= least*usual { // it fills it right now
 		f := heaviest(path, added)
-		f.Bytes, f.PerSecond = 0, f.Bytes/weighApart.Seconds()
+		f.Bytes, f.PerSecond = 0, f.Bytes/apart
 		return f
 	}
 	// Of a file that was there before, no more is new than the disk grew by.
@@ -79,8 +83,8 @@ func Grown(ctx context.Context, path string, since time.Time, share float64) cau
 	return cause.Folder{}
 }
 
-// weigh reads the sizes of the files below a folder that were changed since then, on its
-// own disk. It reports false where that takes too long, or there are too many.
+// weigh reads the sizes of the files below a folder that were changed since then,
+// on its own disk. It reports false where that takes too long, or there are too many.
 func weigh(ctx context.Context, root string, since time.Time) (map[string]int64, bool) {
 	other := map[string]bool{}
 	mounts, err := disk.PartitionsWithContext(ctx, true)
