@@ -64,7 +64,11 @@ func computes(m *model) (list []Finding) {
 			if s.collects {
 				continue
 			}
-			add(claim{at: s.at, through: s.through, library: s.leaf, endpoint: s.endpoint, both: s.both}, m.reach[cpu]*(s.after-s.before*m.endpointMore(s.endpoint))/whole)
+			more := m.endpointMore(s.endpoint)
+			if m.f.first.IsZero() {
+				more = m.moreBeside(s.at.Function)
+			}
+			add(claim{at: s.at, through: s.through, library: s.leaf, endpoint: s.endpoint, both: s.both}, m.reach[cpu]*(s.after-s.before*more)/whole)
 		}
 	}
 	for name, s := range sums {
@@ -78,6 +82,21 @@ func computes(m *model) (list []Finding) {
 		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Function, b.Function))
 	})
 	return list
+}
+
+// moreBeside is how many times as much CPU time all but a function takes as before:
+// without figures nothing else tells of more requests.
+func (m *model) moreBeside(function string) float64 {
+	rest := m.cores
+	for _, s := range m.spent {
+		if s.at.Function == function {
+			rest = both{rest.before - s.before, rest.after - s.after}
+		}
+	}
+	if rest.before <= 0 {
+		return 1
+	}
+	return max(rest.after/rest.before, 1)
 }
 
 // muchAllocated is how many bytes a second take a good part of a CPU to allocate,

@@ -1,6 +1,11 @@
 package cause_test
 
-import "testing"
+import (
+	"strings"
+	"testing"
+
+	"github.com/latido-dev/latido/internal/cause"
+)
 
 var computesFaults = []fault{
 	{"a release takes some CPU time to start, in a drill", func(s *service) {
@@ -52,3 +57,28 @@ var computesFaults = []fault{
 }
 
 func TestComputes(t *testing.T) { try(t, computesFaults) }
+
+// TestComputesWithoutFigures: a process that is too busy to give its own figures is
+// explained by what its CPU profile alone tells; that every request takes what it
+// did is told by none.
+func TestComputesWithoutFigures(t *testing.T) {
+	for name, of := range map[string]struct {
+		tell func(*service)
+		want string
+	}{
+		"a function computes":                  {func(s *service) { s.part("GET /citas", "work").each.after = 0.1 }, "clinic.(*API).list"},
+		"and there is twice the traffic":       {func(s *service) { s.traffic(2); s.part("GET /citas", "work").each.after = 0.05 }, "clinic.(*API).list"},
+		"only more requests":                   {func(s *service) { s.traffic(25) }, ""},
+		"a function computes, and CPU is left": {func(s *service) { s.part("GET /citas", "work").each.after = 0.03 }, ""},
+	} {
+		s := newService(t, "en", false)
+		of.tell(s)
+		in := s.input()
+		in.Series = nil
+		in.Profiles = cause.Profiles{CPU: in.Profiles.CPU}
+		r := cause.Explain(in)
+		if of.want == "" && len(r.Findings) > 0 || of.want != "" && (len(r.Findings) == 0 || r.Findings[0].Kind != "cpu" || !strings.Contains(r.Findings[0].Function, of.want)) {
+			t.Errorf("%s: want %q\n%s", name, of.want, told(r))
+		}
+	}
+}

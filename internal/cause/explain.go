@@ -31,7 +31,7 @@ func Explain(in Input) Result {
 	r := Result{Times: in.Times}
 	// A healthy service's all is no excess, and nobody who asks what stands out is
 	// told that it has begun.
-	begun := in.Alert.Name == "" && (m.f.first.After(m.t.Before.From) || m.requests.before == 0 && m.requests.after > 0)
+	begun := in.Alert.Name == "" && (m.f.first.After(m.t.Before.From) || m.t.Before.Length() < 2*m.t.After.Length() || m.requests.before == 0 && m.requests.after > 0)
 	if !begun && (!in.Alert.Drill || m.w.figures) {
 		r.Findings = m.compete(hypotheses)
 	}

@@ -96,3 +96,24 @@ func TestReportOfTheFirstSeconds(t *testing.T) {
 		}}})
 	}
 }
+
+// TestReportOfTheFirstMinutes: a service that has run for two minutes has a time
+// before to compare with, in which not all was warm yet.
+func TestReportOfTheFirstMinutes(t *testing.T) {
+	young := func(change func(*service)) func(*service) {
+		return func(s *service) {
+			s.history, s.lasts = 100*time.Second, 45*time.Second
+			change(s)
+			s.alert = cause.Alert{}
+		}
+	}
+	try(t, []fault{
+		{"all is well", young(func(s *service) {
+			s.traffic(1.3)
+			s.level("process_memory_usage", moved{80 << 20, 105 << 20})
+		}), "", "", ""},
+		{"a handler fails", young(func(s *service) { s.endpoint("GET /citas").status["500"] = moved{0, 0.3} }), "errors", "GET /citas", ""},
+		{"a peer is slow", young(func(s *service) { s.part("POST /citas", "pay").each.after = 1 }), "dependency", "pagos.example.com", ""},
+		{"a function computes", young(func(s *service) { s.part("GET /citas", "work").each.after = 0.04 }), "cpu", "clinic.(*API).list", ""},
+	})
+}

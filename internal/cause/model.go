@@ -34,7 +34,7 @@ type model struct {
 	garbage both    // of them for the collector
 
 	reach  [symptoms]float64 // how much of the alert each symptom stands for
-	strict float64           // 1, or more for an alert that somebody made fire
+	strict float64           // 1, or more where nothing need be wrong: a drill, or a service that warms up
 
 	// What is read from the figures once it is asked for.
 	claims  []claim
@@ -86,7 +86,7 @@ type spent struct {
 
 func newModel(in Input) *model {
 	m := &model{in: in, w: wordsOf(in.Domain.Language), f: newFigures(in.Series), t: in.Times, strict: 1, kind: symptomOf(in.Domain, in.Alert), endpoints: map[string]*endpoint{}}
-	if in.Alert.Drill {
+	if in.Alert.Drill || in.Alert.Name == "" && m.t.Before.Length() < beforeOf*m.t.After.Length() {
 		m.strict = 2
 	}
 	m.bad = badFor(in.Domain, in.Alert)

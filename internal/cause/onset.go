@@ -9,6 +9,7 @@ import (
 const (
 	longestTime = 10 * time.Minute
 	leastSteps  = 3 // samples
+	beforeOf    = 5 // times the time that is asked for without an alert
 )
 
 // Compared chooses the two times: After from when the alert's figure changed,
@@ -19,11 +20,20 @@ func Compared(in Input) Times {
 	least := max(leastSteps*f.step, time.Second)
 	a := in.Alert
 	if a.ActiveAt.IsZero() {
-		from := in.Now.Add(-max(time.Minute, least))
-		if !f.first.IsZero() && in.Now.Sub(f.first) < 3*time.Minute {
-			from = in.Now.Add(-max(in.Now.Sub(f.first)/4, least))
+		first := f.first
+		if signal := f.signal(in, latency); len(signal) > 0 {
+			first = signal[0].At.Add(-f.step) // before the first request there is nothing
 		}
-		return Times{Range{from.Add(-5 * in.Now.Sub(from)), from}, Range{from, in.Now}}
+		length := max(time.Minute, least)
+		if age := in.Now.Sub(first); !first.IsZero() && age < 3*time.Minute {
+			length = max(age/4, least)
+		}
+		from := in.Now.Add(-length)
+		before := Range{from.Add(-beforeOf * length), from}
+		if before.From.Before(first) && before.To.After(first) {
+			before.From = first
+		}
+		return Times{before, Range{from, in.Now}}
 	}
 	window := min(max(a.Window, least), longestTime)
 	kind := symptomOf(in.Domain, a)

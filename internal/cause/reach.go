@@ -12,6 +12,9 @@ func (m *model) stand() {
 		return
 	}
 	m.reach[m.kind] = 1
+	if m.kind == latency && m.f.first.IsZero() && m.saturated() { // too busy to give its own figures
+		m.raise(cpu, likely)
+	}
 	if m.kind == latency && m.fewAnswered() {
 		m.lookAround()
 	}
