@@ -103,11 +103,9 @@ func (d Domain) bounded(m Metric) Metric {
 			}
 		}
 	}
-	if len(limits) > 0 {
-		all := append(slices.Clone(m.Buckets), limits...)
-		slices.Sort(all)
-		m.Buckets = slices.Compact(all)
-	}
+	all := append(slices.Clone(m.Buckets), limits...)
+	slices.Sort(all)
+	m.Buckets = slices.Compact(all)
 	return m
 }
 
