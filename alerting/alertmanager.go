@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/alert"
 )
 
 // AlertmanagerFile is the configuration of Alertmanager for a domain:
@@ -47,8 +48,9 @@ const loginVariable = "LATIDO_PASSWORD"
 // that one which is slow delays nobody else's.
 func rootRoute(d domain.Domain, o Options, muted muting) fields {
 	times := pace{o.Fast}.timing()
-	// One message for a rule, however many endpoints it fires for.
-	root := append(fields{{key: "receiver", value: none}, {key: "group_by", value: []string{"alertname", "job"}}}, times.fields()...)
+	// One message for a rule, however many endpoints it fires for, and another for
+	// its drills.
+	root := append(fields{{key: "receiver", value: none}, {key: "group_by", value: []string{"alertname", "job", alert.DrillLabel}}}, times.fields()...)
 	var routes []fields
 	if o.EvidenceURL != "" {
 		// At once, while the profile of the window is still there.
@@ -111,21 +113,22 @@ func heartbeatRoute(d domain.Domain, o Options, s ReceiverSpec) (fields, bool) {
 	}, hears
 }
 
-// inhibitions silence what another alert explains.
+// inhibitions silence what another alert explains. A drill explains nothing but
+// drills.
 func inhibitions(d domain.Domain, o Options) []fields {
 	var rules []fields
 	if len(d.SLOs) > 0 {
 		rules = append(rules, fields{
 			{key: "source_matchers", value: []string{`severity="page"`, `slo!=""`}, comment: "A budget that burns fast burns slowly too."},
 			{key: "target_matchers", value: []string{`severity="ticket"`, `slo!=""`}},
-			{key: "equal", value: []string{"job", "slo"}},
+			{key: "equal", value: []string{"job", "slo", alert.DrillLabel}},
 		})
 	}
 	if slices.ContainsFunc(Rules(d, o), func(r Rule) bool { return r.Alert == serviceDown && r.Source == SourceDefault }) {
 		rules = append(rules, fields{
 			{key: "source_matchers", value: []string{`alertname="` + serviceDown + `"`}, comment: "Of a service that is down everything else is a consequence."},
 			{key: "target_matchers", value: []string{`alertname!="` + serviceDown + `"`, heartbeatLabel + `!="true"`, `domain="` + d.Prefix + `"`}},
-			{key: "equal", value: []string{"job"}},
+			{key: "equal", value: []string{"job", alert.DrillLabel}},
 		})
 	}
 	return rules

@@ -100,9 +100,11 @@ type Drill struct {
 	Series []DrillSeries
 	// After is when the alert fires, from the first sample on.
 	After time.Duration
-	// Labels are the alert's, alertname included. Annotations are not given:
-	// they are the rule's, with templates expanded.
+	// Labels are the alert's, alertname included, and Value is what its
+	// expression has. Annotations are not given: they are the rule's, with
+	// templates expanded.
 	Labels map[string]string
+	Value  float64
 }
 
 // DrillSeries is one series of a Drill.

@@ -165,5 +165,6 @@ func drillOf(trials []trial) Drill {
 		return Drill{}
 	}
 	last := trials[0].checks[len(trials[0].checks)-1]
-	return Drill{Interval: trials[0].interval, Series: trials[0].series, After: last.after, Labels: last.alerts[0].labels}
+	fires := last.alerts[0]
+	return Drill{Interval: trials[0].interval, Series: trials[0].series, After: last.after, Labels: fires.labels, Value: fires.value}
 }

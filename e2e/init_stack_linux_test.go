@@ -248,14 +248,21 @@ func runInitStack(t *testing.T, dir string, instances int) {
 	if !explained {
 		t.Errorf("no incident says anything of %s: %q", waitsAt, links)
 	}
-	// What the command asks of a service, and a fleet has elsewhere.
-	for verb, want := range map[string]string{"incidents": "RespuestaLenta", "report": "Pyroscope", "fire RespuestaLenta": "amtool"} {
+	// What the command asks of a service; the report is elsewhere.
+	for verb, want := range map[string]string{
+		"incidents": "RespuestaLenta", "report": "Pyroscope", "fire RespuestaLenta -wait 90s": "email  ok  it was told\n", "fire RespuestaLent": `did you mean "RespuestaLenta"`,
+	} {
 		cmd := exec.Command(program(t, "cmd/latido"), append(strings.Fields(verb), "-url", "http://127.0.0.1:9466")...)
-		cmd.Env = append(os.Environ(), "LATIDO_PASSWORD="+password)
+		cmd.Env = append(os.Environ(), "LATIDO_PASSWORD="+password, "LC_ALL=C")
 		out, err := cmd.CombinedOutput()
-		if (err == nil) != (verb == "incidents") || !strings.Contains(string(out), want) {
+		if (err == nil) != (verb == "incidents" || strings.Contains(verb, "-wait")) || !strings.Contains(string(out), want) {
 			t.Errorf("latido %s: %v: %s", verb, err, out)
 		}
+	}
+	if !slices.ContainsFunc(mails.all(), func(m message) bool {
+		return strings.Contains(m.Subject, "SIMULACRO") && strings.Contains(m.Text, "RespuestaLenta")
+	}) {
+		t.Error("no mail of the drill")
 	}
 }
 

@@ -39,24 +39,6 @@ func TestDrill(t *testing.T) {
 	}
 }
 
-func TestDrillRefused(t *testing.T) {
-	tel, _ := started(t, levelDomain(), Config{Actions: map[string]Action{"tell": func(context.Context, Alert) error { return nil }}})
-	for _, c := range []struct {
-		rule, confirm string
-		status        int
-		says          string
-	}{
-		{"TooHigh", "", http.StatusPreconditionRequired, "Latido-Confirm: yes"},
-		{"", "yes", http.StatusBadRequest, "/api/drills?rule=NAME"},
-		{"TooHihg", "yes", http.StatusNotFound, `did you mean "TooHigh"`},
-		{"Other", "yes", http.StatusNotFound, "the rules are TooHigh"},
-	} {
-		if status, body := postDrill(t, tel.Admin().URL(), c.rule, c.confirm); status != c.status || !strings.Contains(body, c.says) {
-			t.Errorf("rule %q, confirmed %q: %d %s, want %d and %s", c.rule, c.confirm, status, body, c.status, c.says)
-		}
-	}
-}
-
 func postDrill(t *testing.T, url, rule, confirm string) (status int, body string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/api/drills?rule="+rule, nil)

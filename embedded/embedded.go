@@ -20,6 +20,7 @@ import (
 	"github.com/latido-dev/latido/embedded/internal/am"
 	"github.com/latido-dev/latido/embedded/internal/prom"
 	"github.com/latido-dev/latido/internal/cause"
+	"github.com/latido-dev/latido/internal/drills"
 	"github.com/latido-dev/latido/internal/du"
 	"github.com/latido-dev/latido/internal/evidence"
 	"github.com/latido-dev/latido/telemetry"
@@ -44,9 +45,7 @@ type Embedded struct {
 	pipeline *evidence.Pipeline
 	store    atomic.Pointer[prom.Server]
 
-	drills   sync.WaitGroup // whose alerts still fire
-	mu       sync.Mutex
-	drilling int             // drills that are being started
+	drills   *drills.Server  // nil without receivers
 	stopping context.Context // done when Stop begins
 	stop     context.CancelFunc
 	stopOnce sync.Once
@@ -247,7 +246,12 @@ func (e *Embedded) serve() {
 	page("POST /api/evidence", "", incidents)
 	if e.alerts != nil {
 		page("/api/v2/", "", e.alerts.Handler())
-		page("POST /api/drills", "", http.HandlerFunc(e.serveDrill))
+		length := drillTime
+		if e.cfg.Fast {
+			length = drillTimeFast
+		}
+		e.drills = drills.New(e.rules, length, e.drill, e.resolveDrill)
+		page("POST "+drills.Path, "", e.drills)
 	}
 }
 
@@ -262,14 +266,12 @@ func (e *Embedded) Stop(ctx context.Context) error {
 		defer close(e.stopped)
 		ctx, cancel := context.WithTimeout(ctx, stopBudget)
 		defer cancel()
-		e.mu.Lock() // a drill that begins is waited for, or does not begin
 		e.stop()
-		e.mu.Unlock()
 		var errs []error
 		if store := e.store.Load(); store != nil {
 			errs = append(errs, store.Stop(ctx))
 		}
-		e.drills.Wait()
+		e.drills.Stop()
 		if e.pipeline != nil {
 			e.pipeline.Close(ctx)
 		}

@@ -14,25 +14,19 @@ import (
 	"strings"
 	"time"
 
-	dto "github.com/prometheus/client_model/go"
 	"github.com/spf13/cobra"
 
 	"github.com/latido-dev/latido/cmd/latido/internal/cli"
 	"github.com/latido-dev/latido/cmd/latido/internal/remote"
+	"github.com/latido-dev/latido/internal/drills"
 )
 
 // drill is what a service answers to a drill, and what became of it.
 type drill struct {
-	Rule      string       `json:"rule"`
-	Alerts    []drillAlert `json:"alerts"`
-	Receivers []told       `json:"receivers"`
-	Incident  string       `json:"incident,omitempty"` // the address of its page
-}
-
-type drillAlert struct {
-	Labels      map[string]string `json:"labels"`
-	Annotations map[string]string `json:"annotations,omitempty"`
-	StartsAt    time.Time         `json:"startsAt"`
+	Rule      string         `json:"rule"`
+	Alerts    []drills.Alert `json:"alerts"`
+	Receivers []told         `json:"receivers"`
+	Incident  string         `json:"incident,omitempty"` // the address of its page
 }
 
 // told is a receiver that a drill's alerts lead to.
@@ -46,7 +40,7 @@ type told struct {
 type outcome string
 
 const (
-	outcomeTold    outcome = "success"
+	outcomeTold    outcome = drills.OutcomeSuccess
 	outcomeSilent  outcome = "silent"  // nothing was heard of it in time
 	outcomeUnasked outcome = "unasked" // it was not waited for
 )
@@ -106,13 +100,9 @@ func Command() *cobra.Command {
 
 // postDrill starts a drill.
 func postDrill(ctx context.Context, base *url.URL, rule string) (drill, error) {
-	var answer struct {
-		Alerts    []drillAlert
-		Receivers []string
-		Incident  string
-	}
+	var answer drills.Answer
 	err := remote.AskJSON(ctx, base, remote.Request{
-		Method: http.MethodPost, Path: "api/drills", Query: url.Values{"rule": {rule}}, Header: map[string]string{"Latido-Confirm": "yes"},
+		Method: http.MethodPost, Path: drills.Path, Query: url.Values{"rule": {rule}}, Header: map[string]string{"Latido-Confirm": "yes"},
 	}, &answer)
 	if refused, ok := errors.AsType[remote.StatusError](err); ok {
 		return drill{}, noDrill(ctx, base, rule, refused)
@@ -122,7 +112,7 @@ func postDrill(ctx context.Context, base *url.URL, rule string) (drill, error) {
 	}
 	d := drill{Rule: rule, Alerts: answer.Alerts, Receivers: []told{}, Incident: remote.PageURL(base, answer.Incident)}
 	if d.Alerts == nil {
-		d.Alerts = []drillAlert{}
+		d.Alerts = []drills.Alert{}
 	}
 	for _, name := range answer.Receivers {
 		d.Receivers = append(d.Receivers, told{name, outcomeUnasked})
@@ -137,7 +127,7 @@ func noDrill(ctx context.Context, base *url.URL, rule string, refused remote.Sta
 	switch {
 	case !unknown && (refused.Code == http.StatusNotFound || refused.Code == http.StatusMethodNotAllowed):
 		return fmt.Errorf("%s drills no alerts: call embedded.Start in the service, or name its admin listener with -url; "+
-			"what a Prometheus server would do, promtool tests with the file of: latido generate rule-tests", remote.Address(base))
+			"where Prometheus has the rules, name the server of: latido evidence", remote.Address(base))
 	case refused.Code == http.StatusUnauthorized:
 		return refused
 	case unknown && !strings.Contains(refused.Body, "did you mean") && !strings.Contains(refused.Body, "the rules are"):
@@ -165,10 +155,10 @@ func alertNames(ctx context.Context, base *url.URL) []string {
 	return names
 }
 
-// follow waits until something is known of every receiver. The service counts
-// deliveries and does not say of which alert: one of another alert in the same
-// seconds counts too.
-func (d *drill) follow(ctx context.Context, base *url.URL, before map[string]map[string]float64, wait time.Duration) {
+// follow waits until something is known of every receiver. Deliveries are counted
+// and nobody says of which alert: one of another alert in the same seconds counts
+// too.
+func (d *drill) follow(ctx context.Context, base *url.URL, before drills.Deliveries, wait time.Duration) {
 	if wait == 0 {
 		return
 	}
@@ -202,7 +192,7 @@ func (d *drill) follow(ctx context.Context, base *url.URL, before map[string]map
 
 // since says how a receiver fared between two looks. A message that came
 // through in the end was delivered.
-func since(before, now map[string]map[string]float64, receiver string) outcome {
+func since(before, now drills.Deliveries, receiver string) outcome {
 	seen := outcomeSilent
 	for _, name := range slices.Sorted(maps.Keys(now)) {
 		// An Alertmanager server is counted by its address.
@@ -223,8 +213,9 @@ func since(before, now map[string]map[string]float64, receiver string) outcome {
 // service's prefix.
 const deliveriesSuffix = "_telemetry_alert_deliveries_total"
 
-// deliveries are the service's counts of deliveries, by receiver and outcome.
-func deliveries(ctx context.Context, base *url.URL) (map[string]map[string]float64, error) {
+// deliveries are counts of deliveries, by receiver and outcome: the service's own,
+// or those that the server of a fleet has from its Alertmanagers.
+func deliveries(ctx context.Context, base *url.URL) (drills.Deliveries, error) {
 	text, err := remote.Ask(ctx, base, remote.Request{Path: "metrics"})
 	if err != nil {
 		return nil, err
@@ -233,29 +224,20 @@ func deliveries(ctx context.Context, base *url.URL) (map[string]map[string]float
 	if err != nil {
 		return nil, err
 	}
-	counts := map[string]map[string]float64{}
+	counts, own := drills.Deliveries{}, false
 	for name, family := range families {
 		if !strings.HasSuffix(name, deliveriesSuffix) {
 			continue
 		}
+		own = true
 		for _, m := range family.GetMetric() {
-			receiver := labelOf(m, "receiver")
-			if counts[receiver] == nil {
-				counts[receiver] = map[string]float64{}
-			}
-			counts[receiver][labelOf(m, "outcome")] += m.GetCounter().GetValue()
+			counts.Add(remote.Label(m, "receiver"), remote.Label(m, "outcome"), m.GetCounter().GetValue())
 		}
 	}
-	return counts, nil
-}
-
-func labelOf(m *dto.Metric, name string) string {
-	for _, pair := range m.GetLabel() {
-		if pair.GetName() == name {
-			return pair.GetValue()
-		}
+	if !own {
+		err = remote.AskJSON(ctx, base, remote.Request{Path: drills.DeliveriesPath}, &counts)
 	}
-	return ""
+	return counts, err
 }
 
 // write says for a person what fired, who heard of it and what is known.
@@ -283,7 +265,7 @@ func (d *drill) write(w io.Writer) {
 
 func (d *drill) writeReceivers(w io.Writer) {
 	for _, t := range d.Receivers {
-		state := "FAIL\t" + cli.Safe(string(t.Outcome)) + "; the service's log says why"
+		state := "FAIL\t" + cli.Safe(string(t.Outcome)) + "; the log of the service, or of Alertmanager, says why"
 		switch t.Outcome {
 		case outcomeTold:
 			state = "ok\tit was told"

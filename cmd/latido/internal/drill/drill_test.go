@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/latido-dev/latido/internal/drills"
 )
 
 // drilledService is a service that has been asked for a drill. Its receivers are told
@@ -17,6 +19,7 @@ type drilledService struct {
 	body      string // of the answer
 	outcome   string // of the receiver email; "" for none at all
 	noMetrics bool
+	fleet     bool // it has its deliveries from Alertmanager
 	asked     atomic.Pointer[http.Request]
 	looks     atomic.Int32
 }
@@ -30,6 +33,14 @@ func (s *drilledService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		fmt.Fprint(w, s.body)
+	case r.URL.Path == drills.DeliveriesPath && s.fleet:
+		told := drills.Deliveries{"log": {"success": 7}}
+		if s.asked.Load() != nil && s.looks.Add(1) > 1 {
+			told = drills.Deliveries{"log": {"success": 8}, "email": {s.outcome: 1}}
+		}
+		_ = json.NewEncoder(w).Encode(told)
+	case r.URL.Path == "/metrics" && s.fleet:
+		fmt.Fprintln(w, "# TYPE latido_evidence_alerts_total counter\nlatido_evidence_alerts_total 3")
 	case r.URL.Path == "/metrics" && !s.noMetrics:
 		fmt.Fprintln(w, "# TYPE tienda_telemetry_alert_deliveries_total counter")
 		if s.asked.Load() == nil {
@@ -70,10 +81,12 @@ func TestFire(t *testing.T) {
 			"RespuestaLenta fires as a drill: drill=true endpoint=/pagos severity=page\n  La tienda responde lento\n  Requests wait\n",
 			"email  ok  it was told\nlog    ok  it was told\n", "incident  URL/incidents/20261120T100200Z-respuestalenta-0a1b2c\n",
 		}},
-		"one failed":     {&drilledService{body: drillAnswer, outcome: "timeout"}, "RespuestaLenta", 1, []string{"email  FAIL  timeout; the service's log says why\nlog    ok    it was told\n"}},
-		"one is silent":  {&drilledService{body: drillAnswer}, "RespuestaLenta -wait 1s", 1, []string{"email  FAIL  not told in time"}},
-		"not waited for": {&drilledService{body: drillAnswer}, "RespuestaLenta -wait 0", 0, []string{"email  -  is to be told"}},
-		"nobody knows":   {&drilledService{body: drillAnswer, noMetrics: true}, "RespuestaLenta -wait 300ms", 1, []string{"log    FAIL  not told in time"}},
+		"one failed":        {&drilledService{body: drillAnswer, outcome: "timeout"}, "RespuestaLenta", 1, []string{"email  FAIL  timeout; the log of the service, or of Alertmanager, says why\nlog    ok    it was told\n"}},
+		"one is silent":     {&drilledService{body: drillAnswer}, "RespuestaLenta -wait 1s", 1, []string{"email  FAIL  not told in time"}},
+		"told by a fleet":   {&drilledService{body: drillAnswer, outcome: "success", fleet: true}, "RespuestaLenta", 0, []string{"email  ok  it was told\nlog    ok  it was told\n"}},
+		"failed in a fleet": {&drilledService{body: drillAnswer, outcome: "failed", fleet: true}, "RespuestaLenta", 1, []string{"email  FAIL  failed; the log of"}},
+		"not waited for":    {&drilledService{body: drillAnswer}, "RespuestaLenta -wait 0", 0, []string{"email  -  is to be told"}},
+		"nobody knows":      {&drilledService{body: drillAnswer, noMetrics: true}, "RespuestaLenta -wait 300ms", 1, []string{"log    FAIL  not told in time"}},
 		"no incident": {
 			&drilledService{body: `{"alerts":[{"labels":{}}],"receivers":["log"]}`}, "RespuestaLenta", 0, []string{"log  ok  it was told\n"},
 		},

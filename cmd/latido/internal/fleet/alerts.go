@@ -15,12 +15,14 @@ import (
 	"net/url"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/latido-dev/latido/cmd/latido/internal/remote"
 	"github.com/latido-dev/latido/internal/alert"
+	"github.com/latido-dev/latido/internal/drills"
 	"github.com/latido-dev/latido/internal/evidence"
 )
 
@@ -53,8 +55,10 @@ type posted struct {
 // of Prometheus that was the slower one. A group waits 10 seconds before its
 // first message, and the evidence is there in 7.
 type alerts struct {
+	fleet    *instances
 	recorder *evidence.Recorder
 	pipeline *evidence.Pipeline
+	drills   *drills.Server
 	targets  []*url.URL
 	service  string // its name, as the alerts have it
 	log      *slog.Logger
@@ -105,46 +109,57 @@ func (s *alerts) put(list ...alert.Alert) {
 	var all []posted
 	for _, a := range list {
 		if a.Annotations[evidence.AnnotationIncident] != "" {
-			if s.unlinked {
-				a.Annotations = maps.Clone(a.Annotations)
-				delete(a.Annotations, evidence.AnnotationIncident)
-			}
-			all = append(all, posted{a.Labels, a.Annotations, a.StartsAt, a.EndsAt, a.GeneratorURL})
+			all = append(all, s.handed(a))
 		}
 	}
 	if len(all) == 0 {
 		return
 	}
-	body, err := json.Marshal(all)
-	if err != nil {
-		s.tell(err)
-		return
-	}
-	s.post(body)
+	_, _ = s.post(all...) // it is logged
 	select {
 	case <-s.ctx.Done(): // Prometheus has sent its own long since
 		return
 	case <-time.After(again):
 	}
-	s.post(body)
+	_, _ = s.post(all...)
+}
+
+// handed is an alert as an Alertmanager gets it.
+func (s *alerts) handed(a alert.Alert) posted {
+	if s.unlinked {
+		a.Annotations = maps.Clone(a.Annotations)
+		delete(a.Annotations, evidence.AnnotationIncident)
+	}
+	return posted{a.Labels, a.Annotations, a.StartsAt, a.EndsAt, a.GeneratorURL}
 }
 
 // post sends to every address of every Alertmanager: those of a cluster do not
-// tell each other of alerts.
-func (s *alerts) post(body []byte) {
+// tell each other of alerts. It returns how many took them, and the first error.
+func (s *alerts) post(list ...posted) (taken int, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), postTimeout)
 	defer cancel()
+	body, err := json.Marshal(list)
+	if err != nil {
+		s.tell(err)
+		return 0, err
+	}
+	var took atomic.Int32
 	var all errgroup.Group
 	for _, target := range s.targets {
 		for _, one := range addresses(ctx, target) {
 			all.Go(func() error {
 				err := send(ctx, one, target.Host, body)
 				s.measures.posted(err)
+				if err == nil {
+					took.Add(1)
+				}
 				return err
 			})
 		}
 	}
-	s.tell(all.Wait())
+	err = all.Wait()
+	s.tell(err)
+	return int(took.Load()), err
 }
 
 // send posts to an address of a host.

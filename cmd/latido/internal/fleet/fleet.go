@@ -22,6 +22,7 @@ import (
 	"github.com/latido-dev/latido/alerting"
 	"github.com/latido-dev/latido/cmd/latido/internal/cli"
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/drills"
 	"github.com/latido-dev/latido/internal/evidence"
 )
 
@@ -59,7 +60,7 @@ func Command() *cobra.Command {
 		Short: "serve the evidence of a fleet: say why alerts of Prometheus fire, and of which instance, to Alertmanager",
 		Long: "Serve the evidence of a service whose alerts Prometheus evaluates. Prometheus sends alerts to Alertmanager and to this server " +
 			"(alerting.alertmanagers has both); it reads the samples and the profiles of the instances, and posts the same alerts with their cause to Alertmanager. " +
-			"Its pages of incidents want the user and password of LATIDO_USER and LATIDO_PASSWORD; PYROSCOPE_TENANT_ID, PYROSCOPE_BASIC_AUTH_USER and " +
+			"`latido incidents` and `latido fire` ask it with -url; they and its pages want the user and password of LATIDO_USER and LATIDO_PASSWORD; PYROSCOPE_TENANT_ID, PYROSCOPE_BASIC_AUTH_USER and " +
 			"PYROSCOPE_BASIC_AUTH_PASSWORD are as the service has them.",
 	}
 	f := cmd.Flags()
@@ -104,11 +105,6 @@ func address(flag, text string) (*url.URL, error) {
 	return u, nil
 }
 
-// elsewhere answers that something is not to be had here, and where it is.
-func elsewhere(where string) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) { http.Error(w, where, http.StatusNotImplemented) }
-}
-
 // reached is where this machine itself reaches what listens at an address.
 func reached(at net.Addr) string {
 	if tcp, ok := at.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
@@ -141,7 +137,7 @@ func serve(ctx context.Context, d domain.Domain, o options, log *slog.Logger) (e
 			return err
 		}
 	}
-	to := &alerts{service: d.Service(), log: log, measures: own}
+	to := &alerts{fleet: fleet, service: d.Service(), log: log, measures: own}
 	for _, text := range o.alertmanagers {
 		u, err := address("alertmanager", text)
 		if err != nil {
@@ -153,8 +149,9 @@ func serve(ctx context.Context, d domain.Domain, o options, log *slog.Logger) (e
 	if to.unlinked = link == "none"; to.unlinked || link == "" {
 		link = "http://" + reached(listener.Addr())
 	}
+	rules := alerting.Rules(d, alerting.Options{})
 	to.recorder, err = evidence.Start(ctx, evidence.Config{
-		Domain: d, Rules: alerting.Rules(d, alerting.Options{}), Fleet: fleet, Exemplars: fleet.exemplars, Dir: o.dir,
+		Domain: d, Rules: rules, Fleet: fleet, Exemplars: fleet.exemplars, Dir: o.dir,
 		URL: func() string { return link }, Timeout: o.timeout, ReleaseAfter: -1, Logger: log,
 	})
 	if err != nil {
@@ -162,6 +159,7 @@ func serve(ctx context.Context, d domain.Domain, o options, log *slog.Logger) (e
 	}
 	to.ctx = ctx
 	to.pipeline = evidence.NewPipeline(to.enrich, to.put, 3*o.timeout)
+	to.drills = drills.New(rules, drillTime, to.drill, to.resolveDrill)
 	server := &http.Server{
 		Handler: to.handler(user, password), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 20 * time.Second, WriteTimeout: 30 * time.Second,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
@@ -176,6 +174,7 @@ func serve(ctx context.Context, d domain.Domain, o options, log *slog.Logger) (e
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
 	err = errors.Join(err, server.Shutdown(ctx))
+	to.drills.Stop()
 	to.pipeline.Close(ctx)
 	err = errors.Join(err, to.recorder.Stop(ctx))
 	client.CloseIdleConnections()
@@ -193,12 +192,13 @@ func (s *alerts) handler(user, password string) http.Handler {
 	}
 	pages := http.NewServeMux()
 	pages.Handle("/", s.recorder.Handler())
-	// What latido report and latido fire ask is in others' hands here.
-	pages.HandleFunc("GET /debug/report", elsewhere("this server has the incidents of a fleet, and no profiles: they are in Pyroscope, where Grafana's dashboard of profiles shows them. "+
-		"The report of one instance: latido report -url http://INSTANCE:9464; in Kubernetes after: kubectl port-forward POD 9464"))
-	pages.HandleFunc("POST /api/drills", elsewhere("this server explains alerts, and has no rules to fire: Prometheus has them. To see who hears of one: "+
-		"amtool --alertmanager.url=http://ALERTMANAGER:9093 alert add alertname=NAME severity=page drill=true job="+s.service+"; "+
-		"to see what the rules would do: promtool test rules, with the file of latido generate rule-tests"))
+	pages.Handle("POST "+drills.Path, s.drills)
+	pages.HandleFunc("GET "+drills.DeliveriesPath, s.deliveries)
+	// What latido report asks is in others' hands here.
+	pages.HandleFunc("GET /debug/report", func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "this server has the incidents of a fleet, and no profiles: they are in Pyroscope, where Grafana's dashboard of profiles shows them. "+
+			"The report of one instance: latido report -url http://INSTANCE:9464; in Kubernetes after: kubectl port-forward POD 9464", http.StatusNotImplemented)
+	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		u, p, _ := r.BasicAuth()
 		if password != "" && subtle.ConstantTimeCompare([]byte(u), []byte(user))&subtle.ConstantTimeCompare([]byte(p), []byte(password)) != 1 {

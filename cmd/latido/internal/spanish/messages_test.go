@@ -16,7 +16,7 @@ import (
 // speaking are the folders of the packages whose messages reach a person by way
 // of check, init and the mistakes of a domain file.
 var speaking = []string{
-	"../../../../domain", "../../../../internal/labelmatch", "../../../../internal/mute", "../../../../internal/ruletext", "../../../../internal/yamlpos",
+	"../../../../domain", "../../../../internal/labelmatch", "../../../../internal/drills", "../../../../internal/mute", "../../../../internal/ruletext", "../../../../internal/yamlpos",
 	"../check", "../cli", "../expr", "../receivers", "../result", "../scaffold", "../..", "../generate", "../diff", "../backtest", "../drill", "../evidence", "../remote", "../doctor", "../importer", "../../../../internal/profiles", "../fleet",
 }
 
@@ -38,7 +38,7 @@ func said(t *testing.T) map[string]string {
 				walk(file, func(n ast.Node, text string) {
 					at := files.Position(n.Pos())
 					name := filepath.Base(at.Filename)
-					if folder == "../fleet" && name != "fleet.go" { // its server's log and answers
+					if folder == "../fleet" && !slices.Contains([]string{"alertmanager.go", "drill.go", "fleet.go"}, name) { // its server's log and answers
 						return
 					}
 					if name == "names.go" { // the help texts of metrics, which are Prometheus'
@@ -167,7 +167,7 @@ var silent = []string{
 	"prometheus_config_last_reload_successful 0", "ALERTS{alertstate=\"firing\", domain=%q}", "%s and %s offset 2m", "{__name__=~%q, job=%q}", "count by (job) ({__name__=~%q})",
 	"sum(scrape_samples_scraped{job=%q} - scrape_samples_post_metric_relabeling{job=%q}) > 0", "group by (job, __name__) ({__name__=~%q, job!=%q})", "group by (instance) (%s_build_info{job=%q})",
 	"time() - max(timestamp(%s_build_info{job=%q}))", "count by (__name__) ({__name__=~%q, job=%q})", "group by (__name__) ({__name__=~\".+_build_info\", job=%q})",
-	"sum by (outcome) (increase(%s{job=%q, signal=%q}[5m]))", "merge goroutine profiles: %w", "\tmostly in %s", "fire NAME", "latido generate", "FAIL\t%s; the service's log says why", " -main %s",
+	"sum by (outcome) (increase(%s{job=%q, signal=%q}[5m]))", "merge goroutine profiles: %w", "\tmostly in %s", "fire NAME", "latido generate", "FAIL\t%s; the log of the service, or of Alertmanager, says why", " -main %s",
 	"{{$labels := .Labels}}{{$externalLabels := .ExternalLabels}}{{$externalURL := .ExternalURL}}{{$value := .Value}}",
 }
 
@@ -184,7 +184,7 @@ var composed = []string{
 	"nobody looked at the goroutines in that time, or there are too many of them", "no garbage collection ended in that time, and heap profiles are as of the last one",
 	"leave out an attribute of it, or some of its values, or some of its buckets", "is there with other content", ": the alert has %s", "by go mod tidy",
 	"the event %q", "%d sections", "1 section", "%s and %d more", "nothing", "none", "text", " first at %s", "Next:", "%s, %s, %s", "%d rules", "1 rule", "%d receivers", "1 receiver", "the messages", "usage: %s", "options:", "%s  written from %s", "cause", "also", "unknown: %s",
-	"not told in time: is the alert silenced, or gathered for longer than -wait?", "%s; the service's log says why", "is to be told", "it was told",
+	"not told in time: is the alert silenced, or gathered for longer than -wait?", "%s; the log of the service, or of Alertmanager, says why", "is to be told", "it was told",
 	"once", "twice", "never", "%s (drill) %s", "%s, goes on", "%s, lasted %s", "%s, condition since %s", "%s, value %s", "%s, endpoint %s",
 	"%s at a time, %s before", "%s, %s before", "%d before", "%.0f, %.0f before", "%s cores", "%s s of waiting a second", "allocation", "blocking", "mostly in %s", "runs", "errors",
 	"version %s took the place of %s", "version %s took the place of %s at %s",
