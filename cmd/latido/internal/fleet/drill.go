@@ -91,7 +91,9 @@ func (s *instances) anInstance(ctx context.Context) (first string) {
 // lacksRule tells whether Prometheus says which rules it has, and this is none of
 // them. One that does not say may be a store that has its API.
 func (s *instances) lacksRule(ctx context.Context, name string) bool {
-	var answer struct{ Groups []struct{ Rules []remote.Rule } }
+	var answer struct {
+		Groups []struct{ Rules []remote.Rule }
+	}
 	if s.ask(ctx, "rules", url.Values{"type": {"alert"}}, &answer) != nil {
 		return false
 	}
