@@ -106,7 +106,7 @@ func runFault(t *testing.T, s scenario, fast bool) run {
 	r := run{Verdict: noAlert, HottestIs: noAlert}
 	timeout := servers.Patience
 	if !fast {
-		timeout = 15 * time.Minute
+		timeout = 20 * time.Minute // HostCPUHigh waits for 15
 	}
 	var first notification
 	for first.Labels == nil && time.Since(start) < timeout {
