@@ -60,13 +60,14 @@ func computes(m *model) (list []Finding) {
 		for _, s := range sums {
 			s.share, s.most = 0, 0
 		}
+		beside := m.moreBeside()
 		for _, s := range m.spent {
 			if s.collects {
 				continue
 			}
 			more := m.endpointMore(s.endpoint)
 			if m.f.first.IsZero() {
-				more = m.moreBeside(s.at.Function)
+				more = beside(s.at.Function)
 			}
 			add(claim{at: s.at, through: s.through, library: s.leaf, endpoint: s.endpoint, both: s.both}, m.reach[cpu]*(s.after-s.before*more)/whole)
 		}
@@ -84,19 +85,21 @@ func computes(m *model) (list []Finding) {
 	return list
 }
 
-// moreBeside is how many times as much CPU time all but a function takes as before:
-// without figures nothing else tells of more requests.
-func (m *model) moreBeside(function string) float64 {
-	rest := m.cores
+// moreBeside says of a function how many times as much CPU time all others take as
+// before: without figures nothing else tells of more requests.
+func (m *model) moreBeside() func(function string) float64 {
+	sums := map[string]both{}
 	for _, s := range m.spent {
-		if s.at.Function == function {
-			rest = both{rest.before - s.before, rest.after - s.after}
+		sums[s.at.Function] = sums[s.at.Function].plus(s.both)
+	}
+	return func(function string) float64 {
+		own := sums[function]
+		rest := both{m.cores.before - own.before, m.cores.after - own.after}
+		if rest.before <= 0 {
+			return 1
 		}
+		return max(rest.ratio(), 1)
 	}
-	if rest.before <= 0 {
-		return 1
-	}
-	return max(rest.after/rest.before, 1)
 }
 
 // muchAllocated is how many bytes a second take a good part of a CPU to allocate,

@@ -57,7 +57,7 @@ func TestLength(t *testing.T) {
 			want := time.Minute
 			if stopped {
 				want = 20 * time.Second
-				time.Sleep(want)
+				<-time.After(want)
 				s.Stop()
 			}
 			if a := <-resolved; a.EndsAt.Sub(begin) != want || a.Name() != "TooHigh" {
