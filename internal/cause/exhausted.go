@@ -121,6 +121,10 @@ func exhausted(m *model) (list []Finding) {
 				who = w.Say(": no goroutine works with them; they are not given back since %s uses the pool, which it did not before",
 					": ninguna goroutine trabaja con ellas; no se devuelven desde que %s usa el pool, lo que antes no hacía", where(at))
 				f.Function, f.File, f.Line = at.Function, at.File, at.Line
+			} else if at, call, ok := m.taker(first); ok {
+				who = w.Say(": no goroutine works with them; only %s calls %s, and what that returns has to be closed",
+					": ninguna goroutine trabaja con ellas; solo %s llama a %s, y lo que devuelve hay que cerrarlo", where(at), call)
+				f.Function, f.File, f.Line = at.Function, at.File, at.Line
 			} else {
 				who = w.T(": no goroutine works with them, they were not given back", ": ninguna goroutine trabaja con ellas, no se devolvieron")
 			}
@@ -180,6 +184,25 @@ func (m *model) newcomer(c claim) (at stacks.Frame, ok bool) {
 		at = s.frames[i]
 	}
 	return at, at.Function != "" && len(ran) > 0
+}
+
+// taker is the one function whose call leaves a connection taken until something
+// is closed, and starts no goroutine that would show it: a connection of one's
+// own, or else rows without a context.
+func (m *model) taker(c claim) (at stacks.Frame, call string, ok bool) {
+	for _, call := range []string{"database/sql.(*DB).Conn", "database/sql.(*DB).Query"} {
+		takers := map[string]stacks.Frame{}
+		for _, s := range m.seen {
+			i := stacks.DeepestOwn(s.frames)
+			if i > 0 && s.frames[i-1].Function == call && s.wait.Library == c.library {
+				takers[s.frames[i].Function] = s.frames[i]
+			}
+		}
+		for _, at := range takers {
+			return at, written(call), len(takers) == 1
+		}
+	}
+	return at, "", false
 }
 
 // queriedElsewhere tells whether requests to an endpoint were seen at the database

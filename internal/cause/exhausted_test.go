@@ -18,6 +18,14 @@ func starvedPool(s *service, each float64) {
 	s.count("pool_waits", moved{0, 60}, "pool", "main")
 }
 
+func nobodyGetsOne(s *service) {
+	for _, e := range s.endpoints {
+		if e.parts["query"] != nil {
+			e.parts["query"].each.after = 0
+		}
+	}
+}
+
 var exhaustedFaults = []fault{
 	{"rows are not closed", func(s *service) {
 		starvedPool(s, 0.5)
@@ -29,9 +37,7 @@ var exhaustedFaults = []fault{
 		starvedPool(s, 0.5)
 		s.endpoint("GET /informes").requests = same(8)
 		s.endpoint("GET /informes").parts["conn"] = &part{each: moved{0, 0.5}, frames: stack(sqlPool, own("(*Store).Archived", 160))}
-		for _, e := range s.endpoints { // nobody gets one
-			e.parts["query"].each.after = 0
-		}
+		nobodyGetsOne(s)
 	}, "pool", "clinic.(*Store).Archived", ""},
 	{"the same, while code that few ask for waits too", func(s *service) {
 		starvedPool(s, 0.5)
@@ -39,21 +45,26 @@ var exhaustedFaults = []fault{
 		s.endpoint("GET /informes").parts["conn"] = &part{each: moved{0, 0.5}, frames: stack(sqlPool, own("(*Store).Archived", 160))}
 		rare := s.endpoint("GET /seldom", 0.02)
 		rare.parts["conn"] = &part{each: moved{0, 40}, frames: stack(sqlPool, own("(*Store).Seldom", 170))}
-		for _, e := range s.endpoints { // nobody gets one
-			if e.parts["query"] != nil {
-				e.parts["query"].each.after = 0
-			}
-		}
+		nobodyGetsOne(s)
 	}, "pool", "clinic.(*Store).Archived", ""},
 	{"new code does not close its rows, for requests that few send", func(s *service) {
 		starvedPool(s, 0.5)
 		s.endpoint("GET /informes").requests = same(0.2)
 		s.part("GET /informes", "query").each = same(0.3)
 		s.endpoint("GET /informes").parts["conn"] = &part{each: moved{0, 9}, frames: stack(sqlPool, own("(*Store).Archived", 160))}
-		for _, e := range s.endpoints { // nobody gets one
-			e.parts["query"].each.after = 0
-		}
+		nobodyGetsOne(s)
 	}, "pool", "clinic.(*Store).Archived", ""},
+	{"a connection of one's own is not given back", func(s *service) {
+		starvedPool(s, 0.5)
+		s.endpoint("GET /medicos/{id}").parts["conn"].frames = stack(sqlPool[:len(parked)+2], []string{
+			"database/sql.(*DB).Conn.func1 sql.go:1990", "database/sql.(*DB).retry sql.go:1576", "database/sql.(*DB).Conn sql.go:1989"}, own("(*Store).Doctor", 44))
+		nobodyGetsOne(s)
+	}, "pool", "clinic.(*Store).Doctor", ""},
+	{"rows without a context are not closed", func(s *service) {
+		starvedPool(s, 0.5)
+		s.endpoint("GET /medicos/{id}").parts["conn"].frames = stack(sqlPool, []string{"database/sql.(*DB).Query sql.go:1758"}, own("(*Store).Doctor", 44))
+		nobodyGetsOne(s)
+	}, "pool", "clinic.(*Store).Doctor", ""},
 	{"a connection is held during a call", func(s *service) {
 		starvedPool(s, 0.5)
 		s.endpoint("POST /citas").parts["notify"] = &part{each: moved{0, 0.8}, frames: stack(httpCall, own("(*Store).Reserve", 95)), peer: "avisos.example.com", calls: moved{0, 1}}
