@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"slices"
 	"syscall"
 
 	"github.com/latido-dev/latido/domain"
+	"github.com/latido-dev/latido/internal/descriptors"
 	"github.com/latido-dev/latido/internal/spelling"
 )
 
@@ -81,6 +83,11 @@ func (t *Telemetry) errorName(err error) string {
 	return name
 }
 
+func isDNS(err error) bool {
+	_, ok := errors.AsType[*net.DNSError](err)
+	return ok
+}
+
 // errorType names an error. chosen says that somebody wrote the name, so that
 // the domain must have it; others come from the program's types. A method of
 // the error that panics, as many do for a nil pointer, leaves its type.
@@ -104,6 +111,8 @@ func errorType(err error) (name string, chosen bool) {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return "disk_full", true
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return "too_many_files", true
+	case isDNS(err) && descriptors.None():
 		return "too_many_files", true
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "connection_refused", true

@@ -75,7 +75,7 @@ func (h *host) read() hostSample {
 		h.sample.memory = new(float64(m.Used))
 	}
 	h.sample.disk = h.readDisk()
-	h.sample.process, h.sample.container = readProcess(), h.container.read()
+	h.sample.process, h.sample.container = readProcess(h.sample.process), h.container.read()
 	h.at = time.Now() // of the end: a disk that hangs delays one reader in a while, not each
 	return h.sample
 }

@@ -2,8 +2,10 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"math"
 	"os"
+	"syscall"
 
 	"github.com/shirou/gopsutil/v4/common"
 	"github.com/shirou/gopsutil/v4/process"
@@ -20,8 +22,10 @@ type processSample struct {
 // figures of the machine, and the process has another number there.
 var ownProcess = context.WithValue(context.Background(), common.EnvKey, common.EnvMap{common.HostProcEnvKey: "/proc"})
 
-// readProcess samples the process that calls it.
-func readProcess() (s processSample) {
+// readProcess samples the process that calls it. With no file descriptor left
+// there is nothing to look with: then as many are open as may be, by the sample
+// before.
+func readProcess(last processSample) (s processSample) {
 	p := &process.Process{Pid: int32(os.Getpid())}
 	if t, err := p.TimesWithContext(ownProcess); err == nil {
 		s.cpu = new(t.User + t.System)
@@ -37,6 +41,8 @@ func readProcess() (s processSample) {
 	}
 	if n, err := p.NumFDsWithContext(ownProcess); err == nil {
 		s.files = new(float64(n))
+	} else if errors.Is(err, syscall.EMFILE) {
+		s.files, s.maxFiles = last.maxFiles, last.maxFiles
 	}
 	if limits, err := p.RlimitWithContext(ownProcess); err == nil {
 		for _, limit := range limits {

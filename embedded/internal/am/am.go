@@ -72,6 +72,7 @@ type Server struct {
 	receivers []*guard
 	actions   []*action
 	known     *known
+	spare     spare
 	resolve   time.Duration
 	log       *slog.Logger
 	base      context.Context // done when the last of Stop begins
@@ -115,6 +116,7 @@ func (s *Server) start(cfg Config, loaded *loaded) error {
 		return err
 	}
 	log := quiet.Logger(cfg.Logger, quiet.Options{Every: time.Minute, Drop: routine, Clean: loaded.secrets.text})
+	s.spare.keep()
 	s.store = openStore(cfg.Dir, cfg.Logger)
 	if s.parts, err = assemble(s, loaded, cfg, deliveries, log); err != nil {
 		return err
@@ -205,6 +207,7 @@ func (s *Server) stop(ctx context.Context) error {
 		f.Stop()
 	}
 	s.running.Wait()
+	s.spare.close()
 	if s.store != nil {
 		s.store.save()
 	}

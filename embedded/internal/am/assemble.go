@@ -189,7 +189,7 @@ func (s *Server) guarded(one notify.Integration, receiver string, d deliveries, 
 		linked := one
 		one = notify.NewIntegration(unlinked{&linked, cfg.ExternalURL}, &linked, kind, linked.Index(), receiver)
 	}
-	g := newGuard(s.base, &one, &record{receiver: receiver, kind: one.Name(), deliveries: d, secrets: l.secrets, log: cfg.Logger})
+	g := newGuard(s.base, &one, &s.spare, &record{receiver: receiver, kind: one.Name(), deliveries: d, secrets: l.secrets, log: cfg.Logger})
 	s.receivers = append(s.receivers, g)
 	guarded := notify.NewIntegration(g, &one, one.Name(), one.Index(), receiver)
 	return &guarded

@@ -100,14 +100,15 @@ func (r *record) settle(outcome string, err error) error {
 type guard struct {
 	*record
 	inner   *notify.Integration
+	spare   *spare
 	base    context.Context // done when the server stops
 	timeout time.Duration   // of an attempt; 0 for one that ends by itself
 	turns   chan struct{}
 	waiting atomic.Int64
 }
 
-func newGuard(base context.Context, inner *notify.Integration, r *record) *guard {
-	g := &guard{record: r, base: base, inner: inner, timeout: attemptTimeout, turns: make(chan struct{}, maxAtOnce)}
+func newGuard(base context.Context, inner *notify.Integration, files *spare, r *record) *guard {
+	g := &guard{record: r, base: base, inner: inner, spare: files, timeout: attemptTimeout, turns: make(chan struct{}, maxAtOnce)}
 	switch inner.Name() {
 	case "email":
 		g.timeout = mailTimeout
@@ -161,7 +162,7 @@ func (g *guard) attempt(ctx context.Context, alerts []*amalert.Alert) (outcome s
 			outcome, retry, err = outcomePanic, false, fmt.Errorf("panic: %v", p)
 		}
 	}()
-	retry, err = g.inner.Notify(ctx, alerts...)
+	retry, err = g.spare.lend(func() (bool, error) { return g.inner.Notify(ctx, alerts...) })
 	if err == nil {
 		return outcomeSuccess, false, nil
 	}

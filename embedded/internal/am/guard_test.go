@@ -29,7 +29,7 @@ func guardOf(t *testing.T, lines *logs, f notifierFunc) *guard {
 		t.Fatal(err)
 	}
 	inner := notify.NewIntegration(f, always{}, "webhook", 0, "hook")
-	return newGuard(t.Context(), &inner, &record{receiver: "hook", kind: "webhook", deliveries: d, secrets: newRedactor(nil, nil), log: lines.logger()})
+	return newGuard(t.Context(), &inner, &spare{}, &record{receiver: "hook", kind: "webhook", deliveries: d, secrets: newRedactor(nil, nil), log: lines.logger()})
 }
 
 // So many deliveries at once, so many that wait, and no more.
