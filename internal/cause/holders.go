@@ -52,6 +52,9 @@ func (m *model) lockHolders(c claim) []activity {
 			most, holder = weight, function
 		}
 	}
+	if most < leastGivenBack*c.growth() {
+		holder = "" // others wait for what it gave back
+	}
 	on := func(s *sighting, is func(string) bool) (stacks.Frame, bool) {
 		if s.wait.Kind == stacks.Lock {
 			return stacks.Frame{}, false
@@ -98,8 +101,12 @@ func (m *model) lockHolders(c claim) []activity {
 		}
 		return []activity{{function: at, at: at, kind: "", both: both{0, 1e-6}}}
 	}
-	return nil
+	return m.lockedInTurn(c.at)
 }
+
+// leastGivenBack is the least that others must have waited for what a holder gave
+// back, of what is waited for.
+const leastGivenBack = 0.01
 
 // lockedTwice are those that have the lock that others wait for at a place, and
 // wait for another: they are further in the function. There is one of them, as
@@ -115,11 +122,37 @@ func (m *model) lockedTwice(place stacks.Frame) []activity {
 		}
 		return stacks.Frame{}, false
 	})
-	if n := held(found); n < 0.5 || n > 1.2 {
+	if n := held(found); n < 0.5 || n > mayPass {
 		return nil
 	}
 	return found
 }
+
+// lockedInTurn are those that wait for the last of several locks in the function of
+// a place. Each has one that others there wait for: locks of one kind, as of
+// accounts, that are not taken in one order.
+func (m *model) lockedInTurn(place stacks.Frame) []activity {
+	first, last := place.Line, place.Line
+	waitsAt := func(s *sighting) (stacks.Frame, bool) {
+		at, i := own(s.frames)
+		return at, i >= 0 && s.wait.Kind == stacks.Lock && at.Function == place.Function
+	}
+	for i := range m.seen {
+		if at, ok := waitsAt(&m.seen[i]); ok {
+			first, last = min(first, at.Line), max(last, at.Line)
+		}
+	}
+	if first == last {
+		return nil
+	}
+	return m.activities(func(s *sighting) (stacks.Frame, bool) {
+		at, ok := waitsAt(s)
+		return at, ok && at.Line == last
+	})
+}
+
+// mayPass is how many goroutines at a time can be past a lock, as it is measured.
+const mayPass = 1.2
 
 // crossed is the function that has the lock that another one waits for, which has
 // its lock: a deadlock.
@@ -157,11 +190,14 @@ func (m *model) mutexFrames() (frames []stacks.Frame) {
 }
 
 // gaveBack is the own function that gave a lock back: of a defer, the one that
-// it is in.
+// it is in. The locks within the standard library are nobody's in own code.
 func gaveBack(frames []stacks.Frame) (stacks.Frame, bool) {
 	for _, f := range frames {
-		if stacks.Owner(f.Function) == stacks.Own && !strings.Contains(f.Function, ".deferwrap") {
+		switch pkg := stacks.Package(f.Function); {
+		case stacks.Owner(f.Function) == stacks.Own && !strings.Contains(f.Function, ".deferwrap"):
 			return f, true
+		case stacks.Owner(f.Function) == stacks.Runtime && pkg != "sync" && pkg != "internal/sync" && pkg != "runtime":
+			return stacks.Frame{}, false
 		}
 	}
 	return stacks.Frame{}, false

@@ -29,6 +29,9 @@ func holdsLock(m *model) (list []Finding) {
 		if other, ok := m.crossed(*h); ok {
 			f.Sentence = w.Say("Deadlock: %s and %s each hold a lock and wait for another; %s.", "Interbloqueo (deadlock): %s y %s mantienen cada una un candado (lock) y esperan otro; %s.",
 				where(h.function), where(other.function), rest)
+		} else if h.after > mayPass {
+			f.Sentence = w.Say("Deadlock: %s requests in %s each hold a lock and wait for another; %s.", "Interbloqueo (deadlock): %s peticiones en %s mantienen cada una un candado (lock) y esperan otro; %s.",
+				w.count(h.after), where(h.function), rest)
 		}
 		f.Next = w.T("Take locks in the same order everywhere, and call nothing that takes one while another is held; a restart ends a deadlock for now.",
 			"Tomar los candados en el mismo orden en todas partes y no llamar con uno tomado a nada que tome otro; reiniciar acaba con el interbloqueo por ahora.")

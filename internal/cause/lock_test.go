@@ -54,6 +54,16 @@ var lockFaults = []fault{
 		deadlocked(s, own("(*Bank).Record", 44), own("(*Bank).Record", 47), 20)
 		s.waits = append(s.waits, standing{same(4), nil, stack(chanReceive, own("(*Bank).send", 12))})
 	}, "lock", "Deadlock: clinic.(*Bank).Charge (bank.go:36) and clinic.(*Bank).Record (bank.go:47)", "en"},
+	{"locks of one kind are taken in the order of the request", func(s *service) {
+		deadlocked(s, own("(*Bank).Move", 33), own("(*Bank).Move", 39), 40)
+		s.waits[len(s.waits)-1].seen = moved{0, 3}
+		elsewhere := []standing{
+			{moved{0.0002, 0.001}, nil, stack([]string{"sync.(*Mutex).Unlock mutex.go:65", "net/http.(*conn).setState server.go:1800", "net/http.(*Server).Serve server.go:3400"}, own("main.serve", 90))},
+			{moved{0.0001, 0.0009}, nil, stack([]string{"sync.(*Mutex).Unlock mutex.go:65"}, own("(*Mailer).store", 71))},
+		}
+		s.mutex = append(s.mutex, elsewhere...)
+		s.waits = append(s.waits, standing{same(3), nil, stack(httpCall, own("(*Mailer).ask", 50), own("(*Mailer).store", 71))}, standing{same(1), nil, stack(polling, []string{"net/http.(*Server).Serve server.go:3400"}, own("main.serve", 90))})
+	}, "lock", "Deadlock: 3 requests in clinic.(*Bank).Move (bank.go:39) each hold a lock and wait for another", "en"},
 	{"a method that has a lock calls one that takes it", func(s *service) {
 		deadlocked(s, own("(*Agenda).Move", 61), stack(own("(*Agenda).Find", 22), own("(*Agenda).Move", 64)), 40)
 	}, "lock", "clinic.(*Agenda).Move (agenda.go:64) holds a lock while it waits for another", "en"},
