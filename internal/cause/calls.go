@@ -67,12 +67,28 @@ func (m *model) measured(peer string) float64 {
 		return 1
 	}
 	seen := m.waitFor(peer)
-	time, more := c.time(), ratio(m.requests.after, m.requests.before)
+	time, more := c.time(), m.moreOf(func(r row) bool { return r.peer == peer })
 	looked := seen.after - seen.before*more
 	if looked <= 0 || seen.after > 2*time.after+1 {
 		return 1
 	}
 	return min(max(time.after-time.before*more, 0)/looked, 1)
+}
+
+// moreOf is how many times as many requests as before there are of those that are
+// seen to do something: at least of all.
+func (m *model) moreOf(doIt func(row) bool) float64 {
+	some := both{}
+	for name, rows := range m.rows {
+		if slices.ContainsFunc(rows, doIt) {
+			some = some.plus(m.endpointRate(name))
+		}
+	}
+	more := m.requests.ratio()
+	if some.before > 0 {
+		more = max(more, some.ratio())
+	}
+	return more
 }
 
 // useless tells of an answer that the service had no use for: the host failed, or
@@ -129,9 +145,11 @@ func statement(l map[string]string) string {
 // callRatio is how many times as long calls take as before, for each request: of
 // a host, or of the library's database. It is 0 where nothing is measured.
 func (m *model) callRatio(peer, through string) float64 {
-	each := func(time both) float64 {
-		return ratio(per(time.after, m.requests.after), per(time.before, m.requests.before))
+	more := m.moreOf(func(r row) bool { return peer != "" && r.peer == peer || peer == "" && isDatabase(r.through) })
+	if more <= 0 {
+		return 0
 	}
+	each := func(time both) float64 { return ratio(time.after, time.before*more) }
 	if peer != "" {
 		c := m.peers()[peer]
 		if c.calls.after*m.f.span(m.t.After) >= 2 && c.calls.before > 0 {

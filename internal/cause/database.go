@@ -27,25 +27,6 @@ func isDatabaseLock(library string) bool {
 	return pkg != "database/sql" && isDatabase(pkg)
 }
 
-// locksDatabase is who keeps a transaction open while others wait for the lock of
-// the database: one that uses it, and is now seen to do something else there.
-func (m *model) locksDatabase() (h activity, ok bool) {
-	users := m.databaseUsers()
-	for _, a := range m.activities(func(s *sighting) (stacks.Frame, bool) {
-		at, i := own(s.frames)
-		if s.wait.Kind == stacks.Pool || isDatabase(through(s.frames, i)) {
-			return at, false
-		}
-		at = keeper(s.frames, i, users)
-		return at, users[at.Function]
-	}) {
-		if g := a.growth(); g > max(0.3, 0.5*a.before) && g > h.growth() {
-			h, ok = a, true
-		}
-	}
-	return h, ok
-}
-
 // callsEach is how often the database is called for each request; 0 where
 // nothing counts it.
 func (m *model) callsEach() both {
@@ -118,13 +99,13 @@ func (m *model) database() (Finding, bool) {
 	more := each.before > 0 && (often > manyCalls || often > 1.5 && math.Log(often) > 0.35*math.Log(often*max(taken.ratio(), 1)))
 	switch {
 	case first.wait == stacks.Lock && isDatabaseLock(first.library):
-		who := w.T("by another connection or process", "por otra conexión u otro proceso")
-		if h, ok := m.locksDatabase(); ok {
-			who = w.Say("by %s, which meanwhile %s", "por %s, que mientras tanto %s", where(h.function), w.does(&h))
-			f.Function, f.File, f.Line = h.function.Function, h.function.File, h.function.Line
+		who := w.T("another connection or process", "otra conexión u otro proceso")
+		if text, at, ok := m.lockedBy(); ok {
+			who = text
+			f.Function, f.File, f.Line = at.Function, at.File, at.Line
 		}
-		f.Sentence = w.Say("The database is locked %s: %s requests wait for that in %s%s.",
-			"La base de datos está bloqueada %s: %s peticiones lo esperan a la vez en %s%s.", who, w.count(first.after), where(first.at), w.wasWaiting(first.before))
+		f.Sentence = w.Say("The database is locked by %s: %s requests wait for that in %s%s.",
+			"La base de datos está bloqueada por %s: %s peticiones lo esperan a la vez en %s%s.", who, w.count(first.after), where(first.at), w.wasWaiting(first.before))
 		f.Next = w.T("Look for a transaction that stays open while it does something else, or another program that writes to that file.", "Buscar una transacción que queda abierta mientras hace otra cosa, u otro programa que escribe en ese archivo.")
 	case first.at.Function == "" && more: // no stack was seen
 		f.Sentence = w.Say("The database is called more often: %s times for each request%s; %s takes %s%s.",

@@ -13,7 +13,7 @@ func descriptorsRunOut(m *model) []Finding {
 	case failing && f.Function != "":
 		whose += w.Say(", from %s", ", desde %s", placeText(f))
 	case failing:
-	case m.reach[files] > 0 && known && m.moreOpen(open):
+	case m.reach[files] > 0 && known && m.moreOpen(open) && (m.kind == files || !bounded || open.after > most.after/2): // else it is as many requests
 		f.Score = 0.7 * m.reach[files]
 	default:
 		return nil

@@ -76,6 +76,13 @@ var exhaustedFaults = []fault{
 		s.endpoint("POST /citas").parts["locked"] = &part{each: moved{0, 0.8}, frames: stack(selecting, []string{"modernc.org/sqlite.busyHandler conn.go:300",
 			"modernc.org/sqlite.(*tx).exec tx.go:94", "modernc.org/sqlite.(*conn).BeginTx conn.go:1500", "database/sql.(*DB).BeginTx sql.go:1898"}, own("(*Store).Reserve", 81))}
 	}, "pool", "waits for the database's lock", "en"},
+	{"a transaction that was left open has the lock of a database in a file", func(s *service) {
+		starvedPool(s, 0.5)
+		busy := stack(selecting, []string{"modernc.org/sqlite.busyHandler conn.go:300", "modernc.org/sqlite.(*conn).exec conn.go:94", "database/sql.(*DB).ExecContext sql.go:1700"})
+		s.endpoint("POST /citas").parts["locked"] = &part{each: moved{0, 0.8}, frames: stack(busy, own("(*Store).exec", 64), own("(*Store).Reserve", 81))}
+		s.endpoint("GET /informes").parts["conn"] = &part{each: moved{0, 0.5}, frames: stack(sqlPool, own("(*Store).Archive", 160))}
+		s.waits = append(s.waits, standing{moved{0.02, 1}, map[string]string{"started_by": "GET /informes"}, stack(selecting, []string{"database/sql.(*Tx).awaitDone sql.go:2212"})})
+	}, "pool", "locked by a transaction that requests to GET /informes left open in clinic.(*Store).Archive", "en"},
 	{"a pool is too small", func(s *service) {
 		starvedPool(s, 0.3)
 		s.level("pool_connections", moved{2, 1}, "pool", "main", "state", "used")
@@ -170,6 +177,12 @@ func TestBlamesNobody(t *testing.T) {
 			s.endpoint("POST /citas").parts["hand"] = &part{each: moved{0.0001, 0.7}, frames: stack(chanSend, own("(*Mailer).Send", 52))}
 			s.waits = append(s.waits, standing{moved{0, 0.3}, nil, stack(sleeping, own("(*Store).CleanUp", 140), own("(*Jobs).run", 12))})
 		}}, "CleanUp"},
+		// More connections are open while more requests are.
+		{fault{name: "what stands out while requests take longer, far from the limit of open files", tell: func(s *service) {
+			s.part("POST /citas", "pay").each.after = 0.4
+			s.level("process_open_fds", moved{40, 150})
+			s.alert, s.lasts = cause.Alert{}, minute
+		}}, "1024"},
 	} {
 		everyway(t, c.fault, func(t *testing.T, s *service, r cause.Result) {
 			for _, f := range r.Findings {

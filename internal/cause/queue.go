@@ -195,13 +195,15 @@ func (m *model) pastLock(c claim) []activity {
 // the same cost each, and the rest, which comes first. held is what those who
 // have it hold, at a time.
 func (m *model) lessTraffic(c claim, held both) []claim {
-	more := ratio(m.requests.after, m.requests.before)
+	more := m.moreOf(func(r row) bool {
+		return r.wait.Kind == c.kind && (r.at.Function == c.at.Function || c.kind == stacks.Pool && r.wait.Library == c.library)
+	})
 	if more < 1.3 || m.requests.before <= 0 {
 		return []claim{c}
 	}
 	dearer := 1.0
 	if held.after > 0 {
-		dearer = max(ratio(held.after/m.requests.after, held.before/m.requests.before), 1)
+		dearer = max(ratio(held.after, held.before*more), 1)
 	}
 	part := math.Log(more) / (math.Log(more) + math.Log(dearer))
 	busier := claim{kind: claimTraffic, share: c.share * part, endpoint: c.endpoint, at: c.at, library: c.kind, both: m.requests}

@@ -25,6 +25,14 @@ var valueFaults = []fault{
 		s.set(series{key: "reservas", labels: pairs([]string{"canal", "app"}), value: moved{4, 400}, counter: true, delay: -6 * s.step()})
 		s.alert = slow(s)
 	}, "value", "canal=app", ""},
+	{"one value of an attribute brings the requests that a limiter holds back", func(s *service) {
+		e := s.endpoint("POST /citas")
+		e.requests.after = 45
+		e.parts["limit"] = &part{each: moved{0.0001, 0.7}, frames: stack(rateLimit, own("(*API).reserve", 93))}
+		e.parts["pay"].frames = stack(httpCall, own("(*Payments).Charge", 33), own("(*API).reserve", 95))
+		s.count("reservas", moved{4, 39}, "canal", "app")
+		s.alert = slow(s)
+	}, "value", "canal=app", ""},
 	// Rivals.
 	{"all values of an attribute grow", func(s *service) {
 		s.traffic(4)

@@ -1,6 +1,9 @@
 package stacks
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // What a goroutine waits for. One that runs, or could, waits for "".
 const (
@@ -70,6 +73,9 @@ func WaitOf(frames []Frame) Wait {
 	between := frames
 	if w.Own >= 0 {
 		between = frames[:w.Own]
+	}
+	if how == Syscall && slices.ContainsFunc(between, func(f Frame) bool { return strings.Contains(f.Function, "nanosleep") }) {
+		how, w.Reason = Sleep, "sleep" // as C does it: SQLite, while it waits for the database's lock
 	}
 	switch kind, by := tells(frames, between, how); {
 	case kind == dials:
