@@ -67,28 +67,12 @@ func (m *model) measured(peer string) float64 {
 		return 1
 	}
 	seen := m.waitFor(peer)
-	time, more := c.time(), m.moreOf(func(r row) bool { return r.peer == peer })
+	time, more := c.time(), m.moreOf(deed{claimCall, peer})
 	looked := seen.after - seen.before*more
 	if looked <= 0 || seen.after > 2*time.after+1 {
 		return 1
 	}
 	return min(max(time.after-time.before*more, 0)/looked, 1)
-}
-
-// moreOf is how many times as many requests as before there are of those that are
-// seen to do something: at least of all.
-func (m *model) moreOf(doIt func(row) bool) float64 {
-	some := both{}
-	for name, rows := range m.rows {
-		if slices.ContainsFunc(rows, doIt) {
-			some = some.plus(m.endpointRate(name))
-		}
-	}
-	more := m.requests.ratio()
-	if some.before > 0 {
-		more = max(more, some.ratio())
-	}
-	return more
 }
 
 // useless tells of an answer that the service had no use for: the host failed, or
@@ -145,7 +129,11 @@ func statement(l map[string]string) string {
 // callRatio is how many times as long calls take as before, for each request: of
 // a host, or of the library's database. It is 0 where nothing is measured.
 func (m *model) callRatio(peer, through string) float64 {
-	more := m.moreOf(func(r row) bool { return peer != "" && r.peer == peer || peer == "" && isDatabase(r.through) })
+	of := deed{claimCall, peer}
+	if peer == "" {
+		of = deed{ofDatabase, ""}
+	}
+	more := m.moreOf(of)
 	if more <= 0 {
 		return 0
 	}

@@ -25,6 +25,7 @@ type model struct {
 	unnamed   string               // the endpoint of requests that have none in the profiles
 
 	rows  map[string][]row // what goroutines of requests are seen to do, by endpoint
+	doers map[deed]both    // requests to the endpoints that do something; nil until it is asked for
 	looks both             // how often they were looked at
 	seen  []sighting       // every goroutine of own code, requests or not
 	all   []sighting       // all goroutines, once in each time; nil until they are read

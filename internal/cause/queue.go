@@ -195,9 +195,11 @@ func (m *model) pastLock(c claim) []activity {
 // the same cost each, and the rest, which comes first. held is what those who
 // have it hold, at a time.
 func (m *model) lessTraffic(c claim, held both) []claim {
-	more := m.moreOf(func(r row) bool {
-		return r.wait.Kind == c.kind && (r.at.Function == c.at.Function || c.kind == stacks.Pool && r.wait.Library == c.library)
-	})
+	of := deed{c.kind, c.at.Function}
+	if c.kind == stacks.Pool {
+		of.what = c.library
+	}
+	more := m.moreOf(of)
 	if more < 1.3 || m.requests.before <= 0 {
 		return []claim{c}
 	}
