@@ -112,6 +112,10 @@ var exhaustedFaults = []fault{
 	{"a channel gives no answer", func(s *service) {
 		s.endpoint("POST /citas").parts["answer"] = &part{each: moved{0.0001, 0.7}, frames: stack(chanReceive, own("(*Prices).Ask", 22))}
 	}, "handover", "clinic.(*Prices).Ask", ""},
+	{"a worker that is not seen answers late, while somewhat more requests come", func(s *service) {
+		s.traffic(1.4)
+		s.endpoint("POST /citas").parts["answer"] = &part{each: moved{0.01, 0.7}, frames: stack(selecting, own("(*Filing).File", 100))}
+	}, "handover", "clinic.(*Filing).File", ""},
 	{"a pool of pgx is exhausted", func(s *service) {
 		for name, frame := range map[string]string{"GET /citas": "(*Store).List", "POST /citas": "(*Store).Reserve"} {
 			s.endpoint(name).parts["conn"] = &part{each: moved{0, 0.4}, frames: stack(selecting,

@@ -193,7 +193,7 @@ func (m *model) pastLock(c claim) []activity {
 
 // lessTraffic splits a claim of a queue into what more requests make of it, at
 // the same cost each, and the rest, which comes first. held is what those who
-// have it hold, at a time.
+// have it hold, at a time, 0 where it is not known.
 func (m *model) lessTraffic(c claim, held both) []claim {
 	of := deed{c.kind, c.at.Function}
 	if c.kind == stacks.Pool {
@@ -203,11 +203,11 @@ func (m *model) lessTraffic(c claim, held both) []claim {
 	if more < 1.3 || m.requests.before <= 0 {
 		return []claim{c}
 	}
-	dearer := 1.0
+	part := 1 - 1/more // of what came, where nobody is seen to hold it
 	if held.after > 0 {
-		dearer = max(ratio(held.after, held.before*more), 1)
+		dearer := max(ratio(held.after, held.before*more), 1)
+		part = math.Log(more) / (math.Log(more) + math.Log(dearer))
 	}
-	part := math.Log(more) / (math.Log(more) + math.Log(dearer))
 	busier := claim{kind: claimTraffic, share: c.share * part, endpoint: c.endpoint, at: c.at, library: c.kind, both: m.requests}
 	c.share *= 1 - part
 	return []claim{c, busier}
