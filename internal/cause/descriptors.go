@@ -26,6 +26,9 @@ func descriptorsRunOut(m *model) []Finding {
 			of = w.Say(" of %s", " de %s", w.count(most.after))
 		}
 		level = w.Say(": %s%s are open%s", ": hay %s%s abiertos%s", w.count(math.Round(open.after)), of, w.wasCount(open.before))
+		if o := m.in.Opened; float64(o.Descriptors) > 0.5*open.growth() {
+			level += w.Say(", %s of them of %s", ", %s de ellos de %s", w.count(float64(o.Descriptors)), o.Path)
+		}
 	}
 	f.Sentence = w.Say("File descriptors run out%s%s.", "Se agotan los descriptores de archivo%s%s.", level, whose)
 	if !failing && bounded && open.after < most.after/2 { // the alert's own limit is a lower one

@@ -1,6 +1,10 @@
 package cause_test
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/latido-dev/latido/internal/cause"
+)
 
 var descriptorFaults = []fault{
 	{"files are not closed", func(s *service) {
@@ -21,6 +25,12 @@ var descriptorFaults = []fault{
 		s.creeps("process_open_fds", moved{40, 90})
 		s.alert = about(s, "process_open_fds", ">", 80)
 	}, "descriptors", "1024", ""},
+	{"one file is opened again and again", func(s *service) {
+		s.lasts = 10 * minute
+		s.creeps("process_open_fds", moved{40, 990})
+		s.opened = cause.Opened{Path: "/srv/fotos/1.jpg", Descriptors: 900}
+		s.alert = about(s, "process_open_fds", ">", 900)
+	}, "descriptors", "900 of them of /srv/fotos/1.jpg", "en"},
 	// Rivals.
 	{"requests fail while as many files are open as ever", func(s *service) {
 		s.level("process_open_fds", same(900))

@@ -28,6 +28,15 @@ type Input struct {
 	CPUs, Procs int
 	// Grown is what fills the disk.
 	Grown Folder
+	// Opened is what most of the files are that the process has open.
+	Opened Opened
+}
+
+// Opened is a file, or a folder with files, that so many descriptors are of. The
+// zero Opened is not known.
+type Opened struct {
+	Path        string
+	Descriptors int
 }
 
 // Folder is one that others write to, or a file. The zero Folder is not known.

@@ -17,7 +17,7 @@ import (
 // input is all that the engine gets of the service.
 func (s *service) input() cause.Input {
 	_, active, now := s.times()
-	in := cause.Input{Domain: s.domain, Alert: s.alert, Now: now, CPUs: s.cpus, Procs: s.cpus, Series: s.series(), Grown: s.grown}
+	in := cause.Input{Domain: s.domain, Alert: s.alert, Now: now, CPUs: s.cpus, Procs: s.cpus, Series: s.series(), Grown: s.grown, Opened: s.opened}
 	if in.Alert.Name != "" {
 		in.Alert.ActiveAt = active
 		if in.Alert.Window == 0 {

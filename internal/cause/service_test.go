@@ -86,6 +86,7 @@ type service struct {
 	nameless  bool          // profiles know no endpoints
 	creeping  bool          // what is kept, and all goroutines, grow since the change
 	grown     cause.Folder  // what fills the disk
+	opened    cause.Opened  // what most files are that are open
 }
 
 // newService is one that is well: a clinic's appointments, in a language.

@@ -20,6 +20,7 @@ import (
 	"github.com/latido-dev/latido/continuous"
 	"github.com/latido-dev/latido/domain"
 	"github.com/latido-dev/latido/internal/cause"
+	"github.com/latido-dev/latido/internal/descriptors"
 )
 
 // Config says what a Recorder reads, and where it keeps what it finds. Only
@@ -166,6 +167,7 @@ type Recorder struct {
 	tasks    chan struct{}            // parts of gatherings under way
 	began    time.Time                // when this process did, about
 	before   atomic.Pointer[baseline] // what is kept of the release before
+	files    *descriptors.Table       // of this process
 
 	ctx    context.Context // done when Stop begins
 	cancel context.CancelFunc
@@ -189,6 +191,9 @@ func Start(ctx context.Context, cfg Config) (*Recorder, error) {
 	r := &Recorder{
 		cfg: cfg, words: wordsOf(cfg.Domain.Language), began: time.Now(), rules: map[string][]alerting.Rule{}, episodes: newEpisodes(),
 		slots: make(chan struct{}, maxGathering), asking: make(chan struct{}, 1), tasks: make(chan struct{}, maxTasks), said: map[string]bool{},
+	}
+	if cfg.Fleet == nil {
+		r.files = descriptors.OpenTable()
 	}
 	r.ctx, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	for _, rule := range cfg.Rules {
@@ -221,7 +226,11 @@ func (r *Recorder) Stop(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, stopBudget)
 	defer cancel()
 	done := make(chan struct{})
-	go func() { r.wg.Wait(); close(done) }()
+	go func() {
+		r.wg.Wait()
+		r.files.Close()
+		close(done)
+	}()
 	select {
 	case <-done:
 		return nil

@@ -176,7 +176,13 @@ func (r *Recorder) find(ctx context.Context, in cause.Input, tell func(f found))
 		tell(found{input: in, result: quick, skew: f.skew, notes: slices.Clone(f.notes), of: f.of})
 	}
 	grown := func() (cause.Folder, bool) { return cause.Folder{}, false }
-	if r.cfg.Grown != nil && slices.ContainsFunc(quick.Findings, func(f cause.Finding) bool { return f.Kind == "disk" }) {
+	finds := func(kind string) bool {
+		return slices.ContainsFunc(quick.Findings, func(f cause.Finding) bool { return f.Kind == kind })
+	}
+	if finds("descriptors") {
+		in.Opened.Path, in.Opened.Descriptors = r.files.Mostly()
+	}
+	if r.cfg.Grown != nil && finds("disk") {
 		grown = meanwhile(ctx, 0.35, r, func(ctx context.Context) cause.Folder {
 			return r.cfg.Grown(ctx, figures.Times.Before.To.Add(f.skew), diskGrew(figures))
 		})
