@@ -34,6 +34,9 @@ var lockFaults = []fault{
 	{"a lock is held during a call", func(s *service) { locked(s, httpCall, "avisos.example.com") }, "lock", "clinic.(*Agenda).Reserve", ""},
 	{"a lock is held while a file is written", func(s *service) { locked(s, fileSync, "") }, "lock", "clinic.(*Agenda).Reserve", ""},
 	{"a lock is held during a pause", func(s *service) { locked(s, sleeping, "") }, "lock", "clinic.(*Agenda).Reserve", ""},
+	{"a lock is held while another program runs", func(s *service) {
+		locked(s, stack([]string{"internal/runtime/syscall.Syscall6 asm_linux_amd64.s:36", "syscall.Syscall6 syscall_linux.go:95", "os.(*Process).pidfdWait pidfd_linux.go:120", "os.(*Process).Wait exec.go:134", "os/exec.(*Cmd).Wait exec.go:900", "os/exec.(*Cmd).Run exec.go:600"}), "")
+	}, "lock", "holds a lock while it waits for the program that is started", "en"},
 	{"a lock is held by what computes", func(s *service) {
 		locked(s, nil, "")
 		p := s.endpoint("POST /citas").parts["held"]

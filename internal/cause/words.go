@@ -135,6 +135,8 @@ func (w words) does(a *activity) string {
 	switch {
 	case calls(a.kind) && a.peer != "":
 		return w.Say("waits for %s%s", "espera a %s%s", a.peer, in)
+	case calls(a.kind) && (library("", a.library) == "exec" || library("", a.library) == "os"):
+		return w.Say("waits for %s%s", "espera a %s%s", w.server("", a.library), in)
 	case calls(a.kind) && a.through == "":
 		return w.Say("waits for an answer from the network%s", "espera una respuesta de la red%s", in)
 	case calls(a.kind):
@@ -152,6 +154,8 @@ func (w words) does(a *activity) string {
 		return w.Say("writes to the log%s", "escribe en el log%s", in)
 	case a.kind == stacks.Sleep:
 		return w.Say("sleeps%s", "duerme%s", in)
+	case a.kind == stacks.Pool && a.peer != "":
+		return w.Say("waits for a connection to %s%s", "espera una conexión con %s%s", a.peer, in)
 	case a.kind == stacks.Pool:
 		return w.Say("waits for a connection%s", "espera una conexión%s", in)
 	case a.kind == "" && a.through != "":
