@@ -29,6 +29,7 @@ var nouns = map[string][2]string{
 	"disk_usage":                      {"disk in use", "el disco en uso"},
 	"process_cpu_time":                {"CPU time of the process", "el tiempo de CPU del proceso"},
 	"process_memory_usage":            {"resident memory of the process", "la memoria residente del proceso"},
+	"process_stalled_time":            {"time that the process stood still", "el tiempo que el proceso estuvo parado"},
 	"process_open_fds":                {"open file descriptors", "los descriptores de archivo abiertos"},
 	"process_threads":                 {"threads of the process", "los hilos del proceso"},
 	"container_cpu_time":              {"CPU time of the container", "el tiempo de CPU del contenedor"},

@@ -31,11 +31,13 @@ type Profiler struct {
 	flushes   chan chan struct{} // ends the window that runs, and is closed when it is kept
 	aged      chan struct{}      // a window has ended, and an old one may have left the ring; holds one
 	coarsened chan struct{}      // closed when coarsen has ended
+	beaten    chan struct{}      // closed when beat has ended
 	stopOnce  sync.Once
 	stopErr   error
 
 	started  time.Time
 	gaps     atomic.Uint64
+	stalled  atomic.Int64          // nanoseconds
 	blocked  atomic.Bool           // another CPU profile runs, which is not ours
 	recorder *trace.FlightRecorder // nil without one
 
@@ -63,6 +65,7 @@ type Stats struct {
 	Dropped   uint64        // profiles dropped because the queue was full, or refused for good
 	Gaps      uint64        // windows without a CPU profile, because somebody else's ran
 	RingBytes int           // size of the profiles kept
+	Stalled   time.Duration // that the process did not run, by ticks of a second that came more than 0.1 s late
 	HeapAge   time.Duration // how old the heap's figures are: they change with each garbage collection
 }
 
@@ -91,13 +94,14 @@ func Start(cfg Config) (*Profiler, error) {
 	}
 	p.started = time.Now()
 	p.quit, p.done, p.cut, p.flushes = make(chan struct{}), make(chan struct{}), make(chan struct{}, 1), make(chan chan struct{})
-	p.aged, p.coarsened = make(chan struct{}, 1), make(chan struct{})
+	p.aged, p.coarsened, p.beaten = make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
 	if p.up != nil {
 		go p.up.run()
 	}
 	p.startRecorder()
 	process.join(p)
 	go p.coarsen()
+	go p.beat()
 	go p.run()
 	return p, nil
 }
@@ -117,6 +121,7 @@ func (p *Profiler) Stop(ctx context.Context) error {
 		close(p.quit)
 		<-p.done
 		<-p.coarsened
+		<-p.beaten
 		if p.recorder != nil {
 			p.recorder.Stop()
 		}
@@ -132,7 +137,7 @@ func (p *Profiler) Stats() Stats {
 	if p == nil {
 		return Stats{}
 	}
-	s := Stats{Gaps: p.gaps.Load()}
+	s := Stats{Gaps: p.gaps.Load(), Stalled: time.Duration(p.stalled.Load())}
 	s.RingBytes, _ = p.ring.size()
 	if p.up != nil {
 		s.Uploaded, s.Failed, s.Dropped = p.up.uploaded.Load(), p.up.failed.Load(), p.up.dropped.Load()

@@ -123,6 +123,8 @@ var contract = []Metric{
 	{Name: "process.open_fds", Kind: KindGauge, Unit: "{file_descriptor}", Optional: true, Description: "File descriptors that the process has open."},
 	{Name: "process.max_fds", Kind: KindGauge, Unit: "{file_descriptor}", Optional: true, Description: "File descriptors that the process may have open."},
 	{Name: "process.threads", Kind: KindGauge, Unit: "{thread}", Optional: true, Description: "Threads of the process, of the operating system."},
+	{Name: "process.stalled.time", Kind: KindCounter, Unit: "s", Optional: true,
+		Description: "Time that the process did not run: ticks of its profiler that came more than 0.1 s late, added up. It or its machine was stopped, or it had no CPU."},
 	{Name: "process.start.time", Kind: KindGauge, Unit: "s", Optional: true, Description: "When the process started, in seconds since 1970."},
 	{Name: "container.cpu.time", Kind: KindCounter, Unit: "s", Optional: true, Description: "CPU time that the container (control group) has used."},
 	{Name: "container.cpu.limit", Kind: KindGauge, Unit: "{cpu}", Optional: true, Description: "CPUs that the container may use at a time, if there is a limit."},

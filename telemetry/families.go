@@ -87,6 +87,7 @@ func (t *Telemetry) ownFamilies() []family {
 		"process_open_fds":                t.sampledHost(func(s *hostSample) *float64 { return s.process.files }),
 		"process_max_fds":                 t.sampledHost(func(s *hostSample) *float64 { return s.process.maxFiles }),
 		"process_threads":                 t.sampledHost(func(s *hostSample) *float64 { return s.process.threads }),
+		"process_stalled_time":            sampled(t.stalledTime),
 		"process_start_time":              t.sampledHost(func(s *hostSample) *float64 { return s.process.start }),
 		"container_cpu_time":              t.sampledHost(func(s *hostSample) *float64 { return s.container.cpu }),
 		"container_cpu_limit":             t.sampledHost(func(s *hostSample) *float64 { return s.container.cpuLimit }),
@@ -175,6 +176,14 @@ func (t *Telemetry) sampledHost(figure func(*hostSample) *float64) iter.Seq[poin
 		s := t.host.read()
 		return figure(&s)
 	})
+}
+
+// stalledTime is measured by the profiler, and by nobody where that is off.
+func (t *Telemetry) stalledTime() *float64 {
+	if t.profiler.Interval() == 0 {
+		return nil
+	}
+	return new(t.profiler.Stats().Stalled.Seconds())
 }
 
 // sampled is a gauge without labels; where there is no value, no series.

@@ -11,12 +11,12 @@ const floor = 0.3
 
 // hypotheses are all that compete. Each is in a file of its own.
 var hypotheses = []func(*model) []Finding{
-	computes, collector, keepsMemory, holdsLock, dependency, exhausted, leaks, starved, failing, oneValue, busier, eventFalls, clientsLeave, diskFills, descriptorsRunOut, limitFalls, changed, blocked, loses,
+	computes, collector, keepsMemory, holdsLock, dependency, exhausted, leaks, starved, failing, oneValue, busier, eventFalls, clientsLeave, diskFills, descriptorsRunOut, limitFalls, changed, blocked, loses, stalled,
 }
 
 // standing are those that need no time before to compare with.
 var standing = []func(*model) []Finding{
-	computes, collector, keepsMemory, holdsLock, dependency, exhausted, leaks, starved, failing, clientsLeave, diskFills, descriptorsRunOut, blocked,
+	computes, collector, keepsMemory, holdsLock, dependency, exhausted, leaks, starved, failing, clientsLeave, diskFills, descriptorsRunOut, blocked, stalled,
 }
 
 // standingWorth is what an explanation is worth that compares with nothing.

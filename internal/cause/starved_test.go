@@ -49,6 +49,11 @@ var starvedFaults = []fault{
 		waitForCPU(s, 0.2)
 		s.others = moved{0.2, 3.7}
 	}, "no_cpu", "4 ", ""},
+	{"another process takes the CPU, and the profiler has its turns late", func(s *service) {
+		waitForCPU(s, 0.2)
+		s.others = moved{0.2, 3.7}
+		s.count("process_stalled_time", moved{0, 0.4})
+	}, "no_cpu", "4 ", ""},
 	{"another process takes the CPU, alert on CPU", func(s *service) {
 		s.others = moved{0.2, 3.7}
 		s.alert = about(s, "cpu_usage", ">", 80)
@@ -142,6 +147,14 @@ var starvedFaults = []fault{
 		s.endpoint("POST /citas").requests.after = 0
 		s.alert = slowAt(s, "POST /citas")
 	}, "cpu", "", ""},
+	{"the process is stopped for moments", func(s *service) {
+		s.count("process_stalled_time", moved{0, 0.35})
+		s.blind = true // nobody looks meanwhile
+		for name := range s.endpoints {
+			s.endpoint(name).parts["still"] = &part{each: moved{0, 0.4}}
+		}
+		s.part("POST /citas", "pay").each.after = 0.05
+	}, "stalled", "The process stands still for", "en"},
 	// Rivals.
 	{"a name resolves slowly, and the container's limit throttles now and then", func(s *service) {
 		throttles(s, same(0.5), moved{0.02, 0.3}, moved{0, 2})

@@ -42,6 +42,7 @@ var contract = map[string]string{
 	"process_open_fds":                "Descriptores de archivo que el proceso tiene abiertos.",
 	"process_max_fds":                 "Descriptores de archivo que el proceso puede tener abiertos.",
 	"process_threads":                 "Hilos del proceso, del sistema operativo.",
+	"process_stalled_time":            "Tiempo en que el proceso no se ejecutó: la suma de las señales periódicas de su perfilador que llegaron con más de 0,1 s de retraso. Él o su máquina estaban detenidos, o no tenía CPU.",
 	"process_start_time":              "Cuándo arrancó el proceso, en segundos desde 1970.",
 	"container_cpu_time":              "Tiempo de CPU que ha usado el contenedor (grupo de control).",
 	"container_cpu_limit":             "CPU que el contenedor puede usar a la vez, si hay un límite.",
