@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/pprof/profile"
+
+	"github.com/latido-dev/latido/internal/profiles"
 )
 
 // All goroutines are kept once in some windows, for leaks, which grow slowly: a
@@ -44,7 +46,7 @@ func (p *Profiler) Goroutines(at time.Time) (*profile.Profile, time.Time, error)
 		if err != nil {
 			return nil, time.Time{}, err
 		}
-		now, err := capture{data: small}.parse()
+		now, err := owned(capture{data: small})
 		return now, time.Now(), err
 	}
 	list := slices.Concat(p.ring.reach(kindStacks, func(c capture) bool { return !c.to.After(at) }))
@@ -52,6 +54,15 @@ func (p *Profiler) Goroutines(at time.Time) (*profile.Profile, time.Time, error)
 		return nil, time.Time{}, fmt.Errorf("goroutines: %w", ErrNothing)
 	}
 	last := list[len(list)-1]
-	then, err := last.parse()
+	then, err := owned(last)
 	return then, last.to, err
+}
+
+// owned reads a capture of goroutines, and decides whose each is.
+func owned(c capture) (*profile.Profile, error) {
+	p, err := c.parse()
+	if err == nil {
+		profiles.Settle(p, profiles.GoroutineDepth)
+	}
+	return p, err
 }

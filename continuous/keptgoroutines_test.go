@@ -4,11 +4,16 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"runtime/pprof"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/pprof/profile"
+
 	"github.com/latido-dev/latido/internal/profiles"
+	"github.com/latido-dev/latido/internal/stacks"
 )
 
 // All goroutines are kept now and then, those that work for no endpoint too.
@@ -31,6 +36,24 @@ func TestGoroutinesKept(t *testing.T) {
 	if _, _, err := p.Goroutines(time.Now().Add(-time.Hour)); !errors.Is(err, ErrNothing) {
 		t.Errorf("an hour ago: %v", err)
 	}
+}
+
+// A goroutine that a request has started is not the request.
+func TestGoroutinesHaveTheirStarter(t *testing.T) {
+	p, reply, ended := local(t, Config{}), make(chan struct{}), make(chan struct{})
+	pprof.Do(t.Context(), pprof.Labels(profiles.LabelEndpoint, "/slow", profiles.LabelMethod, "GET"), func(context.Context) {
+		go func() { defer close(ended); waitForSupplier(reply) }()
+	})
+	defer func() { close(reply); <-ended }()
+	waitUntil(t, "the goroutine shows", func() bool {
+		now, _, err := p.Goroutines(time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.ContainsFunc(now.Sample, func(s *profile.Sample) bool {
+			return stacks.Label(s, profiles.LabelStartedBy) == "GET /slow" && stacks.Label(s, profiles.LabelEndpoint) == ""
+		})
+	})
 }
 
 // Looks at this moment add up with those of the ring.
