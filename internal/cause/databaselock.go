@@ -1,6 +1,11 @@
 package cause
 
-import "github.com/latido-dev/latido/internal/stacks"
+import (
+	"slices"
+	"strings"
+
+	"github.com/latido-dev/latido/internal/stacks"
+)
 
 // lockedBy says who has the lock of the database that others wait for, and where
 // that is.
@@ -35,7 +40,7 @@ func (m *model) locksDatabase() (h activity, ok bool) {
 }
 
 // leftOpen is whose requests left a transaction behind: there are more of them
-// than requests that work in the database.
+// than requests that work in one.
 func (m *model) leftOpen() (by string, at stacks.Frame, ok bool) {
 	left := map[string]both{}
 	for _, s := range m.goroutines() {
@@ -46,7 +51,7 @@ func (m *model) leftOpen() (by string, at stacks.Frame, ok bool) {
 		}
 	}
 	for _, s := range m.seen {
-		if _, i := own(s.frames); s.wait.Kind != stacks.Pool && isDatabase(through(s.frames, i)) {
+		if slices.ContainsFunc(s.frames, func(f stacks.Frame) bool { return strings.HasPrefix(f.Function, "database/sql.(*Tx).") }) {
 			left[s.endpoint] = left[s.endpoint].plus(both{-s.before, -s.after})
 		}
 	}

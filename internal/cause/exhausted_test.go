@@ -78,10 +78,20 @@ var exhaustedFaults = []fault{
 	}, "pool", "waits for the database's lock", "en"},
 	{"a transaction that was left open has the lock of a database in a file", func(s *service) {
 		starvedPool(s, 0.5)
-		busy := stack(selecting, []string{"modernc.org/sqlite.busyHandler conn.go:300", "modernc.org/sqlite.(*conn).exec conn.go:94", "database/sql.(*DB).ExecContext sql.go:1700"})
-		s.endpoint("POST /citas").parts["locked"] = &part{each: moved{0, 0.8}, frames: stack(busy, own("(*Store).exec", 64), own("(*Store).Reserve", 81))}
+		nobodyGetsOne(s)
+		begins := stack(selecting, []string{"modernc.org/sqlite.busyHandler conn.go:300", "modernc.org/sqlite.(*conn).BeginTx conn.go:1500", "database/sql.(*DB).BeginTx sql.go:1898"})
+		s.endpoint("POST /citas").parts["begins"] = &part{each: moved{0, 0.8}, frames: stack(begins, own("(*Store).Reserve", 81))}
+		s.waits = append(s.waits, standing{moved{0.02, 1}, map[string]string{"started_by": "POST /citas"}, stack(chanReceive, []string{"database/sql.(*Tx).awaitDone sql.go:2212"})})
+	}, "pool", "locked by a transaction that requests to POST /citas left open in clinic.(*Store).Reserve", "en"},
+	{"the same, while others wait within theirs", func(s *service) {
+		starvedPool(s, 0.5)
+		nobodyGetsOne(s)
+		writes := stack(selecting, []string{"modernc.org/sqlite.busyHandler conn.go:300", "modernc.org/sqlite.(*conn).exec conn.go:94", "database/sql.(*Tx).ExecContext sql.go:2500"})
+		s.endpoint("POST /citas").parts["writes"] = &part{each: moved{0, 0.4}, frames: stack(writes, own("(*Store).Reserve", 81))}
 		s.endpoint("GET /informes").parts["conn"] = &part{each: moved{0, 0.5}, frames: stack(sqlPool, own("(*Store).Archive", 160))}
-		s.waits = append(s.waits, standing{moved{0.02, 1}, map[string]string{"started_by": "GET /informes"}, stack(selecting, []string{"database/sql.(*Tx).awaitDone sql.go:2212"})})
+		s.waits = append(s.waits,
+			standing{moved{0.02, 1}, map[string]string{"started_by": "GET /informes"}, stack(chanReceive, []string{"database/sql.(*Tx).awaitDone sql.go:2212"})},
+			standing{moved{0.02, 4}, map[string]string{"started_by": "POST /citas"}, stack(chanReceive, []string{"database/sql.(*Tx).awaitDone sql.go:2212"})})
 	}, "pool", "locked by a transaction that requests to GET /informes left open in clinic.(*Store).Archive", "en"},
 	{"a pool is too small", func(s *service) {
 		starvedPool(s, 0.3)
