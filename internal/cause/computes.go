@@ -12,6 +12,10 @@ import (
 // word.
 const leastCores = 0.05
 
+// leastPart is what one of several functions that work for one endpoint must have
+// of the whole.
+const leastPart = 0.1
+
 // moreCPU is how much more CPU time is used, of what the alert is about: the
 // machine's or the process's. It is 0 for about as much as before, and for an
 // alert that somebody made fire while there is CPU left.
@@ -72,12 +76,33 @@ func computes(m *model) (list []Finding) {
 			add(claim{at: s.at, through: s.through, library: s.leaf, endpoint: s.endpoint, both: s.both}, m.reach[cpu]*(s.after-s.before*more)/whole)
 		}
 	}
+	ofOne := map[string][]claim{} // functions that work for one endpoint, "" for none
 	for name, s := range sums {
-		share := max(s.share, byTime[name])
-		if share < floor {
-			continue
+		s.claim.share = max(s.share, byTime[name])
+		if of := s.claim.endpoint; m.endpoints[of] != nil && s.claim.share >= leastPart {
+			ofOne[of] = append(ofOne[of], s.claim)
+		} else {
+			ofOne[""] = append(ofOne[""], s.claim)
 		}
-		list = append(list, m.computingMore(s.claim, share))
+	}
+	for of, claims := range ofOne {
+		slices.SortFunc(claims, func(a, b claim) int {
+			return cmp.Or(cmp.Compare(b.share, a.share), cmp.Compare(a.at.Function, b.at.Function))
+		})
+		whole := 0.0
+		for _, c := range claims {
+			whole += c.share
+		}
+		switch {
+		case of != "" && whole >= floor && claims[0].share < 0.75*whole:
+			list = append(list, m.computingMore(claims, whole))
+		default:
+			for _, c := range claims {
+				if c.share >= floor {
+					list = append(list, m.computingMore([]claim{c}, c.share))
+				}
+			}
+		}
 	}
 	slices.SortFunc(list, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Function, b.Function))
@@ -106,8 +131,10 @@ func (m *model) moreBeside() func(function string) float64 {
 // clear, copy and collect.
 const muchAllocated = 100 << 20
 
-func (m *model) computingMore(c claim, share float64) Finding {
-	w := m.w
+// computingMore says of one function that it computes more, or of several that
+// they do for one endpoint, those that do it most first.
+func (m *model) computingMore(claims []claim, share float64) Finding {
+	w, c := m.w, claims[0]
 	f := Finding{Kind: "cpu", Score: share, Function: c.at.Function, File: c.at.File, Line: c.at.Line, Endpoint: c.endpoint}
 	mostly := ""
 	if c.through != "" {
@@ -115,20 +142,24 @@ func (m *model) computingMore(c claim, share float64) Finding {
 	} else if c.library != "" && c.library != c.at.Function && stacks.Owner(c.library) != stacks.Own {
 		mostly = w.Say(", mostly in %s", ", sobre todo en %s", written(c.library))
 	}
-	all := both{} // of the function, for that endpoint
+	all := both{} // of the functions, for that endpoint
 	for _, s := range m.spent {
-		if s.at.Function == c.at.Function && s.endpoint == c.endpoint {
+		if s.endpoint == c.endpoint && slices.ContainsFunc(claims, func(c claim) bool { return s.at.Function == c.at.Function }) {
 			all = all.plus(s.both)
 		}
+	}
+	who := where(c.at)
+	if len(claims) > 1 {
+		who = w.Say("%s, with %s,", "%s, con %s,", who, where(claims[1].at))
 	}
 	e := m.endpoints[c.endpoint]
 	if e != nil && e.requests.after > 0 && c.endpoint != m.unnamed {
 		each := both{per(all.before, e.requests.before), per(all.after, e.requests.after)}
 		f.Sentence = w.Say("%s takes %s of CPU time for each request to %s%s%s.", "%s usa %s de CPU por cada petición a %s%s%s.",
-			where(c.at), w.Seconds(each.after), c.endpoint, w.was(w.Seconds(each.before), w.cpu && e.requests.before > 0), mostly)
+			who, w.Seconds(each.after), c.endpoint, w.was(w.Seconds(each.before), w.cpu && e.requests.before > 0), mostly)
 		f.Rests = append(f.Rests, w.Say("requests to %s: %s", "peticiones a %s: %s", c.endpoint, w.rateWas(e.requests)))
 	} else {
-		f.Sentence = w.Say("%s uses %s of CPU%s%s.", "%s usa %s de CPU%s%s.", where(c.at), w.coresOf(all.after), w.was(w.number(all.before), w.cpu), mostly)
+		f.Sentence = w.Say("%s uses %s of CPU%s%s.", "%s usa %s de CPU%s%s.", who, w.coresOf(all.after), w.was(w.number(all.before), w.cpu), mostly)
 	}
 	if at, of, _ := m.grownMost("alloc_space"); at.Function == c.at.Function && of.after > muchAllocated && of.ratio() > 3 {
 		f.Sentence = strings.TrimSuffix(f.Sentence, ".") + w.Say("; it allocates %s a second%s.", "; asigna %s por segundo%s.", w.Bytes(of.after), w.wasBytes(of.before))

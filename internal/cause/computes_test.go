@@ -20,6 +20,11 @@ var computesFaults = []fault{
 		s.alert = about(s, "cpu_usage", ">", 80)
 	}, "cpu", "report.Totals", ""},
 	{"own code computes", func(s *service) { s.part("GET /informes", "work").each.after = 0.4 }, "cpu", "report.Totals", ""},
+	{"two functions compute for one kind of request, and each explains no more than a pause beside it", func(s *service) {
+		s.part("GET /informes", "work").each.after = 0.36
+		s.endpoint("GET /informes").parts["curves"] = &part{each: moved{0, 0.24}, computes: true, frames: stack(own("report.curves", 42), own("report.Totals", 25))}
+		s.endpoint("GET /informes").parts["pause"] = &part{each: moved{0, 0.4}, frames: stack(sleeping, own("report.Totals", 31))}
+	}, "cpu", "report.Totals (totals.go:19), with report.curves (curves.go:42), takes", "en"},
 	{"own code computes, and allocates much", func(s *service) {
 		s.part("GET /informes", "work").each.after = 0.4
 		s.allocated = append(s.allocated, standing{moved{mb, 800 * mb}, nil, own("report.Totals", 15)})
