@@ -23,7 +23,7 @@ func TestStalled(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer p.Stop(t.Context())
+		defer func() { _ = p.Stop(t.Context()) }()
 		for tick := time.Tick(10 * time.Millisecond); p.Stats().RingBytes == 0; { // it runs
 			<-tick
 		}
