@@ -1,6 +1,10 @@
 package continuous
 
-import "time"
+import (
+	"context"
+	"runtime/pprof"
+	"time"
+)
 
 const (
 	// beatEvery is how often the process is expected to run.
@@ -14,6 +18,7 @@ const (
 // meanwhile.
 func (p *Profiler) beat() {
 	defer close(p.beaten)
+	pprof.SetGoroutineLabels(context.Background()) // and not of whoever called Start
 	tick := time.NewTicker(beatEvery)
 	defer tick.Stop()
 	for last := time.Now(); ; {

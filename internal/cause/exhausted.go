@@ -129,10 +129,12 @@ func exhausted(m *model) (list []Finding) {
 				who = w.T(": no goroutine works with them, they were not given back", ": ninguna goroutine trabaja con ellas, no se devolvieron")
 			}
 			f.Sentence = w.Say("%s is exhausted%s%s; %s.", "%s está agotado%s%s; %s.", name, use, who, wait)
-			if text, at, ok := m.lockedBy(); ok && first.holder != nil && first.holder.kind == stacks.Lock && isDatabaseLock(first.holder.library) {
-				f.Function, f.File, f.Line = at.Function, at.File, at.Line
-				f.Sentence = w.Say("The database is locked by %s; %s waits for that, and exhausts the pool%s; %s.", "La base de datos está bloqueada por %s; %s lo espera y agota el pool%s; %s.",
-					text, where(first.holder.function), use, wait)
+			if h := first.holder; h != nil && h.kind == stacks.Lock && isDatabaseLock(h.library) {
+				if text, at, ok := m.lockedBy(); ok {
+					f.Function, f.File, f.Line = at.Function, at.File, at.Line
+					f.Sentence = w.Say("The database is locked by %s; %s waits for that, and exhausts the pool%s; %s.", "La base de datos está bloqueada por %s; %s lo espera y agota el pool%s; %s.",
+						text, where(h.function), use, wait)
+				}
 			}
 			f.Next = w.T("Close rows, transactions and bodies on every path, and hold no connection while something else is called; enlarge the pool only then.",
 				"Cerrar filas (rows), transacciones y cuerpos (body) en todos los caminos, y no retener una conexión mientras se llama a otro; ampliar el pool solo después.")

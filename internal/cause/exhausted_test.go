@@ -197,10 +197,16 @@ func TestBlamesNobody(t *testing.T) {
 			s.level("process_open_fds", moved{40, 150})
 			s.alert, s.lasts = cause.Alert{}, minute
 		}}, "1024"},
+		// Whoever has no CPU has its turns late.
+		{fault{name: "another process takes the CPU", tell: func(s *service) {
+			waitForCPU(s, 0.2)
+			s.others = moved{0.2, 3.7}
+			s.count("process_stalled_time", moved{0, 0.4})
+		}}, "stalled"},
 	} {
 		everyway(t, c.fault, func(t *testing.T, s *service, r cause.Result) {
 			for _, f := range r.Findings {
-				if strings.Contains(f.Sentence, c.innocent) {
+				if strings.Contains(f.Kind+" "+f.Sentence, c.innocent) {
 					t.Errorf("%s blames %s: %s", f.Kind, c.innocent, f.Sentence)
 				}
 			}

@@ -49,11 +49,6 @@ var starvedFaults = []fault{
 		waitForCPU(s, 0.2)
 		s.others = moved{0.2, 3.7}
 	}, "no_cpu", "4 ", ""},
-	{"another process takes the CPU, and the profiler has its turns late", func(s *service) {
-		waitForCPU(s, 0.2)
-		s.others = moved{0.2, 3.7}
-		s.count("process_stalled_time", moved{0, 0.4})
-	}, "no_cpu", "4 ", ""},
 	{"another process takes the CPU, alert on CPU", func(s *service) {
 		s.others = moved{0.2, 3.7}
 		s.alert = about(s, "cpu_usage", ">", 80)

@@ -36,10 +36,13 @@ func (s *spare) release() {
 }
 
 // lend calls deliver, and once more with the spare descriptors where there are
-// no others: whoever else waits for some asks less often.
+// no others: whoever else waits for some asks less often. It waits for nobody: while
+// another delivery has them, this one comes back as it is, and is tried again later.
 func (s *spare) lend(deliver func() (retry bool, err error)) (retry bool, err error) {
 	retry, err = deliver()
-	s.mu.Lock()
+	if !s.mu.TryLock() {
+		return retry, err
+	}
 	defer s.mu.Unlock()
 	if err != nil && len(s.files) > 0 && descriptors.None() {
 		s.release()
