@@ -47,11 +47,12 @@ causes: ## Break a service, judge what its alerts say, write docs/causes.md. FAU
 pictures: ## Take the screenshots of the documents from the running example, and write their date.
 	cd e2e && PICTURES=$(CURDIR)/docs GOWORK=off go test -count=1 -run TestPictures .
 
-lint: $(LINT) ## Check formatting, imports between packages, and common mistakes.
+lint: $(LINT) ## Check formatting, imports between packages, common mistakes, and that mutations apply.
 	@for m in $(MODULES) e2e; do \
 		echo "== lint $$m"; \
 		(cd $$m && GOWORK=off $(LINT) run --config $(CURDIR)/.golangci.yaml ./...) || exit 1; \
 	done
+	cd e2e && GOWORK=off go test -run TestPatchesApply ./mutants
 
 $(LINT):
 	@echo "golangci-lint: building once (some 4 min)"
