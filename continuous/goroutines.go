@@ -113,14 +113,15 @@ func (w *goroutineSampler) take(from, to time.Time) (sum *profile.Profile, whole
 }
 
 // onlyTelling drops the goroutines that work for no endpoint and no region, were
-// started by none, and have no own code; and every label that tells requests
-// apart: a span's id would make a stack of its own out of each.
+// started by none, have no own code, and open no connection for one that has; and
+// every label that tells requests apart: a span's id would make a stack of its own
+// out of each.
 func onlyTelling(p *profile.Profile) {
-	own := make(map[*profile.Function]bool, len(p.Function))
+	telling := make(map[*profile.Function]bool, len(p.Function))
 	for _, f := range p.Function {
-		own[f] = stacks.Owner(f.Name) == stacks.Own
+		telling[f] = stacks.Owner(f.Name) == stacks.Own || f.Name == stacks.DialsHTTP
 	}
-	p.Sample = slices.DeleteFunc(p.Sample, func(s *profile.Sample) bool { return profiles.Unlabelled(s) && !on(s, own) })
+	p.Sample = slices.DeleteFunc(p.Sample, func(s *profile.Sample) bool { return profiles.Unlabelled(s) && !on(s, telling) })
 	for _, s := range p.Sample {
 		kept := make(map[string][]string, 4)
 		for _, name := range []string{profiles.LabelEndpoint, profiles.LabelMethod, profiles.LabelRegion, profiles.LabelPeer, profiles.LabelStartedBy} {

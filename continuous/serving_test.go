@@ -194,6 +194,26 @@ func TestSettleScheduler(t *testing.T) {
 	}
 }
 
+// TestSettleWithoutRoute: a goroutine that a request started answers none, also
+// where the router did not know the route when the request came.
+func TestSettleWithoutRoute(t *testing.T) {
+	p := &profile.Profile{}
+	for i, functions := range [][]string{{"main.handler", stacks.SDK + "telemetry.(*Telemetry).Middleware.func1"}, {"main.watch"}} {
+		s := &profile.Sample{Value: []int64{1}, Label: map[string][]string{profiles.LabelMethod: {"GET"}, profiles.LabelPeer: {"prices"}}}
+		for j, name := range functions {
+			f := &profile.Function{ID: uint64(2*i + j + 1), Name: name}
+			l := &profile.Location{ID: f.ID, Line: []profile.Line{{Function: f}}}
+			p.Function, p.Location, s.Location = append(p.Function, f), append(p.Location, l), append(s.Location, l)
+		}
+		p.Sample = append(p.Sample, s)
+	}
+	profiles.Settle(p, profiles.GoroutineDepth)
+	served, started := p.Sample[0].Label, p.Sample[1].Label
+	if fmt.Sprint(served) != "map[method:[GET] peer:[prices]]" || fmt.Sprint(started) != "map[peer:[prices] started_by:[GET]]" {
+		t.Errorf("served %v, started %v", served, started)
+	}
+}
+
 // BenchmarkSettle is what a window of 10 s costs once, when it ends: 1,000
 // samples of 30 frames, half of them inherited.
 func BenchmarkSettle(b *testing.B) {

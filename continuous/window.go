@@ -90,7 +90,7 @@ func (c capture) settled(depth int) (capture, *profile.Profile, error) {
 	if err != nil {
 		return c, nil, fmt.Errorf("profile of %s: %w", c.from.Format(time.TimeOnly), err)
 	}
-	if !bytes.Contains(raw, []byte(profiles.LabelEndpoint)) && !bytes.Contains(raw, []byte(profiles.LabelRegion)) {
+	if !slices.ContainsFunc([]string{profiles.LabelEndpoint, profiles.LabelMethod, profiles.LabelRegion}, func(name string) bool { return bytes.Contains(raw, []byte(name)) }) {
 		return c, nil, nil
 	}
 	parsed, err := profile.ParseUncompressed(raw)

@@ -19,6 +19,22 @@ func isDatabase(pkg string) bool {
 	return slices.ContainsFunc(databases, func(prefix string) bool { return pkg == prefix || strings.HasPrefix(pkg, prefix+"/") })
 }
 
+// products are the databases that a client of one product speaks to.
+var products = map[string]string{
+	"github.com/redis/go-redis": "Redis", "github.com/gomodule/redigo": "Redis", "github.com/jackc/pgx": "PostgreSQL",
+	"go.mongodb.org/mongo-driver": "MongoDB", "github.com/gocql/gocql": "Cassandra",
+}
+
+// databaseOf names the database that a library speaks to, or says else.
+func (w words) databaseOf(pkg, other string) string {
+	for prefix, name := range products {
+		if strings.HasPrefix(pkg, prefix) {
+			return name
+		}
+	}
+	return other
+}
+
 // isDatabaseLock tells whether what a goroutine waits in is a database's lock on
 // its data. A mutex within a database of the process is held for a moment by those
 // that compute there.
@@ -133,7 +149,7 @@ func (m *model) database() (Finding, bool) {
 		if each.before > 0 && often > 1.5 {
 			figures = append(figures, w.Say("it is called %s times for each request%s", "recibe %s llamadas por cada petición%s", w.number(max(each.after, m.callsOf(first.endpoint).after)), w.wasNumber(each.before)))
 		}
-		f.Sentence = w.Say("The database answers slowly to %s", "La base de datos responde despacio a %s", where(first.at))
+		f.Sentence = w.Say("%s answers slowly to %s", "%s responde despacio a %s", w.databaseOf(first.through, w.T("The database", "La base de datos")), where(first.at))
 		if len(figures) > 0 {
 			f.Sentence += ": " + strings.Join(figures, "; ")
 		}

@@ -15,7 +15,7 @@ func (m *model) lockedBy() (text string, at stacks.Frame, ok bool) {
 		return w.Say("%s, which meanwhile %s", "%s, que mientras tanto %s", where(h.function), w.does(&h)), h.function, true
 	}
 	if by, at, ok := m.leftOpen(); ok {
-		return w.Say("a transaction that requests to %s left open in %s", "una transacción que las peticiones a %s dejaron abierta en %s", by, where(at)), at, true
+		return w.Say("a transaction that %s left open in %s", "una transacción que %s dejaron abierta en %s", w.requestsTo(by), where(at)), at, true
 	}
 	return "", at, false
 }

@@ -113,18 +113,43 @@ func (m *model) moreRequests() float64 {
 }
 
 // callersOf is where own code is seen to wait for a host: of one endpoint, or of
-// all, "".
+// all, "". Calls that fail too fast to be seen were seen before they failed.
 func (m *model) callersOf(peer, of string) (at stacks.Frame, endpoint string) {
 	most := 0.0
 	for _, s := range m.seen {
-		if s.peer != peer || of != "" && s.endpoint != of || s.after <= most {
+		weight := s.after + s.before/1e6
+		if s.peer != peer || of != "" && s.endpoint != of || weight <= most {
 			continue
 		}
 		if i := stacks.DeepestOwn(s.frames); i >= 0 {
-			most, at, endpoint = s.after, s.frames[i], s.endpoint
+			most, at, endpoint = weight, s.frames[i], s.endpoint
 		}
 	}
 	return at, endpoint
+}
+
+// caller is the innermost place of own code that calls this host and no other: a
+// line from which all hosts are called tells nothing of this one.
+func (m *model) caller(peer string, at stacks.Frame) stacks.Frame {
+	for range 8 { // more than anybody wraps a call, and an end where they call each other
+		outer, most, others := at, 0.0, false
+		for _, s := range m.seen {
+			i := slices.Index(s.frames, at)
+			if s.peer == "" || i < 0 {
+				continue
+			}
+			others = others || s.peer != peer
+			next := slices.IndexFunc(s.frames[i+1:], func(f stacks.Frame) bool { return stacks.Owner(f.Function) == stacks.Own })
+			if weight := s.after + s.before/1e6; s.peer == peer && next >= 0 && weight > most {
+				most, outer = weight, s.frames[i+1+next]
+			}
+		}
+		if !others || outer == at {
+			return at
+		}
+		at = outer
+	}
+	return at
 }
 
 // onlyCaller is the endpoint whose requests are the ones that are seen to wait for
@@ -159,11 +184,12 @@ func (m *model) calling(p called, c claim, share float64) Finding {
 			}
 		}
 	}
-	f := Finding{Kind: "dependency", Score: share, Peer: p.name, Endpoint: endpoint, Function: place.Function, File: place.File, Line: place.Line}
 	if place.Function == "" { // it fails too fast to be seen
-		f.Function, f.File, f.Line = m.siteOf(m.bad)
-		place = stacks.Frame{Function: f.Function, File: f.File, Line: f.Line}
+		_, place = m.answering(m.bad)
+	} else {
+		place = m.caller(p.name, place)
 	}
+	f := Finding{Kind: "dependency", Score: share, Peer: p.name, Endpoint: endpoint, Function: place.Function, File: place.File, Line: place.Line}
 	host := p.name
 	if host == domain.Other {
 		host = w.T("a host that the domain does not name (_other)", "un host que el dominio no nombra (_other)")
@@ -232,6 +258,8 @@ func (m *model) calling(p called, c claim, share float64) Finding {
 		f.Next = w.Say("Look in %s for retries without a pause, calls in a loop, or a cache that no longer hits.", "Buscar en %s reintentos sin pausa, llamadas en un bucle o una caché que ya no acierta.", cmp.Or(written(place.Function), w.T("the code that calls it", "el código que lo llama")))
 	case tooSoon:
 		f.Next = w.Say("Look in %s for the deadline of these calls (context, Client.Timeout): it became shorter, or what comes before uses it up.", "Ver en %s el plazo de estas llamadas (contexto, Client.Timeout): se acortó, o lo que viene antes lo consume.", cmp.Or(written(place.Function), w.T("the code that calls it", "el código que lo llama")))
+	case c.wait == stacks.DNS || c.wait == dialing:
+		f.Next = w.Say("Look at the name server and the network to %s, and at why connections to it are not used again: keep-alives, MaxIdleConnsPerHost, bodies that are not read to their end.", "Ver el servidor de nombres y la red hasta %s, y por qué no se reutilizan sus conexiones: keep-alives, MaxIdleConnsPerHost, cuerpos que no se leen hasta el final.", host)
 	case status == "tls":
 		f.Next = w.Say("Look at the certificate of %s: has it expired, is its name right, is its issuer trusted here? openssl s_client -connect HOST:443 shows it.", "Ver el certificado de %s: ¿caducó, es ese su nombre, se confía aquí en quien lo emitió? Lo muestra openssl s_client -connect HOST:443.", host)
 	case status == "429":

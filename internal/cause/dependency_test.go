@@ -40,6 +40,26 @@ var dependencyFaults = []fault{
 		s.endpoint("POST /citas").status["502"] = moved{0, 1}
 		s.alert = failing(s)
 	}, "dependency", "clinic.(*Payments).Charge", ""},
+	{"one of two hosts that are called through one function is slow", func(s *service) {
+		through := own("httpx.Do", 83)
+		s.part("POST /citas", "pay").frames = stack(httpCall, through, own("(*Payments).Charge", 33))
+		s.part("POST /citas", "pay").each.after = 0.6
+		s.endpoint("GET /citas").parts["photo"] = &part{each: same(0.03), frames: stack(httpCall, through, own("(*Photos).List", 22)), peer: "fotos.example.com", calls: same(1)}
+	}, "dependency", "a call from clinic.(*Payments).Charge (payments.go:33)", "en"},
+	{"a host refuses calls too fast to be seen, and one function writes all answers", func(s *service) {
+		s.part("POST /citas", "pay").each.after = 0.00001
+		s.part("POST /citas", "pay").answers = map[string]moved{"2xx": {1, 0}, "401": {0, 1}}
+		s.endpoint("POST /citas").status["502"] = moved{0, 1}
+		s.count("failures", moved{0, 10}, "endpoint", "/citas", "status", "502", "site", "render.JSON (render.go:30) < clinic.(*API).reserve (api.go:105)")
+		s.alert = failing(s)
+	}, "dependency", "of the calls from clinic.(*Payments).Charge (payments.go:33)", "en"},
+	{"the same of a host that was never seen to be called", func(s *service) {
+		s.part("POST /citas", "pay").each = same(0.00001)
+		s.part("POST /citas", "pay").answers = map[string]moved{"2xx": {1, 0}, "401": {0, 1}}
+		s.endpoint("POST /citas").status["502"] = moved{0, 1}
+		s.count("failures", moved{0, 10}, "endpoint", "/citas", "status", "502", "site", "render.JSON (render.go:30) < clinic.(*API).reserve (api.go:105)")
+		s.alert = failing(s)
+	}, "dependency", "of the calls from clinic.(*API).reserve (api.go:105)", "en"},
 	{"the deadline of the calls to a host became shorter than they take", func(s *service) {
 		s.part("POST /citas", "pay").each.after = 0.001
 		s.part("POST /citas", "pay").answers = map[string]moved{"2xx": {1, 0.1}, "timeout": {0, 0.9}}

@@ -22,8 +22,8 @@ func diskFills(m *model) (list []Finding) {
 		list = append(list, f)
 	}
 	if len(list) == 0 && m.reach[failures] > 0 && m.manyFail() && known && used.after > 97 && used.growth() > 0.5 {
-		f := Finding{Kind: "disk", Score: m.reach[failures] * 0.8}
-		f.Function, f.File, f.Line = m.siteOf(m.bad)
+		_, at := m.answering(m.bad)
+		f := Finding{Kind: "disk", Score: m.reach[failures] * 0.8, Function: at.Function, File: at.File, Line: at.Line}
 		from := ""
 		if f.Function != "" {
 			from = w.Say("; requests fail in %s", "; fallan peticiones en %s", placeText(f))

@@ -13,7 +13,7 @@ func eventFalls(m *model) []Finding {
 	w := m.w
 	e := m.eventOf()
 	score := m.leftOfEvent() * 0.85
-	changed := e.rate.before > 0 && e.rate.growth() < 0 && -e.rate.growth()*m.f.span(m.t.After) >= 2 && e.rate.ratio() < 0.7/m.strict
+	changed := e.rate.before > 0 && e.rate.growth() < 0 && (e.level || -e.rate.growth()*m.f.span(m.t.After) >= 2) && e.rate.ratio() < 0.7/m.strict
 	rises := m.in.Alert.Op == ">" && e.rate.ratio() > 1.4*m.strict
 	if !changed && !rises || score < floor {
 		return nil
@@ -23,7 +23,7 @@ func eventFalls(m *model) []Finding {
 	if e.endpoint != "" {
 		of = w.Say("requests to %s", "peticiones a %s", e.endpoint)
 	}
-	after, before := w.rates(e.rate)
+	after, before := w.amounts(e.rate, e.level)
 	come, came := w.rates(requests)
 	f := Finding{Kind: "event", Score: score, Endpoint: e.endpoint}
 	f.Sentence = w.Say("%s fell from %s to %s, while %s come as before (%s%s) and succeed.", "%s cayó de %s a %s, mientras las %s llegan como antes (%s%s) y terminan bien.",

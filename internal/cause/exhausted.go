@@ -87,7 +87,7 @@ func exhausted(m *model) (list []Finding) {
 		}
 		first, share, waiting := claims[0], 0.0, both{}
 		for _, c := range claims {
-			if kind == stacks.Pool || c.at.Function == first.at.Function {
+			if kind == stacks.Pool && c.library == first.library && c.peer == first.peer || c.at.Function == first.at.Function {
 				share += c.share
 				waiting = waiting.plus(c.both)
 			}
@@ -104,8 +104,12 @@ func exhausted(m *model) (list []Finding) {
 				}
 			}
 			var who string
+			if first.ofHTTP() {
+				f.Peer = first.peer
+				name = w.Say("http.Transport's pool of connections to %s (MaxConnsPerHost)", "El pool de conexiones de http.Transport con %s (MaxConnsPerHost)", cmp.Or(first.peer, w.T("a host", "un host")))
+			}
 			if by, _, open := m.notGivenBack(); open.growth() >= 1 && open.after > 1.5*open.before && open.after >= 0.5*m.heldConnections() {
-				who = w.Say(": requests to %s keep %s rows or transactions open", ": las peticiones a %s dejan abiertas %s consultas o transacciones", by, w.count(open.after))
+				who = w.Say(": %s keep rows or transactions open (%s)", ": %s dejan abiertas consultas o transacciones (%s)", w.requestsTo(by), w.count(open.after))
 				f.Endpoint = by
 				if at, ok := m.opener(by); ok {
 					f.Function, f.File, f.Line = at.Function, at.File, at.Line
@@ -115,13 +119,19 @@ func exhausted(m *model) (list []Finding) {
 					who += w.Say(", which meanwhile %s", ", que mientras tanto %s", w.does(h))
 				}
 			} else if h := first.holder; h != nil {
-				who = w.Say(": %s holds a connection while it %s", ": %s retiene una conexión mientras %s", where(h.function), w.does(h))
-				f.Function, f.File, f.Line = h.function.Function, h.function.File, h.function.Line
+				if !first.ofHTTP() { // else they are the calls themselves
+					who = w.Say(": %s holds a connection while it %s", ": %s retiene una conexión mientras %s", where(h.function), w.does(h))
+					f.Function, f.File, f.Line = h.function.Function, h.function.File, h.function.Line
+				}
+			} else if at, call, ok := m.taker(first, takesConnection); ok {
+				who = w.Say(": no goroutine works with them; only %s calls %s, and what that returns has to be given back",
+					": ninguna goroutine trabaja con ellas; solo %s llama a %s, y lo que obtiene hay que devolverlo", where(at), call)
+				f.Function, f.File, f.Line = at.Function, at.File, at.Line
 			} else if at, ok := m.newcomer(first); ok {
 				who = w.Say(": no goroutine works with them; they are not given back since %s uses the pool, which it did not before",
 					": ninguna goroutine trabaja con ellas; no se devuelven desde que %s usa el pool, lo que antes no hacía", where(at))
 				f.Function, f.File, f.Line = at.Function, at.File, at.Line
-			} else if at, call, ok := m.taker(first); ok {
+			} else if at, call, ok := m.taker(first, takesRows); ok {
 				who = w.Say(": no goroutine works with them; only %s calls %s, and what that returns has to be closed",
 					": ninguna goroutine trabaja con ellas; solo %s llama a %s, y lo que devuelve hay que cerrarlo", where(at), call)
 				f.Function, f.File, f.Line = at.Function, at.File, at.Line
@@ -138,6 +148,9 @@ func exhausted(m *model) (list []Finding) {
 			}
 			f.Next = w.T("Close rows, transactions and bodies on every path, and hold no connection while something else is called; enlarge the pool only then.",
 				"Cerrar filas (rows), transacciones y cuerpos (body) en todos los caminos, y no retener una conexión mientras se llama a otro; ampliar el pool solo después.")
+			if first.ofHTTP() {
+				f.Next = w.T("Allow more connections to it (MaxConnsPerHost) or make fewer calls, and close the body of every answer.", "Permitir más conexiones con él (MaxConnsPerHost) o hacer menos llamadas, y cerrar el cuerpo (body) de cada respuesta.")
+			}
 		case stacks.Limiter:
 			f.Kind = "limiter"
 			f.Sentence = w.Say("A limiter (%s) holds requests back: %s", "Un limitador (%s) frena las peticiones: %s", library("", first.library), wait)
@@ -193,15 +206,21 @@ func (m *model) newcomer(c claim) (at stacks.Frame, ok bool) {
 	return at, at.Function != "" && len(ran) > 0
 }
 
-// taker is the one function whose call leaves a connection taken until something
-// is closed, and starts no goroutine that would show it: a connection of one's
-// own, or else rows without a context.
-func (m *model) taker(c claim) (at stacks.Frame, call string, ok bool) {
-	for _, call := range []string{"database/sql.(*DB).Conn", "database/sql.(*DB).Query"} {
+// Calls that leave a connection taken until something is closed, and start no
+// goroutine that would show it: those for a connection of one's own, and those for
+// rows without a context, or a transaction of pgx.
+var (
+	takesConnection = []string{"database/sql.(*DB).Conn", "pgxpool.(*Pool).Acquire"}
+	takesRows       = []string{"database/sql.(*DB).Query", "pgxpool.(*Pool).Begin", "pgxpool.(*Pool).BeginTx", "pgxpool.(*Pool).Query"}
+)
+
+// taker is the one function of own code that is seen in such a call.
+func (m *model) taker(c claim, calls []string) (at stacks.Frame, call string, ok bool) {
+	for _, call := range calls {
 		takers := map[string]stacks.Frame{}
 		for _, s := range m.seen {
 			i := stacks.DeepestOwn(s.frames)
-			if i > 0 && s.frames[i-1].Function == call && s.wait.Library == c.library {
+			if i > 0 && strings.HasSuffix(s.frames[i-1].Function, call) && s.wait.Library == c.library {
 				takers[s.frames[i].Function] = s.frames[i]
 			}
 		}

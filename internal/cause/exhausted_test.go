@@ -158,6 +158,28 @@ var exhaustedFaults = []fault{
 			s.part(name, "query").each.after = 0.14
 		}
 	}, "dependency", "", ""},
+	{"a transport opens too few connections to a host", func(s *service) {
+		s.endpoint("POST /citas").parts["conn"] = &part{each: moved{0, 0.6}, frames: stack(httpConn, own("(*Payments).Charge", 33)), peer: "pagos.example.com"}
+	}, "pool", "http.Transport's pool of connections to pagos.example.com (MaxConnsPerHost) is exhausted; 6 requests wait", "en"},
+	{"a host is slow, and its transport opens no more connections", func(s *service) {
+		s.part("POST /citas", "pay").each.after = 0.6
+		s.endpoint("POST /citas").parts["conn"] = &part{each: moved{0, 0.6}, frames: stack(httpConn, own("(*Payments).Charge", 33)), peer: "pagos.example.com"}
+	}, "dependency", "pagos.example.com answers slowly", "en"},
+	{"each call opens a connection, for which its name is looked up", func(s *service) {
+		s.endpoint("POST /citas").parts["conn"] = &part{each: moved{0, 0.3}, frames: stack(httpConn, own("(*Payments).Charge", 33)), peer: "pagos.example.com"}
+		s.waits = append(s.waits, standing{moved{0, 3}, map[string]string{"peer": "pagos.example.com"}, dialing})
+	}, "dependency", "The name pagos.example.com resolves slowly (DNS)", "en"},
+	{"connections of pgx's pool are not given back, while rare code waits too", func(s *service) {
+		waiting := func(call string) []string {
+			return stack(selecting, []string{"github.com/jackc/puddle/v2.(*Pool[go.shape.struct {}]).acquire pool.go:360", "github.com/jackc/pgx/v5/pgxpool.(*Pool).Acquire pool.go:550"}, stack([]string{call}))
+		}
+		for name, line := range map[string]string{"GET /citas": "(*Store).List", "POST /citas": "(*Store).Reserve"} {
+			s.endpoint(name).parts["conn"] = &part{each: moved{0, 0.5}, frames: stack(waiting("github.com/jackc/pgx/v5/pgxpool.(*Pool).Query pool.go:700"), own(line, 39))}
+		}
+		s.endpoint("GET /citas").parts["rare"] = &part{each: moved{0, 0.05}, frames: stack(waiting("github.com/jackc/pgx/v5/pgxpool.(*Pool).QueryRow pool.go:720"), own("(*Store).Seldom", 82))}
+		s.endpoint("GET /medicos/{id}").parts["conn"] = &part{each: moved{0, 0.5}, frames: stack(waiting("github.com/jackc/pgx/v5/pgxpool.(*Pool).Acquire pool.go:540")[:5], own("(*Store).Doctor", 120))}
+		nobodyGetsOne(s)
+	}, "pool", "only clinic.(*Store).Doctor (store.go:120) calls pgxpool.(*Pool).Acquire", "en"},
 	{"more traffic fills the pool", func(s *service) {
 		s.traffic(5)
 		starvedPool(s, 0.3)

@@ -2,7 +2,6 @@ package cause
 
 import (
 	"cmp"
-	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -44,19 +43,29 @@ func (m *model) sites(bad func(string) bool) []site {
 // siteText is how the label site is written: shop.(*API).create (orders.go:88).
 var siteText = regexp.MustCompile(`^(.*) \((.*):(\d+)\)$`)
 
-// siteOf is the function that most of the added errors come from.
-func (m *model) siteOf(bad func(string) bool) (function, file string, line int64) {
+// answering is the function that most of the added errors come from, and the
+// outermost function that called it: itself, where none is known.
+func (m *model) answering(bad func(string) bool) (inner, outer stacks.Frame) {
 	list := m.sites(bad)
 	if len(list) == 0 {
-		return "", "", 0
+		return inner, outer
 	}
-	inner, _, _ := strings.Cut(list[0].text, " < ")
-	parts := siteText.FindStringSubmatch(inner)
+	by, caller, called := strings.Cut(list[0].text, " < ")
+	inner = readSite(by)
+	if !called {
+		return inner, inner
+	}
+	return inner, readSite(caller)
+}
+
+// readSite reads a place as siteText has it.
+func readSite(text string) stacks.Frame {
+	parts := siteText.FindStringSubmatch(text)
 	if parts == nil {
-		return inner, "", 0
+		return stacks.Frame{Function: text}
 	}
-	line, _ = strconv.ParseInt(parts[3], 10, 64)
-	return parts[1], path.Base(parts[2]), line
+	line, _ := strconv.ParseInt(parts[3], 10, 64)
+	return stacks.Frame{Function: parts[1], File: parts[2], Line: line}
 }
 
 // mostAdded is the endpoint and the status of most of the answers that the alert
@@ -89,14 +98,13 @@ func failing(m *model) (list []Finding) {
 		return nil
 	}
 	e := m.endpoints[endpoint]
-	f := Finding{Kind: "errors", Endpoint: endpoint}
-	f.Function, f.File, f.Line = m.siteOf(m.bad)
+	inner, outer := m.answering(m.bad)
+	f := Finding{Kind: "errors", Endpoint: endpoint, Function: inner.Function, File: inner.File, Line: inner.Line}
 	from := ""
 	if f.Function != "" {
 		from = w.Say(", from %s", ", desde %s", placeText(f))
-		if _, caller, ok := strings.Cut(m.sites(m.bad)[0].text, " < "); ok {
-			name, at, _ := strings.Cut(caller, " ")
-			from += w.Say(", called by %s %s", ", llamada por %s %s", written(name), at)
+		if outer != inner {
+			from += w.Say(", called by %s", ", llamada por %s", where(outer))
 		} else if handler, ok := m.within(f.Function, endpoint); ok {
 			from += w.Say(", which calls %s", ", que llama a %s", written(handler))
 		}
@@ -182,7 +190,8 @@ func (m *model) failingWith(kind string) (f Finding, whose string, ok bool) {
 		return f, "", false
 	}
 	f.Score = m.reach[failures] * min(grown/max(m.added(), 1e-9), 1)
-	f.Function, f.File, f.Line = m.siteOf(m.bad)
+	_, at := m.answering(m.bad)
+	f.Function, f.File, f.Line = at.Function, at.File, at.Line
 	if endpoint, status, most := m.mostAdded(); most.growth() > 0 {
 		f.Endpoint = endpoint
 		whose = m.w.Say("; %s of the requests to %s end in %s", "; el %s de las peticiones a %s termina en %s", m.w.Percent(per(most.after, m.endpoints[endpoint].requests.after)), endpoint, status)

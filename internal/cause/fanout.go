@@ -16,7 +16,7 @@ func (m *model) ofRequests() (list []sighting) {
 	started := map[fanOut][]sighting{}
 	sums := map[fanOut]both{}
 	for _, s := range m.seen {
-		if by, ok := s.startedIn(); ok {
+		if by, ok := s.startedIn(m.unnamed); ok {
 			started[by] = append(started[by], s)
 			sums[by] = sums[by].plus(s.both)
 		}
@@ -55,14 +55,17 @@ func (m *model) ofRequests() (list []sighting) {
 }
 
 // startedIn is the function that started a goroutine for a request, if its code
-// is written there.
-func (s *sighting) startedIn() (fanOut, bool) {
+// is written there. Of requests without a route, they are those to unnamed.
+func (s *sighting) startedIn(unnamed string) (fanOut, bool) {
 	if s.endpoint != "" || s.startedBy == "" {
 		return fanOut{}, false
 	}
 	for i := len(s.frames) - 1; i >= 0; i-- {
 		if f := s.frames[i].Function; stacks.Owner(f) == stacks.Own {
 			outer, _, closure := strings.Cut(f, ".func")
+			if isMethod(s.startedBy) {
+				return fanOut{unnamed, outer}, closure && unnamed != ""
+			}
 			return fanOut{s.startedBy, outer}, closure
 		}
 	}

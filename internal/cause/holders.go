@@ -67,6 +67,9 @@ func (m *model) lockHolders(c claim) []activity {
 		return stacks.Frame{}, false
 	}
 	nested := m.lockedTwice(c.at)
+	if len(nested) == 0 {
+		nested = m.lockedWithin(c.at)
+	}
 	if holder != "" && most > 0.2*all {
 		found := m.activities(func(s *sighting) (stacks.Frame, bool) { return on(s, func(f string) bool { return f == holder }) })
 		if held(found) > 0.5*held(nested) {
@@ -107,75 +110,6 @@ func (m *model) lockHolders(c claim) []activity {
 // leastGivenBack is the least that others must have waited for what a holder gave
 // back, of what is waited for.
 const leastGivenBack = 0.01
-
-// lockedTwice are those that have the lock that others wait for at a place, and
-// wait for another: they are further in the function. There is one of them, as
-// only one passes a lock; more would only come by a second time.
-func (m *model) lockedTwice(place stacks.Frame) []activity {
-	found := m.activities(func(s *sighting) (stacks.Frame, bool) {
-		if s.wait.Kind == stacks.Lock {
-			for _, f := range s.frames {
-				if f.Function == place.Function {
-					return f, f.Line > place.Line
-				}
-			}
-		}
-		return stacks.Frame{}, false
-	})
-	if n := held(found); n < 0.5 || n > mayPass {
-		return nil
-	}
-	return found
-}
-
-// lockedInTurn are those that wait for the last of several locks in the function of
-// a place. Each has one that others there wait for: locks of one kind, as of
-// accounts, that are not taken in one order.
-func (m *model) lockedInTurn(place stacks.Frame) []activity {
-	first, last := place.Line, place.Line
-	waitsAt := func(s *sighting) (stacks.Frame, bool) {
-		at, i := own(s.frames)
-		return at, i >= 0 && s.wait.Kind == stacks.Lock && at.Function == place.Function
-	}
-	for i := range m.seen {
-		if at, ok := waitsAt(&m.seen[i]); ok {
-			first, last = min(first, at.Line), max(last, at.Line)
-		}
-	}
-	if first == last {
-		return nil
-	}
-	return m.activities(func(s *sighting) (stacks.Frame, bool) {
-		at, ok := waitsAt(s)
-		return at, ok && at.Line == last
-	})
-}
-
-// mayPass is how many goroutines at a time can be past a lock, as it is measured.
-const mayPass = 1.2
-
-// crossed is the function that has the lock that another one waits for, which has
-// its lock: a deadlock.
-func (m *model) crossed(with activity) (other activity, ok bool) {
-	tried := map[string]bool{with.function.Function: true}
-	for _, s := range m.seen {
-		at, i := own(s.frames)
-		if s.wait.Kind != stacks.Lock || i < 0 || tried[at.Function] {
-			continue
-		}
-		tried[at.Function] = true
-		first := at // where most of them would stand
-		for _, o := range m.seen {
-			if f, _ := own(o.frames); o.wait.Kind == stacks.Lock && f.Function == at.Function && f.Line < first.Line {
-				first = f
-			}
-		}
-		if found := m.lockedTwice(first); len(found) > 0 && found[0].after > other.after {
-			other, ok = found[0], true
-		}
-	}
-	return other, ok
-}
 
 // mutexFrames are the places where contended locks were given back.
 func (m *model) mutexFrames() (frames []stacks.Frame) {
@@ -242,7 +176,7 @@ func (m *model) poolHolders(c claim) []activity {
 		}
 		at, index := own(s.frames)
 		library := through(s.frames, index)
-		if stacks.Package(c.library) == "net/http" { // whose answer is waited for is on a connection
+		if c.ofHTTP() { // whose answer is waited for is on a connection
 			return at, s.peer == c.peer && calls(s.wait.Kind)
 		}
 		if library == "database/sql" || library != "" && library == c.through {

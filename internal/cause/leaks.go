@@ -100,7 +100,11 @@ func leaks(m *model) (list []Finding) {
 	f := Finding{Kind: "leak", Score: reach * min(share, 1), Function: first.at.Function, File: first.at.File, Line: first.at.Line, Endpoint: first.startedBy}
 	began := ""
 	if first.startedBy != "" {
-		began = w.Say(", started by %s", ", iniciadas por %s", first.startedBy)
+		by := first.startedBy
+		if isMethod(by) {
+			by, f.Endpoint = w.requestsTo(by), ""
+		}
+		began = w.Say(", started by %s", ", iniciadas por %s", by)
 		if at, ok := m.callerFor(first.startedBy); ok && stacks.Owner(first.at.Function) != stacks.Own {
 			began += w.Say(" in %s", " en %s", where(at))
 			f.Function, f.File, f.Line = at.Function, at.File, at.Line

@@ -14,6 +14,12 @@ var leaksFaults = []fault{
 		s.all = append(s.all, standing{moved{0, 1440}, map[string]string{"started_by": "POST /citas"}, stack(chanReceive, own("(*Mailer).later.func1", 81))})
 		s.alert = about(s, "go_goroutine_count", ">", 500)
 	}, "leak", "clinic.(*Mailer).later", ""},
+	{"goroutines are not ended that requests of no known route started", func(s *service) {
+		s.creeping, s.lasts, s.nameless = true, 10*minute, true
+		s.creeps("go_goroutine_count", moved{60, 1500})
+		s.all = append(s.all, standing{moved{0, 1440}, map[string]string{"started_by": "GET"}, stack(chanReceive, own("(*Mailer).later.func1", 81))})
+		s.alert = about(s, "go_goroutine_count", ">", 500)
+	}, "leak", "1440 are in clinic.(*Mailer).later (mailer.go:81), waiting to receive from a channel, 0 before, started by GET requests", "en"},
 	{"goroutines of the background are not ended", func(s *service) {
 		s.creeping, s.lasts = true, 10*minute
 		s.creeps("go_goroutine_count", moved{60, 900})

@@ -57,6 +57,10 @@ var lockFaults = []fault{
 		deadlocked(s, own("(*Bank).Record", 44), own("(*Bank).Record", 47), 20)
 		s.waits = append(s.waits, standing{same(4), nil, stack(chanReceive, own("(*Bank).send", 12))})
 	}, "lock", "Deadlock: clinic.(*Bank).Charge (bank.go:36) and clinic.(*Bank).Record (bank.go:47)", "en"},
+	{"two types call each other with their locks", func(s *service) {
+		deadlocked(s, own("(*Agenda).List", 22), stack(own("(*Agenda).Find", 30), own("(*Rooms).View", 77)), 40)
+		s.waits = append(s.waits, standing{moved{0, 1}, nil, stack(mutexLock, own("(*Rooms).Of", 50), own("(*Agenda).Refresh", 72), own("(*Jobs).run", 12))})
+	}, "lock", "Deadlock: clinic.(*Agenda).Refresh (agenda.go:72) and clinic.(*Rooms).View (rooms.go:77)", "en"},
 	{"locks of one kind are taken in the order of the request", func(s *service) {
 		deadlocked(s, own("(*Bank).Move", 33), own("(*Bank).Move", 39), 40)
 		s.waits[len(s.waits)-1].seen = moved{0, 3}

@@ -85,7 +85,8 @@ func Compared(in Input) Times {
 }
 
 // firstSign is when a signal was first as bad as it is from an onset on, for a
-// moment: the last time before that, not before lowest.
+// moment: the last time before that, not before lowest. As long as it was never
+// well, as in a service that starts and has no request yet, it is no sign.
 func firstSign(signal []Point, onset, lowest time.Time) (time.Time, bool) {
 	var before, after, n, k float64
 	for _, p := range signal {
@@ -99,10 +100,14 @@ func firstSign(signal []Point, onset, lowest time.Time) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	before, after = before/n, after/k
-	half := (before + after) / 2
-	for i := 1; i < len(signal) && !signal[i].At.After(onset); i++ {
-		v := signal[i].Value
-		if signal[i].At.After(lowest) && (after > before && v > half || after < before && v < half) {
+	half, well := (before+after)/2, false
+	for i, p := range signal {
+		switch bad := after > before && p.Value > half || after < before && p.Value < half; {
+		case p.At.After(onset):
+			return time.Time{}, false
+		case !bad:
+			well = true
+		case well && p.At.After(lowest):
 			return signal[i-1].At, true
 		}
 	}

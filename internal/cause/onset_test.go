@@ -1,6 +1,7 @@
 package cause_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -215,5 +216,33 @@ func TestComparedAfterIdleTime(t *testing.T) {
 		if early := first.Sub(times.Before.From); early > s.step() {
 			t.Errorf("fast %v: the time before begins %s before the first request", fast, early)
 		}
+	}
+}
+
+// TestComparedSoonAfterStart: that nothing happened yet when a service started is
+// no sign that nothing happens now.
+func TestComparedSoonAfterStart(t *testing.T) {
+	s := newService(t, "en", true)
+	s.history = 20 * s.step()
+	for canal, rate := range map[string]float64{"web": 5, "app": 4, "telefono": 1} {
+		s.count("reservas", moved{rate, 0}, "canal", canal)
+	}
+	s.alert = eventFell(s)
+	in := s.input()
+	in.Alert.Window = 10 * s.step()
+	change, _, _ := s.times()
+	first := change.Add(-16 * s.step())
+	for _, one := range in.Series {
+		if one.Name != s.family("reservas") {
+			continue
+		}
+		i := slices.IndexFunc(one.Points, func(p cause.Point) bool { return p.At.After(first) })
+		for k := range one.Points[:i] {
+			one.Points[k].Value = one.Points[i].Value
+		}
+	}
+	before := cause.Compared(in).Before
+	if before.To.Before(change.Add(-3*s.step())) || before.Length() < 5*s.step() {
+		t.Errorf("compares with %s until %s before the change", before.Length(), change.Sub(before.To))
 	}
 }

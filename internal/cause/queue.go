@@ -135,6 +135,11 @@ func (m *model) whoHolds(c claim) []claim {
 		part := h.after / max(seen, 1e-9)
 		slower := 0.0
 		switch {
+		case c.ofHTTP(): // a call's own duration has the wait in it
+			p := m.peers()[h.peer]
+			if r := ratio(per(h.after, p.calls.after), per(h.before, p.calls.before)); r > 1.5 {
+				slower = 1 - 1/r
+			}
 		case calls(h.kind) || isDatabase(h.through):
 			if r := m.callRatio(h.peer, h.through); r > 1.5 {
 				slower = 1 - 1/r

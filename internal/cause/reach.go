@@ -1,6 +1,10 @@
 package cause
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/latido-dev/latido/domain"
+)
 
 // stand says how much of the alert each symptom stands for: its own all, others
 // as much of it as they explain.
@@ -162,7 +166,8 @@ func (m *model) standBehindEvent() {
 // eventFigures are the alert's event's.
 type eventFigures struct {
 	name, endpoint string
-	rate           both    // of those with the labels of the alert
+	level          bool    // it goes up and down, and is not counted
+	rate           both    // of those with the labels of the alert: a second, or how high it is
 	part           float64 // that these were of all
 }
 
@@ -172,9 +177,10 @@ func (m *model) eventOf() eventFigures {
 	if metric.Event != nil {
 		e.endpoint = strings.TrimSpace(metric.Event.Endpoint)
 	}
+	e.level = isLevel(metric)
 	whole := both{}
 	for _, s := range m.f.byName[m.f.counter(metric.Family)] {
-		rate := both{m.f.rate(s, m.t.Before), m.f.rate(s, m.t.After)}
+		rate := m.f.amount(s, m.t, e.level)
 		whole = whole.plus(rate)
 		if m.in.Alert.isOf(s.Labels) {
 			e.rate = e.rate.plus(rate)
@@ -183,6 +189,9 @@ func (m *model) eventOf() eventFigures {
 	e.part = per(e.rate.before, whole.before)
 	return e
 }
+
+// isLevel tells of a metric that goes up and down.
+func isLevel(m domain.Metric) bool { return m.Kind == domain.KindUpDown || m.Kind == domain.KindGauge }
 
 // isOf tells whether an alert may be about what a series counts: labels that both
 // have are the same.
@@ -195,12 +204,12 @@ func (a Alert) isOf(labels map[string]string) bool {
 	return true
 }
 
-// countsOf are how often something happened, in all and by each value of each of
-// its labels.
-func (m *model) countsOf(name string, t Times) (whole both, byValue map[string]both) {
+// countsOf are how often something happened, or how high a level was, in all and
+// by each value of each of its labels.
+func (m *model) countsOf(name string, t Times, level bool) (whole both, byValue map[string]both) {
 	byValue = map[string]both{}
 	for _, s := range m.f.byName[name] {
-		rate := both{m.f.rate(s, t.Before), m.f.rate(s, t.After)}
+		rate := m.f.amount(s, t, level)
 		whole = whole.plus(rate)
 		for label, value := range s.Labels {
 			switch label {

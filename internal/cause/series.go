@@ -187,6 +187,16 @@ func (f figures) gaugeOf(name string, t Times, of func(map[string]string) bool) 
 	return b, ok
 }
 
+// amount is a counter's rate in both times, or a level's mean.
+func (f figures) amount(s Series, t Times, level bool) (b both) {
+	if !level {
+		return both{f.rate(s, t.Before), f.rate(s, t.After)}
+	}
+	b.before, _ = f.mean(s, t.Before)
+	b.after, _ = f.mean(s, t.After)
+	return b
+}
+
 // total is the rate of a counter, all series together.
 func (f figures) total(name string, t Times) both {
 	return f.rates(name, t, func(map[string]string) (string, bool) { return "", true })[""]

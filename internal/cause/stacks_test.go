@@ -84,6 +84,8 @@ var (
 	// of the Transport's to somebody else.
 	idleConn    = stack(polling, []string{"net/http.(*connReader).Read server.go:798", "bufio.(*Reader).fill bufio.go:113", "net/http.(*conn).readRequest server.go:1013", "net/http.(*conn).serve server.go:2027", "net/http.(*Server).Serve.gowrap3 server.go:3454"})
 	persistConn = stack(polling, []string{"net/http.(*persistConn).Read transport.go:2125", "bufio.(*Reader).fill bufio.go:113", "bufio.(*Reader).Peek bufio.go:152", "net/http.(*persistConn).readLoop transport.go:2278"})
+	// dialing is the Transport's goroutine that opens a connection.
+	dialing = stack(resolving, []string{"net/http.(*Transport).dial transport.go:1295", "net/http.(*Transport).dialConn transport.go:1801", "net/http.(*Transport).dialConnFor transport.go:1622", "net/http.(*Transport).startDialConnForLocked.func1 transport.go:1604"})
 	// serving is below every handler.
 	serving = []string{
 		"net/http.HandlerFunc.ServeHTTP server.go:2322", "github.com/latido-dev/latido/telemetry.(*Telemetry).serve middleware.go:120", "net/http.(*ServeMux).ServeHTTP server.go:2861",

@@ -27,6 +27,9 @@ func (c claim) ofFile() bool {
 	return c.kind == stacks.Lock && strings.HasSuffix(strings.ToLower(c.library), "flock")
 }
 
+// ofHTTP tells of a pool that it is a transport's.
+func (c claim) ofHTTP() bool { return c.kind == stacks.Pool && stacks.Package(c.library) == "net/http" }
+
 // The kinds of claims. Those of stacks.Wait are the others.
 const (
 	claimCPU       = "cpu"       // own code computes
@@ -202,7 +205,7 @@ func (m *model) whole(name string, claims []claim, excess float64) []claim {
 // dials tells whether a request that waits in net/http for a connection waits for
 // one to be made, and not for one to be free: then others are dialing.
 func (m *model) dials(c claim) bool {
-	if stacks.Package(c.library) != "net/http" {
+	if !c.ofHTTP() {
 		return false
 	}
 	if m.dialing != nil {
@@ -210,14 +213,11 @@ func (m *model) dials(c claim) bool {
 	}
 	waiting, dialing := 0.0, 0.0
 	for _, s := range m.seen {
-		if s.wait.Kind == stacks.Pool && stacks.Package(s.wait.Library) == "net/http" {
+		if (claim{kind: s.wait.Kind, library: s.wait.Library}).ofHTTP() {
 			waiting += s.after
 		}
-		for _, f := range s.frames {
-			if strings.HasPrefix(f.Function, "net/http.(*Transport).dial") {
-				dialing += s.after
-				break
-			}
+		if slices.ContainsFunc(s.frames, func(f stacks.Frame) bool { return f.Function == stacks.DialsHTTP }) {
+			dialing += s.after
 		}
 	}
 	m.dialing = new(dialing >= 0.5*waiting)
@@ -236,8 +236,10 @@ func merged(all []claim) []claim {
 			k.through = "" // the host says it all
 		case c.kind == claimCall:
 		case c.kind == stacks.Pool:
-			k.peer = ""
 			k.function = c.library
+			if !c.ofHTTP() { // which has one for each host
+				k.peer = ""
+			}
 		default:
 			k.peer, k.function = "", c.at.Function
 		}

@@ -2,6 +2,7 @@ package cause
 
 import (
 	"cmp"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -54,6 +55,12 @@ func (m *model) nameUnnamed() string {
 	return slices.MaxFunc(list, func(a, b lost) int {
 		return cmp.Or(cmp.Compare(max(a.time, 0), max(b.time, 0)), cmp.Compare(a.requests, b.requests), cmp.Compare(b.name, a.name))
 	}).name
+}
+
+// isMethod tells of what started a goroutine that it is a request of which only
+// the method was known.
+func isMethod(startedBy string) bool {
+	return slices.Contains([]string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions}, startedBy)
 }
 
 // nameIn is the endpoint that a sample works for, "" for none.

@@ -14,6 +14,7 @@ type value struct {
 	event, text string // "uploads", "tenant=acme"
 	share       float64
 	what        string  // "count" or "size"
+	level       bool    // the event goes up and down
 	each        float64 // how many times as much of the event there is for each request
 	both
 }
@@ -25,9 +26,9 @@ func (m *model) changedValues() (list []value) {
 		if metric.Event == nil || len(metric.Attributes) == 0 {
 			continue
 		}
-		list = append(list, m.explained(metric.Key, "count", m.f.counter(metric.Family))...)
+		list = append(list, m.explained(metric.Key, "count", m.f.counter(metric.Family), isLevel(metric))...)
 		if sum := metric.Family + "_sum"; m.f.has(sum) {
-			list = append(list, m.explained(metric.Key, "size", sum)...)
+			list = append(list, m.explained(metric.Key, "size", sum, false)...)
 		}
 	}
 	slices.SortFunc(list, func(a, b value) int { return cmp.Or(cmp.Compare(b.share, a.share), strings.Compare(a.text, b.text)) })
@@ -44,11 +45,11 @@ func (m *model) timesOfEvent(name string) Times {
 	return t
 }
 
-func (m *model) explained(event, what, name string) (list []value) {
-	whole, byValue := m.countsOf(name, m.timesOfEvent(name))
+func (m *model) explained(event, what, name string, level bool) (list []value) {
+	whole, byValue := m.countsOf(name, m.timesOfEvent(name), level)
 	changed := whole.growth()
 	n := max(whole.before, whole.after) * m.f.span(m.t.After)
-	if what == "count" && (n < 10 || math.Abs(changed)*m.f.span(m.t.After) < 3*math.Sqrt(n)) || math.Abs(changed) < 0.3*max(whole.before, whole.after) {
+	if what == "count" && !level && (n < 10 || math.Abs(changed)*m.f.span(m.t.After) < 3*math.Sqrt(n)) || math.Abs(changed) < 0.3*max(whole.before, whole.after) {
 		return nil
 	}
 	labels := map[string]int{}
@@ -63,7 +64,7 @@ func (m *model) explained(event, what, name string) (list []value) {
 		}
 		share := b.growth() / changed
 		if usual := per(b.before, whole.before); share >= 0.7 && share > usual+0.2 {
-			list = append(list, value{event: event, text: text, share: min(share, 1), what: what, each: m.forEach(whole), both: b})
+			list = append(list, value{event: event, text: text, share: min(share, 1), what: what, level: level, each: m.forEach(whole), both: b})
 		}
 	}
 	return list
@@ -82,7 +83,7 @@ var work = []string{claimCPU, claimCollector, claimCall, claimReady, stacks.Pool
 // one value brings: so many times as much of an event for each request. Whose work
 // it is says more than where it is done.
 func (m *model) moreWork(v value) (share float64) {
-	if v.growth() <= 0 || v.each < 2 {
+	if v.growth() <= 0 || v.each < 2 || v.level {
 		return 0
 	}
 	for _, kind := range work {
@@ -102,7 +103,8 @@ func (m *model) valueOfMost() string {
 		return ""
 	}
 	v := list[0]
-	return m.w.Say("%s (%s): %s", "%s (%s): %s", v.event, v.text, m.w.rateWas(v.both))
+	after, before := m.w.amounts(v.both, v.level)
+	return m.w.Say("%s (%s): %s%s", "%s (%s): %s%s", v.event, v.text, after, m.w.was(before, m.w.figures))
 }
 
 // oneValue: one attribute value explains most of the change of an event, or of
@@ -111,12 +113,12 @@ func oneValue(m *model) (list []Finding) {
 	w := m.w
 	for _, v := range m.changedValues() {
 		score := m.reach[latency] * m.moreWork(v)
-		if whole := m.moreCPU(); whole > 0 && v.growth() > 0 && v.each >= 2 {
+		if whole := m.moreCPU(); !v.level && whole > 0 && v.growth() > 0 && v.each >= 2 {
 			score = max(score, m.reach[cpu]*v.share*(1-1/v.each)*max(m.cores.growth(), 0)/whole)
 		}
 		if m.reach[event] > 0 && v.event == m.in.Alert.Metric {
 			score = max(score, m.leftOfEvent()*v.share*0.95)
-		} else if v.growth() > 0 && v.what == "count" {
+		} else if v.growth() > 0 && v.what == "count" && !v.level {
 			more := m.reach[traffic] * 0.85 * m.trafficShare()
 			for _, c := range m.spentTime(claimTraffic) {
 				more = max(more, m.reach[latency]*c.share)
@@ -130,7 +132,7 @@ func oneValue(m *model) (list []Finding) {
 		if v.growth() < 0 {
 			verb = w.T("fell", "cayó")
 		}
-		after, before := w.rates(v.both)
+		after, before := w.amounts(v.both, v.level)
 		list = append(list, Finding{
 			Kind: "value", Score: score,
 			Sentence: w.Say("%s (%s) %s from %s to %s: %s of the change; the other values are about as before.", "%s (%s) %s de %s a %s: el %s del cambio; los demás valores están casi como antes.",

@@ -53,6 +53,14 @@ func (w words) rates(b both) (after, before string) {
 	return w.number(b.after) + w.T(" a second", " por segundo"), w.number(b.before)
 }
 
+// amounts are how often something happens and happened, or how high it is and was.
+func (w words) amounts(b both, level bool) (after, before string) {
+	if level {
+		return w.number(b.after), w.number(b.before)
+	}
+	return w.rates(b)
+}
+
 // within puts what was before beside a figure that is in parentheses already.
 func (w words) within(before string, known bool) string {
 	if !known {
@@ -121,6 +129,9 @@ func (w words) requestsTo(endpoint string) string {
 	if endpoint == "" {
 		return w.T("requests", "las peticiones")
 	}
+	if isMethod(endpoint) {
+		return w.Say("%s requests", "las peticiones %s", endpoint)
+	}
 	return w.Say("requests to %s", "las peticiones a %s", endpoint)
 }
 
@@ -140,8 +151,8 @@ func (w words) does(a *activity) string {
 	case calls(a.kind) && a.through == "":
 		return w.Say("waits for an answer from the network%s", "espera una respuesta de la red%s", in)
 	case calls(a.kind):
-		if a.through == "database/sql" {
-			return w.Say("waits for the database%s", "espera a la base de datos%s", in)
+		if isDatabase(a.through) {
+			return w.Say("waits for %s%s", "espera a %s%s", w.databaseOf(a.through, w.T("the database", "la base de datos")), in)
 		}
 		return w.Say("waits for %s%s", "espera a %s%s", library(a.through, a.library), in)
 	case a.kind == stacks.Lock && a.through == "database/sql" && isDatabaseLock(a.library):

@@ -21,7 +21,8 @@ const (
 	LabelSpanID   = "span_id"  // of the span that the sample was taken in
 
 	// LabelStartedBy is the request, with its method, or else the region that
-	// started the goroutine: "POST /orders".
+	// started the goroutine: "POST /orders", or "POST" where the router did not
+	// know the route yet.
 	LabelStartedBy = "started_by"
 )
 

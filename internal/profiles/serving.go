@@ -1,6 +1,7 @@
 package profiles
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/google/pprof/profile"
@@ -95,7 +96,7 @@ func Settle(p *profile.Profile, depth int) (changed bool) {
 	var unsure []*profile.Sample
 	for _, s := range p.Sample {
 		l := of(s)
-		if l.endpoint == "" && l.region == "" {
+		if l == (labels{}) {
 			continue
 		}
 		switch known, runtimeOnly := judge(s, places, depth); {
@@ -141,9 +142,10 @@ func judge(s *profile.Sample, places map[*profile.Function]place, depth int) (kn
 // disown turns the labels of a sample into the one that says where its
 // goroutine was started.
 func disown(s *profile.Sample) {
-	by := stacks.Label(s, LabelRegion)
+	method, region := stacks.Label(s, LabelMethod), stacks.Label(s, LabelRegion)
+	by := cmp.Or(region, method) // of a request whose route was not known yet
 	if endpoint := stacks.Label(s, LabelEndpoint); endpoint != "" {
-		by = strings.TrimSpace(stacks.Label(s, LabelMethod) + " " + endpoint)
+		by = strings.TrimSpace(method + " " + endpoint)
 	}
 	for _, name := range []string{LabelEndpoint, LabelMethod, LabelRegion, LabelSpanID} {
 		delete(s.Label, name)

@@ -91,6 +91,10 @@ func WaitOf(frames []Frame) Wait {
 	return w
 }
 
+// DialsHTTP is the function of net/http whose goroutine opens a connection that
+// another one waits for.
+const DialsHTTP = "net/http.(*Transport).dialConnFor"
+
 const (
 	sqlPool = "database/sql.(*DB).conn"
 	cgoCall = "runtime.cgocall" // C code runs, or waits: only a library can tell
