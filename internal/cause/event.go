@@ -5,13 +5,29 @@ func (m *model) leftOfEvent() float64 {
 	return max(0, m.reach[event]*(1-min(1, max(m.reach[traffic], m.reach[failures])+m.reach[gone])))
 }
 
-// eventFalls: a business event falls, though its requests come and succeed.
-func eventFalls(m *model) []Finding {
-	if m.kind != event {
+// eventSize: each of a business event's values is larger or smaller than before.
+func eventSize(m *model) []Finding {
+	e := m.eventOf()
+	if m.kind != event || !e.sized || e.each.before <= 0 || e.each.ratio() < 1.4*m.strict && e.each.ratio() > 0.7/m.strict {
 		return nil
 	}
 	w := m.w
+	come, came := w.rates(e.rate)
+	return []Finding{{
+		Kind: "event", Score: 0.85 * m.reach[event], Endpoint: e.endpoint,
+		Sentence: w.Say("%s is %s on average, %s before; it happens %s (%s before).", "%s es %s en promedio (antes %s); ocurre %s (antes %s).",
+			e.name, w.number(e.each.after), w.number(e.each.before), come, came),
+		Next: w.Say("Look at where %s is computed: a unit, a currency, a rounding, or input of another kind.", "Mirar dónde se calcula %s: una unidad, una moneda, un redondeo o datos de otro tipo.", e.name),
+	}}
+}
+
+// eventFalls: a business event falls, though its requests come and succeed.
+func eventFalls(m *model) []Finding {
 	e := m.eventOf()
+	if m.kind != event || e.sized {
+		return nil
+	}
+	w := m.w
 	score := m.leftOfEvent() * 0.85
 	changed := e.rate.before > 0 && e.rate.growth() < 0 && (e.level || -e.rate.growth()*m.f.span(m.t.After) >= 2) && e.rate.ratio() < 0.7/m.strict
 	rises := m.in.Alert.Op == ">" && e.rate.ratio() > 1.4*m.strict

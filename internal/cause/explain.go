@@ -11,7 +11,7 @@ const floor = 0.3
 
 // hypotheses are all that compete. Each is in a file of its own.
 var hypotheses = []func(*model) []Finding{
-	computes, collector, keepsMemory, holdsLock, dependency, exhausted, leaks, starved, failing, oneValue, busier, eventFalls, backlog, clientsLeave, diskFills, descriptorsRunOut, limitFalls, changed, blocked, loses, stalled,
+	computes, collector, keepsMemory, holdsLock, dependency, exhausted, leaks, starved, failing, oneValue, busier, eventFalls, eventSize, backlog, clientsLeave, diskFills, descriptorsRunOut, limitFalls, changed, blocked, loses, stalled,
 }
 
 // standing are those that need no time before to compare with.

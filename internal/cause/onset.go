@@ -183,7 +183,11 @@ func (f figures) signal(in Input, kind symptom) []Point {
 	case traffic:
 		return f.steps(requests, of)
 	case event:
-		return f.steps(f.counter(name(in.Alert.Metric)), in.Alert.isOf)
+		family := name(in.Alert.Metric)
+		if f.has(family+"_sum") && in.Alert.aboutSize(family) {
+			return quotient(f.steps(family+"_sum", in.Alert.isOf), f.steps(family+"_count", in.Alert.isOf))
+		}
+		return f.steps(f.counter(family), in.Alert.isOf)
 	}
 	return nil
 }

@@ -130,7 +130,7 @@ func (m *model) stackShare() float64 {
 // comes from, and those that fail.
 func (m *model) standBehindEvent() {
 	e := m.eventOf()
-	if e.rate.before <= 0 || e.rate.after >= e.rate.before {
+	if e.rate.before <= 0 || e.rate.after >= e.rate.before || e.sized {
 		return
 	}
 	fell := (1 - e.rate.after/e.rate.before) * e.part
@@ -149,6 +149,8 @@ func (m *model) standBehindEvent() {
 			}
 		}
 	}
+	kept := min(m.keptFrom(e.endpoint), max(-requests.growth(), 0))
+	requests.after, wrong.after = requests.after+kept, wrong.after+kept
 	share := func(part, whole both) float64 {
 		return max(per(part.after, whole.after)-per(part.before, whole.before), 0) / fell
 	}
@@ -163,12 +165,28 @@ func (m *model) standBehindEvent() {
 	m.bad = func(s string) bool { return failed(s) && s != "499" }
 }
 
+// keptFrom is how many more requests of an endpoint's method are refused a second
+// before their route is known, as middleware does.
+func (m *model) keptFrom(endpoint string) (kept float64) {
+	method, _, _ := strings.Cut(endpoint, " ")
+	if e := m.endpoints[nameOf(method, domain.Unmatched)]; e != nil && endpoint != "" {
+		for status, rate := range e.byStatus {
+			if failed(status) && status != "404" && status != "499" {
+				kept += max(rate.growth(), 0)
+			}
+		}
+	}
+	return kept
+}
+
 // eventFigures are the alert's event's.
 type eventFigures struct {
 	name, endpoint string
 	level          bool    // it goes up and down, and is not counted
 	rate           both    // of those with the labels of the alert: a second, or how high it is
 	part           float64 // that these were of all
+	sized          bool    // the alert is about how large each is
+	each           both
 }
 
 func (m *model) eventOf() eventFigures {
@@ -187,11 +205,21 @@ func (m *model) eventOf() eventFigures {
 		}
 	}
 	e.part = per(e.rate.before, whole.before)
+	if e.sized = metric.Kind == domain.KindHistogram && m.in.Alert.aboutSize(metric.Family); e.sized {
+		sum := m.f.rates(metric.Family+"_sum", m.t, func(l map[string]string) (string, bool) { return "", m.in.Alert.isOf(l) })[""]
+		e.each = both{per(sum.before, e.rate.before), per(sum.after, e.rate.after)}
+	}
 	return e
 }
 
 // isLevel tells of a metric that goes up and down.
 func isLevel(m domain.Metric) bool { return m.Kind == domain.KindUpDown || m.Kind == domain.KindGauge }
+
+// aboutSize tells whether a rule is about how large each of a histogram's values is,
+// and not about how many there are, or all together.
+func (a Alert) aboutSize(family string) bool {
+	return strings.Contains(a.Expr, family+"_bucket") || strings.Contains(a.Expr, family+"_sum") && strings.Contains(a.Expr, family+"_count")
+}
 
 // isOf tells whether an alert may be about what a series counts: labels that both
 // have are the same.

@@ -3,6 +3,7 @@ package cause_test
 import (
 	"testing"
 
+	"github.com/latido-dev/latido/domain"
 	"github.com/latido-dev/latido/internal/cause"
 )
 
@@ -54,6 +55,24 @@ var trafficFaults = []fault{
 		s.count("reservas", moved{1, 0}, "canal", "telefono")
 		s.alert = eventFell(s)
 	}, "errors", "clinic.(*API).reserve", ""},
+	{"an event falls as middleware refuses its requests, whose route is not known yet", func(s *service) {
+		s.endpoint("POST /citas").requests.after = 0.4
+		s.endpoint("POST unmatched", 0.0001).requests.after = 9.6
+		s.endpoint("POST unmatched").status["429"] = moved{0, 1}
+		s.count("failures", moved{0, 9.6}, "endpoint", "unmatched", "status", "429", "site", "clinic.(*API).limit (api.go:113)")
+		s.count("reservas", moved{5, 0.2}, "canal", "web")
+		s.count("reservas", moved{4, 0.1}, "canal", "app")
+		s.count("reservas", moved{1, 0}, "canal", "telefono")
+		s.alert = eventFell(s)
+	}, "errors", "POST requests are answered 429 before their route is known", "en"},
+	{"an event's values become a hundred times as large", func(s *service) {
+		s.domain.Events = append(s.domain.Events, domain.Event{Name: "valor", Kind: domain.KindHistogram, Endpoint: "POST /citas"})
+		s.noise = 0
+		s.set(series{key: "valor", suffix: "_count", counter: true, value: same(5)})
+		s.set(series{key: "valor", suffix: "_sum", counter: true, value: moved{500, 50000}})
+		s.alert = about(s, "valor", ">", 1000)
+		s.alert.Expr = "histogram_quantile(0.95, sum by (le) (rate(" + s.family("valor") + "_bucket[1m]))) > 1000"
+	}, "event", "valor is 10000 on average, 100 before; it happens 5 a second (5 before)", "en"},
 	{"an event falls as its requests are refused", func(s *service) {
 		s.endpoint("POST /citas").status["422"] = moved{0, 0.96}
 		s.count("failures", moved{0, 9.6}, "endpoint", "/citas", "status", "422", "site", "clinic.(*API).check (check.go:18)")
