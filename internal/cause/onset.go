@@ -73,8 +73,12 @@ func Compared(in Input) Times {
 		before.From = first
 	}
 	if kind == memory || kind == goroutines || kind == files || kind == disk {
-		// What creeps was never at rest: the oldest time is the best one.
+		// What creeps was never at rest: the oldest time is the best one, but for that
+		// before the first request, when a service has nothing open yet.
 		before.From = f.first
+		if served := f.signal(in, latency); len(served) > 0 && served[0].At.Add(2*least).Before(before.To) {
+			before.From = maxTime(f.first, served[0].At.Add(-f.step))
+		}
 		if before.To.Sub(f.first) > 2*longestTime+length {
 			before.From = before.To.Add(-2*longestTime - length)
 		}

@@ -246,3 +246,26 @@ func TestComparedSoonAfterStart(t *testing.T) {
 		t.Errorf("compares with %s until %s before the change", before.Length(), change.Sub(before.To))
 	}
 }
+
+// TestComparedWithoutRequests: of what creeps, the time before the first request is
+// no time before, as nothing was open then.
+func TestComparedWithoutRequests(t *testing.T) {
+	s := newService(t, "en", true)
+	s.history = 30 * s.step()
+	s.alert = about(s, "go_goroutine_count", ">", 500)
+	s.alert.Drill = true
+	in := s.input()
+	first := in.Series[0].Points[0].At.Add(10 * s.step())
+	for _, one := range in.Series {
+		if !strings.Contains(one.Name, "response_duration") {
+			continue
+		}
+		i := slices.IndexFunc(one.Points, func(p cause.Point) bool { return p.At.After(first) })
+		for k := range one.Points[:i] {
+			one.Points[k].Value = one.Points[i].Value
+		}
+	}
+	if before := cause.Compared(in).Before; before.From.Before(first) {
+		t.Errorf("compares with %s before the first request", first.Sub(before.From))
+	}
+}
