@@ -39,8 +39,8 @@ func Compared(in Input) Times {
 	kind := symptomOf(in.Domain, a)
 	signal := f.signal(in, kind)
 	first := f.first // of what can be compared with
-	if (kind == latency || kind == failures || kind == gone) && len(signal) > 0 {
-		first = signal[0].At.Add(-f.step) // before the first request there is nothing
+	if served := f.signal(in, latency); kind != traffic && kind != disk && len(served) > 0 && (kind == latency || in.Now.Sub(served[0].At) > 4*least) {
+		first = served[0].At.Add(-f.step) // before the first request there is nothing
 	}
 	lowest := first.Add(least) // something must be before it
 	onset := maxTime(a.ActiveAt.Add(-window), lowest)
@@ -73,13 +73,9 @@ func Compared(in Input) Times {
 		before.From = first
 	}
 	if kind == memory || kind == goroutines || kind == files || kind == disk {
-		// What creeps was never at rest: the oldest time is the best one, but for that
-		// before the first request, when a service has nothing open yet.
-		before.From = f.first
-		if served := f.signal(in, latency); len(served) > 0 && served[0].At.Add(2*least).Before(before.To) {
-			before.From = maxTime(f.first, served[0].At.Add(-f.step))
-		}
-		if before.To.Sub(f.first) > 2*longestTime+length {
+		// What creeps was never at rest: the oldest time is the best one.
+		before.From = first
+		if before.To.Sub(first) > 2*longestTime+length {
 			before.From = before.To.Add(-2*longestTime - length)
 		}
 		before.To = before.From.Add(min(length, max(before.To.Sub(before.From)/2, least)))
