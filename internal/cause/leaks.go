@@ -82,7 +82,7 @@ func leaks(m *model) (list []Finding) {
 		if !hasFiles || !m.moreOpen(fds) {
 			return nil
 		}
-	} else if whole := total(m.goroutines()); whole.growth() < 20*m.strict || whole.growth() < 0.3*m.strict*whole.before { // some come where others go
+	} else if !m.moreGoroutines(total(m.goroutines())) || count.before > 0 && !m.moreGoroutines(count) { // some come where others go
 		return nil
 	}
 	if len(groups) == 0 {
@@ -130,6 +130,11 @@ func leaks(m *model) (list []Finding) {
 	}
 	f.Rests = []string{w.Say("goroutines: %s%s", "goroutines: %s%s", w.count(count.after), w.wasCount(count.before))}
 	return append(list, f)
+}
+
+// moreGoroutines tells whether there are more of them than come and go.
+func (m *model) moreGoroutines(n both) bool {
+	return n.growth() >= 20*m.strict && n.growth() >= 0.3*m.strict*n.before
 }
 
 func total(list []sighting) (sum both) {

@@ -53,6 +53,13 @@ var leaksFaults = []fault{
 		s.all[0].seen.after = 34
 		s.alert = about(s, "go_goroutine_count", ">", 70)
 	}, "", "", ""},
+	{"a profile of the time before is older than most connections", func(s *service) {
+		s.level("go_goroutine_count", moved{140, 155})
+		s.all[0].seen = moved{2, 20}
+		s.all = append(s.all, standing{moved{0, 45}, map[string]string{"started_by": "GET"}, persistConn})
+		s.alert = about(s, "go_goroutine_count", ">", 20)
+		s.alert.Drill = true
+	}, "", "", ""},
 	{"some goroutines go, and others come", func(s *service) {
 		s.all[0].seen = moved{60, 18}
 		s.all = append(s.all, standing{moved{0, 45}, map[string]string{"started_by": "POST /citas"}, persistConn})
