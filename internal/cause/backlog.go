@@ -1,6 +1,7 @@
 package cause
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strings"
@@ -18,8 +19,11 @@ var stuckIn = []string{stacks.Pool, stacks.Lock, stacks.File, stacks.Log, stacks
 // backlog: something that the service keeps the level of rises, as the goroutines
 // that work it off, in the background, wait for somebody or have ended.
 func backlog(m *model) (list []Finding) {
+	if m.kind != event {
+		return nil
+	}
 	e := m.eventOf()
-	if m.kind != event || !e.level || e.rate.growth() <= 0 || m.in.Alert.Op == "<" || m.looks.before == 0 || m.looks.after == 0 {
+	if !e.level || e.rate.growth() <= 0 || m.in.Alert.Op == "<" || m.looks.before == 0 || m.looks.after == 0 {
 		return nil
 	}
 	w := m.w
@@ -33,7 +37,7 @@ func backlog(m *model) (list []Finding) {
 		if left := per(there.after, there.before); left < 0.5 {
 			at := placeOfWork(all, root)
 			list = append(list, Finding{
-				Kind: "ended", Score: m.reach[event] * said(1-left), Function: at.Function, File: at.File, Line: at.Line,
+				Kind: "ended", Score: m.reach[event] * ofRise(1-left), Function: at.Function, File: at.File, Line: at.Line,
 				Sentence: w.Say("Goroutines of %s have ended: %s are left, of %s%s.", "Terminaron goroutines de %s: quedan %s, de %s%s.",
 					where(at), w.count(math.Round(there.after)), w.count(there.before), rises),
 				Next: w.Say("Look in the log for what ended them: a panic that was recovered, an error after which %s returns.", "Buscar en el log qué las terminó: un pánico (panic) recuperado, un error tras el cual %s termina.", written(at.Function)),
@@ -41,12 +45,13 @@ func backlog(m *model) (list []Finding) {
 			continue
 		}
 		stuck := m.activities(func(s *sighting) (stacks.Frame, bool) {
-			return placeOfWork([]sighting{*s}, root), rootOf(s) == root && (calls(s.wait.Kind) || slices.Contains(stuckIn, s.wait.Kind))
+			began, ok := s.worksIn()
+			return placeOfWork([]sighting{*s}, root), ok && began == root && (calls(s.wait.Kind) || slices.Contains(stuckIn, s.wait.Kind))
 		})
 		if len(stuck) == 0 {
 			continue
 		}
-		a := slices.MaxFunc(stuck, func(a, b activity) int { return int(1000 * (a.growth() - b.growth())) })
+		a := slices.MaxFunc(stuck, func(a, b activity) int { return cmp.Compare(a.growth(), b.growth()) })
 		if a.growth() < 0.3*there.after {
 			continue
 		}
@@ -54,7 +59,7 @@ func backlog(m *model) (list []Finding) {
 			a.peer = m.silent()
 		}
 		list = append(list, Finding{
-			Kind: "stuck", Score: m.reach[event] * said(a.growth()/there.after), Function: a.function.Function, File: a.function.File, Line: a.function.Line, Peer: a.peer,
+			Kind: "stuck", Score: m.reach[event] * ofRise(a.growth()/there.after), Function: a.function.Function, File: a.function.File, Line: a.function.Line, Peer: a.peer,
 			Sentence: w.Say("%s %s: %s of %s goroutines at a time%s%s.", "%s %s: %s de %s goroutines a la vez%s%s.",
 				where(a.function), w.does(&a), w.count(a.after), w.count(there.after), w.wasWaiting(a.before), rises),
 			Next: w.Say("Look at what %s waits for; until it answers, give the wait a deadline.", "Ver qué espera %s; mientras no responda, darle un plazo a la espera.", written(a.function.Function)),
@@ -64,29 +69,25 @@ func backlog(m *model) (list []Finding) {
 	return list
 }
 
-// said is what it is worth to say why a level rises: more than that it does.
-func said(share float64) float64 { return 0.86 + 0.14*min(share, 1) }
+// ofRise is what the reason why a level rises is worth: more than that it does.
+func ofRise(share float64) float64 { return 0.86 + 0.14*min(share, 1) }
 
 // workers are the goroutines of own code that serve nobody, by the function that
 // they began in.
 func (m *model) workers() map[string][]sighting {
 	all := map[string][]sighting{}
 	for _, s := range m.seen {
-		if root := rootOf(&s); root != "" && s.endpoint == "" && s.startedBy == "" {
+		if root, ok := s.worksIn(); ok {
 			all[root] = append(all[root], s)
 		}
 	}
 	return all
 }
 
-// rootOf is the outermost function of own code on a stack, "" for none.
-func rootOf(s *sighting) string {
-	for _, f := range slices.Backward(s.frames) {
-		if stacks.Owner(f.Function) == stacks.Own {
-			return f.Function
-		}
-	}
-	return ""
+// worksIn is the function that a goroutine began in which serves nobody.
+func (s *sighting) worksIn() (root string, ok bool) {
+	f := rootOf(s.frames)
+	return f.Function, stacks.Owner(f.Function) == stacks.Own && s.endpoint == "" && s.startedBy == ""
 }
 
 // placeOfWork is the innermost place in the package in which goroutines began: what

@@ -2,35 +2,36 @@ package cause
 
 import (
 	"math"
-	"slices"
 	"strings"
 
 	"github.com/latido-dev/latido/internal/stacks"
 )
 
-// databases are the packages of drivers and clients whose calls are a database's.
-var databases = []string{
-	"database/sql", "github.com/jackc/pgx", "github.com/lib/pq", "github.com/go-sql-driver/mysql", "modernc.org/sqlite", "github.com/mattn/go-sqlite3",
-	"go.mongodb.org/mongo-driver", "github.com/redis/go-redis", "github.com/gomodule/redigo", "github.com/gocql/gocql", "gorm.io/gorm", "github.com/jmoiron/sqlx",
+// databases are the packages of drivers and clients whose calls are a database's,
+// and the product, where they speak to one alone and are called by name.
+var databases = []struct{ prefix, product string }{
+	{"database/sql", ""}, {"gorm.io/gorm", ""}, {"github.com/jmoiron/sqlx", ""},
+	{"github.com/jackc/pgx", "PostgreSQL"}, {"github.com/lib/pq", "PostgreSQL"}, {"github.com/go-sql-driver/mysql", "MySQL"},
+	{"modernc.org/sqlite", "SQLite"}, {"github.com/mattn/go-sqlite3", "SQLite"}, {"go.mongodb.org/mongo-driver", "MongoDB"},
+	{"github.com/redis/go-redis", "Redis"}, {"github.com/gomodule/redigo", "Redis"}, {"github.com/gocql/gocql", "Cassandra"},
+}
+
+func databaseAt(pkg string) int {
+	for i, d := range databases {
+		if rest, ok := strings.CutPrefix(pkg, d.prefix); ok && (rest == "" || rest[0] == '/') {
+			return i
+		}
+	}
+	return -1
 }
 
 // isDatabase tells whether a package is a database's.
-func isDatabase(pkg string) bool {
-	return slices.ContainsFunc(databases, func(prefix string) bool { return pkg == prefix || strings.HasPrefix(pkg, prefix+"/") })
-}
-
-// products are the databases that a client of one product speaks to.
-var products = map[string]string{
-	"github.com/redis/go-redis": "Redis", "github.com/gomodule/redigo": "Redis", "github.com/jackc/pgx": "PostgreSQL",
-	"go.mongodb.org/mongo-driver": "MongoDB", "github.com/gocql/gocql": "Cassandra",
-}
+func isDatabase(pkg string) bool { return databaseAt(pkg) >= 0 }
 
 // databaseOf names the database that a library speaks to, or says else.
-func (w words) databaseOf(pkg, other string) string {
-	for prefix, name := range products {
-		if strings.HasPrefix(pkg, prefix) {
-			return name
-		}
+func databaseOf(pkg, other string) string {
+	if i := databaseAt(pkg); i >= 0 && databases[i].product != "" {
+		return databases[i].product
 	}
 	return other
 }
@@ -149,7 +150,7 @@ func (m *model) database() (Finding, bool) {
 		if each.before > 0 && often > 1.5 {
 			figures = append(figures, w.Say("it is called %s times for each request%s", "recibe %s llamadas por cada petición%s", w.number(max(each.after, m.callsOf(first.endpoint).after)), w.wasNumber(each.before)))
 		}
-		f.Sentence = w.Say("%s answers slowly to %s", "%s responde despacio a %s", w.databaseOf(first.through, w.T("The database", "La base de datos")), where(first.at))
+		f.Sentence = w.Say("%s answers slowly to %s", "%s responde despacio a %s", databaseOf(first.through, w.T("The database", "La base de datos")), where(first.at))
 		if len(figures) > 0 {
 			f.Sentence += ": " + strings.Join(figures, "; ")
 		}

@@ -117,7 +117,7 @@ func (m *model) moreRequests() float64 {
 func (m *model) callersOf(peer, of string) (at stacks.Frame, endpoint string) {
 	most := 0.0
 	for _, s := range m.seen {
-		weight := s.after + s.before/1e6
+		weight := s.newest()
 		if s.peer != peer || of != "" && s.endpoint != of || weight <= most {
 			continue
 		}
@@ -140,7 +140,7 @@ func (m *model) caller(peer string, at stacks.Frame) stacks.Frame {
 			}
 			others = others || s.peer != peer
 			next := slices.IndexFunc(s.frames[i+1:], func(f stacks.Frame) bool { return stacks.Owner(f.Function) == stacks.Own })
-			if weight := s.after + s.before/1e6; s.peer == peer && next >= 0 && weight > most {
+			if weight := s.newest(); s.peer == peer && next >= 0 && weight > most {
 				most, outer = weight, s.frames[i+1+next]
 			}
 		}

@@ -2,6 +2,14 @@ package cause_test
 
 import "testing"
 
+// unauthorized has a host refuse all calls, and one function write what comes of it.
+func unauthorized(s *service) {
+	s.part("POST /citas", "pay").answers = map[string]moved{"2xx": {1, 0}, "401": {0, 1}}
+	s.endpoint("POST /citas").status["502"] = moved{0, 1}
+	s.count("failures", moved{0, 10}, "endpoint", "/citas", "status", "502", "site", "render.JSON (render.go:30) < clinic.(*API).reserve (api.go:105)")
+	s.alert = failing(s)
+}
+
 var dependencyFaults = []fault{
 	{"a host answers slowly", func(s *service) { s.part("POST /citas", "pay").each.after = 0.6 }, "dependency", "pagos.example.com", ""},
 	{"a host answers slowly, alert on the objective of errors", func(s *service) {
@@ -48,17 +56,11 @@ var dependencyFaults = []fault{
 	}, "dependency", "a call from clinic.(*Payments).Charge (payments.go:33)", "en"},
 	{"a host refuses calls too fast to be seen, and one function writes all answers", func(s *service) {
 		s.part("POST /citas", "pay").each.after = 0.00001
-		s.part("POST /citas", "pay").answers = map[string]moved{"2xx": {1, 0}, "401": {0, 1}}
-		s.endpoint("POST /citas").status["502"] = moved{0, 1}
-		s.count("failures", moved{0, 10}, "endpoint", "/citas", "status", "502", "site", "render.JSON (render.go:30) < clinic.(*API).reserve (api.go:105)")
-		s.alert = failing(s)
+		unauthorized(s)
 	}, "dependency", "of the calls from clinic.(*Payments).Charge (payments.go:33)", "en"},
 	{"the same of a host that was never seen to be called", func(s *service) {
 		s.part("POST /citas", "pay").each = same(0.00001)
-		s.part("POST /citas", "pay").answers = map[string]moved{"2xx": {1, 0}, "401": {0, 1}}
-		s.endpoint("POST /citas").status["502"] = moved{0, 1}
-		s.count("failures", moved{0, 10}, "endpoint", "/citas", "status", "502", "site", "render.JSON (render.go:30) < clinic.(*API).reserve (api.go:105)")
-		s.alert = failing(s)
+		unauthorized(s)
 	}, "dependency", "of the calls from clinic.(*API).reserve (api.go:105)", "en"},
 	{"the deadline of the calls to a host became shorter than they take", func(s *service) {
 		s.part("POST /citas", "pay").each.after = 0.001

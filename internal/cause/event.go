@@ -7,8 +7,11 @@ func (m *model) leftOfEvent() float64 {
 
 // eventSize: each of a business event's values is larger or smaller than before.
 func eventSize(m *model) []Finding {
+	if m.kind != event {
+		return nil
+	}
 	e := m.eventOf()
-	if m.kind != event || !e.sized || e.each.before <= 0 || e.each.ratio() < 1.4*m.strict && e.each.ratio() > 0.7/m.strict {
+	if !e.sized || e.each.before <= 0 || e.each.ratio() < 1.4*m.strict && e.each.ratio() > 0.7/m.strict {
 		return nil
 	}
 	w := m.w
@@ -23,8 +26,11 @@ func eventSize(m *model) []Finding {
 
 // eventFalls: a business event falls, though its requests come and succeed.
 func eventFalls(m *model) []Finding {
+	if m.kind != event {
+		return nil
+	}
 	e := m.eventOf()
-	if m.kind != event || e.sized {
+	if e.sized {
 		return nil
 	}
 	w := m.w

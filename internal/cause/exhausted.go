@@ -110,7 +110,9 @@ func exhausted(m *model) (list []Finding) {
 			}
 			if by, _, open := m.notGivenBack(); open.growth() >= 1 && open.after > 1.5*open.before && open.after >= 0.5*m.heldConnections() {
 				who = w.Say(": %s keep rows or transactions open (%s)", ": %s dejan abiertas consultas o transacciones (%s)", w.requestsTo(by), w.count(open.after))
-				f.Endpoint = by
+				if !isMethod(by) {
+					f.Endpoint = by
+				}
 				if at, ok := m.opener(by); ok {
 					f.Function, f.File, f.Line = at.Function, at.File, at.Line
 					who += w.Say(" in %s", " en %s", where(at))

@@ -129,8 +129,8 @@ func failing(m *model) (list []Finding) {
 		f.Sentence = w.Say("%s answers %s%s to %s of its requests%s%s.", "%s responde %s%s al %s de sus peticiones%s%s.",
 			endpoint, status, what, w.Percent(of.after), w.was(w.T("", "al ")+w.Percent(of.before), e.requests.before > 0), from)
 		if strings.HasSuffix(endpoint, " "+domain.Unmatched) {
-			f.Sentence = w.Say("%s are answered %s before their route is known: %s%s%s.", "%s reciben %s antes de conocerse su ruta: %s%s%s.",
-				humanize.Capital(w.requestsTo(strings.TrimSuffix(endpoint, " "+domain.Unmatched))), status, w.rate(most.after), w.was(w.rate(most.before), true), from)
+			f.Sentence = w.Say("%s are answered %s before their route is known: %s%s.", "%s reciben %s antes de conocerse su ruta: %s%s.",
+				humanize.Capital(w.requestsTo(strings.TrimSuffix(endpoint, " "+domain.Unmatched))), status, w.rateWas(most), from)
 		}
 		f.Next = w.T("Read which condition there leads to that answer, and what changed in the input or in what it is checked against.", "Leer qué condición lleva ahí a esa respuesta, y qué cambió en la entrada o en aquello con lo que se compara.")
 	}

@@ -27,6 +27,16 @@ type group struct {
 	both
 }
 
+// rootOf is the outermost frame of own code on a stack, or else the outermost.
+func rootOf(frames []stacks.Frame) stacks.Frame {
+	for _, f := range slices.Backward(frames) {
+		if stacks.Owner(f.Function) == stacks.Own {
+			return f
+		}
+	}
+	return frames[len(frames)-1]
+}
+
 // grownGroups are those that there are more of, the most first.
 func (m *model) grownGroups() (list []group, grown float64) {
 	type key struct {
@@ -36,13 +46,7 @@ func (m *model) grownGroups() (list []group, grown float64) {
 	sums := map[key]*group{}
 	for _, s := range m.goroutines() {
 		at, _ := own(s.frames)
-		root := s.frames[len(s.frames)-1]
-		for _, f := range slices.Backward(s.frames) {
-			if stacks.Owner(f.Function) == stacks.Own {
-				root = f
-				break
-			}
-		}
+		root := rootOf(s.frames)
 		by := cmp.Or(s.startedBy, s.endpoint)
 		k := key{at.Function, root.Function, s.wait.Kind, by, s.endpoint != ""}
 		if sums[k] == nil {

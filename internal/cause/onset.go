@@ -39,7 +39,8 @@ func Compared(in Input) Times {
 	kind := symptomOf(in.Domain, a)
 	signal := f.signal(in, kind)
 	first := f.first // of what can be compared with
-	if served := f.signal(in, latency); kind != traffic && kind != disk && len(served) > 0 && (kind == latency || in.Now.Sub(served[0].At) > 4*least) {
+	answers := kind == latency || kind == failures || kind == gone
+	if served := f.signal(in, latency); kind != traffic && kind != disk && len(served) > 0 && (answers || in.Now.Sub(served[0].At) > 4*least) {
 		first = served[0].At.Add(-f.step) // before the first request there is nothing
 	}
 	lowest := first.Add(least) // something must be before it
@@ -61,7 +62,7 @@ func Compared(in Input) Times {
 		if at, ok := firstSign(signal, onset, onset.Add(-max(2*window, 10*f.step))); ok {
 			sign = at
 		}
-		if kind == latency || kind == gone || kind == failures {
+		if answers {
 			// Requests are counted at their end, and were in trouble from their begin.
 			sign = sign.Add(-f.longest(in, sign))
 		}

@@ -142,6 +142,9 @@ type both struct{ before, after float64 }
 
 func (b both) growth() float64 { return b.after - b.before }
 
+// newest orders by what is now, and what is not seen now by what was.
+func (b both) newest() float64 { return b.after + b.before/1e6 }
+
 // ratio is after to before; a large number where there was nothing.
 func (b both) ratio() float64 { return ratio(b.after, b.before) }
 

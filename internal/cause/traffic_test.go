@@ -7,6 +7,14 @@ import (
 	"github.com/latido-dev/latido/internal/cause"
 )
 
+// bookingsStop has hardly any bookings, and an alert on them.
+func bookingsStop(s *service) {
+	s.count("reservas", moved{5, 0.2}, "canal", "web")
+	s.count("reservas", moved{4, 0.1}, "canal", "app")
+	s.count("reservas", moved{1, 0}, "canal", "telefono")
+	s.alert = eventFell(s)
+}
+
 func requestsFell(s *service) {
 	s.alert = about(s, "requests", "<", 10)
 	s.alert.Expr = "sum by (job) (rate(" + s.family("requests") + "[1m])) < 10"
@@ -50,20 +58,14 @@ var trafficFaults = []fault{
 	{"an event falls as its requests fail", func(s *service) {
 		s.endpoint("POST /citas").status["500"] = moved{0, 0.96}
 		s.count("failures", moved{0, 9.6}, "endpoint", "/citas", "status", "500", "site", "clinic.(*API).reserve (api.go:99)")
-		s.count("reservas", moved{5, 0.2}, "canal", "web")
-		s.count("reservas", moved{4, 0.1}, "canal", "app")
-		s.count("reservas", moved{1, 0}, "canal", "telefono")
-		s.alert = eventFell(s)
+		bookingsStop(s)
 	}, "errors", "clinic.(*API).reserve", ""},
 	{"an event falls as middleware refuses its requests, whose route is not known yet", func(s *service) {
 		s.endpoint("POST /citas").requests.after = 0.4
 		s.endpoint("POST unmatched", 0.0001).requests.after = 9.6
 		s.endpoint("POST unmatched").status["429"] = moved{0, 1}
 		s.count("failures", moved{0, 9.6}, "endpoint", "unmatched", "status", "429", "site", "clinic.(*API).limit (api.go:113)")
-		s.count("reservas", moved{5, 0.2}, "canal", "web")
-		s.count("reservas", moved{4, 0.1}, "canal", "app")
-		s.count("reservas", moved{1, 0}, "canal", "telefono")
-		s.alert = eventFell(s)
+		bookingsStop(s)
 	}, "errors", "POST requests are answered 429 before their route is known", "en"},
 	{"an event's values become a hundred times as large", func(s *service) {
 		s.domain.Events = append(s.domain.Events, domain.Event{Name: "valor", Kind: domain.KindHistogram, Endpoint: "POST /citas"})
@@ -76,10 +78,7 @@ var trafficFaults = []fault{
 	{"an event falls as its requests are refused", func(s *service) {
 		s.endpoint("POST /citas").status["422"] = moved{0, 0.96}
 		s.count("failures", moved{0, 9.6}, "endpoint", "/citas", "status", "422", "site", "clinic.(*API).check (check.go:18)")
-		s.count("reservas", moved{5, 0.2}, "canal", "web")
-		s.count("reservas", moved{4, 0.1}, "canal", "app")
-		s.count("reservas", moved{1, 0}, "canal", "telefono")
-		s.alert = eventFell(s)
+		bookingsStop(s)
 	}, "errors", "clinic.(*API).check", ""},
 	{"an event falls as its requests hang", func(s *service) {
 		s.endpoint("POST /citas").requests.after = 0.2

@@ -152,7 +152,7 @@ func (w words) does(a *activity) string {
 		return w.Say("waits for an answer from the network%s", "espera una respuesta de la red%s", in)
 	case calls(a.kind):
 		if isDatabase(a.through) {
-			return w.Say("waits for %s%s", "espera a %s%s", w.databaseOf(a.through, w.T("the database", "la base de datos")), in)
+			return w.Say("waits for %s%s", "espera a %s%s", databaseOf(a.through, w.T("the database", "la base de datos")), in)
 		}
 		return w.Say("waits for %s%s", "espera a %s%s", library(a.through, a.library), in)
 	case a.kind == stacks.Lock && a.through == "database/sql" && isDatabaseLock(a.library):
