@@ -34,13 +34,13 @@ func blocked(m *model) (list []Finding) {
 			f.Next = w.T("Look at the disk (iostat), and move the file access off the request.", "Mirar el disco (iostat) y sacar el acceso al archivo de la petición.")
 		case stacks.Client:
 			f.Kind = "clients"
-			f.Sentence = humanize.Capital(w.Say("%s wait for their clients in %s: slow uploads or downloads; %s.", "%s esperan a sus clientes en %s: subidas o descargas lentas; %s.", w.requestsTo(first.endpoint), where(first.at), seen))
+			f.Sentence = humanize.Capital(w.Say("%s wait for their clients in %s: slow uploads or downloads; %s.", "%s esperan a sus clientes en %s: subidas o descargas lentas; %s.", w.requestsOf(first), where(first.at), seen))
 			f.Next = w.T("Set ReadTimeout and WriteTimeout, and look at who sends or reads so slowly.", "Fijar ReadTimeout y WriteTimeout, y ver quién envía o lee tan despacio.")
 		case stacks.Forever:
-			f.Sentence = humanize.Capital(w.Say("%s wait for what cannot come (select {}) in %s: %s.", "%s esperan lo que no puede llegar (select {}) en %s: %s.", w.requestsTo(first.endpoint), where(first.at), seen))
+			f.Sentence = humanize.Capital(w.Say("%s wait for what cannot come (select {}) in %s: %s.", "%s esperan lo que no puede llegar (select {}) en %s: %s.", w.requestsOf(first), where(first.at), seen))
 			f.Next = w.Say("Give %s something to end by: a context, a timeout, a channel that is closed.", "Darle a %s con qué terminar: un contexto, un timeout, un canal que se cierre.", written(first.at.Function))
 		default:
-			f.Sentence = humanize.Capital(w.Say("%s sleep in %s: %s.", "%s duermen en %s: %s.", w.requestsTo(first.endpoint), where(first.at), seen))
+			f.Sentence = humanize.Capital(w.Say("%s sleep in %s: %s.", "%s duermen en %s: %s.", w.requestsOf(first), where(first.at), seen))
 			f.Next = w.Say("Look at why %s pauses: a retry, a poll for something that could notify.", "Ver por qué se detiene %s: un reintento, o una consulta repetida de algo que podría avisar.", written(first.at.Function))
 		}
 		f.Rests = []string{m.lasts(first.endpoint)}

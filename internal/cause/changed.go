@@ -34,33 +34,65 @@ func (m *model) release() (before, after string, at time.Time) {
 	return before, after, at
 }
 
-// changed: a release, a configuration value or a flag changed shortly before.
-func changed(m *model) (list []Finding) {
-	if !m.hasSymptom() || m.in.Alert.Drill { // what somebody made fire did not begin with a release
-		return nil
-	}
+// changeMade is a release, or a setting that was changed.
+type changeMade struct {
+	text, since string // a sentence, and the beginning of one that says what is so since then
+	back        string // what to do to take it back
+}
+
+// changes are those of when the trouble began.
+func (m *model) changes() (list []changeMade) {
 	w := m.w
 	if before, after, at := m.release(); after != "" {
-		list = append(list, Finding{
-			Kind: "change", Score: changedScore * m.mostReach(),
-			Sentence: w.Say("Version %s replaced %s at %s, when the trouble began.", "La versión %s reemplazó a %s a las %s, cuando empezó el problema.", after, before, at.Format(time.TimeOnly)),
-			Next:     w.Say("Go back to %s if nothing else explains it.", "Volver a %s si nada más lo explica.", before),
+		when := at.Format(time.TimeOnly)
+		list = append(list, changeMade{
+			w.Say("Version %s replaced %s at %s", "La versión %s reemplazó a %s a las %s", after, before, when),
+			w.Say("Since version %s replaced %s at %s, ", "Desde que la versión %s reemplazó a %s a las %s, ", after, before, when),
+			w.Say("Go back to %s", "Volver a %s", before),
 		})
 	}
 	for _, s := range m.f.byName[m.family("changes")] {
 		for i, p := range s.Points {
 			grew := i > 0 && p.Value > s.Points[i-1].Value || i == 0 && p.Value > 0 && p.At.Sub(m.f.first) > m.f.step*3/2
 			if grew && m.near(p.At) {
-				list = append(list, Finding{
-					Kind: "change", Score: changedScore * m.mostReach(),
-					Sentence: w.Say("%s was changed at %s, when the trouble began.", "%s se cambió a las %s, cuando empezó el problema.", s.Labels["change"], p.At.Format(time.TimeOnly)),
-					Next:     w.Say("Set %s back if nothing else explains it.", "Devolver %s a su valor si nada más lo explica.", s.Labels["change"]),
+				name, when := s.Labels["change"], p.At.Format(time.TimeOnly)
+				list = append(list, changeMade{
+					w.Say("%s was changed at %s", "%s se cambió a las %s", name, when),
+					w.Say("Since %s was changed at %s, ", "Desde que %s se cambió a las %s, ", name, when),
+					w.Say("Set %s back", "Devolver %s a su valor", name),
 				})
 				break
 			}
 		}
 	}
 	return list
+}
+
+// changed: a release, a configuration value or a flag changed shortly before.
+func changed(m *model) (list []Finding) {
+	if !m.hasSymptom() || m.in.Alert.Drill { // what somebody made fire did not begin with a release
+		return nil
+	}
+	if m.kind == event && len(eventFalls(m))+len(eventSize(m)) > 0 { // they say it
+		return nil
+	}
+	for _, c := range m.changes() {
+		list = append(list, Finding{
+			Kind: "change", Score: changedScore * m.mostReach(),
+			Sentence: m.w.Say("%s, when the trouble began.", "%s, cuando empezó el problema.", c.text),
+			Next:     m.w.Say("%s if nothing else explains it.", "%s si nada más lo explica.", c.back),
+		})
+	}
+	return list
+}
+
+// sinceChange makes a change the beginning of what is so since then, where nothing
+// else is known of why.
+func (m *model) sinceChange(f *Finding) {
+	if list := m.changes(); len(list) > 0 && !m.in.Alert.Drill {
+		c := list[len(list)-1] // a setting is more particular than a release
+		f.Sentence, f.Next = c.since+f.Sentence, m.w.Say("%s, or look at what it did to %s.", "%s, o mirar qué le hizo a %s.", c.back, m.eventOf().name)
+	}
 }
 
 func (m *model) mostReach() (most float64) {

@@ -7,6 +7,14 @@ import (
 	"github.com/latido-dev/latido/internal/cause"
 )
 
+// fewerBooked is an event that falls, though its requests come and succeed.
+func fewerBooked(s *service) {
+	for canal, rate := range map[string]float64{"web": 5, "app": 4, "telefono": 1} {
+		s.count("reservas", moved{rate, rate / 10}, "canal", canal)
+	}
+	s.alert = eventFell(s)
+}
+
 // TestChanged: a release or a setting is told beside what it did, and first only
 // where nothing else is known.
 func TestChanged(t *testing.T) {
@@ -19,16 +27,23 @@ func TestChanged(t *testing.T) {
 		says  string
 		first bool
 	}{
-		"release":                  {func(s *service) { s.release(); slower(s) }, "v1.5.0", true},
-		"setting":                  {func(s *service) { s.changes("modo_rapido"); slower(s) }, "modo_rapido", true},
-		"release with its effect":  {func(s *service) { s.release(); slower(s); s.blind = false }, "v1.5.0", false},
+		"release":                 {func(s *service) { s.release(); slower(s) }, "v1.5.0", true},
+		"setting":                 {func(s *service) { s.changes("modo_rapido"); slower(s) }, "modo_rapido", true},
+		"release with its effect": {func(s *service) { s.release(); slower(s); s.blind = false }, "v1.5.0", false},
+		"setting and an event":    {func(s *service) { s.changes("aviso_confirmacion"); fewerBooked(s) }, "aviso_confirmacion", true},
+		"release and an event":    {func(s *service) { s.release(); fewerBooked(s) }, "v1.5.0", true},
+		"setting and an event that requests explain": {func(s *service) {
+			s.changes("aviso_confirmacion")
+			s.endpoint("POST /citas").requests.after = 1
+			fewerBooked(s)
+		}, "aviso_confirmacion", false},
 		"release long before":      {func(s *service) { slower(s); s.release(); s.delayed(-8 * minute) }, "", false},
 		"release in healthy times": {func(s *service) { s.release() }, "", false},
 	} {
 		everyway(t, fault{name: name, tell: c.tell}, func(t *testing.T, _ *service, r cause.Result) {
 			at := -1
 			for i, f := range r.Findings {
-				if f.Kind == "change" {
+				if at < 0 && (f.Kind == "change" || strings.HasPrefix(f.Sentence, "Since ") || strings.HasPrefix(f.Sentence, "Desde ")) {
 					at = i
 					if !strings.Contains(f.Sentence, c.says) {
 						t.Errorf("does not say %s", c.says)

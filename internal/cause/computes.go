@@ -76,10 +76,15 @@ func computes(m *model) (list []Finding) {
 			add(claim{at: s.at, through: s.through, library: s.leaf, endpoint: s.endpoint, both: s.both}, m.reach[cpu]*(s.after-s.before*more)/whole)
 		}
 	}
+	const many = "all"            // no endpoint's name
 	ofOne := map[string][]claim{} // functions that work for one endpoint, "" for none
 	for name, s := range sums {
 		s.claim.share = max(s.share, byTime[name])
+		s.claim.spread = s.claim.spread || s.most < 0.5*s.share
 		if of := s.claim.endpoint; m.endpoints[of] != nil && s.claim.share >= leastPart {
+			if s.claim.spread {
+				of = many
+			}
 			ofOne[of] = append(ofOne[of], s.claim)
 		} else {
 			ofOne[""] = append(ofOne[""], s.claim)
@@ -142,9 +147,16 @@ func (m *model) computingMore(claims []claim, share float64) Finding {
 	} else if c.library != "" && c.library != c.at.Function && stacks.Owner(c.library) != stacks.Own {
 		mostly = w.Say(", mostly in %s", ", sobre todo en %s", written(c.library))
 	}
-	all := both{} // of the functions, for that endpoint
+	of, requests := c.endpoint, both{}
+	if e := m.endpoints[c.endpoint]; e != nil {
+		requests = e.requests
+	}
+	if c.spread {
+		of, requests, f.Endpoint = "", m.requests, ""
+	}
+	all := both{} // of the functions, for those requests
 	for _, s := range m.spent {
-		if s.endpoint == c.endpoint && slices.ContainsFunc(claims, func(c claim) bool { return s.at.Function == c.at.Function }) {
+		if (s.endpoint == c.endpoint || c.spread) && slices.ContainsFunc(claims, func(c claim) bool { return s.at.Function == c.at.Function }) {
 			all = all.plus(s.both)
 		}
 	}
@@ -152,12 +164,15 @@ func (m *model) computingMore(claims []claim, share float64) Finding {
 	if len(claims) > 1 {
 		who = w.Say("%s, with %s,", "%s, con %s,", who, where(claims[1].at))
 	}
-	e := m.endpoints[c.endpoint]
-	if e != nil && e.requests.after > 0 && c.endpoint != m.unnamed {
-		each := both{per(all.before, e.requests.before), per(all.after, e.requests.after)}
-		f.Sentence = w.Say("%s takes %s of CPU time for each request to %s%s%s.", "%s usa %s de CPU por cada petición a %s%s%s.",
-			who, w.Seconds(each.after), c.endpoint, w.was(w.Seconds(each.before), w.cpu && e.requests.before > 0), mostly)
-		f.Rests = append(f.Rests, w.Say("requests to %s: %s", "peticiones a %s: %s", c.endpoint, w.rateWas(e.requests)))
+	if requests.after > 0 && c.endpoint != m.unnamed {
+		each := both{per(all.before, requests.before), per(all.after, requests.after)}
+		to := ""
+		if of != "" {
+			to = w.Say(" to %s", " a %s", of)
+		}
+		f.Sentence = w.Say("%s takes %s of CPU time for each request%s%s%s.", "%s usa %s de CPU por cada petición%s%s%s.",
+			who, w.Seconds(each.after), to, w.was(w.Seconds(each.before), w.cpu && requests.before > 0), mostly)
+		f.Rests = append(f.Rests, w.Say("requests%s: %s", "peticiones%s: %s", to, w.rateWas(requests)))
 	} else {
 		f.Sentence = w.Say("%s uses %s of CPU%s%s.", "%s usa %s de CPU%s%s.", who, w.coresOf(all.after), w.was(w.number(all.before), w.cpu), mostly)
 	}

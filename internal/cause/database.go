@@ -54,11 +54,14 @@ func (m *model) callsEach() both {
 	return both{per(count.before, m.requests.before), per(count.after, m.requests.after)}
 }
 
-// callsOf is how many calls of the database a request to an endpoint makes, if it
-// is this endpoint's requests that make more of them, and before each made as many
+// callsOf is how many calls of the database a request makes that a claim is of, if
+// it is those of its endpoint that make more of them, and before each made as many
 // as all others.
-func (m *model) callsOf(endpoint string) both {
-	e, each := m.endpoints[endpoint], m.callsEach()
+func (m *model) callsOf(c claim) both {
+	e, each := m.endpoints[c.endpoint], m.callsEach()
+	if c.spread {
+		return each
+	}
 	if e == nil || e.requests.before <= 0 || each.before <= 0 {
 		return both{}
 	}
@@ -112,7 +115,7 @@ func (m *model) database() (Finding, bool) {
 	inside := m.inDatabase(first.endpoint)
 	// Many calls make each of them slower; slow ones do not make more of them.
 	taken := m.statementTime()
-	often := max(each.ratio(), ratio(top.calls.after, top.calls.before*m.moreRequests()), m.callsOf(first.endpoint).ratio())
+	often := max(each.ratio(), ratio(top.calls.after, top.calls.before*m.moreRequests()), m.callsOf(first).ratio())
 	more := each.before > 0 && (often > manyCalls || often > 1.5 && math.Log(often) > 0.35*math.Log(often*max(taken.ratio(), 1)))
 	switch {
 	case first.wait == stacks.Lock && isDatabaseLock(first.library):
@@ -136,7 +139,7 @@ func (m *model) database() (Finding, bool) {
 	case more:
 		f.Sentence = w.Say("%s calls the database more often: %s calls for each request%s; a call takes %s%s.",
 			"%s llama más a la base de datos: %s llamadas por cada petición%s; cada una tarda %s%s.",
-			where(first.at), w.number(max(each.after, m.callsOf(first.endpoint).after)), w.wasNumber(each.before), w.Seconds(taken.after), w.wasSeconds(taken.before))
+			where(first.at), w.number(max(each.after, m.callsOf(first).after)), w.wasNumber(each.before), w.Seconds(taken.after), w.wasSeconds(taken.before))
 		f.Next = w.Say("Look in %s for a query in a loop: fetch all with one query, or bring back the cache that answered before.", "Buscar en %s una consulta dentro de un bucle: traer todo con una sola, o recuperar la caché que antes respondía.", written(first.at.Function))
 	default:
 		var figures []string
@@ -148,7 +151,7 @@ func (m *model) database() (Finding, bool) {
 			figures = append(figures, w.Say("%s takes %s%s", "%s tarda %s%s", top.name, w.Seconds(top.seconds.after), w.wasSeconds(top.seconds.before)))
 		}
 		if each.before > 0 && often > 1.5 {
-			figures = append(figures, w.Say("it is called %s times for each request%s", "recibe %s llamadas por cada petición%s", w.number(max(each.after, m.callsOf(first.endpoint).after)), w.wasNumber(each.before)))
+			figures = append(figures, w.Say("it is called %s times for each request%s", "recibe %s llamadas por cada petición%s", w.number(max(each.after, m.callsOf(first).after)), w.wasNumber(each.before)))
 		}
 		f.Sentence = w.Say("%s answers slowly to %s", "%s responde despacio a %s", databaseOf(first.through, w.T("The database", "La base de datos")), where(first.at))
 		if len(figures) > 0 {

@@ -178,8 +178,8 @@ func (m *model) calling(p called, c claim, share float64) Finding {
 		place, endpoint = m.callersOf(p.name, "")
 	}
 	if m.kind == failures { // one place of several that call it
-		if worst, _, _ := m.mostAdded(); worst != "" && worst != endpoint {
-			if at, of := m.callersOf(p.name, worst); at.Function != "" {
+		if list := m.addedAnswers(); len(list) > 0 && list[0].endpoints[0] != endpoint {
+			if at, of := m.callersOf(p.name, list[0].endpoints[0]); at.Function != "" {
 				place, endpoint = at, of
 			}
 		}

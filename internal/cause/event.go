@@ -16,12 +16,14 @@ func eventSize(m *model) []Finding {
 	}
 	w := m.w
 	come, came := w.rates(e.rate)
-	return []Finding{{
+	f := Finding{
 		Kind: "event", Score: 0.85 * m.reach[event], Endpoint: e.endpoint,
 		Sentence: w.Say("%s is %s on average, %s before; it happens %s (%s before).", "%s es %s en promedio (antes %s); ocurre %s (antes %s).",
 			e.name, w.number(e.each.after), w.number(e.each.before), come, came),
 		Next: w.Say("Look at where %s is computed: a unit, a currency, a rounding, or input of another kind.", "Mirar dónde se calcula %s: una unidad, una moneda, un redondeo o datos de otro tipo.", e.name),
-	}}
+	}
+	m.sinceChange(&f)
+	return []Finding{f}
 }
 
 // eventFalls: a business event falls, though its requests come and succeed.
@@ -55,5 +57,6 @@ func eventFalls(m *model) []Finding {
 			e.name, before, after, of, come, w.within(came, true))
 	}
 	f.Next = w.Say("Look at the code between the request and %s: a branch that is skipped, a condition that no longer holds, the line that counts it.", "Mirar el código entre la petición y %s: una rama que se salta, una condición que ya no se cumple, la línea que lo cuenta.", e.name)
+	m.sinceChange(&f)
 	return []Finding{f}
 }

@@ -164,7 +164,7 @@ func exhausted(m *model) (list []Finding) {
 		default:
 			f.Kind = "handover"
 			f.Score *= 0.9
-			f.Sentence = humanize.Capital(w.Say("%s wait %s in %s", "%s esperan %s en %s", w.requestsTo(first.endpoint), w.waitsFor(kind), where(first.at)))
+			f.Sentence = humanize.Capital(w.Say("%s wait %s in %s", "%s esperan %s en %s", w.requestsOf(first), w.waitsFor(kind), where(first.at)))
 			if h := first.holder; h != nil && h.after > 0 {
 				f.Sentence += w.Say(": %s %s", ": %s %s", where(h.function), w.does(h))
 				f.Function, f.File, f.Line, f.Peer = h.function.Function, h.function.File, h.function.Line, h.peer

@@ -12,47 +12,24 @@ import (
 	"github.com/latido-dev/latido/internal/stacks"
 )
 
-// site is where answers of one kind come from.
-type site struct {
-	endpoint, status, text string
-	both
-}
-
-// sites are where the added errors come from, the most first.
-func (m *model) sites(bad func(string) bool) []site {
-	type key struct{ endpoint, status, text string }
-	sums := map[key]both{}
-	for _, s := range m.f.byName[m.family("failures")] {
-		name := nameOf(s.Labels["method"], s.Labels["endpoint"])
-		if !m.about(name) || !bad(s.Labels["status"]) {
-			continue
-		}
-		k := key{s.Labels["endpoint"], s.Labels["status"], s.Labels["site"]}
-		sums[k] = sums[k].plus(both{m.f.rate(s, m.t.Before), m.f.rate(s, m.t.After)})
-	}
-	list := make([]site, 0, len(sums))
-	for k, b := range sums {
-		if b.growth() > 0 {
-			list = append(list, site{k.endpoint, k.status, k.text, b})
-		}
-	}
-	slices.SortFunc(list, func(a, b site) int {
-		return cmp.Or(cmp.Compare(b.growth(), a.growth()), strings.Compare(a.text, b.text), strings.Compare(a.endpoint, b.endpoint))
-	})
-	return list
-}
-
 // siteText is how the label site is written: shop.(*API).create (orders.go:88).
 var siteText = regexp.MustCompile(`^(.*) \((.*):(\d+)\)$`)
 
 // answering is the function that most of the added errors come from, and the
 // outermost function that called it: itself, where none is known.
-func (m *model) answering(bad func(string) bool) (inner, outer stacks.Frame) {
-	list := m.sites(bad)
-	if len(list) == 0 {
+func (m *model) answering(bad func(status string) bool) (inner, outer stacks.Frame) {
+	text, most := "", 0.0
+	for site, rate := range m.f.rates(m.family("failures"), m.t, func(l map[string]string) (string, bool) {
+		return l["site"], m.about(nameOf(l["method"], l["endpoint"])) && bad(l["status"])
+	}) {
+		if g := rate.growth(); g > most || g == most && g > 0 && site < text {
+			text, most = site, g
+		}
+	}
+	if most == 0 {
 		return inner, outer
 	}
-	by, caller, called := strings.Cut(list[0].text, " < ")
+	by, caller, called := strings.Cut(text, " < ")
 	inner = readSite(by)
 	if !called {
 		return inner, inner
@@ -70,21 +47,89 @@ func readSite(text string) stacks.Frame {
 	return stacks.Frame{Function: parts[1], File: parts[2], Line: line}
 }
 
-// mostAdded is the endpoint and the status of most of the answers that the alert
-// holds against the service, and how many of them a second; "" for none.
-func (m *model) mostAdded() (endpoint, status string, most both) {
+// badAnswers are those that an alert holds against the service: of some endpoints, of
+// some statuses, so many a second. What was before is as of now's requests.
+type badAnswers struct {
+	endpoints, statuses []string // the most added first
+	both
+}
+
+// addedAnswers are those that there are more of, by endpoint and status, the most
+// first.
+func (m *model) addedAnswers() (list []badAnswers) {
 	for name, e := range m.endpoints {
-		if !m.about(name) {
-			continue
-		}
-		for s, rate := range e.byStatus {
-			x := both{rate.before * e.more(), rate.after}
-			if m.bad(s) && (x.growth() > most.growth() || x.growth() == most.growth() && name+s < endpoint+status) {
-				endpoint, status, most = name, s, x
+		for status, rate := range e.byStatus {
+			if x := (both{rate.before * e.more(), rate.after}); m.about(name) && m.bad(status) && x.growth() > 0 {
+				list = append(list, badAnswers{[]string{name}, []string{status}, x})
 			}
 		}
 	}
-	return endpoint, status, most
+	slices.SortFunc(list, func(a, b badAnswers) int {
+		return cmp.Or(cmp.Compare(b.growth(), a.growth()), slices.Compare(a.endpoints, b.endpoints), slices.Compare(a.statuses, b.statuses))
+	})
+	return list
+}
+
+// mostOfAdded is the part of the added answers that is told for all of them.
+const mostOfAdded = 0.6
+
+// together are most of the added answers, as one: those of one endpoint with one
+// status if they are most of them, else those of one endpoint, else those with one
+// status, else all.
+func (m *model) together() (most badAnswers) {
+	list, sum := m.addedAnswers(), m.added()
+	for _, key := range []func(a badAnswers) string{
+		func(a badAnswers) string { return a.endpoints[0] + a.statuses[0] },
+		func(a badAnswers) string { // without a route, whatever the method
+			if isUnmatched(a.endpoints[0]) {
+				return domain.Unmatched
+			}
+			return a.endpoints[0]
+		},
+		func(a badAnswers) string { return a.statuses[0] },
+		func(badAnswers) string { return "" },
+	} {
+		groups := map[string]badAnswers{}
+		most = badAnswers{}
+		for _, a := range list {
+			k := key(a)
+			g := groups[k]
+			g.both = g.plus(a.both)
+			if !slices.Contains(g.endpoints, a.endpoints[0]) && a.growth() > 0.02*sum {
+				g.endpoints = append(g.endpoints, a.endpoints[0])
+			}
+			if !slices.Contains(g.statuses, a.statuses[0]) && a.growth() > 0.02*sum {
+				g.statuses = append(g.statuses, a.statuses[0])
+			}
+			if groups[k] = g; g.growth() > most.growth() {
+				most = g
+			}
+		}
+		if most.growth() >= mostOfAdded*sum {
+			break
+		}
+	}
+	return most
+}
+
+func isUnmatched(endpoint string) bool { return strings.HasSuffix(endpoint, " "+domain.Unmatched) }
+
+// requestsOf are those to the endpoints of a, a second.
+func (m *model) requestsOf(a badAnswers) (sum both) {
+	for _, name := range a.endpoints {
+		sum = sum.plus(m.endpoints[name].requests)
+	}
+	return sum
+}
+
+// asked are the endpoints that the alert may be about and that anybody asks.
+func (m *model) asked() (n int) {
+	for name, e := range m.endpoints {
+		if m.about(name) && e.requests.after > 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // failing: which answers there are more of, from which line, of which type.
@@ -95,31 +140,36 @@ func failing(m *model) (list []Finding) {
 	}
 	w := m.w
 	added := m.added()
-	endpoint, status, most := m.mostAdded()
-	if endpoint == "" {
+	most := m.together()
+	if most.growth() <= 0 {
 		return nil
 	}
-	e := m.endpoints[endpoint]
 	inner, outer := m.answering(m.bad)
-	f := Finding{Kind: "errors", Endpoint: endpoint, Function: inner.Function, File: inner.File, Line: inner.Line}
+	f := Finding{Kind: "errors", Function: inner.Function, File: inner.File, Line: inner.Line}
+	whose := w.Say("%d of %d endpoints", "%d de %d endpoints", len(most.endpoints), m.asked())
+	if len(most.endpoints) == 1 {
+		f.Endpoint, whose = most.endpoints[0], most.endpoints[0]
+	}
 	from := ""
 	if f.Function != "" {
 		from = w.Say(", from %s", ", desde %s", placeText(f))
 		if outer != inner {
 			from += w.Say(", called by %s", ", llamada por %s", where(outer))
-		} else if handler, ok := m.within(f.Function, endpoint); ok {
+		} else if handler, ok := m.within(f.Function, f.Endpoint); ok {
 			from += w.Say(", which calls %s", ", que llama a %s", written(handler))
 		}
 	}
 	kind, types := m.errorType()
-	of := both{per(e.byStatus[status].before, e.requests.before), per(e.byStatus[status].after, e.requests.after)}
+	requests := m.requestsOf(most)
+	of := both{per(most.before, requests.after), per(most.after, requests.after)}
+	status := w.all(most.statuses[:min(3, len(most.statuses))])
 	share := min(most.growth()/added, 1)
 	switch {
 	case kind == "panic" && types > 0.3*added:
 		f.Kind, f.Score = "panic", reach*min(types/added, 1)
 		f.Sentence = w.Say("%s panics: %s of the requests to %s end in %s%s.", "%s entra en pánico (panic): el %s de las peticiones a %s termina en %s%s.",
-			cmp.Or(placeText(f), w.T("A handler", "Un handler")), w.Percent(of.after), endpoint, status, w.wasPercent(of.before))
-		f.Next = w.Say("Read the panic in the log, and check the input or the nil value in %s.", "Leer el panic en el log, y revisar la entrada o el valor nil en %s.", cmp.Or(f.Function, endpoint))
+			cmp.Or(placeText(f), w.T("A handler", "Un handler")), w.Percent(of.after), whose, status, w.wasPercent(of.before))
+		f.Next = w.Say("Read the panic in the log, and check the input or the nil value in %s.", "Leer el panic en el log, y revisar la entrada o el valor nil en %s.", cmp.Or(f.Function, whose))
 	default:
 		f.Score = reach * share * 0.7
 		what := ""
@@ -127,10 +177,14 @@ func failing(m *model) (list []Finding) {
 			what = w.Say(" (%s)", " (%s)", kind)
 		}
 		f.Sentence = w.Say("%s answers %s%s to %s of its requests%s%s.", "%s responde %s%s al %s de sus peticiones%s%s.",
-			endpoint, status, what, w.Percent(of.after), w.was(w.T("", "al ")+w.Percent(of.before), e.requests.before > 0), from)
-		if strings.HasSuffix(endpoint, " "+domain.Unmatched) {
+			whose, status, what, w.Percent(of.after), w.was(w.T("", "al ")+w.Percent(of.before), requests.before > 0), from)
+		if len(most.endpoints) > 1 {
+			f.Sentence = w.Say("%s answer %s%s to %s of their requests%s%s.", "%s responden %s%s al %s de sus peticiones%s%s.",
+				whose, status, what, w.Percent(of.after), w.was(w.T("", "al ")+w.Percent(of.before), requests.before > 0), from)
+		}
+		if !slices.ContainsFunc(most.endpoints, func(name string) bool { return !isUnmatched(name) }) {
 			f.Sentence = w.Say("%s are answered %s before their route is known: %s%s.", "%s reciben %s antes de conocerse su ruta: %s%s.",
-				humanize.Capital(w.requestsTo(strings.TrimSuffix(endpoint, " "+domain.Unmatched))), status, w.rateWas(most), from)
+				humanize.Capital(w.requestsTo(strings.TrimSuffix(f.Endpoint, " "+domain.Unmatched))), status, w.rateWas(most.both), from)
 		}
 		f.Next = w.T("Read which condition there leads to that answer, and what changed in the input or in what it is checked against.", "Leer qué condición lleva ahí a esa respuesta, y qué cambió en la entrada o en aquello con lo que se compara.")
 	}
@@ -198,9 +252,10 @@ func (m *model) failingWith(kind string) (f Finding, whose string, ok bool) {
 	f.Score = m.reach[failures] * min(grown/max(m.added(), 1e-9), 1)
 	_, at := m.answering(m.bad)
 	f.Function, f.File, f.Line = at.Function, at.File, at.Line
-	if endpoint, status, most := m.mostAdded(); most.growth() > 0 {
-		f.Endpoint = endpoint
-		whose = m.w.Say("; %s of the requests to %s end in %s", "; el %s de las peticiones a %s termina en %s", m.w.Percent(per(most.after, m.endpoints[endpoint].requests.after)), endpoint, status)
+	if list := m.addedAnswers(); len(list) > 0 {
+		most := list[0]
+		f.Endpoint = most.endpoints[0]
+		whose = m.w.Say("; %s of the requests to %s end in %s", "; el %s de las peticiones a %s termina en %s", m.w.Percent(per(most.after, m.requestsOf(most).after)), f.Endpoint, most.statuses[0])
 	}
 	return f, whose, true
 }

@@ -1,9 +1,20 @@
 package cause_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
+
+// everywhere makes half of the requests to each endpoint end in a status, from one
+// place. All endpoints are asked as often.
+func everywhere(s *service, status, site string) {
+	for name, e := range s.endpoints {
+		_, path, _ := strings.Cut(name, " ")
+		e.requests, e.status[status] = same(20), moved{0, 0.5}
+		s.count("failures", moved{0, 10}, "endpoint", path, "status", status, "site", site)
+	}
+}
 
 var failingFaults = []fault{
 	{"a handler panics", func(s *service) {
@@ -72,7 +83,34 @@ var failingFaults = []fault{
 		s.alert = eventFell(s)
 		s.alert.Labels = map[string]string{"canal": "telefono"}
 	}, "errors", "POST /citas answers 422", "en"},
+	{"one place refuses the requests to all endpoints", func(s *service) {
+		everywhere(s, "401", "auth.Require.func1 (auth.go:40)")
+		s.alert = refusing(s)
+	}, "errors", "4 endpoints answer 401 to 50 % of their requests", "en"},
+	{"one place refuses the requests to all endpoints, and where is told", func(s *service) {
+		everywhere(s, "503", "clinic.(*Breaker).Allow (breaker.go:12) < clinic.(*API).guard (api.go:20)")
+		s.alert = failing(s)
+	}, "errors", "clinic.(*Breaker).Allow", ""},
+	{"requests are refused before their route is known, of whichever method", func(s *service) {
+		for _, e := range s.endpoints {
+			e.requests = moved{20, 10}
+		}
+		for _, name := range []string{"GET unmatched", "POST unmatched"} {
+			s.endpoint(name, 1).requests = moved{0, 20}
+			s.endpoint(name).status["429"] = same(1)
+			s.endpoint(name).parts["answer"] = &part{each: same(0.001), computes: true, frames: stack(own("limit.Each", 15))}
+		}
+		s.count("failures", moved{0, 40}, "endpoint", "unmatched", "status", "429", "site", "limit.Each (limit.go:15)")
+		s.alert = refusing(s)
+	}, "errors", "Requests are answered 429 before their route is known", "en"},
 	// Rivals.
+	{"one endpoint of four fails, and another a little", func(s *service) {
+		everywhere(s, "500", "clinic.(*API).list (api.go:66)")
+		for name, share := range map[string]float64{"GET /citas": 0.5, "GET /informes": 0.02, "POST /citas": 0, "GET /medicos/{id}": 0} {
+			s.endpoint(name).status["500"] = moved{0, share}
+		}
+		s.alert = failing(s)
+	}, "errors", "GET /citas answers 500 to 50 % of its requests", "en"},
 	{"more errors, as many of each hundred requests as before", func(s *service) {
 		s.endpoint("GET /citas").status["500"] = same(0.03)
 		s.traffic(1.4)

@@ -22,7 +22,7 @@ func holdsLock(m *model) (list []Finding) {
 	}
 	f := Finding{Kind: "lock", Score: m.reach[latency] * share, Endpoint: first.endpoint, Function: first.at.Function, File: first.at.File, Line: first.at.Line}
 	rest := w.Say("%s wait for it in %s: %s at a time%s", "%s lo esperan en %s: %s a la vez%s",
-		w.requestsTo(first.endpoint), where(first.at), w.count(waiting.after), w.wasWaiting(waiting.before))
+		w.requestsOf(first), where(first.at), w.count(waiting.after), w.wasWaiting(waiting.before))
 	if h := first.holder; h != nil && h.kind == stacks.Lock {
 		f.Function, f.File, f.Line = h.function.Function, h.function.File, h.function.Line
 		f.Sentence = w.Say("%s holds a lock while it waits for another; %s.", "%s mantiene un candado (lock) mientras espera otro; %s.", where(h.function), rest)
@@ -42,12 +42,12 @@ func holdsLock(m *model) (list []Finding) {
 	} else if first.ofFile() {
 		f.Sentence = humanize.Capital(w.Say("%s wait for a file's lock in %s: %s at a time%s; another process has it, or nobody gives it back.",
 			"%s esperan el bloqueo de un archivo en %s: %s a la vez%s; lo tiene otro proceso, o nadie lo devuelve.",
-			w.requestsTo(first.endpoint), where(first.at), w.count(waiting.after), w.wasWaiting(waiting.before)))
+			w.requestsOf(first), where(first.at), w.count(waiting.after), w.wasWaiting(waiting.before)))
 		f.Next = w.T("See who has the file open (lsof, /proc/locks); ask for its lock with a time limit.", "Ver quién tiene abierto el archivo (lsof, /proc/locks); pedir su bloqueo con un límite de tiempo.")
 	} else {
 		f.Sentence = humanize.Capital(w.Say("%s wait for a lock in %s: %s at a time%s; no goroutine is seen to hold it.",
 			"%s esperan un candado (lock) en %s: %s a la vez%s; no se ve ninguna goroutine que lo tenga.",
-			w.requestsTo(first.endpoint), where(first.at), w.count(waiting.after), w.wasWaiting(waiting.before)))
+			w.requestsOf(first), where(first.at), w.count(waiting.after), w.wasWaiting(waiting.before)))
 		f.Next = w.T("Look for a path that does not unlock it: a return without Unlock, a panic, two locks taken in two orders.",
 			"Buscar un camino que no lo libera: un return sin Unlock, un panic, dos candados tomados en distinto orden.")
 	}

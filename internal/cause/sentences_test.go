@@ -12,14 +12,14 @@ import (
 var allFaults = map[string][]fault{
 	"computes": computesFaults, "collector": collectorFaults, "lock": lockFaults, "dependency": dependencyFaults, "exhausted": exhaustedFaults,
 	"descriptors": descriptorFaults, "backlog": backlogFaults, "limits": limitFaults, "loses": lossFaults,
-	"leaks": leaksFaults, "starved": starvedFaults, "failing": failingFaults, "value": valueFaults, "traffic": trafficFaults, "disk": diskFaults, "blocked": blockedFaults, "steady": steadyFaults,
+	"leaks": leaksFaults, "starved": starvedFaults, "failing": failingFaults, "value": valueFaults, "traffic": trafficFaults, "shared": sharedFaults, "disk": diskFaults, "blocked": blockedFaults, "steady": steadyFaults,
 }
 
 // TestSentences: what is told first of every fault, in both languages, to be read.
 func TestSentences(t *testing.T) {
 	for _, language := range []string{"en", "es"} {
 		var text strings.Builder
-		for _, name := range []string{"computes", "collector", "lock", "dependency", "exhausted", "leaks", "starved", "failing", "value", "traffic", "backlog", "disk", "descriptors", "limits", "blocked", "loses", "steady"} {
+		for _, name := range []string{"computes", "collector", "lock", "dependency", "exhausted", "leaks", "starved", "failing", "shared", "value", "traffic", "backlog", "disk", "descriptors", "limits", "blocked", "loses", "steady"} {
 			for _, f := range allFaults[name] {
 				s := newService(t, language, false)
 				f.tell(s)

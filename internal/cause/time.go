@@ -12,7 +12,8 @@ import (
 type claim struct {
 	kind     string
 	share    float64 // of all of that time
-	endpoint string  // whose requests they are, mostly
+	endpoint string  // whose requests most of them are
+	spread   bool    // over endpoints of which none has most
 	at       stacks.Frame
 	peer     string // the host that is called, "" for none
 	through  string // the library that is called, "" for none
@@ -253,7 +254,7 @@ func merged(all []claim) []claim {
 		sum.both = sum.plus(c.both)
 		if c.share > biggest[k] || c.share == biggest[k] && c.at.Line < sum.at.Line {
 			biggest[k] = c.share
-			sum.endpoint, sum.at, sum.library, sum.wait = c.endpoint, c.at, c.library, c.wait
+			sum.endpoint, sum.spread, sum.at, sum.library, sum.wait = c.endpoint, c.spread, c.at, c.library, c.wait
 			if c.through != "" {
 				sum.through = c.through
 			}
@@ -263,7 +264,8 @@ func merged(all []claim) []claim {
 		}
 	}
 	list := make([]claim, 0, len(sums))
-	for _, c := range sums {
+	for k, c := range sums {
+		c.spread = c.spread || biggest[k] < 0.5*c.share
 		list = append(list, *c)
 	}
 	slices.SortFunc(list, func(a, b claim) int {

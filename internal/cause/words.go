@@ -135,6 +135,14 @@ func (w words) requestsTo(endpoint string) string {
 	return w.Say("requests to %s", "las peticiones a %s", endpoint)
 }
 
+// requestsOf names the requests that a claim is of.
+func (w words) requestsOf(c claim) string {
+	if c.spread {
+		return w.requestsTo("")
+	}
+	return w.requestsTo(c.endpoint)
+}
+
 // does says what somebody does who holds something.
 func (w words) does(a *activity) string {
 	in := ""
