@@ -2,6 +2,8 @@ package cause_test
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 )
 
@@ -17,10 +19,8 @@ func shared(s *service, each func(handler string, line int) *part) {
 			"work":  {each: same(0.002), computes: true, frames: stack(own(fmt.Sprintf("(*API).room%d", i), 300+i))},
 		}
 	}
-	line := 400
-	for name, e := range s.endpoints {
-		line++
-		e.parts["shared"] = each("(*API).of"+name[len(name)-3:], line)
+	for i, name := range slices.Sorted(maps.Keys(s.endpoints)) {
+		s.endpoints[name].parts["shared"] = each("(*API).of"+name[len(name)-3:], 400+i)
 	}
 }
 
@@ -107,7 +107,7 @@ var sharedFaults = []fault{
 		shared(s, func(handler string, line int) *part {
 			return &part{each: moved{0.001, 0.002}, computes: true, frames: stack([]string{"runtime.mallocgc malloc.go:1000"}, own("i18n.Load", 12), own(handler, line))}
 		})
-		for name := range s.endpoints {
+		for _, name := range slices.Sorted(maps.Keys(s.endpoints)) {
 			s.allocated = append(s.allocated, standing{moved{1 << 16, 80 << 20}, nil, stack(own("i18n.Load", 12), own("(*API).of"+name[len(name)-3:], 9))})
 		}
 		s.garbage = moved{0.01, 2.6}
