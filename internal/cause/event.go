@@ -50,8 +50,12 @@ func eventFalls(m *model) []Finding {
 	after, before := w.amounts(e.rate, e.level)
 	come, came := w.rates(requests)
 	f := Finding{Kind: "event", Score: score, Endpoint: e.endpoint}
-	f.Sentence = w.Say("%s fell from %s to %s, while %s come as before (%s%s) and succeed.", "%s cayó de %s a %s, mientras las %s llegan como antes (%s%s) y terminan bien.",
-		e.name, before, after, of, come, w.within(came, true))
+	end := w.T(" and succeed", " y terminan bien")
+	if status, share := m.answeredElse(e.endpoint); share.growth() > 0.3*(1-e.rate.ratio()) {
+		end = w.Say("; now %s of them are answered %s%s", "; ahora el %s de ellas recibe %s%s", w.Percent(share.after), status, w.was(w.T("", "el ")+w.Percent(share.before), true))
+	}
+	f.Sentence = w.Say("%s fell from %s to %s, while %s come as before (%s%s)%s.", "%s cayó de %s a %s, mientras las %s llegan como antes (%s%s)%s.",
+		e.name, before, after, of, come, w.within(came, true), end)
 	if rises {
 		f.Sentence = w.Say("%s rose from %s to %s, while %s come as before (%s%s).", "%s subió de %s a %s, mientras las %s llegan como antes (%s%s).",
 			e.name, before, after, of, come, w.within(came, true))
@@ -59,4 +63,20 @@ func eventFalls(m *model) []Finding {
 	f.Next = w.Say("Look at the code between the request and %s: a branch that is skipped, a condition that no longer holds, the line that counts it.", "Mirar el código entre la petición y %s: una rama que se salta, una condición que ya no se cumple, la línea que lo cuenta.", e.name)
 	m.sinceChange(&f)
 	return []Finding{f}
+}
+
+// answeredElse is the answer that a larger part of the requests to an endpoint gets
+// than before, though it is no error: a redirect, or 204 where it was 201.
+func (m *model) answeredElse(endpoint string) (status string, share both) {
+	e := m.endpoints[endpoint]
+	if e == nil {
+		return "", share
+	}
+	for s, rate := range e.byStatus {
+		x := both{per(rate.before, e.requests.before), per(rate.after, e.requests.after)}
+		if !failed(s) && (x.growth() > share.growth() || x.growth() == share.growth() && s < status) {
+			status, share = s, x
+		}
+	}
+	return status, share
 }

@@ -55,6 +55,10 @@ var trafficFaults = []fault{
 		s.count("reservas", moved{1, 0}, "canal", "telefono")
 		s.alert = eventFell(s)
 	}, "event", "reservas", ""},
+	{"an event falls as its requests are sent elsewhere", func(s *service) {
+		s.endpoint("POST /citas").status["302"] = moved{0, 0.97}
+		bookingsStop(s)
+	}, "event", "now 97 % of them are answered 302, 0 % before", "en"},
 	{"an event falls as its requests fail", func(s *service) {
 		s.endpoint("POST /citas").status["500"] = moved{0, 0.96}
 		s.count("failures", moved{0, 9.6}, "endpoint", "/citas", "status", "500", "site", "clinic.(*API).reserve (api.go:99)")
