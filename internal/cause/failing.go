@@ -70,8 +70,10 @@ func (m *model) addedAnswers() (list []badAnswers) {
 	return list
 }
 
-// mostOfAdded is the part of the added answers that is told for all of them.
-const mostOfAdded = 0.6
+const (
+	mostOfAdded = 0.6  // the part of the added answers that is told for all of them
+	few         = 0.05 // of the largest: too few to be named
+)
 
 // together are most of the added answers, as one: those of one endpoint with one
 // status if they are most of them, else those of one endpoint, else those with one
@@ -89,16 +91,18 @@ func (m *model) together() (most badAnswers) {
 		func(a badAnswers) string { return a.statuses[0] },
 		func(badAnswers) string { return "" },
 	} {
-		groups := map[string]badAnswers{}
+		groups, largest := map[string]badAnswers{}, map[string]float64{}
 		most = badAnswers{}
 		for _, a := range list {
 			k := key(a)
 			g := groups[k]
 			g.both = g.plus(a.both)
-			if !slices.Contains(g.endpoints, a.endpoints[0]) && a.growth() > 0.02*sum {
+			largest[k] = max(largest[k], a.growth())
+			told := a.growth() > few*largest[k]
+			if told && !slices.Contains(g.endpoints, a.endpoints[0]) {
 				g.endpoints = append(g.endpoints, a.endpoints[0])
 			}
-			if !slices.Contains(g.statuses, a.statuses[0]) && a.growth() > 0.02*sum {
+			if told && !slices.Contains(g.statuses, a.statuses[0]) {
 				g.statuses = append(g.statuses, a.statuses[0])
 			}
 			if groups[k] = g; g.growth() > most.growth() {

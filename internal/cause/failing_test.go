@@ -1,6 +1,7 @@
 package cause_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -86,11 +87,18 @@ var failingFaults = []fault{
 	{"one place refuses the requests to all endpoints", func(s *service) {
 		everywhere(s, "401", "auth.Require.func1 (auth.go:40)")
 		s.alert = refusing(s)
-	}, "errors", "4 endpoints answer 401 to 50 % of their requests", "en"},
+	}, "errors", "4 of 4 endpoints answer 401 to 50 % of their requests", "en"},
 	{"one place refuses the requests to all endpoints, and where is told", func(s *service) {
 		everywhere(s, "503", "clinic.(*Breaker).Allow (breaker.go:12) < clinic.(*API).guard (api.go:20)")
 		s.alert = failing(s)
 	}, "errors", "clinic.(*Breaker).Allow", ""},
+	{"one place refuses the requests to a hundred endpoints", func(s *service) {
+		for i := range 100 {
+			s.endpoint(fmt.Sprintf("GET /sala%d", i), 2).parts = map[string]*part{"work": {each: same(0.002), computes: true, frames: stack(own("(*API).room", 300))}}
+		}
+		everywhere(s, "401", "auth.Require.func1 (auth.go:40)")
+		s.alert = refusing(s)
+	}, "errors", "104 of 104 endpoints answer 401 to", "en"},
 	{"requests are refused before their route is known, of whichever method", func(s *service) {
 		for _, e := range s.endpoints {
 			e.requests = moved{20, 10}
