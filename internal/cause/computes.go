@@ -77,7 +77,7 @@ func computes(m *model) (list []Finding) {
 		}
 	}
 	const many = "all"            // no endpoint's name
-	ofOne := map[string][]claim{} // functions that work for one endpoint, "" for none
+	ofOne := map[string][]claim{} // functions that work for one endpoint, or many, "" for none
 	for name, s := range sums {
 		s.claim.share = max(s.share, byTime[name])
 		s.claim.spread = s.claim.spread || s.most < 0.5*s.share

@@ -185,7 +185,7 @@ func (m *model) calling(p called, c claim, share float64) Finding {
 		}
 	}
 	if place.Function == "" { // it fails too fast to be seen
-		_, place = m.answering(m.bad)
+		_, place = m.answering(m.anyBad)
 	} else {
 		place = m.caller(p.name, place)
 	}

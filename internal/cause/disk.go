@@ -22,7 +22,7 @@ func diskFills(m *model) (list []Finding) {
 		list = append(list, f)
 	}
 	if len(list) == 0 && m.reach[failures] > 0 && m.manyFail() && known && used.after > 97 && used.growth() > 0.5 {
-		_, at := m.answering(m.bad)
+		_, at := m.answering(m.anyBad)
 		f := Finding{Kind: "disk", Score: m.reach[failures] * 0.8, Function: at.Function, File: at.File, Line: at.Line}
 		from := ""
 		if f.Function != "" {

@@ -15,12 +15,13 @@ import (
 // siteText is how the label site is written: shop.(*API).create (orders.go:88).
 var siteText = regexp.MustCompile(`^(.*) \((.*):(\d+)\)$`)
 
-// answering is the function that most of the added errors come from, and the
-// outermost function that called it: itself, where none is known.
-func (m *model) answering(bad func(status string) bool) (inner, outer stacks.Frame) {
+// answering is the function that most of the added errors come from, of those that
+// are asked for, and the outermost function that called it: itself, where none is
+// known.
+func (m *model) answering(these func(route, status string) bool) (inner, outer stacks.Frame) {
 	text, most := "", 0.0
 	for site, rate := range m.f.rates(m.family("failures"), m.t, func(l map[string]string) (string, bool) {
-		return l["site"], m.about(nameOf(l["method"], l["endpoint"])) && bad(l["status"])
+		return l["site"], m.about(nameOf(l["method"], l["endpoint"])) && these(l["endpoint"], l["status"])
 	}) {
 		if g := rate.growth(); g > most || g == most && g > 0 && site < text {
 			text, most = site, g
@@ -54,6 +55,18 @@ type badAnswers struct {
 	both
 }
 
+// has tells whether answers of a route with a status are among them. Where answers
+// come from is counted by route, whatever the method.
+func (a badAnswers) has(route, status string) bool {
+	return slices.Contains(a.statuses, status) && slices.ContainsFunc(a.endpoints, func(name string) bool {
+		_, of, _ := strings.Cut(name, " ")
+		return of == route
+	})
+}
+
+// anyBad tells whether the alert holds an answer against the service.
+func (m *model) anyBad(_, status string) bool { return m.bad(status) }
+
 // addedAnswers are those that there are more of, by endpoint and status, the most
 // first.
 func (m *model) addedAnswers() (list []badAnswers) {
@@ -72,7 +85,7 @@ func (m *model) addedAnswers() (list []badAnswers) {
 
 const (
 	mostOfAdded = 0.6  // the part of the added answers that is told for all of them
-	few         = 0.05 // of the largest: too few to be named
+	leastNamed  = 0.05 // of the largest: fewer are not named
 )
 
 // together are most of the added answers, as one: those of one endpoint with one
@@ -98,7 +111,7 @@ func (m *model) together() (most badAnswers) {
 			g := groups[k]
 			g.both = g.plus(a.both)
 			largest[k] = max(largest[k], a.growth())
-			told := a.growth() > few*largest[k]
+			told := a.growth() > leastNamed*largest[k]
 			if told && !slices.Contains(g.endpoints, a.endpoints[0]) {
 				g.endpoints = append(g.endpoints, a.endpoints[0])
 			}
@@ -148,7 +161,7 @@ func failing(m *model) (list []Finding) {
 	if most.growth() <= 0 {
 		return nil
 	}
-	inner, outer := m.answering(m.bad)
+	inner, outer := m.answering(most.has)
 	f := Finding{Kind: "errors", Function: inner.Function, File: inner.File, Line: inner.Line}
 	whose := w.Say("%d of %d endpoints", "%d de %d endpoints", len(most.endpoints), m.asked())
 	if len(most.endpoints) == 1 {
@@ -180,15 +193,15 @@ func failing(m *model) (list []Finding) {
 		if kind != "" {
 			what = w.Say(" (%s)", " (%s)", kind)
 		}
-		f.Sentence = w.Say("%s answers %s%s to %s of its requests%s%s.", "%s responde %s%s al %s de sus peticiones%s%s.",
-			whose, status, what, w.Percent(of.after), w.was(w.T("", "al ")+w.Percent(of.before), requests.before > 0), from)
-		if len(most.endpoints) > 1 {
-			f.Sentence = w.Say("%s answer %s%s to %s of their requests%s%s.", "%s responden %s%s al %s de sus peticiones%s%s.",
-				whose, status, what, w.Percent(of.after), w.was(w.T("", "al ")+w.Percent(of.before), requests.before > 0), from)
-		}
-		if !slices.ContainsFunc(most.endpoints, func(name string) bool { return !isUnmatched(name) }) {
+		was := w.was(w.T("", "al ")+w.Percent(of.before), requests.before > 0)
+		switch {
+		case !slices.ContainsFunc(most.endpoints, func(name string) bool { return !isUnmatched(name) }):
 			f.Sentence = w.Say("%s are answered %s before their route is known: %s%s.", "%s reciben %s antes de conocerse su ruta: %s%s.",
 				humanize.Capital(w.requestsTo(strings.TrimSuffix(f.Endpoint, " "+domain.Unmatched))), status, w.rateWas(most.both), from)
+		case len(most.endpoints) > 1:
+			f.Sentence = w.Say("%s answer %s%s to %s of their requests%s%s.", "%s responden %s%s al %s de sus peticiones%s%s.", whose, status, what, w.Percent(of.after), was, from)
+		default:
+			f.Sentence = w.Say("%s answers %s%s to %s of its requests%s%s.", "%s responde %s%s al %s de sus peticiones%s%s.", whose, status, what, w.Percent(of.after), was, from)
 		}
 		f.Next = w.T("Read which condition there leads to that answer, and what changed in the input or in what it is checked against.", "Leer qué condición lleva ahí a esa respuesta, y qué cambió en la entrada o en aquello con lo que se compara.")
 	}
@@ -254,7 +267,7 @@ func (m *model) failingWith(kind string) (f Finding, whose string, ok bool) {
 		return f, "", false
 	}
 	f.Score = m.reach[failures] * min(grown/max(m.added(), 1e-9), 1)
-	_, at := m.answering(m.bad)
+	_, at := m.answering(m.anyBad)
 	f.Function, f.File, f.Line = at.Function, at.File, at.Line
 	if list := m.addedAnswers(); len(list) > 0 {
 		most := list[0]

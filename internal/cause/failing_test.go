@@ -2,6 +2,7 @@ package cause_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -112,6 +113,18 @@ var failingFaults = []fault{
 		s.alert = refusing(s)
 	}, "errors", "Requests are answered 429 before their route is known", "en"},
 	// Rivals.
+	{"one endpoint fails in three places, and another fails less, in one", func(s *service) {
+		everywhere(s, "500", "")
+		for name, share := range map[string]float64{"GET /citas": 0.74, "GET /informes": 0.26, "POST /citas": 0, "GET /medicos/{id}": 0} {
+			s.endpoint(name).status["500"] = moved{0, share}
+		}
+		s.more = slices.DeleteFunc(s.more, func(one series) bool { return one.key == "failures" })
+		for _, line := range []string{"61", "64", "67"} {
+			s.count("failures", moved{0, 4.9}, "endpoint", "/citas", "status", "500", "site", "clinic.(*API).list (api.go:"+line+")")
+		}
+		s.count("failures", moved{0, 5.2}, "endpoint", "/informes", "status", "500", "site", "report.Totals (report.go:31)")
+		s.alert = failing(s)
+	}, "errors", "from clinic.(*API).list", "en"},
 	{"one endpoint of four fails, and another a little", func(s *service) {
 		everywhere(s, "500", "clinic.(*API).list (api.go:66)")
 		for name, share := range map[string]float64{"GET /citas": 0.5, "GET /informes": 0.02, "POST /citas": 0, "GET /medicos/{id}": 0} {
