@@ -2,6 +2,7 @@ package domain
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -113,6 +114,15 @@ func TestLoadWithoutFile(t *testing.T) {
 	}
 }
 
+// unknown is so many keys that there are not.
+func unknown(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "x%d: 1\n", i)
+	}
+	return b.String()
+}
+
 func TestParseLimits(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"too large":     {strings.Repeat("#", MaxFileSize+1), "larger than 1048576 bytes"},
@@ -133,6 +143,8 @@ func TestParseLimits(t *testing.T) {
 		"long value":    {"prefix: tienda\nentity: " + strings.Repeat("a", 100_000), "…"},
 		"long filter":   {"prefix: tienda\nentity: a\nthresholds: [{name: a, metric: requests, above: 1, where: {endpoint: '=~" + strings.Repeat("a|", 600) + "'}}]", "is too long, 1202 of at most 1024 bytes"},
 		"many filters":  {"prefix: tienda\nentity: a\nthresholds: [{name: a, metric: requests, above: 1, where: {a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u}}]", "21 filters, at most 20"},
+		"most filters":  {"prefix: tienda\nentity: a\nthresholds: [{name: a, metric: requests, above: 1, where: {a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t}}]", `requests has no label "t"`},
+		"unknown keys":  {"prefix: tienda\nentity: a\n" + unknown(1000), "and 900 more mistakes"},
 		"many events":   {"prefix: tienda\nentity: a\nevents:\n" + strings.Repeat("- name: a\n", 501), "501 events, at most 500"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -163,7 +163,15 @@ func (c campaign) unleash(ctx context.Context, module, dir string, only []string
 	if err != nil {
 		return r, err
 	}
-	args := []string{"unleash", "./" + dir, "--workers", strconv.Itoa(c.workers), "--timeout-coefficient", "10", "--invert-loopctrl", "--remove-self-assignments"}
+	tests, err := cover(append(os.Environ(), "GOWORK=off", "GOFLAGS=-vet=off"), filepath.Join(root, dir), tmp)
+	if err != nil {
+		return r, err
+	}
+	if err := tests.write(filepath.Join(tmp, "covering.json")); err != nil {
+		return r, err
+	}
+	// The stand-in has limits of its own, by the tests that it runs.
+	args := []string{"unleash", "./" + dir, "--workers", strconv.Itoa(c.workers), "--timeout-coefficient", "100", "--invert-loopctrl", "--remove-self-assignments"}
 	all, err := filepath.Glob(filepath.Join(root, dir, "*.go"))
 	if err != nil {
 		return r, err
@@ -181,7 +189,7 @@ func (c campaign) unleash(ctx context.Context, module, dir string, only []string
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-vet=off", "TMPDIR="+tmp, "PATH="+tmp+":"+os.Getenv("PATH"),
-		realGo+"="+goes, original+"="+root, oneIn+"="+strconv.Itoa(c.oneIn))
+		realGo+"="+goes, original+"="+root, covered+"="+filepath.Join(tmp, "covering.json"), oneIn+"="+strconv.Itoa(c.oneIn))
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return r, err

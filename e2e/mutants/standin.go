@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -17,6 +18,7 @@ import (
 const (
 	realGo   = "MUTANTS_GO"     // the go command
 	original = "MUTANTS_MODULE" // the folder of the module that gremlins copied
+	covered  = "MUTANTS_COVERING"
 	oneIn    = "MUTANTS_ONE_IN"
 )
 
@@ -28,47 +30,55 @@ const notViable = 2
 // the code is, not in gremlins' copy of one module, from which neither the other
 // modules nor the documents can be found.
 func standIn(args []string) int {
-	run := func(dir string, env []string, args ...string) int {
+	if len(args) == 0 || args[0] != "test" || !slices.Contains(args, "-failfast") {
 		cmd := exec.Command(os.Getenv(realGo), args...)
-		cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, env, os.Stdout, os.Stderr
+		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 		if err := cmd.Run(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return max(1, cmd.ProcessState.ExitCode())
 		}
 		return 0
 	}
-	if len(args) == 0 || args[0] != "test" || !strings.Contains(strings.Join(args, " "), "-failfast") {
-		return run("", os.Environ(), args...)
-	}
-	mutant, content, err := difference()
-	if err != nil {
+	noticed, err := tryMutant()
+	switch {
+	case err != nil:
 		fmt.Fprintln(os.Stderr, err)
 		return notViable
+	case noticed:
+		return 1
 	}
-	hash := sha256.Sum256(content)
-	if n, _ := strconv.Atoi(os.Getenv(oneIn)); n > 1 && binary.BigEndian.Uint32(hash[:])%uint32(n) != 0 {
-		return notViable
-	}
-	wd, err := os.Getwd()
+	return 0
+}
+
+// tryMutant compiles the tests with the mutant that gremlins made below the
+// working directory, and runs them. An error says that it was not tried.
+func tryMutant() (noticed bool, err error) {
+	m, err := difference()
 	if err != nil {
-		return notViable
+		return false, err
 	}
-	dir := filepath.Join(os.Getenv(original), relative(wd))
+	hash := sha256.Sum256(m.content)
+	if n, _ := strconv.Atoi(os.Getenv(oneIn)); n > 1 && binary.BigEndian.Uint32(hash[:])%uint32(n) != 0 {
+		return false, fmt.Errorf("%s is not in the sample", m.file)
+	}
+	tests, err := readCovering(os.Getenv(covered))
+	if err != nil {
+		return false, err
+	}
 	tmp, err := os.MkdirTemp("", "mutant-")
 	if err != nil {
-		return notViable
+		return false, err
 	}
 	defer os.RemoveAll(tmp)
-	env, err := overlay(tmp, map[string]string{filepath.Join(dir, mutant): filepath.Join(wd, mutant)})
+	env, err := overlay(tmp, map[string]string{m.original: m.file})
 	if err != nil {
-		return notViable
+		return false, err
 	}
-	// gremlins guesses the package from its name.
-	args[len(args)-1] = "./" + filepath.Dir(mutant)
-	if run(dir, env, "build", args[len(args)-1]) != 0 {
-		return notViable
+	dir, program := filepath.Dir(m.original), filepath.Join(tmp, "mutant.test")
+	if err := runIn(dir, env, os.Stderr, os.Getenv(realGo), "test", "-c", "-ldflags=-w", "-o", program, "."); err != nil {
+		return false, fmt.Errorf("the mutant does not compile: %w", err)
 	}
-	return run(dir, env, args...)
+	return !tests.try(dir, env, program, filepath.Base(m.file), m.line), nil
 }
 
 // relative is the folder below the copy of the module.
@@ -82,12 +92,19 @@ func relative(wd string) string {
 	return "."
 }
 
+// mutant is a file that gremlins changed.
+type mutant struct {
+	file, original string
+	content        []byte
+	line           int
+}
+
 // difference finds the file below the working directory that gremlins changed,
-// and what is in it now.
-func difference() (file string, content []byte, err error) {
+// and where. Gremlins prints it anew, with other spaces.
+func difference() (m mutant, err error) {
 	wd, err := os.Getwd()
 	if err != nil {
-		return "", nil, err
+		return m, err
 	}
 	from := filepath.Join(os.Getenv(original), relative(wd))
 	err = filepath.WalkDir(wd, func(path string, d fs.DirEntry, err error) error {
@@ -98,19 +115,30 @@ func difference() (file string, content []byte, err error) {
 		if err != nil {
 			return err
 		}
-		mutant, err := os.ReadFile(path)
+		changed, err := os.ReadFile(path)
 		if err != nil {
 			return err
 		}
 		real, err := os.ReadFile(filepath.Join(from, rel))
-		if err != nil || bytes.Equal(mutant, real) {
+		if err != nil || bytes.Equal(changed, real) {
 			return err
 		}
-		file, content = rel, mutant
+		m = mutant{path, filepath.Join(from, rel), changed, firstChange(real, changed)}
 		return fs.SkipAll
 	})
-	if err == nil && file == "" {
+	if err == nil && m.file == "" {
 		err = fmt.Errorf("nothing is changed in %s", wd)
 	}
-	return file, content, err
+	return m, err
+}
+
+// firstChange is the number of the first line that has other words.
+func firstChange(before, after []byte) int {
+	was, is := bytes.Split(before, []byte("\n")), bytes.Split(after, []byte("\n"))
+	for i := range min(len(was), len(is)) {
+		if !slices.EqualFunc(bytes.Fields(was[i]), bytes.Fields(is[i]), bytes.Equal) {
+			return i + 1
+		}
+	}
+	return min(len(was), len(is))
 }

@@ -49,7 +49,12 @@ func TestMostly(t *testing.T) {
 			}
 		})
 	}
-	if path, n := (*descriptors.Table)(nil).Mostly(); path != "" || n != 0 {
-		t.Errorf("no table: %q, %d", path, n)
+	closed := descriptors.OpenTable()
+	closed.Close()
+	for name, table := range map[string]*descriptors.Table{"no table": nil, "a closed one": closed} {
+		if path, n := table.Mostly(); path != "" || n != 0 {
+			t.Errorf("%s: %q, %d", name, path, n)
+		}
+		table.Close()
 	}
 }

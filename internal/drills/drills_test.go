@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-var rules = []alerting.Rule{{Record: "a:b"}, {Alert: "TooHigh"}, {Alert: "Broken"}}
+var rules = []alerting.Rule{{Alert: "TooHigh"}, {Record: "a:b"}, {Alert: "Broken"}}
 
 // fire is that of TooHigh; Broken cannot fire.
 func fire(_ context.Context, rule alerting.Rule) ([]alert.Alert, []string, error) {

@@ -12,7 +12,7 @@ func TestFigures(t *testing.T) {
 	es := Of("es")
 	for _, c := range []struct{ got, want string }{
 		{en.Number(0), "0"}, {en.Number(math.Copysign(0, -1)), "0"}, {en.Number(12.345), "12.3"}, {es.Number(12.345), "12,3"},
-		{en.Number(999.4), "999"}, {en.Number(999.6), "1000"}, {en.Number(1234567), "1234567"}, {en.Number(-1234567), "-1234567"},
+		{en.Number(999.4), "999"}, {en.Number(999.5), "1000"}, {en.Number(1234567), "1234567"}, {en.Number(-1234567), "-1234567"},
 		{en.Number(0.0123), "0.0123"}, {en.Number(0.0000123), "0.000012"}, {en.Number(1e-9), "0"}, {en.Number(-1e-9), "0"},
 		{en.Bytes(0), "0 B"}, {en.Bytes(1023), "1023 B"}, {en.Bytes(1024), "1 KiB"}, {es.Bytes(-1.5 * (1 << 20)), "-1,5 MiB"}, {en.Bytes(3 << 40), "3072 GiB"},
 		{en.Seconds(-1), "0 ms"}, {en.Seconds(0.00002), "20 µs"}, {en.Seconds(0.25), "250 ms"}, {es.Seconds(1.5), "1,5 s"}, {en.Seconds(119), "119 s"}, {en.Seconds(120), "2 min"},

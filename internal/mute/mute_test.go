@@ -1,6 +1,7 @@
 package mute
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -52,10 +53,11 @@ func TestWrongTimes(t *testing.T) {
 		{"lunes", "", "", `did you mean "monday"`},
 		{"monday:Fri", "", "", `did you mean "friday"`},
 		{"holiday", "", "", "friday:monday"},
+		{"m", "", "", "write days such as saturday"}, // or tuesday's t: one letter is no guess
 		{"", "22-06", "", "22:00-06:00"},
 		{"", "22:00", "", "22:00-06:00"},
 		{"", "24:30-25:00", "", "22:00-06:00"},
-		{"", "08:75-09:00", "", "22:00-06:00"},
+		{"", "08:60-09:00", "", "22:00-06:00"},
 		{"", "08:00-08:00", "", "leave times out"},
 		{"", "", "24/12/2026", "write 2026-12-24"},
 		{"", "", "2026-02-30", "write 2026-12-24"},
@@ -64,6 +66,15 @@ func TestWrongTimes(t *testing.T) {
 	} {
 		_, err := Intervals(strings.Fields(c.weekdays), strings.Fields(c.times), strings.Fields(c.dates))
 		testkit.Error(t, err, c.want)
+		field, index := "", -1
+		for name, list := range map[string]string{"weekdays": c.weekdays, "times": c.times, "dates": c.dates} {
+			if list != "" {
+				field, index = name, 0
+			}
+		}
+		if wrong, ok := errors.AsType[*Error](err); !ok || wrong.Field != field || wrong.Index != index {
+			t.Errorf("%v is not of %s %d", err, field, index)
+		}
 	}
 }
 
@@ -79,6 +90,9 @@ func TestAlways(t *testing.T) {
 		"saturday:sunday;|monday:friday;":        true,
 		"monday:sunday;22:00-06:00":              false,
 		"monday:friday;|friday:sunday;1:00-0:00": false,
+		// The night of a Saturday goes on into Sunday, and not into Friday.
+		"sunday;06:00-24:00|monday:friday;|saturday;00:00-22:00|saturday;22:00-06:00":   true,
+		"friday;06:00-24:00|sunday:thursday;|saturday;00:00-22:00|saturday;22:00-06:00": false,
 	} {
 		var entries [][2][]string
 		for entry := range strings.SplitSeq(text, "|") {

@@ -3,6 +3,7 @@ package ruletext
 import (
 	"errors"
 	"fmt"
+	"math"
 	"testing"
 )
 
@@ -13,6 +14,8 @@ func TestLabels(t *testing.T) {
 		"none":                            "[]",
 		"{{ $labels.a }} {{ .Labels.b }}": "[{a 3} {b 19}]",
 		`{{ index $labels "a" }}`:         "[{a 17}]",
+		`{{ index .Labels "a" }}`:         "[{a 17}]",
+		`{{ index $externalLabels "a" }}`: "[]",
 		"{{ if $labels.a }}{{ $labels.b }}{{ else }}{{ with $labels.c }}{{ . }}{{ end }}{{ end }}": "[{a 6} {b 21} {c 51}]",
 		"{{ range $k, $v := $labels }}{{ $k }}{{ end }}":                                           "[]",
 		"{{ $externalLabels.x }} {{ $value }}":                                                     "[]",
@@ -41,7 +44,8 @@ func TestRun(t *testing.T) {
 		"{{ $labels.x }}|{{ $labels.status | humanize }}":                       "|500",
 		"{{ title $labels.job }} {{ toUpper \"a\" }}":                           "Tienda-Api A",
 		"{{ $labels.address | stripPort }} {{ $labels.address | stripDomain }}": "a.example.com a:80",
-		"{{ reReplaceAll \"t(.*)a\" \"$1\" $labels.job }}":                      "ienda-pi",
+		"{{ stripDomain \"a.example.com\" }} {{ stripDomain \"10.0.0.1\" }} {{ stripDomain \"10.0.0.1:80\" }} {{ stripPort \"a\" }}": "a 10.0.0.1 10.0.0.1:80 a",
+		"{{ reReplaceAll \"t(.*)a\" \"$1\" $labels.job }}":                                                                           "ienda-pi",
 		"{{ `{{` }}": "{{",
 		"{{ with query \"up\" }}{{ . | first | value }}{{ end }}": "1",
 	} {
@@ -53,6 +57,56 @@ func TestRun(t *testing.T) {
 		got, err := parsed.Run(map[string]string{"job": "tienda-api", "status": "500", "address": "a.example.com:80"}, 1234.5)
 		if err != nil || got != want {
 			t.Errorf("%s: %q (%v), want %q", text, got, err, want)
+		}
+	}
+}
+
+// TestNumbers writes figures with the prefixes that Prometheus gives them, at
+// both sides of each.
+func TestNumbers(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		value           float64
+		decimal, ofTwos string
+	}{
+		{0, "0", "0"}, {1, "1", "1"}, {-1, "-1", "-1"}, {999, "999", "999"}, {1000, "1k", "1000"}, {1023, "1.023k", "1023"}, {1024, "1.024k", "1ki"},
+		{-1500, "-1.5k", "-1.465ki"}, {1e6, "1M", "976.6ki"}, {1 << 20, "1.049M", "1Mi"}, {1e27, "1000Y", "827.2Yi"}, {0.999, "999m", "0.999"},
+		{0.001, "1m", "0.001"}, {0.0001, "100u", "0.0001"}, {1e-25, "0.1y", "1e-25"}, {math.Inf(1), "+Inf", "+Inf"}, {math.NaN(), "NaN", "NaN"},
+	} {
+		parsed, err := Parse("{{ $value | humanize }} {{ $value | humanize1024 }}")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := parsed.Run(nil, c.value); err != nil || got != c.decimal+" "+c.ofTwos {
+			t.Errorf("%v: %s (%v), want %s %s", c.value, got, err, c.decimal, c.ofTwos)
+		}
+	}
+}
+
+// TestWrongTexts says what is wrong and at which byte: from the start of its line
+// where text/template does not know better.
+func TestWrongTexts(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"{{ if }}":                                  "0: missing value for if",
+		"a {{ $labels.a.b }}":                       "12: <$labels.a.b>: can't evaluate field b in type string",
+		"one\n\nb {{ if }}":                         "5: missing value for if",
+		"one\n\nb {{ $labels.a.b }}":                "17: <$labels.a.b>: can't evaluate field b in type string",
+		"\nb {{ $labels.a.b }}":                     "13: <$labels.a.b>: can't evaluate field b in type string",
+		`{{ printf "%d" $labels.a }}`:               "0: %!d(string=x)",
+		`%!d(string=x) {{ printf "%d" $labels.a }}`: "", // as it is written
+		`{{ reReplaceAll "(" "" $labels.a }}`:       "3: <reReplaceAll \"(\" \"\" $labels.a>: error calling reReplaceAll: error parsing regexp: missing closing ): `(`",
+	} {
+		parsed, err := Parse(text)
+		if err == nil {
+			_, err = parsed.Run(map[string]string{"a": "x"}, 1)
+		}
+		got := ""
+		if wrong, ok := errors.AsType[*Error](err); ok {
+			got = fmt.Sprintf("%d: %s", wrong.Offset, wrong)
+		}
+		if got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
 		}
 	}
 }

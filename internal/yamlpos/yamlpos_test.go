@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // TestPosition marks with ^ where the ! of each expression stands.
@@ -22,6 +24,9 @@ func TestPosition(t *testing.T) {
 		"escape":       {"entity: \"\\u0061 !\"\n", "entity", "1:9"}, // the text's start
 		"no such path": {"thresholds:\n  - name: a !\n", "thresholds[0].expr", "2:5"},
 		"no list":      {"thresholds:\n  - name: a !\n", "thresholds[7].expr", "2:3"},
+		"the next":     {"thresholds:\n  - name: a !\n", "thresholds[1].expr", "2:3"},
+		"third key":    {"prefix: a\nentity: b\ndescription: c !\n", "description", "3:16"},
+		"quoted start": {"entity: \"! a\"\n", "entity", "1:10"},
 		"no YAML":      {"a: [", "a", "1:1"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -45,16 +50,29 @@ func TestPosition(t *testing.T) {
 	}
 }
 
-// TestPositionEnd is where an expression that ends too early is continued.
-func TestPositionEnd(t *testing.T) {
+// TestPositionAt is where an expression that ends too early is continued, and
+// where a space is.
+func TestPositionAt(t *testing.T) {
 	for _, c := range []struct {
-		file string
-		want string
-	}{{"entity: sum(\nprefix: x\n", "1:13"}, {"entity: 'sum('\n", "1:14"}, {"entity: |\n  sum(\n", "2:7"}} {
-		line, column := Of([]byte(c.file), "entity", 4)
+		file   string
+		offset int
+		want   string
+	}{{"entity: sum(\nprefix: x\n", 4, "1:13"}, {"entity: 'sum('\n", 4, "1:14"}, {"entity: |\n  sum(\n", 4, "2:7"}, {"entity: a  b\n", 1, "1:10"}, {"entity: 'a b'\n", 5, "1:9"}} {
+		line, column := Of([]byte(c.file), "entity", c.offset)
 		if got := fmt.Sprintf("%d:%d", line, column); got != c.want {
 			t.Errorf("%q: %s, want %s", c.file, got, c.want)
 		}
+	}
+}
+
+// TestChildOfADocument: a document's child is that of what is in it.
+func TestChildOfADocument(t *testing.T) {
+	var doc yaml.Node
+	if err := yaml.Unmarshal([]byte("a: 1\nb: x\n"), &doc); err != nil {
+		t.Fatal(err)
+	}
+	if n := Child(&doc, "b"); n == nil || n.Value != "x" {
+		t.Errorf("%+v", n)
 	}
 }
 
