@@ -20,12 +20,11 @@ const perInterval = 100
 // is measured by a job of its own.
 //
 // There are none where no series can be made up: for a filter that matches
-// nothing that could be thought of, or an exact comparison with a number that
-// is computed, and so never exact.
+// nothing that could be thought of.
 func (b builder) trials(q question, r Rule) []trial {
-	fires, silent, exact := q.values(r)
+	fires, silent := q.values(r)
 	match, other, found := q.examples(b.d)
-	if !exact || !found {
+	if !found {
 		return nil
 	}
 	kept := b.target("job")
@@ -87,9 +86,8 @@ func (b builder) fewTrial(q question, r Rule, match, other, kept map[string]stri
 }
 
 // values are those with which the condition of a rule just holds, the first
-// one for drills, and those with which it just does not. ok is false where a
-// value cannot be met exactly.
-func (q question) values(r Rule) (fires, silent []float64, ok bool) {
+// one for drills, and those with which it just does not.
+func (q question) values(r Rule) (fires, silent []float64) {
 	step := math.Abs(r.Bound) / 20
 	if step == 0 {
 		step = 2 // at 1 a prefix begins or ends, by the last bit
@@ -112,22 +110,20 @@ func (q question) values(r Rule) (fires, silent []float64, ok bool) {
 	}
 	switch r.Op {
 	case ">":
-		return []float64{beyond}, []float64{short}, true
+		return []float64{beyond}, []float64{short}
 	case "<":
 		if q.absent != "" { // nothing at all is what is feared
-			return []float64{0, short}, []float64{beyond}, true
+			return []float64{0, short}, []float64{beyond}
 		}
 		if r.Bound == 0 {
-			return []float64{-step}, []float64{0}, true
+			return []float64{-step}, []float64{0}
 		}
-		return []float64{short}, []float64{beyond}, true
+		return []float64{short}, []float64{beyond}
 	default:
-		exact := q.stands() || r.Bound == 0 && q.stat.Quantile() == 0 ||
-			q.stat == domain.StatRatio && r.Bound == 100
 		if r.Bound == q.highest() {
-			return []float64{r.Bound}, []float64{short}, exact
+			return []float64{r.Bound}, []float64{short}
 		}
-		return []float64{r.Bound}, []float64{beyond}, exact
+		return []float64{r.Bound}, []float64{beyond}
 	}
 }
 

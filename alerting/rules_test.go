@@ -100,6 +100,11 @@ func TestTrialsOfAnyLimit(t *testing.T) {
 		"{name: a, event: valor, above: 100000}":                        3,
 		"{name: a, event: nivel, below: 5}":                             2,
 		"{name: a, metric: go_schedule_duration, above: 50ms}":          3,
+		// What is computed is met exactly only where it cannot be less, or more.
+		"{name: a, event: carritos, equals: 7}":                                           2,
+		"{name: a, event: pedidos, stat: rate, equals: 0}":                                3,
+		`{name: a, metric: requests, stat: ratio, where: {status: "=~5.."}, equals: 100}`: 3,
+		`{name: a, metric: requests, stat: ratio, where: {status: "=~5.."}, equals: 0}`:   3,
 	} {
 		if r := rule(t, Options{}, threshold); len(r.trials) != want {
 			t.Errorf("%s: %d trials, want %d", threshold, len(r.trials), want)

@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -53,6 +54,25 @@ func TestPanels(t *testing.T) {
 					t.Errorf("%s: %s asks nothing", m.file, p.Title)
 				}
 			}
+		}
+	}
+}
+
+// TestSpread: numbers fill their rows, no row is of more than six or of one more
+// than another, and the later ones have that one.
+func TestSpread(t *testing.T) {
+	for n, want := range map[int]string{
+		1: "24", 2: "12 12", 3: "8 8 8", 4: "6 6 6 6", 5: "4 4 4 4 4", 6: "4 4 4 4 4 4", 7: "8 8 8 6 6 6 6", 8: "6 6 6 6 6 6 6 6", 9: "8 8 8 8 8 8 8 8 8",
+		10: "8 8 8 8 8 8 6 6 6 6", 11: "8 8 8 6 6 6 6 6 6 6 6", 12: "4 4 4 4 4 4 4 4 4 4 4 4", 13: "8 8 8 8 8 8 8 8 8 6 6 6 6",
+	} {
+		panels := make([]panel, n)
+		spread(panels)
+		var got []string
+		for _, p := range panels {
+			got = append(got, strconv.Itoa(int(p.width)))
+		}
+		if text := strings.Join(got, " "); text != want {
+			t.Errorf("%d: %s, want %s", n, text, want)
 		}
 	}
 }
