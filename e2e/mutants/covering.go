@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,19 +36,19 @@ const quick = 3 * time.Second
 
 // cover runs each test of a package alone, and writes down what it runs. A test
 // that fails alone is of no use: it would notice every mutant.
-func cover(env []string, dir, tmp string) (c covering, err error) {
+func cover(ctx context.Context, env []string, dir, tmp string) (c covering, err error) {
 	c = covering{map[string]time.Duration{}, map[string][]span{}}
 	binary, profile := filepath.Join(tmp, "cover.test"), filepath.Join(tmp, "cover.out")
-	if err := runIn(dir, env, os.Stderr, "go", "test", "-c", "-cover", "-o", binary, "."); err != nil {
+	if err := runIn(ctx, dir, env, os.Stderr, "go", "test", "-c", "-cover", "-o", binary, "."); err != nil {
 		return c, fmt.Errorf("build the tests of %s: %w", dir, err)
 	}
 	var names bytes.Buffer
-	if err := runIn(dir, env, &names, binary, "-test.list", "^(Test|Example|Fuzz)"); err != nil {
+	if err := runIn(ctx, dir, env, &names, binary, "-test.list", "^(Test|Example|Fuzz)"); err != nil {
 		return c, fmt.Errorf("list the tests of %s: %w", dir, err)
 	}
 	for _, name := range strings.Fields(names.String()) {
 		begin := time.Now()
-		if err := runIn(dir, env, io.Discard, binary, "-test.run", "^"+name+"$", "-test.coverprofile", profile); err != nil {
+		if err := runIn(ctx, dir, env, io.Discard, binary, "-test.run", "^"+name+"$", "-test.coverprofile", profile); err != nil {
 			return c, fmt.Errorf("%s of %s, run alone: %w", name, dir, err)
 		}
 		c.Took[name] = time.Since(begin)
@@ -117,15 +118,15 @@ func (c covering) try(dir string, env []string, binary, file string, line int) b
 		for _, test := range tests {
 			limit += 5 * c.Took[test]
 		}
-		if runIn(dir, env, os.Stderr, binary, "-test.failfast", "-test.timeout", limit.String(), "-test.run", "^("+strings.Join(tests, "|")+")$") != nil {
+		if runIn(context.Background(), dir, env, os.Stderr, binary, "-test.failfast", "-test.timeout", limit.String(), "-test.run", "^("+strings.Join(tests, "|")+")$") != nil {
 			return false
 		}
 	}
 	return true
 }
 
-func runIn(dir string, env []string, out io.Writer, name string, args ...string) error {
-	cmd := exec.Command(name, args...)
+func runIn(ctx context.Context, dir string, env []string, out io.Writer, name string, args ...string) error {
+	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, env, out, out
 	return cmd.Run()
 }

@@ -49,7 +49,7 @@ func TestBoth(t *testing.T) {
 		}
 	}
 	env := append(os.Environ(), "GOWORK=off", "GOFLAGS=-vet=off")
-	c, err := cover(env, dir, tmp)
+	c, err := cover(t.Context(), env, dir, tmp)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func TestBoth(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "small.go"), []byte(changed), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := runIn(dir, env, os.Stderr, "go", "test", "-c", "-o", program, "."); err != nil {
+		if err := runIn(t.Context(), dir, env, os.Stderr, "go", "test", "-c", "-o", program, "."); err != nil {
 			t.Fatal(err)
 		}
 		if passed := c.try(dir, env, program, "small.go", 4); passed == noticed {

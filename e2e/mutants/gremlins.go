@@ -109,7 +109,8 @@ func (c campaign) gremlins(names []string) error {
 		fmt.Printf("== %s\n", dir)
 		r, err := c.unleash(ctx, p.module, p.dir, only, excused)
 		if err != nil {
-			return fmt.Errorf("%s: %w", dir, err)
+			failed = append(failed, fmt.Sprintf("%s: %v", dir, err))
+			continue
 		}
 		for _, s := range r.survivors {
 			fmt.Println("  lived:", s)
@@ -123,7 +124,7 @@ func (c campaign) gremlins(names []string) error {
 		return err
 	}
 	if len(failed) > 0 {
-		return fmt.Errorf("tests do not notice enough: write one for each mutant that lived, or a line in equivalent.txt:\n%s", strings.Join(failed, "\n"))
+		return fmt.Errorf("not enough was noticed, or tried: write a test for each mutant that lived, or a line in equivalent.txt:\n%s", strings.Join(failed, "\n"))
 	}
 	return nil
 }
@@ -163,7 +164,10 @@ func (c campaign) unleash(ctx context.Context, module, dir string, only []string
 	if err != nil {
 		return r, err
 	}
-	tests, err := cover(append(os.Environ(), "GOWORK=off", "GOFLAGS=-vet=off"), filepath.Join(root, dir), tmp)
+	tests, err := cover(ctx, append(os.Environ(), "GOWORK=off", "GOFLAGS=-vet=off"), filepath.Join(root, dir), tmp)
+	if ctx.Err() != nil {
+		return r, nil
+	}
 	if err != nil {
 		return r, err
 	}

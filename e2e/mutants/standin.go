@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -75,7 +76,7 @@ func tryMutant() (noticed bool, err error) {
 		return false, err
 	}
 	dir, program := filepath.Dir(m.original), filepath.Join(tmp, "mutant.test")
-	if err := runIn(dir, env, os.Stderr, os.Getenv(realGo), "test", "-c", "-ldflags=-w", "-o", program, "."); err != nil {
+	if err := runIn(context.Background(), dir, env, os.Stderr, os.Getenv(realGo), "test", "-c", "-ldflags=-w", "-o", program, "."); err != nil {
 		return false, fmt.Errorf("the mutant does not compile: %w", err)
 	}
 	return !tests.try(dir, env, program, filepath.Base(m.file), m.line), nil
