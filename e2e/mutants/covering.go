@@ -18,11 +18,27 @@ import (
 	"time"
 )
 
-// covering is what the tests of one package run: a mutant is tried on those that
-// run its line, the quick ones first.
+// testedIn are packages whose tests, or some of them, are those of the package
+// that they were taken out of, or serve: by their folders.
+var testedIn = map[string]string{
+	"internal/profiles": "continuous",
+	"internal/page":     "telemetry",
+	"internal/alert":    "internal/evidence",
+	"internal/promname": "domain",
+	"internal/figures":  "telemetry",
+
+	"cmd/latido/internal/gomod":  "cmd/latido/internal/scaffold",
+	"cmd/latido/internal/remote": "cmd/latido/internal/doctor",
+	"cmd/latido/internal/result": "cmd/latido/internal/doctor",
+}
+
+// covering is what the tests of one package run of the one that is mutated: a
+// mutant is tried on those that run its line, the quick ones first.
 type covering struct {
-	Took  map[string]time.Duration // by test, alone
-	Lines map[string][]span        // by file of the package
+	Dir     string                   // of the tests
+	Took    map[string]time.Duration // by test, alone
+	Lines   map[string][]span        // by file
+	Profile []string                 // the lines of a coverage profile of all of them
 }
 
 // span is the lines of a file, both ends included, that a test runs.
@@ -34,12 +50,12 @@ type span struct {
 // quick is how long the tests may take together that are run before the others.
 const quick = 3 * time.Second
 
-// cover runs each test of a package alone, and writes down what it runs. A test
-// that fails alone is of no use: it would notice every mutant.
-func cover(ctx context.Context, env []string, dir, tmp string) (c covering, err error) {
-	c = covering{map[string]time.Duration{}, map[string][]span{}}
+// cover runs each test in dir alone, and writes down what it runs of a package. A
+// test that fails alone is an error: it would notice every mutant.
+func cover(ctx context.Context, env []string, dir, pkg, tmp string) (c covering, err error) {
+	c = covering{Dir: dir, Took: map[string]time.Duration{}, Lines: map[string][]span{}}
 	binary, profile := filepath.Join(tmp, "cover.test"), filepath.Join(tmp, "cover.out")
-	if err := runIn(ctx, dir, env, os.Stderr, "go", "test", "-c", "-cover", "-o", binary, "."); err != nil {
+	if err := runIn(ctx, dir, env, os.Stderr, "go", "test", "-c", "-cover", "-coverpkg", pkg, "-o", binary, "."); err != nil {
 		return c, fmt.Errorf("build the tests of %s: %w", dir, err)
 	}
 	var names bytes.Buffer
@@ -63,7 +79,7 @@ func cover(ctx context.Context, env []string, dir, tmp string) (c covering, err 
 // has, and how often it was run.
 var block = regexp.MustCompile(`([^/]+\.go):(\d+)\.\d+,(\d+)\.\d+ \d+ [1-9]`)
 
-func (c covering) add(test, profile string) error {
+func (c *covering) add(test, profile string) error {
 	text, err := os.ReadFile(profile)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil // the test left by os.Exit
@@ -78,23 +94,19 @@ func (c covering) add(test, profile string) error {
 				return err
 			}
 			c.Lines[m[1]] = append(c.Lines[m[1]], s)
+			c.Profile = append(c.Profile, lines.Text())
 		}
 	}
 	return os.Remove(profile)
 }
 
-// of returns the tests that run a line, all if none is known to: those that take
-// no longer than quick together, and the rest.
+// of returns the tests that run a line: those that take no longer than quick
+// together, and the rest.
 func (c covering) of(file string, line int) (first, rest []string) {
 	var all []string
 	for _, s := range c.Lines[file] {
 		if s.From <= line && line <= s.To && !slices.Contains(all, s.Test) {
 			all = append(all, s.Test)
-		}
-	}
-	if len(all) == 0 {
-		for test := range c.Took {
-			all = append(all, test)
 		}
 	}
 	slices.SortFunc(all, func(a, b string) int { return cmp.Or(cmp.Compare(c.Took[a], c.Took[b]), cmp.Compare(a, b)) })
@@ -106,10 +118,18 @@ func (c covering) of(file string, line int) (first, rest []string) {
 	return all[:n], all[n:]
 }
 
-// try runs the tests of a compiled mutant that run its line. It returns false if
-// one of them fails, or takes many times as long as it does without the mutation.
-func (c covering) try(dir string, env []string, binary, file string, line int) bool {
+// notices compiles the tests, in an environment that has the mutant, and runs
+// those that run a line. It returns true if one of them fails, or takes many times
+// as long as it does without the mutant.
+func (c covering) notices(env []string, tmp, file string, line int) (bool, error) {
 	first, rest := c.of(file, line)
+	if len(first)+len(rest) == 0 {
+		return false, nil
+	}
+	binary := filepath.Join(tmp, "mutant.test")
+	if err := runIn(context.Background(), c.Dir, env, os.Stderr, os.Getenv(realGo), "test", "-c", "-ldflags=-w", "-o", binary, "."); err != nil {
+		return false, fmt.Errorf("the mutant does not compile: %w", err)
+	}
 	for _, tests := range [][]string{first, rest} {
 		if len(tests) == 0 {
 			continue
@@ -118,11 +138,11 @@ func (c covering) try(dir string, env []string, binary, file string, line int) b
 		for _, test := range tests {
 			limit += 5 * c.Took[test]
 		}
-		if runIn(context.Background(), dir, env, os.Stderr, binary, "-test.failfast", "-test.timeout", limit.String(), "-test.run", "^("+strings.Join(tests, "|")+")$") != nil {
-			return false
+		if runIn(context.Background(), c.Dir, env, os.Stderr, binary, "-test.failfast", "-test.timeout", limit.String(), "-test.run", "^("+strings.Join(tests, "|")+")$") != nil {
+			return true, nil
 		}
 	}
-	return true
+	return false, nil
 }
 
 func runIn(ctx context.Context, dir string, env []string, out io.Writer, name string, args ...string) error {
@@ -131,18 +151,55 @@ func runIn(ctx context.Context, dir string, env []string, out io.Writer, name st
 	return cmd.Run()
 }
 
-func (c covering) write(path string) error {
-	text, err := json.Marshal(c)
+// coverings are those of one package, its own tests first.
+type coverings []covering
+
+// coverAll runs the tests that a package has, and those that it has elsewhere.
+func coverAll(ctx context.Context, top, dir, tmp string) (all coverings, err error) {
+	env := append(os.Environ(), "GOWORK=off", "GOFLAGS=-vet=off")
+	pkg, err := output("go", "-C", filepath.Join(top, dir), "list", ".")
+	if err != nil {
+		return nil, err
+	}
+	for _, tests := range []string{dir, testedIn[dir]} {
+		if found, err := filepath.Glob(filepath.Join(top, tests, "*_test.go")); err != nil || tests == "" || len(found) == 0 {
+			continue
+		}
+		c, err := cover(ctx, env, filepath.Join(top, tests), strings.TrimSpace(pkg), tmp)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, c)
+	}
+	return all, nil
+}
+
+// profile is a coverage profile of all of them, as `go test -coverprofile` writes it.
+func (all coverings) profile() []byte {
+	var b bytes.Buffer
+	fmt.Fprintln(&b, "mode: set")
+	for _, c := range all {
+		lines := slices.Clone(c.Profile)
+		slices.Sort(lines)
+		for _, line := range slices.Compact(lines) {
+			fmt.Fprintln(&b, line)
+		}
+	}
+	return b.Bytes()
+}
+
+func (all coverings) write(path string) error {
+	text, err := json.Marshal(all)
 	if err != nil {
 		return err
 	}
 	return os.WriteFile(path, text, 0o600)
 }
 
-func readCovering(path string) (c covering, err error) {
+func readCoverings(path string) (all coverings, err error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return c, err
+		return nil, err
 	}
-	return c, json.Unmarshal(text, &c)
+	return all, json.Unmarshal(text, &all)
 }

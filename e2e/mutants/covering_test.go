@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,9 +12,8 @@ import (
 )
 
 // TestCovering finds the tests that run a line, in a package of its own: the quick
-// ones first, all where none is known to, and a mutant by the one that fails.
+// ones first, and a mutant by the one that fails.
 func TestCovering(t *testing.T) {
-	t.Parallel()
 	dir, tmp := t.TempDir(), t.TempDir()
 	for name, text := range map[string]string{
 		"go.mod": "module small\n\ngo 1.26\n",
@@ -49,33 +49,36 @@ func TestBoth(t *testing.T) {
 		}
 	}
 	env := append(os.Environ(), "GOWORK=off", "GOFLAGS=-vet=off")
-	c, err := cover(t.Context(), env, dir, tmp)
+	c, err := cover(t.Context(), env, dir, "small", tmp)
 	if err != nil {
 		t.Fatal(err)
 	}
+	if text := string(coverings{c, c}.profile()); !strings.Contains(text, "mode: set\nsmall/small.go:3.23,5.2 1 1\nsmall/small.go:7.22,9.2 1 1\n") {
+		t.Errorf("the profile is\n%s", text)
+	}
+	path := filepath.Join(tmp, "covering.json")
+	testkit.Error(t, coverings{c}.write(path), "")
+	if back, err := readCoverings(path); err != nil || fmt.Sprint(back) != fmt.Sprint(coverings{c}) {
+		t.Errorf("read back: %v, %v", back, err)
+	}
 	c.Took = map[string]time.Duration{"TestTwice": 2 * time.Second, "TestBoth": 2500 * time.Millisecond}
-	for line, want := range map[int]string{4: "[TestTwice] [TestBoth]", 8: "[TestBoth] []", 1: "[TestTwice] [TestBoth]"} {
+	for line, want := range map[int]string{4: "[TestTwice] [TestBoth]", 8: "[TestBoth] []", 1: "[] []"} {
 		if first, rest := c.of("small.go", line); fmt.Sprint(first, rest) != want {
 			t.Errorf("line %d is run by %v %v, want %s", line, first, rest, want)
 		}
 	}
-	program := filepath.Join(tmp, "small.test")
+	t.Setenv(realGo, "go")
 	for text, noticed := range map[string]bool{"2 * n": false, "2 + n": true, "n + n": false} {
 		changed := fmt.Sprintf("package small\n\nfunc Twice(n int) int { return %s }\n\nfunc Half(n int) int { return n / 2 }\n", text)
 		if err := os.WriteFile(filepath.Join(dir, "small.go"), []byte(changed), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := runIn(t.Context(), dir, env, os.Stderr, "go", "test", "-c", "-o", program, "."); err != nil {
-			t.Fatal(err)
-		}
-		if passed := c.try(dir, env, program, "small.go", 4); passed == noticed {
-			t.Errorf("%s: passed %v", text, passed)
+		if got, err := c.notices(env, tmp, "small.go", 4); got != noticed || err != nil {
+			t.Errorf("%s: noticed %v, %v", text, got, err)
 		}
 	}
-	path := filepath.Join(tmp, "covering.json")
-	testkit.Error(t, c.write(path), "")
-	if back, err := readCovering(path); err != nil || fmt.Sprint(back) != fmt.Sprint(c) {
-		t.Errorf("read back: %v, %v", back, err)
+	if _, err := c.notices(append(env, "GOFLAGS=-none"), tmp, "small.go", 4); err == nil {
+		t.Error("what does not compile is tried")
 	}
 }
 

@@ -38,18 +38,21 @@ type tested struct{ module, dir string }
 func (c campaign) packages() (all []tested, err error) {
 	for _, module := range modules {
 		root := filepath.Join(c.top, module)
-		cmd := exec.Command("go", "list", "-f", "{{if or .TestGoFiles .XTestGoFiles}}{{.Dir}}{{end}}", "./...")
+		cmd := exec.Command("go", "list", "-f", "{{.Dir}}\t{{if or .TestGoFiles .XTestGoFiles}}has tests{{end}}", "./...")
 		cmd.Dir, cmd.Env, cmd.Stderr = root, append(os.Environ(), "GOWORK=off"), os.Stderr
 		out, err := cmd.Output()
 		if err != nil {
 			return nil, fmt.Errorf("go list in %s: %w", root, err)
 		}
-		for _, path := range strings.Fields(string(out)) {
+		for line := range strings.Lines(string(out)) {
+			path, tests, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
 			dir, err := filepath.Rel(root, path)
 			if err != nil {
 				return nil, err
 			}
-			all = append(all, tested{module, dir})
+			if tests != "" || testedIn[filepath.Join(module, dir)] != "" {
+				all = append(all, tested{module, dir})
+			}
 		}
 	}
 	return all, nil
@@ -164,7 +167,7 @@ func (c campaign) unleash(ctx context.Context, module, dir string, only []string
 	if err != nil {
 		return r, err
 	}
-	tests, err := cover(ctx, append(os.Environ(), "GOWORK=off", "GOFLAGS=-vet=off"), filepath.Join(root, dir), tmp)
+	tests, err := coverAll(ctx, c.top, filepath.Join(module, dir), tmp)
 	if ctx.Err() != nil {
 		return r, nil
 	}
@@ -174,8 +177,9 @@ func (c campaign) unleash(ctx context.Context, module, dir string, only []string
 	if err := tests.write(filepath.Join(tmp, "covering.json")); err != nil {
 		return r, err
 	}
-	// The stand-in has limits of its own, by the tests that it runs.
-	args := []string{"unleash", "./" + dir, "--workers", strconv.Itoa(c.workers), "--timeout-coefficient", "100", "--invert-loopctrl", "--remove-self-assignments"}
+	// The limit of a mutant is the stand-in's: gremlins takes it from how long the
+	// tests take with coverage, which are not run for it.
+	args := []string{"unleash", "./" + dir, "--workers", strconv.Itoa(c.workers), "--timeout-coefficient", "1000000", "--invert-loopctrl", "--remove-self-assignments"}
 	all, err := filepath.Glob(filepath.Join(root, dir, "*.go"))
 	if err != nil {
 		return r, err

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -27,32 +26,44 @@ const (
 // one that does not compile for killed.
 const notViable = 2
 
-// standIn is what gremlins calls as `go`. It runs the tests of a mutant where
-// the code is, not in gremlins' copy of one module, from which neither the other
-// modules nor the documents can be found.
+// standIn is what gremlins calls as `go`. It tries a mutant where the code is, not
+// in gremlins' copy of one module, from which neither the other modules nor the
+// documents can be found. What tests cover is known before, and only written.
 func standIn(args []string) int {
-	if len(args) == 0 || args[0] != "test" || !slices.Contains(args, "-failfast") {
-		cmd := exec.Command(os.Getenv(realGo), args...)
-		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-		if err := cmd.Run(); err != nil {
+	profile := slices.Index(args, "-coverprofile") + 1
+	switch {
+	case len(args) > 0 && args[0] == "test" && slices.Contains(args, "-failfast"):
+		noticed, err := tryMutant()
+		switch {
+		case err != nil:
 			fmt.Fprintln(os.Stderr, err)
-			return max(1, cmd.ProcessState.ExitCode())
+			return notViable
+		case noticed:
+			return 1
+		}
+		return 0
+	case 0 < profile && profile < len(args):
+		all, err := readCoverings(os.Getenv(covered))
+		if err == nil {
+			err = os.WriteFile(args[profile], all.profile(), 0o600)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
 		}
 		return 0
 	}
-	noticed, err := tryMutant()
-	switch {
-	case err != nil:
+	cmd := exec.Command(os.Getenv(realGo), args...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	if err := cmd.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		return notViable
-	case noticed:
-		return 1
+		return max(1, cmd.ProcessState.ExitCode())
 	}
 	return 0
 }
 
-// tryMutant compiles the tests with the mutant that gremlins made below the
-// working directory, and runs them. An error says that it was not tried.
+// tryMutant tries the mutant that gremlins made below the working directory. An
+// error says that it was not tried.
 func tryMutant() (noticed bool, err error) {
 	m, err := difference()
 	if err != nil {
@@ -62,7 +73,7 @@ func tryMutant() (noticed bool, err error) {
 	if n, _ := strconv.Atoi(os.Getenv(oneIn)); n > 1 && binary.BigEndian.Uint32(hash[:])%uint32(n) != 0 {
 		return false, fmt.Errorf("%s is not in the sample", m.file)
 	}
-	tests, err := readCovering(os.Getenv(covered))
+	all, err := readCoverings(os.Getenv(covered))
 	if err != nil {
 		return false, err
 	}
@@ -75,11 +86,12 @@ func tryMutant() (noticed bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	dir, program := filepath.Dir(m.original), filepath.Join(tmp, "mutant.test")
-	if err := runIn(context.Background(), dir, env, os.Stderr, os.Getenv(realGo), "test", "-c", "-ldflags=-w", "-o", program, "."); err != nil {
-		return false, fmt.Errorf("the mutant does not compile: %w", err)
+	for _, tests := range all {
+		if noticed, err := tests.notices(env, tmp, filepath.Base(m.file), m.line); noticed || err != nil {
+			return noticed, err
+		}
 	}
-	return !tests.try(dir, env, program, filepath.Base(m.file), m.line), nil
+	return false, nil
 }
 
 // relative is the folder below the copy of the module.

@@ -48,6 +48,34 @@ func TestFlameBounded(t *testing.T) {
 	}
 }
 
+// The bound is met where each function has its share: 400 functions, ten calls deep.
+func TestFlameOfMany(t *testing.T) {
+	var lines []string
+	for i := range 400 {
+		lines = append(lines, strings.Repeat(fmt.Sprintf(" main.f%d", i), 10))
+	}
+	if f := FlameOf(cpuProfile(lines...), "cpu"); len(f.boxes) != maxFlame {
+		t.Errorf("%d boxes, want %d", len(f.boxes), maxFlame)
+	}
+}
+
+// What nobody can point at is left out, and the others stand beside each other,
+// the widest first, each as wide as its share.
+func TestFlameShares(t *testing.T) {
+	p := cpuProfile("main.rare", "main.narrow", "main.second", "main.first")
+	for i, value := range []int64{1, 3, 396, 600} {
+		p.Sample[i].Value[0] = value
+	}
+	var got []string
+	for _, b := range FlameOf(p, "cpu").boxes {
+		got = append(got, fmt.Sprintf("%s %.3f of %.1f at %.1f", b.Function, b.Share, b.width, b.x))
+	}
+	const want = "main.first 0.600 of 720.0 at 0.0, main.second 0.396 of 475.2 at 720.0, main.narrow 0.003 of 3.6 at 1195.2"
+	if text := strings.Join(got, ", "); text != want {
+		t.Errorf("got  %s\nwant %s", text, want)
+	}
+}
+
 // A request's stack begins at its handler. What the SDK itself costs stays.
 func TestFlameBeginsAtTheHandler(t *testing.T) {
 	const outer, inner = stacks.SDK + "telemetry.(*ServeMux).serve", stacks.SDK + "telemetry.(*boundHandler).ServeHTTP"

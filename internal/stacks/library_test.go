@@ -267,6 +267,9 @@ func TestWaitInOtherLibraries(t *testing.T) {
 		poll + "net/http.(*persistConn).Read bufio.(*Reader).fill net/http.(*persistConn).readLoop":                                   {Kind: Network, Library: "net/http.(*persistConn).readLoop"},
 		sel + "database/sql.(*DB).connectionOpener":                                                                                   {Kind: Select, Library: "runtime.selectgo"},
 		sel + "net.(*Dialer).DialContext net/http.(*Transport).dial net/http.(*Transport).dialConn net/http.(*Transport).dialConnFor": {Dials: true, Kind: Call, Library: "net/http.(*Transport).dialConnFor"},
+		// Of several the one that is called by own code, and of a lock the one that is in it.
+		poll + "example.com/wire.(*conn).Read io.ReadAtLeast io.ReadFull" + own:       {Kind: Call, Library: "example.com/wire.(*conn).Read"},
+		mutex + "example.com/x/cache.(*LRU).get example.com/x/cache.(*LRU).Get" + own: {Kind: Lock, Library: "example.com/x/cache.(*LRU).get"},
 		"runtime.memmove" + own: {},
 		"":                      {},
 	} {
@@ -277,6 +280,10 @@ func TestWaitInOtherLibraries(t *testing.T) {
 		got := WaitOf(frames)
 		if got.Kind != want.Kind || got.Dials != want.Dials || got.Library != want.Library {
 			t.Errorf("%s\nwaits for %q in %q, want %q in %q", stack, got.Kind, got.Library, want.Kind, want.Library)
+		}
+		// What own code called is in In, and never what called own code.
+		if got.In != "" && Owner(got.In) != Runtime || strings.Contains(strings.Split(stack, "main.")[0], got.In) == false {
+			t.Errorf("%s\nwaits in %q", stack, got.In)
 		}
 		if own := got.Own >= 0 && frames[got.Own].Function == "main.(*shop).order"; own != strings.Contains(stack, "main.") {
 			t.Errorf("%s\nown frame %d", stack, got.Own)

@@ -55,11 +55,12 @@ func TestLearnModuleWithoutDot(t *testing.T) {
 	for name, c := range map[string]struct{ runtime, main, store, http string }{
 		"trimmed": {"runtime/proc.go", "floreria-api/cmd/api/main.go", "floreria-api/store/store.go", "net/http/server.go"},
 		"whole":   {"/usr/local/go/src/runtime/proc.go", "/src/panaderia-api/main.go", "/src/panaderia-api/store/store.go", "/usr/local/go/src/net/http/server.go"},
+		"beside":  {"/usr/local/go/src/runtime/proc.go", "/usr/local/gomeria-api/main.go", "/usr/local/gomeria-api/store/store.go", "/usr/local/go/src/net/http/server.go"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			module := map[string]string{"trimmed": "floreria-api", "whole": "panaderia-api"}[name]
+			module := map[string]string{"trimmed": "floreria-api", "whole": "panaderia-api", "beside": "gomeria-api"}[name]
 			Learn(&profile.Profile{Function: []*profile.Function{
-				{Name: module + "/store.(*Store).List", Filename: c.store}, {Name: "net/http.(*conn).serve", Filename: c.http},
+				{Name: "net/http.(*conn).serve", Filename: c.http}, {Name: module + "/store.(*Store).List", Filename: c.store},
 				{Name: "runtime.main", Filename: c.runtime}, {Name: "main.main", Filename: c.main},
 			}})
 			if got := Owner(module + "/store.New"); got != Own {
