@@ -59,10 +59,7 @@ func (c campaign) packages() (all []tested, err error) {
 }
 
 // report is what came of the mutants of one package.
-type report struct {
-	killed, lived, equivalent, timedOut, uncovered int
-	survivors                                      []string
-}
+type report struct{ killed, lived, equivalent, timedOut, uncovered int }
 
 // efficacy is the part of the covered mutants that was noticed, in percent. One
 // that hangs is noticed.
@@ -115,9 +112,6 @@ func (c campaign) gremlins(names []string) error {
 			failed = append(failed, fmt.Sprintf("%s: %v", dir, err))
 			continue
 		}
-		for _, s := range r.survivors {
-			fmt.Println("  lived:", s)
-		}
 		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%d\t%.0f %%\n", dir, r.killed, r.timedOut, r.lived, r.equivalent, r.uncovered, r.efficacy())
 		if r.efficacy() < least(dir) && c.budget == 0 { // in a part of the time chance decides
 			failed = append(failed, fmt.Sprintf("%s: %.0f %% noticed, at least %.0f %% must be", dir, r.efficacy(), least(dir)))
@@ -147,8 +141,8 @@ func (c campaign) files(dir string) ([]string, error) {
 // verdict is a line of gremlins' output.
 var verdict = regexp.MustCompile(`^\s*(KILLED|LIVED|TIMED OUT|NOT COVERED|NOT VIABLE|SKIPPED) (\w+) at (.+):(\d+):(\d+)`)
 
-// unleash runs gremlins over one package, and reads its output as it comes: it
-// says nothing in the end if it is stopped.
+// unleash runs gremlins over one package, and says what lived as it comes:
+// gremlins says nothing in the end if it is stopped.
 func (c campaign) unleash(ctx context.Context, module, dir string, only []string, excused map[string]bool) (r report, err error) {
 	root := filepath.Join(c.top, module)
 	tmp, err := os.MkdirTemp("", "mutants-")
@@ -228,7 +222,7 @@ func (c campaign) unleash(ctx context.Context, module, dir string, only []string
 				continue
 			}
 			r.lived++
-			r.survivors = append(r.survivors, fmt.Sprintf("%s:%s:%s: %s: %s", file, m[4], m[5], m[2], text))
+			fmt.Printf("  lived: %s:%s:%s: %s: %s\n", file, m[4], m[5], m[2], text)
 		}
 	}
 	if err := cmd.Wait(); err != nil && ctx.Err() == nil {
