@@ -63,14 +63,14 @@ func TestFlameOfMany(t *testing.T) {
 // the widest first, each as wide as its share.
 func TestFlameShares(t *testing.T) {
 	p := cpuProfile("main.rare", "main.narrow", "main.second", "main.first")
-	for i, value := range []int64{1, 3, 396, 600} {
+	for i, value := range []int64{1, 2, 397, 600} {
 		p.Sample[i].Value[0] = value
 	}
 	var got []string
 	for _, b := range FlameOf(p, "cpu").boxes {
 		got = append(got, fmt.Sprintf("%s %.3f of %.1f at %.1f", b.Function, b.Share, b.width, b.x))
 	}
-	const want = "main.first 0.600 of 720.0 at 0.0, main.second 0.396 of 475.2 at 720.0, main.narrow 0.003 of 3.6 at 1195.2"
+	const want = "main.first 0.600 of 720.0 at 0.0, main.second 0.397 of 476.4 at 720.0, main.narrow 0.002 of 2.4 at 1196.4"
 	if text := strings.Join(got, ", "); text != want {
 		t.Errorf("got  %s\nwant %s", text, want)
 	}
