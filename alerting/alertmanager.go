@@ -20,18 +20,18 @@ func AlertmanagerFile(d domain.Domain, o Options) ([]byte, error) {
 	if err := d.Validate(); err != nil {
 		return nil, err
 	}
-	muted := mutingOf(d)
+	muted, rules := mutingOf(d), rulesOf(untriedGroups(d, o))
 	content := fields{
 		{key: "global", value: fields{{key: "http_config", value: httpGuards,
 			comment: "A receiver that redirects would have alerts posted to where nobody said."}}},
 		{key: "templates", value: []string{TemplatesName}},
-		{key: "route", value: rootRoute(d, o, muted)},
+		{key: "route", value: rootRoute(d, o, rules, muted)},
 	}
 	if len(muted.intervals) > 0 {
 		content = append(content, field{key: "time_intervals", value: muted.intervals})
 	}
-	if rules := inhibitions(d, o); len(rules) > 0 {
-		content = append(content, field{key: "inhibit_rules", value: rules})
+	if all := inhibitions(d, rules); len(all) > 0 {
+		content = append(content, field{key: "inhibit_rules", value: all})
 	}
 	content = append(content, field{key: "receivers", value: receivers(d, o)})
 	return file(head(d, "alertmanager"), content)
@@ -46,7 +46,7 @@ const loginVariable = "LATIDO_PASSWORD"
 
 // rootRoute has a sibling for each receiver: each gets messages of its own, so
 // that one which is slow delays nobody else's.
-func rootRoute(d domain.Domain, o Options, muted muting) fields {
+func rootRoute(d domain.Domain, o Options, rules []Rule, muted muting) fields {
 	times := pace{o.Fast}.timing()
 	// One message for a rule, however many endpoints it fires for, and another for
 	// its drills.
@@ -67,7 +67,7 @@ func rootRoute(d domain.Domain, o Options, muted muting) fields {
 			route = append(route, field{key: "mute_time_intervals", value: []string{times}})
 		}
 		within := muted.routes(s.Name)
-		if beat, ok := heartbeatRoute(d, o, s); ok {
+		if beat, ok := heartbeatRoute(rules, o, s); ok {
 			within = append([]fields{beat}, within...)
 		}
 		if len(within) > 0 {
@@ -99,8 +99,8 @@ var machines = []string{"webhook", "action", "alertmanager", "pagerduty", "opsge
 
 // heartbeatRoute is that of alerts that always fire, for a receiver that hears
 // of them.
-func heartbeatRoute(d domain.Domain, o Options, s ReceiverSpec) (fields, bool) {
-	hears := slices.ContainsFunc(Rules(d, o), func(r Rule) bool {
+func heartbeatRoute(rules []Rule, o Options, s ReceiverSpec) (fields, bool) {
+	hears := slices.ContainsFunc(rules, func(r Rule) bool {
 		return r.Source == SourceHeartbeat && (len(s.Receiver.Severities) == 0 || slices.Contains(s.Receiver.Severities, r.Severity))
 	})
 	repeat := day
@@ -115,23 +115,23 @@ func heartbeatRoute(d domain.Domain, o Options, s ReceiverSpec) (fields, bool) {
 
 // inhibitions silence what another alert explains. A drill explains nothing but
 // drills.
-func inhibitions(d domain.Domain, o Options) []fields {
-	var rules []fields
+func inhibitions(d domain.Domain, rules []Rule) []fields {
+	var all []fields
 	if len(d.SLOs) > 0 {
-		rules = append(rules, fields{
+		all = append(all, fields{
 			{key: "source_matchers", value: []string{`severity="page"`, `slo!=""`}, comment: "A budget that burns fast burns slowly too."},
 			{key: "target_matchers", value: []string{`severity="ticket"`, `slo!=""`}},
 			{key: "equal", value: []string{"job", "slo", alert.DrillLabel}},
 		})
 	}
-	if slices.ContainsFunc(Rules(d, o), func(r Rule) bool { return r.Alert == serviceDown && r.Source == SourceDefault }) {
-		rules = append(rules, fields{
+	if slices.ContainsFunc(rules, func(r Rule) bool { return r.Alert == serviceDown && r.Source == SourceDefault }) {
+		all = append(all, fields{
 			{key: "source_matchers", value: []string{`alertname="` + serviceDown + `"`}, comment: "Of a service that is down everything else is a consequence."},
 			{key: "target_matchers", value: []string{`alertname!="` + serviceDown + `"`, heartbeatLabel + `!="true"`, `domain="` + d.Prefix + `"`}},
 			{key: "equal", value: []string{"job", alert.DrillLabel}},
 		})
 	}
-	return rules
+	return all
 }
 
 // receivers are all that the routes name.

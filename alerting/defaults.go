@@ -43,9 +43,9 @@ func (b builder) defaults() []Rule {
 				r.Description = b.words.description(p.ask, r)
 			}
 		}
-		trials := b.trials(p.ask, r)
-		if p.trials != nil {
-			trials = p.trials(r)
+		trials := p.trials
+		if trials == nil {
+			trials = func(r Rule) []trial { return b.trials(p.ask, r) }
 		}
 		rules = append(rules, b.alert(r, trials))
 	}

@@ -24,8 +24,9 @@ func RuleTests(d domain.Domain, o Options, ruleFile string) ([]byte, error) {
 	if _, err := RuleFile(d, o); err != nil {
 		return nil, err
 	}
+	groups := Groups(d, o)
 	var all []ruleTrial
-	for _, r := range Rules(d, o) {
+	for _, r := range rulesOf(groups) {
 		for _, t := range r.trials {
 			if !t.untested {
 				all = append(all, ruleTrial{r, t})
@@ -52,7 +53,7 @@ func RuleTests(d domain.Domain, o Options, ruleFile string) ([]byte, error) {
 	// By itself promtool evaluates groups in any order, and one reads what another
 	// recorded.
 	var order []string
-	for _, g := range Groups(d, o) {
+	for _, g := range groups {
 		order = append(order, g.Name)
 	}
 	if len(order) > 0 {

@@ -278,7 +278,7 @@ func (o objective) alert(severity domain.Severity, pairs []burn) Rule {
 		strings.Join(words, o.b.words.of(", or ", ", o "))
 	r.Description = literal(cased(r.condition)) +
 		fmt.Sprintf(o.b.words.of(": %s are bad (job {{ $labels.job }}).", ": son malas %s (job {{ $labels.job }})."), o.b.words.template("$value | humanizePercentage"))
-	return o.b.alert(r, o.trials(severity, pairs, r))
+	return o.b.alert(r, func(r Rule) []trial { return o.trials(severity, pairs, r) })
 }
 
 func (o objective) evidence() Evidence {

@@ -41,7 +41,7 @@ func (b builder) threshold(t domain.Threshold) Rule {
 	r.condition = b.words.condition(q, r)
 	r.Summary = cmp.Or(r.Summary, literal(cased(r.condition)))
 	r.Description = cmp.Or(r.Description, b.words.description(q, r))
-	return b.alert(r, b.trials(q, r))
+	return b.alert(r, func(r Rule) []trial { return b.trials(q, r) })
 }
 
 // question is what a threshold asks.
@@ -105,7 +105,7 @@ func (b builder) heartbeat(r Rule) Rule {
 	r.Description = cmp.Or(r.Description, b.words.of(
 		"This alert always fires. When it is no longer heard of, alerts do not arrive.",
 		"Esta alerta está siempre activa. Si deja de llegar, las demás tampoco llegan."))
-	return b.alert(r, []trial{b.scene(r, "always").fires(r.For, nil, 1)})
+	return b.alert(r, func(r Rule) []trial { return []trial{b.scene(r, "always").fires(r.For, nil, 1)} })
 }
 
 // heartbeatLabel marks an alert that always fires, so that it can be routed
