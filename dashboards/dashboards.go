@@ -41,15 +41,11 @@ func All(d domain.Domain, o Options) ([]File, error) {
 			return nil, fmt.Errorf("dashboard %s: %w", p.name, err)
 		}
 		for i, part := range parts {
-			text, err := encoded(b.dashboard(part))
-			if err != nil {
-				return nil, fmt.Errorf("dashboard %s: %w", p.name, err)
-			}
 			name := d.Prefix + "-" + p.name
 			if i > 0 {
 				name = fmt.Sprintf("%s-%d", name, part.part)
 			}
-			files = append(files, File{Name: name + ".json", JSON: text})
+			files = append(files, File{Name: name + ".json", JSON: part.json})
 		}
 	}
 	if b.err != nil {

@@ -7,20 +7,29 @@ import "encoding/json"
 // have 256 KiB at most. What is left is for the object's names and labels.
 const applied = 256<<10 - 4<<10
 
+// part is a page, or a piece of one, with its JSON.
+type part struct {
+	page
+	json []byte
+}
+
 // parts are the pages that a page becomes, so that each fits into a ConfigMap.
-func (b *board) parts(p page) ([]page, error) {
+func (b *board) parts(p page) ([]part, error) {
 	all, err := b.halved(p)
 	if err != nil || len(all) == 1 {
 		return all, err
 	}
-	for i := range all {
+	for i := range all { // its number is in its title and in its address
 		all[i].part = i + 1
+		if all[i].json, err = encoded(b.dashboard(all[i].page)); err != nil {
+			return nil, err
+		}
 	}
 	return all, nil
 }
 
 // halved cuts a page until every piece fits.
-func (b *board) halved(p page) ([]page, error) {
+func (b *board) halved(p page) ([]part, error) {
 	text, err := encoded(b.dashboard(p))
 	if err != nil {
 		return nil, err
@@ -34,7 +43,7 @@ func (b *board) halved(p page) ([]page, error) {
 		panels += len(s.panels)
 	}
 	if len(value) <= applied || panels < 2 {
-		return []page{p}, nil
+		return []part{{p, text}}, nil
 	}
 	first, second := p, p
 	first.sections, second.sections = nil, nil
