@@ -37,11 +37,14 @@ func specs(rules string) ([]string, error) {
 		size = len(`{"groups":[]}`)
 	}
 	start()
-	for _, whole := range groups(rules) {
-		pieces := []group{whole}
-		if n, err := jsonSize(whole.text()); err != nil {
+	all := groups(rules)
+	for _, whole := range all {
+		n, err := jsonSize(whole.text())
+		if err != nil {
 			return nil, err
-		} else if n > applied {
+		}
+		pieces := []group{whole}
+		if n > applied {
 			pieces = nil
 			for _, r := range whole.rules {
 				pieces = append(pieces, group{whole.head, []string{r}})
@@ -49,9 +52,10 @@ func specs(rules string) ([]string, error) {
 		}
 		open := false // the group's head stands in this part
 		for _, g := range pieces {
-			n, err := jsonSize(g.text())
-			if err != nil {
-				return nil, err
+			if len(pieces) > 1 {
+				if n, err = jsonSize(g.text()); err != nil {
+					return nil, err
+				}
 			}
 			if size+n > applied {
 				start()
@@ -65,7 +69,7 @@ func specs(rules string) ([]string, error) {
 		}
 	}
 	start()
-	if len(parts) == 1 && len(groups(rules)) == 0 {
+	if len(parts) == 1 && len(all) == 0 {
 		return []string{"  groups: []"}, nil
 	}
 	return parts, nil

@@ -93,8 +93,12 @@ const Watchers = "deploy/prometheus/rules/stack-watchers.rules.yaml"
 // and options give the same bytes. It returns an error for a template that does
 // not fit, which no domain that passes its validation makes.
 func Files(d domain.Domain, o Options) ([]File, error) {
+	rules, err := specs(string(o.Rules)) // once: it reads all rules, to know how long they are
+	if err != nil {
+		return nil, fmt.Errorf("stack of %s: %w", d.Prefix, err)
+	}
 	var files []File
-	err := fs.WalkDir(templates, "files", func(name string, entry fs.DirEntry, err error) error {
+	err = fs.WalkDir(templates, "files", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
@@ -111,7 +115,7 @@ func Files(d domain.Domain, o Options) ([]File, error) {
 			paths = []string{strings.ReplaceAll(name, "targets/service", "targets/"+d.Prefix)}
 		}
 		for _, p := range paths {
-			content, err := fill(p, string(text), d, o)
+			content, err := fill(p, string(text), d, o, rules)
 			if err != nil {
 				return fmt.Errorf("%s: %w", p, err)
 			}
@@ -147,23 +151,20 @@ type values struct {
 	Secrets    []string // the variables of .env that receivers log in with
 }
 
-// fill writes the file p.
-func fill(p, text string, d domain.Domain, o Options) ([]byte, error) {
+// fill writes the file p. rules are the specs of the domain's rules.
+func fill(p, text string, d domain.Domain, o Options, rules []string) ([]byte, error) {
 	v := values{
 		Prefix: d.Prefix, Service: d.Service(), Host: dns(d.Service()), Main: o.Main, Domain: o.Domain, Command: "github.com/latido-dev/latido/cmd/latido", Go: goVersion, Links: d.Links, Days: days(d), Telemetry: "github.com/latido-dev/latido/telemetry",
-		LongTerm: p == longTerm, Small: p == small,
+		LongTerm: p == longTerm, Small: p == small, Specs: rules,
 	}
 	for _, secret := range alerting.Secrets(d) {
 		if secret.Env != "" {
 			v.Secrets = append(v.Secrets, secret.Env)
 		}
 	}
-	var err error
-	if v.Specs, err = specs(string(o.Rules)); err != nil {
-		return nil, err
-	}
 	switch p {
 	case "deploy/kubernetes/watchers.yaml":
+		var err error
 		if v.Watchers, err = watchersSpec(d, o); err != nil {
 			return nil, err
 		}
@@ -225,7 +226,7 @@ func watchersSpec(d domain.Domain, o Options) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	rules, err := fill(Watchers, string(text), d, o)
+	rules, err := fill(Watchers, string(text), d, o, nil)
 	if err != nil {
 		return "", err
 	}
