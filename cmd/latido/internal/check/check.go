@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"io"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -34,6 +35,7 @@ type inspection struct {
 	err  error // why there is no domain
 
 	series *alerting.Series // of the domain
+	scrape time.Duration    // between two scrapes of the set-up
 	rules  ruleSet
 }
 
@@ -126,7 +128,7 @@ func (in *inspection) run(stdin io.Reader) (*result.Set, error) {
 
 // world is what an expression of the domain can ask for.
 func (in *inspection) world() expr.World {
-	return expr.World{Domain: in.d, Series: in.series, Recorded: in.rules.recorded, Scrape: in.scrapeInterval()}
+	return expr.World{Domain: in.d, Series: in.series, Recorded: in.rules.recorded, Scrape: in.scrape}
 }
 
 // options are those that the files were generated with.

@@ -58,7 +58,7 @@ func (in *inspection) scrapeInterval() time.Duration {
 // checkWindows checks that the windows of thresholds have enough scrapes.
 func checkWindows(in *inspection) result.Check {
 	var f result.Check
-	every := in.scrapeInterval()
+	every := in.scrape
 	least := expr.LeastScrapes * every
 	for i, t := range in.d.Thresholds {
 		if window := time.Duration(t.Window); window > 0 && window < least {

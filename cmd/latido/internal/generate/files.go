@@ -57,7 +57,7 @@ const all = "all"
 var generators = []generator{
 	{"events", always(EventsFile), false, eventsFiles},
 	{"rules", func(g Generation) string { return RulesFile(g.Domain.Prefix) }, false, func(g Generation, out string) ([]File, error) {
-		text, err := alerting.RuleFile(g.Domain, g.options())
+		text, err := g.made.rules(g)
 		return []File{{Path: out, Content: text, About: cli.Count(len(alerting.Rules(g.Domain, g.options())), "rule")}}, err
 	}},
 	{testsOf, func(g Generation) string { return RulesFolder + "/" + g.Domain.Prefix + testsSuffix }, false, func(g Generation, out string) ([]File, error) {
@@ -69,7 +69,7 @@ var generators = []generator{
 		return []File{{Path: out, Content: alerting.Runbook(g.Domain, g.options())}}, nil
 	}},
 	{"dashboards", always(DashboardsFolder), true, func(g Generation, out string) (files []File, _ error) {
-		boards, err := dashboards.All(g.Domain, dashboards.Options{RunbookURL: g.Domain.Links.Runbook})
+		boards, err := g.made.boards(g)
 		for _, b := range boards {
 			files = append(files, File{Path: filepath.Join(out, b.Name), Content: b.JSON})
 		}
@@ -107,6 +107,7 @@ func (g Generation) Files() ([]File, error) {
 var errNothing = errors.New("there is nothing to generate")
 
 func (g Generation) filesOf(chosen []generator) ([]File, error) {
+	g.made = &made{}
 	var files []File
 	for _, each := range chosen {
 		out := cmp.Or(g.out, g.usual(each))
@@ -131,6 +132,27 @@ func (g Generation) filesOf(chosen []generator) ([]File, error) {
 		files = append(files, g.signed(more)...)
 	}
 	return files, nil
+}
+
+// made is what files of more than one generator have in them. It is made when
+// the first one asks for it.
+type made struct {
+	ruleFile   []byte
+	dashboards []dashboards.File
+}
+
+func (m *made) rules(g Generation) (_ []byte, err error) {
+	if m.ruleFile == nil {
+		m.ruleFile, err = alerting.RuleFile(g.Domain, g.options())
+	}
+	return m.ruleFile, err
+}
+
+func (m *made) boards(g Generation) (_ []dashboards.File, err error) {
+	if m.dashboards == nil {
+		m.dashboards, err = dashboards.All(g.Domain, dashboards.Options{RunbookURL: g.Domain.Links.Runbook})
+	}
+	return m.dashboards, err
 }
 
 // flags are those that a generator's content depends on, as they were given.
@@ -188,10 +210,10 @@ func stackFiles(g Generation, out string) (files []File, err error) {
 	if m := composeMain.FindSubmatch(compose); m != nil {
 		o.Main = cmp.Or(o.Main, string(m[1]))
 	}
-	if o.Rules, err = alerting.RuleFile(g.Domain, g.options()); err != nil {
+	if o.Rules, err = g.made.rules(g); err != nil {
 		return nil, err
 	}
-	boards, err := dashboards.All(g.Domain, dashboards.Options{RunbookURL: g.Domain.Links.Runbook})
+	boards, err := g.made.boards(g)
 	if err != nil {
 		return nil, err
 	}

@@ -33,6 +33,8 @@ type Generation struct {
 	// Fast lets a minute pass in a second, for demonstrations.
 	Fast bool
 
+	made *made // of this run
+
 	out   string // of the one thing that was asked for
 	pkg   string // of events; "" for that of the file that is there
 	main  string // the main package's folder; "" for that of the Compose file that is there
