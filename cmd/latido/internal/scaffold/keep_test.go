@@ -283,30 +283,51 @@ func TestServiceOfAnyDomain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"testdata/odd.yaml", "../generate/testdata/rare.yaml"} {
-		text, err := os.ReadFile(name)
+	test, err := os.ReadFile("testdata/any.go.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The requirements of the checkout, so that nothing is downloaded.
+	module := t.TempDir()
+	clitest.Put(t, module, "go.mod", strings.NewReplacer("module "+gomod.Embedded, "module shop", "=> ../\n", "=> "+root(t)+"\n", "=> ..\n", "=> "+root(t)+"\n").Replace(string(mod))+
+		"\nrequire "+gomod.Embedded+" v0.0.0\nreplace "+gomod.Embedded+" => "+root(t)+"/embedded\n")
+	clitest.Put(t, module, "go.sum", string(sum))
+	// Prometheus is in each of them, and to link it takes long: they are packages
+	// of one binary, which only their package clauses hinder.
+	imports, calls := "", ""
+	for name, file := range map[string]string{"odd": "testdata/odd.yaml", "rare": "../generate/testdata/rare.yaml"} {
+		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		dir := t.TempDir()
+		dir := filepath.Join(module, name)
 		clitest.Put(t, dir, cli.DomainFile, string(text))
-		out, err := start(starter{}, "", "-dir", dir, "-module", "shop")
+		out, err := start(starter{}, "", "-dir", dir, "-module", "shop/"+name)
 		if err != nil {
 			t.Fatalf("%s: %v\n%s", name, err, out)
 		}
-		// The requirements of the checkout, so that nothing is downloaded.
-		clitest.Put(t, dir, "go.mod", strings.NewReplacer("module "+gomod.Embedded, "module shop", "=> ../\n", "=> "+root(t)+"\n", "=> ..\n", "=> "+root(t)+"\n").Replace(string(mod))+
-			"\nrequire "+gomod.Embedded+" v0.0.0\nreplace "+gomod.Embedded+" => "+root(t)+"/embedded\n")
-		clitest.Put(t, dir, "go.sum", string(sum))
-		test, err := os.ReadFile("testdata/any_test.go.txt")
+		if err := os.Remove(filepath.Join(dir, "go.mod")); err != nil {
+			t.Fatal(err)
+		}
+		clitest.Put(t, dir, "any.go", strings.ReplaceAll(string(test), `"shop/events"`, `"shop/`+name+`/events"`))
+		sources, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		clitest.Put(t, dir, "any_test.go", string(test))
-		cmd := exec.Command("go", "test", "-vet=off", "-mod=mod", ".")
-		cmd.Dir, cmd.Env = dir, append(os.Environ(), "GOWORK=off")
-		if output, err := cmd.CombinedOutput(); err != nil {
-			t.Errorf("%s: %v\n%s", name, err, output)
+		for _, source := range sources {
+			text, err := os.ReadFile(source)
+			if err != nil || !strings.Contains(string(text), "package main\n") {
+				t.Fatalf("%s is of another package, or cannot be read: %v", source, err)
+			}
+			clitest.Put(t, dir, filepath.Base(source), strings.Replace(string(text), "package main\n", "package "+name+"\n", 1))
 		}
+		imports += "import \"shop/" + name + "\"\n"
+		calls += "\tt.Run(\"" + name + "\", " + name + ".TestAny)\n"
+	}
+	clitest.Put(t, module, "all_test.go", "package shop\n\nimport \"testing\"\n"+imports+"\nfunc TestAll(t *testing.T) {\n"+calls+"}\n")
+	cmd := exec.Command("go", "test", "-vet=off", "-mod=mod", "-ldflags=-s -w", "-v", ".")
+	cmd.Dir, cmd.Env = module, append(os.Environ(), "GOWORK=off")
+	if output, err := cmd.CombinedOutput(); err != nil || strings.Count(string(output), "    --- PASS: TestAll/") != 2 {
+		t.Errorf("%v\n%s", err, output)
 	}
 }
