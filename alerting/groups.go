@@ -13,10 +13,8 @@ import (
 // thresholds, two groups for each objective, and the rules that every domain
 // gets. The second group of an objective reads what the first one recorded, and
 // is evaluated every two minutes. A group without rules is left out.
-func Groups(d domain.Domain, o Options) []Group { return newBuilder(d, o).groups() }
-
-func (b builder) groups() []Group {
-	d, o := b.d, b.o
+func Groups(d domain.Domain, o Options) []Group {
+	b := newBuilder(d, o)
 	groups := []Group{{Name: d.Prefix + ".thresholds", Rules: b.thresholds()}}
 	for _, s := range d.SLOs {
 		groups = append(groups, b.slo(s)...)
@@ -43,12 +41,11 @@ func rulesOf(groups []Group) []Rule {
 	return all
 }
 
-// untriedGroups are Groups without a drill and trials: to make these up takes
-// most of the time, and no file but that of the rule tests has them.
-func untriedGroups(d domain.Domain, o Options) []Group {
-	b := newBuilder(d, o)
-	b.untried = true
-	return b.groups()
+// fileGroups are the groups as files need them: only that of the rule tests has
+// something of the drills.
+func fileGroups(d domain.Domain, o Options) []Group {
+	o.NoDrills = true
+	return Groups(d, o)
 }
 
 // builder makes the rules of one domain.
@@ -60,7 +57,6 @@ type builder struct {
 	// metrics are the domain's, by key: to name one is dear, and it is asked for
 	// hundreds of times.
 	metrics map[string]domain.Metric
-	untried bool // the rules are made without trials
 }
 
 func newBuilder(d domain.Domain, o Options) builder {
@@ -86,7 +82,7 @@ func (b builder) alert(r Rule, trials func(Rule) []trial) Rule {
 	r.Labels = labels
 	r.Annotations = map[string]string{"summary": r.Summary, "description": r.Description}
 	maps.Copy(r.Annotations, b.links(r))
-	if trials != nil && !b.untried {
+	if trials != nil && !b.o.NoDrills {
 		r.trials = finished(r, trials(r))
 		r.Drill = drillOf(r.trials)
 	}

@@ -25,6 +25,9 @@ type Options struct {
 	// budget that need it: they would be computed from a part of it. 0 means long
 	// enough.
 	Retention time.Duration
+	// NoDrills leaves the Drill of every rule empty. To make up its series takes
+	// most of the time that the rules take.
+	NoDrills bool
 }
 
 // Source says what a rule was made from.

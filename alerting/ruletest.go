@@ -24,6 +24,7 @@ func RuleTests(d domain.Domain, o Options, ruleFile string) ([]byte, error) {
 	if _, err := RuleFile(d, o); err != nil {
 		return nil, err
 	}
+	o.NoDrills = false
 	groups := Groups(d, o)
 	var all []ruleTrial
 	for _, r := range rulesOf(groups) {
