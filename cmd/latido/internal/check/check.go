@@ -34,9 +34,10 @@ type inspection struct {
 	d    domain.Domain
 	err  error // why there is no domain
 
-	series *alerting.Series // of the domain
-	scrape time.Duration    // between two scrapes of the set-up
-	rules  ruleSet
+	series   *alerting.Series // of the domain
+	contract *expr.Contract
+	scrape   time.Duration // between two scrapes of the set-up
+	rules    ruleSet
 }
 
 // checks are all checks, in the order in which they run and are printed. All
@@ -128,7 +129,7 @@ func (in *inspection) run(stdin io.Reader) (*result.Set, error) {
 
 // world is what an expression of the domain can ask for.
 func (in *inspection) world() expr.World {
-	return expr.World{Domain: in.d, Series: in.series, Recorded: in.rules.recorded, Scrape: in.scrape}
+	return expr.World{Domain: in.d, Series: in.series, Contract: in.contract, Recorded: in.rules.recorded, Scrape: in.scrape}
 }
 
 // options are those that the files were generated with.

@@ -44,7 +44,7 @@ func Domain(file string, data []byte) (domain.Domain, result.Check, error) {
 // checkDomain loads the domain file, for itself and for all other checks.
 func checkDomain(in *inspection) (c result.Check) {
 	if in.d, c, in.err = Domain(in.file, in.data); in.err == nil {
-		in.series, in.scrape = alerting.SeriesOf(in.d), in.scrapeInterval()
+		in.series, in.contract, in.scrape = alerting.SeriesOf(in.d), expr.ContractOf(in.d), in.scrapeInterval()
 		for i, e := range in.d.Events {
 			if m, _ := in.d.Metric(e.Name); len(m.Was) > 0 && time.Now().After(m.Was[0].Until) {
 				path := fmt.Sprintf("events[%d].was", i)

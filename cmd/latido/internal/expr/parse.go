@@ -76,6 +76,7 @@ func Same(a, b string) bool {
 type World struct {
 	Domain   domain.Domain
 	Series   *alerting.Series
+	Contract *Contract     // of the domain
 	Recorded []string      // series that rules record
 	Scrape   time.Duration // the time between two scrapes
 }

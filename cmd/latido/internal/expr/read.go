@@ -20,10 +20,16 @@ import (
 // is wrong with them.
 type reading struct {
 	World
-	metrics map[string]domain.Metric // the domain's, by the names of their series
+	*Contract
+	known map[parser.Expr]facts
+	found []Mistake
+}
+
+// Contract is what a domain's metrics are called and what labels they have. It
+// is made once for all expressions of the domain, and then only read.
+type Contract struct {
+	metrics map[string]domain.Metric // by the names of their series
 	labels  map[string]bool          // that they have
-	known   map[parser.Expr]facts
-	found   []Mistake
 }
 
 // facts are what is known of the result of an expression.
@@ -36,22 +42,27 @@ type facts struct {
 var number = facts{labelSet{closed: true}, unbounded}
 
 func newReading(w World) *reading {
-	x := &reading{World: w, metrics: map[string]domain.Metric{}, labels: map[string]bool{model.BucketLabel: true}, known: map[parser.Expr]facts{}}
+	return &reading{World: w, Contract: w.Contract, known: map[parser.Expr]facts{}}
+}
+
+// ContractOf is the contract of a domain that is valid.
+func ContractOf(d domain.Domain) *Contract {
+	c := &Contract{metrics: map[string]domain.Metric{}, labels: map[string]bool{model.BucketLabel: true}}
 	var metrics []domain.Metric
-	for _, m := range w.Domain.Metrics() {
+	for _, m := range d.Metrics() {
 		metrics = append(append(metrics, m), m.Was...)
 	}
 	for _, m := range metrics {
 		for _, suffix := range []string{"", "_bucket", "_sum", "_count"} {
 			if (suffix == "") != (m.Kind == domain.KindHistogram) {
-				x.metrics[m.Family+suffix] = m
+				c.metrics[m.Family+suffix] = m
 			}
 		}
 		for _, a := range m.Attributes {
-			x.labels[promname.Label(a)] = true
+			c.labels[promname.Label(a)] = true
 		}
 	}
-	return x
+	return c
 }
 
 func (x *reading) add(at parser.Node, format string, args ...any) {
