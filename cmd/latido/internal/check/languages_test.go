@@ -1,10 +1,15 @@
 package check
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/latido-dev/latido/cmd/latido/internal/cli"
+	"github.com/latido-dev/latido/cmd/latido/internal/result"
 	"github.com/latido-dev/latido/internal/testkit"
 )
 
@@ -31,16 +36,41 @@ func TestLanguages(t *testing.T) {
 	testkit.Golden(t, "testdata/languages.golden.txt", []byte(filepath.ToSlash(said)))
 }
 
+// The command says in each language what bothLanguages takes it to say.
+func TestLanguageOfTheCommand(t *testing.T) {
+	t.Parallel()
+	const file = "testdata/impossible.yaml"
+	lines := strings.Split(bothLanguages(t, file), "\n")
+	for i, language := range []string{"en", "es"} {
+		out := say(t, 1, "check", "-language", language, file)
+		for j, line := range strings.Split(strings.TrimRight(out, "\n"), "\n") {
+			if want := strings.TrimSpace(lines[2*j+i]); strings.TrimSpace(line) != want {
+				t.Errorf("%s: %q, want %q", language, line, want)
+			}
+		}
+	}
+}
+
 // bothLanguages is what a check that fails says in English, and below each line
 // in Spanish. No mistake, and nothing to write instead, is said in English only.
 func bothLanguages(t *testing.T, args ...string) string {
 	t.Helper()
+	code, stdout, stderr := latido(append([]string{"check", "-format", "json", "-language", "en"}, args...)...)
+	if code != 1 || stderr != "" {
+		t.Errorf("%q: exit %d %s", args, code, stderr)
+	}
+	// What is found is the same in each language: it is looked for once.
 	say := func(language string) []string {
-		code, stdout, stderr := latido(append([]string{"check", "-language", language}, args...)...)
-		if code != 1 || stderr != "" {
-			t.Errorf("%q: exit %d %s", args, code, stderr)
+		var found result.Set
+		if err := json.Unmarshal([]byte(stdout), &found); err != nil {
+			t.Fatalf("%q: %v\n%s", args, err, stdout)
 		}
-		return strings.Split(strings.TrimRight(stdout, "\n"), "\n")
+		found.Language = language
+		var text bytes.Buffer
+		if err := found.Write(&text, "text"); !errors.Is(err, cli.ErrProblems) {
+			t.Errorf("%q: %v", args, err)
+		}
+		return strings.Split(strings.TrimRight(text.String(), "\n"), "\n")
 	}
 	english, spanish := say("en"), say("es")
 	if len(english) != len(spanish) {

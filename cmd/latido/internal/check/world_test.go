@@ -1,9 +1,12 @@
 package check
 
 import (
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/latido-dev/latido/cmd/latido/internal/clitest"
@@ -25,17 +28,50 @@ const (
 	routingFile = generate.AlertmanagerFile
 )
 
-// newWorld writes all that is generated, and a dashboard by hand.
-func newWorld(t *testing.T) *world {
-	w := &world{t: t, dir: t.TempDir()}
+// generated are the files of a world with which nothing is wrong, by their
+// paths: all that is generated, and a dashboard by hand.
+var generated = sync.OnceValues(func() (map[string]string, error) {
+	dir, err := os.MkdirTemp("", "check")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	files := map[string]string{}
 	for from, to := range map[string]string{"testdata/checked.yaml": "domain.yaml", "testdata/dashboard.json": ownBoard} {
 		text, err := os.ReadFile(from)
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
-		w.write(to, string(text))
+		files[to] = string(text)
 	}
-	w.regenerate()
+	domainFile := filepath.Join(dir, "domain.yaml")
+	if err := os.WriteFile(domainFile, []byte(files["domain.yaml"]), 0o600); err != nil {
+		return nil, err
+	}
+	if code, stdout, stderr := latido("generate", "all", "-domain", domainFile); code != 0 {
+		return nil, fmt.Errorf("generate: exit %d\n%s%s", code, stdout, stderr)
+	}
+	return files, filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		name, _ := filepath.Rel(dir, path)
+		files[filepath.ToSlash(name)] = string(text)
+		return err
+	})
+})
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t, dir: t.TempDir()}
+	files, err := generated()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range files {
+		w.write(name, text)
+	}
 	return w
 }
 
