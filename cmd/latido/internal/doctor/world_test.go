@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -128,6 +129,19 @@ otelcol_receiver_refused_spans_total{receiver="otlp"} 0
 `
 )
 
+// boards are the uids of the domain's dashboards.
+var boards = sync.OnceValues(func() (uids []string, err error) {
+	d, err := domain.Load(doctorFile)
+	if err != nil {
+		return nil, err
+	}
+	files, err := dashboards.All(d, dashboards.Options{})
+	for _, f := range files {
+		uids = append(uids, strings.TrimSuffix(f.Name, ".json"))
+	}
+	return uids, err
+})
+
 func newPatient(t *testing.T) *patient {
 	t.Helper()
 	d, err := domain.Load(doctorFile)
@@ -189,12 +203,11 @@ func newPatient(t *testing.T) *patient {
 		"/api/datasources/uid/p/health": gives(object{"status": "OK", "message": "Successfully queried the Prometheus API."}),
 		"/api/datasources/uid/y/health": gives(object{"status": "OK", "message": "Data source is working"}),
 	}
-	files, err := dashboards.All(d, dashboards.Options{})
+	uids, err := boards()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range files {
-		uid := strings.TrimSuffix(f.Name, ".json")
+	for _, uid := range uids {
 		w.parts["grafana"]["/api/dashboards/uid/"+uid] = gives(object{"dashboard": object{"uid": uid}})
 	}
 	return w
@@ -243,7 +256,7 @@ func (w *patient) target(health, lastError string) object {
 // rules are the domain's as Prometheus has them loaded, each changed, beside others.
 func (w *patient) rules(change func(rule object), others ...object) http.HandlerFunc {
 	all := others
-	for _, r := range alerting.Rules(w.d, alerting.Options{}) {
+	for _, r := range alerting.Rules(w.d, alerting.Options{NoDrills: true}) {
 		rule := object{"name": r.Record, "query": r.Expr, "type": "recording", "health": "ok"}
 		if r.Alert != "" {
 			rule = object{
