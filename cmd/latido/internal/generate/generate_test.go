@@ -2,6 +2,7 @@ package generate_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -89,7 +90,7 @@ func TestGeneratedEvents(t *testing.T) {
 	}
 	goRun := func(text string) (string, error) {
 		write("main.go", text)
-		cmd := exec.Command("go", "run", "-mod=mod", ".")
+		cmd := exec.Command("go", "run", "-mod=mod", "-ldflags=-s -w", ".")
 		cmd.Dir = dir
 		cmd.Env = append(os.Environ(), "GOWORK=off")
 		output, err := cmd.CombinedOutput()
@@ -116,12 +117,15 @@ func TestGeneratedEvents(t *testing.T) {
 		}
 	}
 	right := "events.Visitas(ctx, events.VisitasCanalKiosk)"
-	for _, wrong := range []string{
-		`events.Visitas(ctx, "kiosk")`, "events.Visitas(ctx, events.TipoA)", "events.Visita(ctx, events.VisitasCanalKiosk)",
-	} {
-		text := strings.Replace(string(main), right, wrong, 1)
-		if output, err := goRun(text); text == string(main) || err == nil {
-			t.Errorf("%s compiles: %s", wrong, output)
+	before, _, ok := strings.Cut(string(main), right)
+	wrong := []string{`events.Visitas(ctx, "kiosk")`, "events.Visitas(ctx, events.TipoA)", "events.Visita(ctx, events.VisitasCanalKiosk)"}
+	output, err = goRun(strings.Replace(string(main), right, strings.Join(wrong, "\n\t"), 1))
+	for i, call := range wrong {
+		if at := fmt.Sprintf("./main.go:%d:", strings.Count(before, "\n")+1+i); !ok || err == nil || strings.Count(output, at) != 1 {
+			t.Errorf("%s compiles: %s", call, output)
 		}
+	}
+	if n := strings.Count(output, "./main.go:"); n != len(wrong) {
+		t.Errorf("%d lines do not compile, want %d:\n%s", n, len(wrong), output)
 	}
 }
