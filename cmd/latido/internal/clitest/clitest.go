@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -14,8 +15,11 @@ import (
 	"github.com/latido-dev/latido/cmd/latido/internal/cli"
 )
 
-// Messages are compared in English, whoever runs the tests.
+// Messages are compared in English, whoever runs the tests. Each call leaves
+// megabytes that nobody needs any more: to collect them less often takes a fifth
+// of the CPU time away, and some tens of megabytes more.
 func init() {
+	debug.SetGCPercent(400)
 	if err := os.Setenv("LC_ALL", "en"); err != nil {
 		panic(err)
 	}
