@@ -128,6 +128,7 @@ func post(h http.Handler, body []byte) *httptest.ResponseRecorder {
 // TestSourcesHang: Prometheus is answered at once, and a hundred alerts at once are
 // posted with a word on their evidence in bounded time, each twice, whoever hangs.
 func TestSourcesHang(t *testing.T) {
+	t.Parallel()
 	to := &receiver{}
 	_, h := started(t, &instances{domain: tienda, prometheus: serving(t, hanging), pyroscope: serving(t, hanging)}, serving(t, hanging), serving(t, to.ServeHTTP))
 	began := time.Now()
@@ -248,6 +249,7 @@ func TestReportElsewhere(t *testing.T) {
 // TestMeasures: the server counts what it asks and what failed, and each alert
 // once, however often Prometheus sends it.
 func TestMeasures(t *testing.T) {
+	t.Parallel()
 	to := &receiver{}
 	own := newMeasures()
 	source := &instances{domain: tienda, measures: own, prometheus: serving(t, http.NotFound)} // a wrong path
@@ -329,6 +331,7 @@ func TestOneOfTwoFails(t *testing.T) {
 // TestUnlinked: where nobody has said how people reach the server, alerts have no
 // link, rather than one that opens on its own machine alone.
 func TestUnlinked(t *testing.T) {
+	t.Parallel()
 	to := &receiver{}
 	s, h := started(t, &instances{domain: tienda, prometheus: serving(t, http.NotFound)}, serving(t, to.ServeHTTP))
 	s.unlinked = true
