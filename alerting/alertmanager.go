@@ -20,7 +20,7 @@ func AlertmanagerFile(d domain.Domain, o Options) ([]byte, error) {
 	if err := d.Validate(); err != nil {
 		return nil, err
 	}
-	muted, rules := mutingOf(d), rulesOf(fileGroups(d, o))
+	muted, rules := mutingOf(d), Rules(d, o)
 	content := fields{
 		{key: "global", value: fields{{key: "http_config", value: httpGuards,
 			comment: "A receiver that redirects would have alerts posted to where nobody said."}}},

@@ -31,21 +31,12 @@ func Groups(d domain.Domain, o Options) []Group {
 
 // Rules are all rules of a domain that is valid, those that record included,
 // in the order in which they are evaluated.
-func Rules(d domain.Domain, o Options) []Rule { return rulesOf(Groups(d, o)) }
-
-func rulesOf(groups []Group) []Rule {
+func Rules(d domain.Domain, o Options) []Rule {
 	var all []Rule
-	for _, g := range groups {
+	for _, g := range Groups(d, o) {
 		all = append(all, g.Rules...)
 	}
 	return all
-}
-
-// fileGroups are the groups as files need them: only that of the rule tests has
-// something of the drills.
-func fileGroups(d domain.Domain, o Options) []Group {
-	o.NoDrills = true
-	return Groups(d, o)
 }
 
 // builder makes the rules of one domain.
@@ -82,9 +73,8 @@ func (b builder) alert(r Rule, trials func(Rule) []trial) Rule {
 	r.Labels = labels
 	r.Annotations = map[string]string{"summary": r.Summary, "description": r.Description}
 	maps.Copy(r.Annotations, b.links(r))
-	if trials != nil && !b.o.NoDrills {
-		r.trials = finished(r, trials(r))
-		r.Drill = drillOf(r.trials)
+	if done := r; trials != nil {
+		r.trials = func() []trial { return finished(done, trials(done)) }
 	}
 	return r
 }

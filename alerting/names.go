@@ -36,7 +36,7 @@ func SeriesOf(d domain.Domain) *Series {
 			}
 		}
 	}
-	for _, r := range rulesOf(fileGroups(d, Options{})) {
+	for _, r := range Rules(d, Options{}) {
 		if r.Record != "" {
 			s.add(r.Record)
 		}

@@ -25,9 +25,6 @@ type Options struct {
 	// budget that need it: they would be computed from a part of it. 0 means long
 	// enough.
 	Retention time.Duration
-	// NoDrills leaves the Drill of every rule empty. To make up its series takes
-	// most of the time that the rules take.
-	NoDrills bool
 }
 
 // Source says what a rule was made from.
@@ -84,15 +81,17 @@ type Rule struct {
 	Severity                     domain.Severity
 	Summary, Description, Impact string
 	Steps                        []string
-	// Drill is a case in which the alert fires, for the rule tests and for
-	// drills: the series to put there. It has no Labels where no series can be
-	// made up: for an expression in PromQL.
-	Drill Drill
 
-	least     int     // how many there must be in Window, 0 for any number
-	condition string  // when the alert fires, in words; "" where only the expression says
-	trials    []trial // for the rule tests; the first one is the drill
+	least     int            // how many there must be in Window, 0 for any number
+	condition string         // when the alert fires, in words; "" where only the expression says
+	trials    func() []trial // for the rule tests; the first one is the drill; nil for a rule that records
 }
+
+// Drill makes up a case in which the alert fires: the series to put there. It has
+// no Labels where no series can be made up: for an expression in PromQL. It takes
+// longer than all else about the rule, and is made up at each call. It is safe for
+// concurrent use.
+func (r Rule) Drill() Drill { return drillOf(r.trialsOf()) }
 
 // Drill is a set of series that makes one alert fire.
 type Drill struct {

@@ -20,7 +20,7 @@ func RuleFile(d domain.Domain, o Options) ([]byte, error) {
 		return nil, err
 	}
 	var groups []fields
-	for _, g := range fileGroups(d, o) {
+	for _, g := range Groups(d, o) {
 		group := fields{{key: "name", value: g.Name}}
 		if g.Interval > 0 {
 			group = append(group, field{key: "interval", value: length(g.Interval)})

@@ -1,7 +1,6 @@
 package alerting
 
 import (
-	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -107,8 +106,8 @@ func TestTrialsOfAnyLimit(t *testing.T) {
 		`{name: a, metric: requests, stat: ratio, where: {status: "=~5.."}, equals: 100}`: 3,
 		`{name: a, metric: requests, stat: ratio, where: {status: "=~5.."}, equals: 0}`:   3,
 	} {
-		if r := rule(t, Options{}, threshold); len(r.trials) != want {
-			t.Errorf("%s: %d trials, want %d", threshold, len(r.trials), want)
+		if r := rule(t, Options{}, threshold); len(r.trialsOf()) != want {
+			t.Errorf("%s: %d trials, want %d", threshold, len(r.trialsOf()), want)
 		}
 	}
 }
@@ -276,31 +275,5 @@ func TestEveryMetric(t *testing.T) {
 				t.Errorf("%s of %s: %v", stat, m.Key, err)
 			}
 		}
-	}
-}
-
-// Options.NoDrills changes nothing but the drills.
-func TestNoDrills(t *testing.T) {
-	t.Parallel()
-	d := load(t, "full")
-	with, without := Rules(d, Options{}), Rules(d, Options{NoDrills: true})
-	if len(with) != len(without) {
-		t.Fatalf("%d rules, and %d", len(with), len(without))
-	}
-	drills := 0
-	for i, r := range with {
-		if without[i].Drill.Labels != nil || without[i].trials != nil {
-			t.Errorf("%s has a drill", r.Alert)
-		}
-		if r.Drill.Labels != nil {
-			drills++
-		}
-		r.Drill, r.trials = Drill{}, nil
-		if !reflect.DeepEqual(r, without[i]) {
-			t.Errorf("%+v is %+v", r, without[i])
-		}
-	}
-	if drills < 10 {
-		t.Errorf("%d drills", drills)
 	}
 }

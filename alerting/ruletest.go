@@ -24,13 +24,14 @@ func RuleTests(d domain.Domain, o Options, ruleFile string) ([]byte, error) {
 	if _, err := RuleFile(d, o); err != nil {
 		return nil, err
 	}
-	o.NoDrills = false
 	groups := Groups(d, o)
 	var all []ruleTrial
-	for _, r := range rulesOf(groups) {
-		for _, t := range r.trials {
-			if !t.untested {
-				all = append(all, ruleTrial{r, t})
+	for _, g := range groups {
+		for _, r := range g.Rules {
+			for _, t := range r.trialsOf() {
+				if !t.untested {
+					all = append(all, ruleTrial{r, t})
+				}
 			}
 		}
 	}

@@ -22,7 +22,7 @@ import (
 // It is Markdown; a text of the domain file stands there as it is.
 func Runbook(d domain.Domain, o Options) []byte {
 	p := page{builder: newBuilder(d, o), w: wordsOf(d)}
-	for _, r := range rulesOf(fileGroups(d, o)) {
+	for _, r := range Rules(d, o) {
 		if r.Alert != "" {
 			p.alerts = append(p.alerts, r)
 		}

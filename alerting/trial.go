@@ -145,6 +145,14 @@ func (s *scene) at(instance string) *scene {
 	return s
 }
 
+// trialsOf makes up the trials of a rule, none of one that records.
+func (r Rule) trialsOf() []trial {
+	if r.trials == nil {
+		return nil
+	}
+	return r.trials()
+}
+
 // finished adds to the labels of each alert those of its rule.
 func finished(r Rule, trials []trial) []trial {
 	for _, t := range trials {

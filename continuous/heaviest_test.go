@@ -48,11 +48,11 @@ func TestCoarseBound(t *testing.T) {
 		return capture{kindCPU, from, from.Add(time.Minute), make([]byte, size)}
 	}
 	for name, c := range map[string]struct {
-		ring ring
+		ring *ring
 		want int
 	}{
-		"bytes": {ring{maxBytes: 1 << 20, coarseBytes: 5000, keep: time.Hour, coarseKeep: time.Hour}, 5},
-		"time":  {ring{maxBytes: 1 << 20, coarseBytes: 1 << 20, keep: 2 * time.Minute, coarseKeep: 5 * time.Minute}, 8}, // that which ended 7 minutes ago too
+		"bytes": {&ring{maxBytes: 1 << 20, coarseBytes: 5000, keep: time.Hour, coarseKeep: time.Hour}, 5},
+		"time":  {&ring{maxBytes: 1 << 20, coarseBytes: 1 << 20, keep: 2 * time.Minute, coarseKeep: 5 * time.Minute}, 8}, // that which ended 7 minutes ago too
 	} {
 		for minute := range 20 {
 			c.ring.newest = start.Add(time.Duration(minute+1) * time.Minute)

@@ -25,7 +25,7 @@ type board struct {
 }
 
 func newBoard(d domain.Domain, o Options) *board {
-	return &board{Language: humanize.Of(d.Language), d: d, o: o, rules: alerting.Rules(d, alerting.Options{NoDrills: true}), drawn: map[string]bool{}}
+	return &board{Language: humanize.Of(d.Language), d: d, o: o, rules: alerting.Rules(d, alerting.Options{}), drawn: map[string]bool{}}
 }
 
 // page is one dashboard.

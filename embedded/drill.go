@@ -20,7 +20,7 @@ const (
 // Prometheus' own package in a store of its own; then the evidence, which is
 // the process's true one, and the receivers.
 func (e *Embedded) drill(ctx context.Context, rule alerting.Rule) (fired []alert.Alert, receivers []string, err error) {
-	fired, err = e.store.Load().Drill(ctx, e.rules, rule)
+	fired, err = e.store.Load().Drill(ctx, e.rules, rule, rule.Drill())
 	if err != nil {
 		return nil, nil, err
 	}

@@ -74,7 +74,7 @@ func TestWaitsForAProcessorAreOfNow(t *testing.T) {
 // TestRuntimeWithoutAFigure: a runtime that lacks one has no series of it.
 func TestRuntimeWithoutAFigure(t *testing.T) {
 	n := 0
-	for p := range runtimePoints("a", []runtimeFigure{{"no", "/no/such:figure"}, {"yes", "/gc/heap/live:bytes"}, {"histogram", "/sched/latencies:seconds"}}) {
+	for p := range runtimePoints("a", []runtimeFigure{{"no", "/no/such:figure"}, {"yes", "/memory/classes/total:bytes"}, {"histogram", "/sched/latencies:seconds"}}) {
 		if n++; p.value <= 0 {
 			t.Errorf("%+v", p)
 		}

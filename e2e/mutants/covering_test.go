@@ -12,7 +12,7 @@ import (
 )
 
 // TestCovering finds the tests that run a line, in a package of its own: the quick
-// ones first, and a mutant by the one that fails.
+// ones first, and a mutant by the one that fails. A test that needs another one is none of them.
 func TestCovering(t *testing.T) {
 	dir, tmp := t.TempDir(), t.TempDir()
 	for name, text := range map[string]string{
@@ -37,7 +37,16 @@ func TestTwice(t *testing.T) {
 	}
 }
 
+var both bool
+
+func TestFirst(t *testing.T) {
+	if !both {
+		t.Error("it needs another one")
+	}
+}
+
 func TestBoth(t *testing.T) {
+	both = true
 	if Half(Twice(2)) != 2 {
 		t.Error("wrong")
 	}

@@ -20,24 +20,24 @@ import (
 // maxDrillSteps bounds how long a drill takes.
 const maxDrillSteps = 5000
 
-// Drill evaluates one rule on the series of its Drill, and the rules of all that
+// Drill evaluates one rule on the series of a drill, and the rules of all that
 // record what it reads, as the rules of the server are evaluated, but in a store
 // of its own. It returns the alerts that fire at the end; none is not an error.
 // Nobody is notified. It is safe for concurrent use.
-func (s *Server) Drill(ctx context.Context, all []alerting.Rule, rule alerting.Rule) ([]alert.Alert, error) {
-	fired, err := s.drill(ctx, all, rule)
+func (s *Server) Drill(ctx context.Context, all []alerting.Rule, rule alerting.Rule, drill alerting.Drill) ([]alert.Alert, error) {
+	fired, err := s.drill(ctx, all, rule, drill)
 	if err != nil {
 		return nil, fmt.Errorf("drill of %s: %w", rule.Alert, err)
 	}
 	return fired, nil
 }
 
-func (s *Server) drill(ctx context.Context, all []alerting.Rule, rule alerting.Rule) ([]alert.Alert, error) {
-	step, after := rule.Drill.Interval, rule.Drill.After
+func (s *Server) drill(ctx context.Context, all []alerting.Rule, rule alerting.Rule, drill alerting.Drill) ([]alert.Alert, error) {
+	step, after := drill.Interval, drill.After
 	if step <= 0 || after < 0 || after/step > maxDrillSteps {
 		return nil, fmt.Errorf("an interval of %v and an end after %v: write 1 to %d steps", step, after, maxDrillSteps)
 	}
-	series, err := parseSeries(rule.Drill.Series)
+	series, err := parseSeries(drill.Series)
 	if err != nil {
 		return nil, err
 	}

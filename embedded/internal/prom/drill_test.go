@@ -18,12 +18,12 @@ func TestDrill(t *testing.T) {
 		{Record: "unread", Expr: "vector(1)"},
 	}
 	rule := alerting.Rule{Alert: "Errors", Expr: "job:errors:ratio > 0.5", For: 2 * time.Minute, Labels: map[string]string{"severity": "page"},
-		Annotations: map[string]string{"summary": `{{ $value | humanizePercentage }} fail`},
-		Drill: alerting.Drill{Interval: 30 * time.Second, After: 5 * time.Minute, Series: []alerting.DrillSeries{
-			{Series: `requests_total{job="tienda-api",status="500"}`, Values: "0+30x20"},
-			{Series: `requests_total{job="tienda-api",status="200"}`, Values: "0+10x20"},
-		}}}
-	fired, err := s.Drill(t.Context(), all, rule)
+		Annotations: map[string]string{"summary": `{{ $value | humanizePercentage }} fail`}}
+	drill := alerting.Drill{Interval: 30 * time.Second, After: 5 * time.Minute, Series: []alerting.DrillSeries{
+		{Series: `requests_total{job="tienda-api",status="500"}`, Values: "0+30x20"},
+		{Series: `requests_total{job="tienda-api",status="200"}`, Values: "0+10x20"},
+	}}
+	fired, err := s.Drill(t.Context(), all, rule, drill)
 	if err != nil || len(fired) != 1 {
 		t.Fatalf("%+v, %v", fired, err)
 	}
@@ -37,12 +37,12 @@ func TestDrill(t *testing.T) {
 	if len(box.all) != 0 {
 		t.Errorf("somebody was told: %+v", box.all)
 	}
-	rule.Drill.After = time.Minute
-	if fired, err := s.Drill(t.Context(), all, rule); err != nil || len(fired) != 0 {
+	drill.After = time.Minute
+	if fired, err := s.Drill(t.Context(), all, rule, drill); err != nil || len(fired) != 0 {
 		t.Errorf("too early: %+v, %v", fired, err)
 	}
-	rule.Drill.Series[0].Values = "0+x"
-	if _, err := s.Drill(t.Context(), all, rule); err == nil || !strings.Contains(err.Error(), "Errors") {
+	drill.Series[0].Values = "0+x"
+	if _, err := s.Drill(t.Context(), all, rule, drill); err == nil || !strings.Contains(err.Error(), "Errors") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -84,7 +84,7 @@ func Command() *cobra.Command {
 		if b.d, err = domain.Parse(file, data); err != nil {
 			return err
 		}
-		b.rules = alerting.Rules(b.d, alerting.Options{Fast: *fast, NoDrills: true})
+		b.rules = alerting.Rules(b.d, alerting.Options{Fast: *fast})
 		b.units = writtenUnits(data)
 		if err := b.choose(*names, *tries); err != nil {
 			return err

@@ -178,7 +178,7 @@ func objectives(u *uses, before, after domain.Domain) []Change {
 func defaults(before, after domain.Domain) []Change {
 	of := func(d domain.Domain) map[string]bool {
 		all := map[string]bool{}
-		for _, r := range alerting.Rules(d, alerting.Options{NoDrills: true}) {
+		for _, r := range alerting.Rules(d, alerting.Options{}) {
 			if r.Source == alerting.SourceDefault {
 				all[r.Alert] = true
 			}

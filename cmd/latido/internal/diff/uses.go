@@ -27,7 +27,7 @@ type uses struct {
 
 func usesOf(d domain.Domain) *uses {
 	u := &uses{series: alerting.SeriesOf(d).Names()}
-	for _, r := range alerting.Rules(d, alerting.Options{NoDrills: true}) {
+	for _, r := range alerting.Rules(d, alerting.Options{}) {
 		who := "rule " + r.Alert
 		if slo := r.Labels["slo"]; slo != "" {
 			who = "objective " + slo

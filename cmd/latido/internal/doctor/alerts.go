@@ -58,7 +58,7 @@ func doctorRules(x *examination) result.Check {
 	replace, add := x.loading(p)
 	var missing, unrecorded []string
 	same := func(a, b string) bool { return expr.Same(anyJob(a), anyJob(b)) }
-	for _, r := range alerting.Rules(x.d, alerting.Options{Fast: x.fast, NoDrills: true}) {
+	for _, r := range alerting.Rules(x.d, alerting.Options{Fast: x.fast}) {
 		if r.Record != "" {
 			if !slices.ContainsFunc(recorded[r.Record], func(there remote.Rule) bool { return same(there.Query, r.Expr) }) {
 				unrecorded = append(unrecorded, r.Record)

@@ -256,7 +256,7 @@ func (w *patient) target(health, lastError string) object {
 // rules are the domain's as Prometheus has them loaded, each changed, beside others.
 func (w *patient) rules(change func(rule object), others ...object) http.HandlerFunc {
 	all := others
-	for _, r := range alerting.Rules(w.d, alerting.Options{NoDrills: true}) {
+	for _, r := range alerting.Rules(w.d, alerting.Options{}) {
 		rule := object{"name": r.Record, "query": r.Expr, "type": "recording", "health": "ok"}
 		if r.Alert != "" {
 			rule = object{

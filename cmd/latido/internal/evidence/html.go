@@ -206,7 +206,7 @@ func (v *htmlReport) rules(ctx context.Context, u *url.URL, d domain.Domain, kno
 	if !known {
 		return
 	}
-	for _, r := range alerting.Rules(d, alerting.Options{NoDrills: true}) {
+	for _, r := range alerting.Rules(d, alerting.Options{}) {
 		if r.Alert != "" {
 			v.Rules = append(v.Rules, alertRule{Name: r.Alert, Severity: string(r.Severity), Summary: r.Summary, For: r.For})
 		}

@@ -42,7 +42,8 @@ func (s *alerts) drill(ctx context.Context, rule alerting.Rule) ([]alert.Alert, 
 // drilled is the alert that a rule has on the series that make it fire; where that
 // is one instance's, of the instance.
 func (s *alerts) drilled(rule alerting.Rule, instance string, now time.Time) alert.Alert {
-	labels := maps.Clone(rule.Drill.Labels)
+	drill := rule.Drill()
+	labels := drill.Labels
 	if labels == nil { // nobody knows on what such a rule fires
 		labels = map[string]string{"alertname": rule.Alert, "job": s.service}
 		maps.Copy(labels, rule.Labels)
@@ -52,7 +53,7 @@ func (s *alerts) drilled(rule alerting.Rule, instance string, now time.Time) ale
 	} else {
 		delete(labels, "instance") // it is made up
 	}
-	a := alert.Alert{Labels: labels, Annotations: map[string]string{}, Value: rule.Drill.Value, ActiveAt: now.Add(-rule.For), StartsAt: now}
+	a := alert.Alert{Labels: labels, Annotations: map[string]string{}, Value: drill.Value, ActiveAt: now.Add(-rule.For), StartsAt: now}
 	for name, annotation := range rule.Annotations {
 		// A text that only Prometheus can write is left out.
 		if text, err := ruletext.Parse(annotation); err == nil && !text.Asks() {

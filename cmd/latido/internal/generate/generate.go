@@ -47,7 +47,7 @@ type Generation struct {
 }
 
 func (g Generation) options() alerting.Options {
-	return alerting.Options{Fast: g.Fast, RunbookURL: g.Domain.Links.Runbook, EvidenceURL: g.Domain.Links.Evidence, NoDrills: true}
+	return alerting.Options{Fast: g.Fast, RunbookURL: g.Domain.Links.Runbook, EvidenceURL: g.Domain.Links.Evidence}
 }
 
 // Command writes what comes from the domain file.

@@ -258,7 +258,7 @@ func TestTooLargeToApply(t *testing.T) {
 		}
 	}
 	want := 0
-	for _, g := range alerting.Groups(d, alerting.Options{NoDrills: true}) {
+	for _, g := range alerting.Groups(d, alerting.Options{}) {
 		want += len(g.Rules)
 		if n := groups[g.Name]; n == 0 || n > 1 && strings.Contains(g.Name, ".slo.") {
 			t.Errorf("the group %s is in %d pieces", g.Name, n)

@@ -93,7 +93,7 @@ func (s *starter) steps(d domain.Domain, mod goModule, main mainPackage, untidy 
 
 // anAlert is the name of one that fires.
 func anAlert(d domain.Domain) string {
-	for _, r := range alerting.Rules(d, alerting.Options{NoDrills: true}) {
+	for _, r := range alerting.Rules(d, alerting.Options{}) {
 		if r.Alert != "" && r.Severity == domain.SeverityPage {
 			return r.Alert
 		}
