@@ -172,7 +172,7 @@ const mailTemplates = `{{ define "latido.subject" }}[{{ .Status }}] {{ .GroupLab
 {{ define "latido.html" }}<table>{{ range .Alerts }}<tr><td>{{ .Annotations.cause }}</td></tr>{{ end }}</table>{{ end }}`
 
 func mailTo(address, options string) [2]string {
-	return [2]string{"mail", fmt.Sprintf(`email_configs: [{to: "Ana <ana@example.org>, bob@example.org", from: latido@example.org, smarthost: %q, send_resolved: true, headers: {Subject: '{{ template "latido.subject" . }}'}, text: '{{ template "latido.text" . }}', html: '{{ template "latido.html" . }}'%s}]`, address, options)}
+	return [2]string{"mail", fmt.Sprintf(`email_configs: [{to: "Ana <ana@example.org>, bob@example.org", from: latido@example.org, smarthost: %q, send_resolved: true, headers: {From: 'Alerts <alerts@example.org>', Subject: '{{ template "latido.subject" . }}'}, text: '{{ template "latido.text" . }}', html: '{{ template "latido.html" . }}'%s}]`, address, options)}
 }
 
 func TestMail(t *testing.T) {
@@ -195,7 +195,7 @@ func TestMail(t *testing.T) {
 	if err != nil || !strings.HasPrefix(subject, "[firing] Slow añadir Bcc: evil@example.org hello xxx") || len([]rune(subject)) != maxHeader {
 		t.Errorf("subject %q: %v", subject, err)
 	}
-	if header.Get("Bcc") != "" || header.Get("To") != `"Ana" <ana@example.org>, <bob@example.org>` || header.Get("Date") == "" || header.Get("Message-Id") == "" {
+	if header.Get("Bcc") != "" || header.Get("To") != `"Ana" <ana@example.org>, <bob@example.org>` || header.Get("From") != `"Alerts" <alerts@example.org>` || header.Get("Date") == "" || header.Get("Message-Id") == "" {
 		t.Errorf("header: %v", header)
 	}
 	if text != "Slow <script>alert(1)</script> takes 80 %" || html != "<table><tr><td>&lt;script&gt;alert(1)&lt;/script&gt; takes 80 %</td></tr></table>" {
