@@ -27,6 +27,7 @@ var testedIn = map[string]string{
 	"internal/promname": "domain",
 	"internal/figures":  "telemetry",
 
+	"cmd/latido/internal/cli":    "cmd/latido",
 	"cmd/latido/internal/gomod":  "cmd/latido/internal/scaffold",
 	"cmd/latido/internal/remote": "cmd/latido/internal/doctor",
 	"cmd/latido/internal/result": "cmd/latido/internal/doctor",

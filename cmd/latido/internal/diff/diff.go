@@ -109,7 +109,7 @@ func (r report) write(w io.Writer) {
 func compare(before, after domain.Domain) []Change {
 	u := usesOf(before)
 	changes := identity(u, before, after)
-	if len(changes) > 0 && before.Prefix != after.Prefix {
+	if before.Prefix != after.Prefix {
 		// Under another prefix every series is another one: compared are the
 		// words of the file.
 		u.series = nil
