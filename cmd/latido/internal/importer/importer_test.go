@@ -53,6 +53,21 @@ func TestDrafts(t *testing.T) {
 	}
 }
 
+// TestLetters: the letters and digits of a name stay, and all else is a gap.
+func TestLetters(t *testing.T) {
+	t.Parallel()
+	file, out := filepath.Join(t.TempDir(), "metrics.txt"), bytes.Buffer{}
+	if err := os.WriteFile(file, []byte("# TYPE shop_az09_total counter\nshop_az09_total 1\n# TYPE shop_b:c__d_total counter\nshop_b:c__d_total 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Error(t, Run(t.Context(), &out, Options{From: file}), "")
+	for _, want := range []string{"name: az09\n", "name: b_c_d\n"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, &out)
+		}
+	}
+}
+
 // TestWrongSources says what to give instead, and no password.
 func TestWrongSources(t *testing.T) {
 	t.Parallel()
