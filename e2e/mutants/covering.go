@@ -28,6 +28,7 @@ var testedIn = map[string]string{
 	"internal/figures":  "telemetry",
 
 	"cmd/latido/internal/cli":    "cmd/latido",
+	"cmd/latido/internal/expr":   "cmd/latido/internal/check",
 	"cmd/latido/internal/gomod":  "cmd/latido/internal/scaffold",
 	"cmd/latido/internal/remote": "cmd/latido/internal/doctor",
 	"cmd/latido/internal/result": "cmd/latido/internal/doctor",

@@ -271,7 +271,7 @@ func (v htmlReport) Bottleneck(e endpointPart) string {
 		w := e.Waits[0]
 		parts = append(parts, fmt.Sprintf(v.T("%s waits: %s, %s of what was seen", "%s espera: %s, el %s de lo que se vio"), v.Place(w.Function, w.File, w.Line), v.Wait(w.Reason), v.Percent(w.Share)))
 	}
-	if len(e.Allocations.Own) > 0 && e.AllocBytes > 0 {
+	if len(e.Allocations.Own) > 0 {
 		f := e.Allocations.Own[0]
 		parts = append(parts, fmt.Sprintf(v.T("%s allocates %s of its memory", "%s reserva el %s de su memoria"), v.Place(f.Function, f.File, f.Line), v.Percent(f.Share)))
 	}

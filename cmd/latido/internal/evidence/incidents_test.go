@@ -105,6 +105,11 @@ func TestIncidentsList(t *testing.T) {
 			t.Errorf("%d columns, more than a terminal has: %s", n, line)
 		}
 	}
+	for format, want := range map[string]string{"text": "sigue", "json": `"drill": true`} { // JSON has no words
+		if _, stdout, _ := s.run("-language", "es", "-format", format); !strings.Contains(stdout, want) {
+			t.Errorf("as %s in Spanish, no %s in\n%s", format, want, stdout)
+		}
+	}
 	s["/api/incidents"] = `{"incidents":[]}`
 	if code, stdout, _ := s.run(); code != 0 || stdout != "no incidents\n" {
 		t.Errorf("exit %d %s", code, stdout)
@@ -139,6 +144,12 @@ func TestIncidentsShow(t *testing.T) {
 	long := incidentService{"/api/incidents": s["/api/incidents"], "/api/incidents/" + goldenID: `{"moved":[{"name":"a"},{"name":"b"},{"name":"c"},{"name":"d"},{"name":"e"},{"name":"f"},{"name":"g"}]}`}
 	if _, stdout, _ := long.run(goldenID); !strings.Contains(stdout, "  e  0, 0 before\n  and 2 more\n") {
 		t.Errorf("%s", stdout)
+	}
+	for what, changed := range map[string]string{"": `{"name":"a"}`, "a release": `{"deployed":{"after":{"version":"2"},"before":{"version":"1"}}}`} {
+		one := incidentService{"/api/incidents": s["/api/incidents"], "/api/incidents/" + goldenID: changed}
+		if _, stdout, _ := one.run(goldenID); strings.Contains(stdout, "at the same time") != (what != "") {
+			t.Errorf("where %q changed\n%s", what, stdout)
+		}
 	}
 	code, stdout, _ = s.run(goldenID, "-format", "json")
 	if code != 0 || stdout != s["/api/incidents/"+goldenID] {
@@ -211,6 +222,7 @@ func TestIncidentsTrouble(t *testing.T) {
 		"hostile list":      {list(goldenID), "", 0, `a\nb      \x1b[2Jname\u202e \t\u009b`},
 		"hostile cause":     {list(goldenID), "", 0, `    \x1b]0;owned\a`},
 		"hostile incident":  {list(goldenID), goldenID, 0, `\x1b[31m`},
+		"no JSON of one":    {incidentService{"/api/incidents": newIncidents(t)["/api/incidents"], "/api/incidents/" + goldenID: "<html>"}, goldenID + " -format json", 1, "with something that is no JSON"},
 		"gone meanwhile":    {func() incidentService { s := newIncidents(t); delete(s, "/api/incidents/"+goldenID); return s }(), goldenID, 1, "404 Not Found"},
 		"usage: two":        {nil, "a b", 2, "one incident at a time"},
 		"usage: kind":       {nil, "-kind drill", 2, "alert or release"},

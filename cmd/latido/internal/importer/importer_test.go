@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -65,6 +66,30 @@ func TestLetters(t *testing.T) {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, &out)
 		}
+	}
+}
+
+// TestSeldom: an event that comes too seldom for its absence to say anything has no
+// limit, and costs none of the others theirs.
+func TestSeldom(t *testing.T) {
+	t.Parallel()
+	file, out := filepath.Join(t.TempDir(), "metrics.txt"), bytes.Buffer{}
+	text := fmt.Sprintf("# TYPE process_start_time_seconds gauge\nprocess_start_time_seconds %d\n", time.Now().Add(-100*time.Hour).Unix())
+	for name, n := range map[string]int{"archive": 10, "orders": 1e6, "silent": 0, "visits": 1e6} {
+		text += fmt.Sprintf("# TYPE shop_%s_total counter\nshop_%s_total %d\n", name, name, n)
+	}
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Error(t, Run(t.Context(), &out, Options{From: file}), "")
+	var rules []string
+	for line := range strings.Lines(out.String()) {
+		if name, ok := strings.CutPrefix(strings.TrimSpace(line), "- name: No"); ok {
+			rules = append(rules, name)
+		}
+	}
+	if slices.Sort(rules); !slices.Equal(rules, []string{"Orders", "Visits"}) {
+		t.Errorf("rules %q in\n%s", rules, &out)
 	}
 }
 

@@ -99,8 +99,8 @@ func (d *draft) write(from string) ([]byte, error) {
 			if item.Kind != yaml.MappingNode || len(item.Content) < 2 {
 				continue
 			}
-			if said := d.about[item.Content[1].Value]; item.Content[0].Value == "name" && len(said) > 0 {
-				item.HeadComment = comment(said)
+			if item.Content[0].Value == "name" {
+				item.HeadComment = comment(d.about[item.Content[1].Value])
 			}
 		}
 	}
