@@ -90,6 +90,8 @@ func TestWrongTexts(t *testing.T) {
 	for text, want := range map[string]string{
 		"{{ if }}":                                  "0: missing value for if",
 		"a {{ $labels.a.b }}":                       "12: <$labels.a.b>: can't evaluate field b in type string",
+		"a {{ $labels.a.b }}\nlast":                 "12: <$labels.a.b>: can't evaluate field b in type string",
+		"one\nb {{ $labels.a.b }}\nlast":            "16: <$labels.a.b>: can't evaluate field b in type string",
 		"one\n\nb {{ if }}":                         "5: missing value for if",
 		"one\n\nb {{ $labels.a.b }}":                "17: <$labels.a.b>: can't evaluate field b in type string",
 		"\nb {{ $labels.a.b }}":                     "13: <$labels.a.b>: can't evaluate field b in type string",
