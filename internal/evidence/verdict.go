@@ -123,11 +123,9 @@ func (w words) verdict(in *Incident, before, after measure) string {
 	v := in.Verdict
 	var worse []string
 	for _, f := range v.Figures {
-		if !f.Worse || len(worse) == 3 {
-			continue
-		}
 		switch {
-		case f.Before > 0 && f.Event != "":
+		case !f.Worse || len(worse) == 3: // three say enough
+		case f.Event != "":
 			what := w.T("CPU time", "tiempo de CPU")
 			if f.Name == "event_allocated" {
 				what = w.T("memory", "memoria")
@@ -146,7 +144,7 @@ func (w words) verdict(in *Incident, before, after measure) string {
 	requests := func(m measure) float64 { return m.Requests * m.Profiled / max(m.To.Sub(m.From).Seconds(), 1) }
 	if before.profile != nil && after.profile != nil && requests(before) > 0 && requests(after) > 0 {
 		for _, c := range profiles.Diff("cpu", before.profile, requests(before), after.profile, requests(after)) {
-			if c.Growth > 0.1*max(after.CPU-before.CPU, 0) && c.Growth > 0 {
+			if c.Growth > 0.1*max(after.CPU-before.CPU, 0) {
 				text += w.Say("; %s (%s) grew the most, from %s to %s a request", "; lo que más creció es %s (%s), de %s a %s por petición",
 					stacks.Short(c.Function), place(c.File, c.Line), w.Seconds(c.Before), w.Seconds(c.After))
 				break
