@@ -181,7 +181,7 @@ func (m Move) weight() float64 {
 // much tells whether a move is worth a word.
 func (m Move) much() bool {
 	least, most := min(m.Before, m.After), max(m.Before, m.After)
-	return m.weight() >= 2.5 && (least <= 0 || most/least >= 1.3)
+	return m.weight() >= 2.5 && most >= 1.3*least
 }
 
 // deployed tells whether another version ran in the time that is known.
@@ -213,7 +213,7 @@ func (f figures) deployed() *Deployment {
 			before = one
 		}
 	}
-	if before == (Release{}) || now == (Release{}) || lives[before].last.After(lives[now].last) {
+	if before == (Release{}) || now == (Release{}) {
 		return nil
 	}
 	return &Deployment{Before: before, After: now, At: lives[now].first}
