@@ -271,7 +271,7 @@ var errNoFile = errors.New("the incident has no such file")
 
 // makeRoom drops the oldest beyond the bounds.
 func (a *archive) makeRoom() {
-	for len(a.kept) > a.max || a.bytes > a.maxBytes && len(a.kept) > 1 {
+	for len(a.kept) > a.max || a.bytes > a.maxBytes {
 		old := a.kept[0]
 		a.kept = slices.Delete(a.kept, 0, 1)
 		a.bytes -= old.bytes

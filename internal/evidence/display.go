@@ -145,7 +145,7 @@ func (r *Recorder) waiting(p cause.Profiles, endpoint string) *Waiting {
 		before = profiles.WaitsOf(mine.Before, 10*maxListed)
 		w.Before = before.Mean
 	}
-	if after.Seen > 0 && after.Looks > 0 {
+	if after.Seen > 0 {
 		w.Share = after.Mean * float64(after.Looks) / after.Seen
 		if cpu := r.of(p.CPU, endpoint); cpu.After != nil && cpu.AfterFor > 0 {
 			w.Busy = profiles.Total("cpu", cpu.After) / cpu.AfterFor.Seconds() / (after.Seen / float64(after.Looks))
