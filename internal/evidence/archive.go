@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -142,12 +143,8 @@ func (a *archive) add(g *gathered) error {
 	}
 	files := map[string][]byte{}
 	for name, p := range map[string]*profile.Profile{fileBefore: g.before, fileAfter: g.after} {
-		if p == nil {
-			continue
-		}
-		var buf bytes.Buffer
-		if err := p.Write(&buf); err == nil {
-			files[name] = buf.Bytes()
+		if data := encoded(p, math.MaxInt); data != nil {
+			files[name] = data
 		}
 	}
 	if len(g.trace) > 0 {
@@ -295,6 +292,16 @@ func render(in *Incident, after *profile.Profile, files map[string][]byte) error
 	}
 	files[fileHTML] = page
 	return nil
+}
+
+// encoded is a profile as its file has it; nil for none, and for one of more than
+// most bytes.
+func encoded(p *profile.Profile, most int) []byte {
+	var buf bytes.Buffer
+	if p == nil || p.Write(&buf) != nil || buf.Len() > most {
+		return nil
+	}
+	return buf.Bytes()
 }
 
 func total(files map[string][]byte) (n int64) {

@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ type fleet struct {
 	mu    sync.Mutex
 	asked [][]string
 	hangs bool
+	fails error
 	away  atomic.Bool // the samples are
 }
 
@@ -43,8 +45,8 @@ func (f *fleet) Profile(ctx context.Context, kind string, ids []string, _ cause.
 		<-ctx.Done()
 		return pair, ctx.Err()
 	}
-	if kind != continuous.ProfileCPU {
-		return pair, errors.New("nobody has it")
+	if f.fails != nil || kind != continuous.ProfileCPU {
+		return pair, cmp.Or(f.fails, errors.New("nobody has it"))
 	}
 	pair.After = cpuProfile("900 main.of" + strings.Join(ids, "And"))
 	pair.AfterFor = time.Minute

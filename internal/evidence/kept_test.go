@@ -106,6 +106,16 @@ func TestFilesBesideWords(t *testing.T) {
 	}
 }
 
+// TestEncoded: a profile that takes just as much as it may is kept, and one that takes
+// a byte more is not.
+func TestEncoded(t *testing.T) {
+	p := cpuProfile("1 main.list")
+	size := len(encoded(p, maxReleaseProfile))
+	if size == 0 || len(encoded(p, size)) != size || encoded(p, size-1) != nil || encoded(nil, size) != nil {
+		t.Errorf("of %d bytes", size)
+	}
+}
+
 // TestEnds: each incident ends when its alert does, once; its page, its JSON and the
 // list say so, and its other files stay.
 func TestEnds(t *testing.T) {

@@ -1,7 +1,6 @@
 package evidence
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -300,12 +299,8 @@ func (w *releases) write(m *measure) {
 
 // keep adds a profile to the files, if there is one and it is not too large.
 func (w *releases) keep(files map[string][]byte, kind string, p *profile.Profile, seconds float64) {
-	if p == nil {
-		return
-	}
-	var buf bytes.Buffer
-	if p.Write(&buf) == nil && buf.Len() <= maxReleaseProfile {
-		files["current"+keptKinds[kind]] = buf.Bytes()
+	if data := encoded(p, maxReleaseProfile); data != nil {
+		files["current"+keptKinds[kind]] = data
 		w.kept[kind] = seconds
 	}
 }
