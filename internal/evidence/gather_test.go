@@ -96,6 +96,19 @@ func TestToldEarly(t *testing.T) {
 	}
 }
 
+// TestTimesCompared: what is compared are the times that the engine chose, and halves of
+// the alert's time where it found none.
+func TestTimesCompared(t *testing.T) {
+	in := cause.Input{Domain: shop, Now: second(1e6), Alert: cause.Alert{Window: time.Minute}}
+	for _, c := range []struct{ chosen, want cause.Times }{{twice, twice}, {cause.Times{}, halves(in)}} {
+		explain, given := explains()
+		r := start(t, Config{explain: explain, compared: func(cause.Input) cause.Times { return c.chosen }, Timeout: time.Minute})
+		if f := r.find(t.Context(), in, func(found) {}); f.input.Times != c.want || given.Load().Times != c.want {
+			t.Errorf("compared are %v, want %v", f.input.Times, c.want)
+		}
+	}
+}
+
 // TestHalves: the alert's window is compared with as much before it: of an alert that is
 // older than ten minutes those, and of a window of nothing a second.
 func TestHalves(t *testing.T) {

@@ -25,6 +25,7 @@ func TestLargest(t *testing.T) {
 			}
 			p.Sample = append(p.Sample, s)
 		}
+		p.Sample[n-1].Value = []int64{9, 0, 0} // what a value is worth, all of them tell
 		return p
 	}
 	if got := largest(of(maxStacks)); len(got.Sample) != maxStacks || largest(nil) != nil {
@@ -35,7 +36,7 @@ func TestLargest(t *testing.T) {
 		t.Fatalf("%d are left", len(got.Sample))
 	}
 	for _, s := range got.Sample {
-		if s.Value[0]+s.Value[1] != 10 {
+		if s.Value[0]+s.Value[1] < 9 {
 			t.Fatalf("%v is left", s.Value)
 		}
 	}
