@@ -23,7 +23,13 @@ func TestHistory(t *testing.T) {
 		web := tel.Counter("pedidos_procesados").With("canal", "web")
 		active := tel.UpDown("carritos_activos").With("canal", "web")
 		active.Add(7)
-		for range 2 * historyMoments {
+		dashboard := func() (d figures.Dashboard) {
+			if err := json.Unmarshal(askHandler(tel, http.MethodGet, "/metrics-dashboard?history=1", nil).Body.Bytes(), &d); err != nil {
+				t.Fatal(err)
+			}
+			return d
+		}
+		for i := range 2 * historyMoments {
 			time.Sleep(5 * time.Second)
 			for range 10 {
 				mux.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/good", nil))
@@ -32,11 +38,11 @@ func TestHistory(t *testing.T) {
 			web.Add(5)
 			askHandler(tel, http.MethodGet, "/metrics", nil)
 			askHandler(tel, http.MethodGet, "/metrics", nil) // at once: too young to count
+			if n := len(dashboard().History.At); i < 3 && n != i+1 {
+				t.Errorf("%d moments after %d times", n, i+1)
+			}
 		}
-		var d figures.Dashboard
-		if err := json.Unmarshal(askHandler(tel, http.MethodGet, "/metrics-dashboard?history=1", nil).Body.Bytes(), &d); err != nil {
-			t.Fatal(err)
-		}
+		d := dashboard()
 		if n := len(d.History.At); n != historyMoments-1 {
 			t.Fatalf("%d moments", n)
 		}

@@ -60,15 +60,16 @@ func TestGrown(t *testing.T) {
 		while func(dir string)
 		want  string
 		grows bool
+		n     int // of files in it
 	}{
-		"many files":            {map[string]int64{"archive/a/1": 5000, "archive/b/2": 5000, "log": 100, "data.old": 900_000}, nil, "archive", false},
-		"files of one folder":   {map[string]int64{"archive/a/1": 5000, "archive/a/2": 5000, "archive/b/3": 10}, nil, "archive/a", false},
-		"one file":              {map[string]int64{"archive/dump": 50_000, "archive/small": 10}, nil, "archive/dump", false},
-		"a log that grows":      {map[string]int64{"log/app.log": 900_000, "log/other.log": 900_000, "data.old": 900_000}, appends("log/app.log"), "log/app.log", true},
-		"nothing since then":    {map[string]int64{"data.old": 900_000}, nil, "", false},
-		"everywhere":            {map[string]int64{"a/1": 5000, "b/2": 5000, "c/3": 5000}, nil, "", false},
-		"little of it":          {map[string]int64{"archive/1": 1000}, nil, "", false},
-		"a folder that is gone": {nil, func(dir string) { _ = os.RemoveAll(dir) }, "", false},
+		"many files":            {map[string]int64{"archive/a/1": 5000, "archive/b/2": 5000, "log": 100, "data.old": 900_000}, nil, "archive", false, 2},
+		"files of one folder":   {map[string]int64{"archive/a/1": 5000, "archive/a/2": 5000, "archive/b/3": 10}, nil, "archive/a", false, 2},
+		"one file":              {map[string]int64{"archive/dump": 50_000, "archive/small": 10}, nil, "archive/dump", false, 1},
+		"a log that grows":      {map[string]int64{"log/app.log": 900_000, "log/other.log": 900_000, "data.old": 900_000}, appends("log/app.log"), "log/app.log", true, 1},
+		"nothing since then":    {map[string]int64{"data.old": 900_000}, nil, "", false, 0},
+		"everywhere":            {map[string]int64{"a/1": 5000, "b/2": 5000, "c/3": 5000}, nil, "", false, 0},
+		"little of it":          {map[string]int64{"archive/1": 1000}, nil, "", false, 0},
+		"a folder that is gone": {nil, func(dir string) { _ = os.RemoveAll(dir) }, "", false, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -95,7 +96,7 @@ func TestGrown(t *testing.T) {
 			if c.want != "" {
 				want = filepath.Join(dir, c.want)
 			}
-			if got.Path != want || (got.PerSecond > 0) != c.grows || want != "" && !c.grows && got.Bytes == 0 {
+			if got.Path != want || (got.PerSecond > 0) != c.grows || want != "" && !c.grows && got.Bytes == 0 || got.Files != c.n {
 				t.Errorf("found %+v, want %q", got, want)
 			}
 			if f := du.Grown(t.Context(), dir, before, 0); f.Path != "" {
