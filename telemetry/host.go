@@ -111,8 +111,12 @@ func cpuSeconds() (busy, total float64, err error) {
 	if err != nil || len(times) == 0 {
 		return 0, 0, err
 	}
-	t := times[0]
-	// Guest time is part of user time already.
+	busy, total = inUse(times[0])
+	return busy, total, nil
+}
+
+// inUse adds up what the cores do. Guest time is part of user time already.
+func inUse(t cpu.TimesStat) (busy, total float64) {
 	total = t.User + t.System + t.Nice + t.Idle + t.Iowait + t.Irq + t.Softirq + t.Steal
-	return total - t.Idle - t.Iowait, total, nil
+	return total - t.Idle - t.Iowait, total
 }
