@@ -36,7 +36,7 @@ func (m *model) lockedWithin(place stacks.Frame) []activity {
 		return nil
 	}
 	found := m.activities(func(s *sighting) (stacks.Frame, bool) {
-		i := stacks.DeepestOwn(s.frames)
+		i := s.wait.Own
 		if s.wait.Kind != stacks.Lock || i < 0 || receiver(s.frames[i].Function) == of {
 			return stacks.Frame{}, false
 		}

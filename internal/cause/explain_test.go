@@ -3,6 +3,7 @@ package cause_test
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -67,6 +68,7 @@ var nonsense = regexp.MustCompile(`(take|takes|ocupan|tarda) 0 ms|NaN|Inf|%!|\b1
 
 // everyway tries a fault in both languages, and in both paces: in English in the
 // normal one, in Spanish in the fast one, and one of a single language in both.
+// In the normal one the answer must not depend on the order of the series.
 func everyway(t *testing.T, of fault, check func(*testing.T, *service, cause.Result)) {
 	for _, language := range []string{"en", "es"} {
 		if of.only != "" && of.only != language {
@@ -83,6 +85,9 @@ func everyway(t *testing.T, of fault, check func(*testing.T, *service, cause.Res
 				in := s.input()
 				r := cause.Explain(in)
 				check(t, s, r)
+				if !fast {
+					sameAgain(t, in, r)
+				}
 				for _, f := range r.Findings {
 					for _, text := range append([]string{f.Sentence, f.Next}, f.Rests...) {
 						if nonsense.MatchString(text) {
@@ -95,6 +100,23 @@ func everyway(t *testing.T, of fault, check func(*testing.T, *service, cause.Res
 					t.Logf("changed at %s, now %s\n%s", change.Format(time.TimeOnly), now.Format(time.TimeOnly), told(r))
 				}
 			})
+		}
+	}
+}
+
+// sameAgain checks that an input has the same answer again, in whatever order its
+// series come.
+func sameAgain(t *testing.T, in cause.Input, r cause.Result) {
+	first := told(r)
+	in.Series = slices.Clone(in.Series)
+	slices.Reverse(in.Series)
+	times := 1
+	if len(r.Findings) > 0 {
+		times = 3 // what is found has an order of its own, which chance may change
+	}
+	for range times {
+		if again := told(cause.Explain(in)); again != first {
+			t.Errorf("tells\n%s\nand then\n%s", first, again)
 		}
 	}
 }

@@ -174,7 +174,7 @@ func (m *model) poolHolders(c claim) []activity {
 		if s.wait.Kind == stacks.Pool {
 			return stacks.Frame{}, false
 		}
-		at, index := own(s.frames)
+		at, index := s.own()
 		library := through(s.frames, index)
 		if c.ofHTTP() { // whose answer is waited for is on a connection
 			return at, s.peer == c.peer && calls(s.wait.Kind)

@@ -159,6 +159,14 @@ func own(frames []stacks.Frame) (at stacks.Frame, index int) {
 	return frames[len(frames)-1], len(frames) - 1
 }
 
+// own is the same of a sighting, whose innermost own frame is known.
+func (s *sighting) own() (at stacks.Frame, index int) {
+	if i := s.wait.Own; i >= 0 {
+		return s.frames[i], i
+	}
+	return own(s.frames)
+}
+
 // through is the library that own code called on the way to where it is: the
 // first one outside of Go's, or database/sql.
 func through(frames []stacks.Frame, index int) string {
@@ -196,7 +204,7 @@ func (m *model) readWaits() {
 	}
 	rows := map[key]*row{}
 	for _, s := range m.ofRequests() {
-		at, i := own(s.frames)
+		at, i := s.own()
 		k := key{s.endpoint, s.wait.Kind, at.Function, s.peer, through(s.frames, i), at.Line}
 		if rows[k] == nil {
 			rows[k] = &row{endpoint: s.endpoint, wait: s.wait, at: at, peer: s.peer, through: k.through}

@@ -75,7 +75,7 @@ func (m *model) activities(match func(*sighting) (stacks.Frame, bool)) []activit
 		if !ok {
 			continue
 		}
-		at, index := own(s.frames)
+		at, index := s.own()
 		t := through(s.frames, index)
 		k := key{f.Function, at.Function, s.wait.Kind, s.peer, t}
 		if sums[k] == nil {

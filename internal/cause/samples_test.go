@@ -129,7 +129,7 @@ func (s *service) samples(one series) cause.Series {
 	step := s.step()
 	sum := 1000.0
 	whole := one.counter && one.suffix != "_sum" && !strings.Contains(name, "seconds_total")
-	out := cause.Series{Name: name, Labels: labels}
+	out := cause.Series{Name: name, Labels: labels, Points: make([]cause.Point, 0, now.Sub(epoch)/step+1)}
 	begun := s.restart == 0
 	for at := epoch; !at.After(now); at = at.Add(step) {
 		if again := change.Add(s.restart); !begun && !at.Before(again) {

@@ -110,8 +110,10 @@ func Owner(function string) string {
 	if _, ok := learned.Load(pkg); ok {
 		return Own
 	}
-	if module := mainModule(); module != "" && (pkg == module || strings.HasPrefix(pkg, module+"/")) {
-		return Own
+	if module := mainModule(); module != "" {
+		if below, ok := strings.CutPrefix(pkg, module); ok && (below == "" || below[0] == '/') {
+			return Own
+		}
 	}
 	first, _, _ := strings.Cut(pkg, "/")
 	if strings.Contains(first, ".") {
