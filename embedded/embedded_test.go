@@ -43,6 +43,7 @@ func started(t *testing.T, d domain.Domain, cfg Config) (*telemetry.Telemetry, *
 	}
 	t.Cleanup(func() { tel.Shutdown(context.Background()) })
 	cfg.Fast = true
+	cfg.ScrapeInterval, cfg.EvaluationInterval = 200*time.Millisecond, 200*time.Millisecond
 	if cfg.Dir == "" {
 		cfg.Memory = true
 	}

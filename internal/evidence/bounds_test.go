@@ -40,7 +40,7 @@ func inBounds(t *testing.T, cfg Config) *Incident {
 	return r.kept.list()[0]
 }
 
-// manySamples is a profile with 200,000 stacks.
+// manySamples is a profile with 60,000 stacks.
 func manySamples(value int64) *profile.Profile {
 	p := &profile.Profile{SampleType: []*profile.ValueType{{Type: "cpu", Unit: "nanoseconds"}}, PeriodType: &profile.ValueType{Type: "cpu", Unit: "nanoseconds"}, Period: 1e7, Comments: []string{"rounds=10"}}
 	for i := range uint64(20_000) {
@@ -48,7 +48,7 @@ func manySamples(value int64) *profile.Profile {
 		p.Function = append(p.Function, f)
 		p.Location = append(p.Location, &profile.Location{ID: i + 1, Line: []profile.Line{{Function: f, Line: int64(i)}}})
 	}
-	for i := range 200_000 {
+	for i := range 60_000 {
 		s := &profile.Sample{Value: []int64{value}, Label: map[string][]string{"endpoint": {fmt.Sprintf("/%d", i%100)}, "method": {"GET"}}}
 		for depth := range 20 {
 			s.Location = append(s.Location, p.Location[(i*7+depth*(i%13+1))%len(p.Location)])
@@ -128,17 +128,19 @@ func (p *hangingProfiler) Goroutines(time.Time) (*profile.Profile, time.Time, er
 // A profiler that hangs costs the alert its profiles; and however many alerts
 // there are, what hangs is bounded.
 func TestHangingProfiler(t *testing.T) {
-	p := &hangingProfiler{release: make(chan struct{})}
-	r := start(t, Config{profiler: p, Series: oneSeries, Timeout: 200 * time.Millisecond})
-	t.Cleanup(func() { close(p.release) })
-	in := incidentOf(t, r, r.Enrich(t.Context(), firing("Slow")))
-	want(t, strings.Join(in.Notes, " "), "some profiles could not be read in time")
-	for i := range 40 {
-		r.Enrich(t.Context(), firing("Slow", "endpoint", fmt.Sprint(i)))
-	}
-	if n := p.asked.Load(); n > maxTasks {
-		t.Errorf("%d are asking", n)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		p := &hangingProfiler{release: make(chan struct{})}
+		r := start(t, Config{profiler: p, Series: oneSeries, Timeout: 200 * time.Millisecond})
+		t.Cleanup(func() { close(p.release) })
+		in := incidentOf(t, r, r.Enrich(t.Context(), firing("Slow")))
+		want(t, strings.Join(in.Notes, " "), "some profiles could not be read in time")
+		for i := range 40 {
+			r.Enrich(t.Context(), firing("Slow", "endpoint", fmt.Sprint(i)))
+		}
+		if n := p.asked.Load(); n > maxTasks {
+			t.Errorf("%d are asking", n)
+		}
+	})
 }
 
 // leakingProfiler is that of a process with so many goroutines that nobody can
@@ -158,17 +160,19 @@ func (p *leakingProfiler) Goroutines(at time.Time) (*profile.Profile, time.Time,
 }
 
 func TestManyGoroutinesAsKept(t *testing.T) {
-	var seen *profile.Profile
-	explain := func(in cause.Input) cause.Result {
-		seen = cmp.Or(seen, in.Profiles.Goroutines.After)
-		return cause.Result{Findings: []cause.Finding{{Kind: "leak", Score: 1, Sentence: "Goroutines leak."}}}
-	}
-	p := cpuProfile("900 main.list")
-	r := start(t, Config{profiler: &leakingProfiler{fakeProfiler{cpu: p}}, Series: oneSeries, Timeout: 500 * time.Millisecond, explain: explain})
-	incidentOf(t, r, r.Enrich(t.Context(), firing("Slow")))
-	if seen == nil {
-		t.Error("the goroutines that were kept last are not looked at")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		var seen *profile.Profile
+		explain := func(in cause.Input) cause.Result {
+			seen = cmp.Or(seen, in.Profiles.Goroutines.After)
+			return cause.Result{Findings: []cause.Finding{{Kind: "leak", Score: 1, Sentence: "Goroutines leak."}}}
+		}
+		p := cpuProfile("900 main.list")
+		r := start(t, Config{profiler: &leakingProfiler{fakeProfiler{cpu: p}}, Series: oneSeries, Timeout: 500 * time.Millisecond, explain: explain})
+		incidentOf(t, r, r.Enrich(t.Context(), firing("Slow")))
+		if seen == nil {
+			t.Error("the goroutines that were kept last are not looked at")
+		}
+	})
 }
 
 // explainsLate says what the figures tell at once, and with profiles never in
@@ -184,33 +188,37 @@ func explainsLate(release <-chan struct{}) func(cause.Input) cause.Result {
 
 // A process that has no time to read its profiles says what its figures tell.
 func TestLateProfiles(t *testing.T) {
-	release := make(chan struct{})
-	p := cpuProfile("900 main.list")
-	r := start(t, Config{profiler: &fakeProfiler{cpu: p, heap: p, waits: p}, Series: oneSeries, Timeout: 2 * time.Second, explain: explainsLate(release)})
-	t.Cleanup(func() { close(release) })
-	out := r.Enrich(t.Context(), firing("Slow"))
-	want(t, out.Annotations["cause"], "The limit throttles the process.")
-	want(t, strings.Join(incidentOf(t, r, out).Notes, " "), "took longer than")
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		p := cpuProfile("900 main.list")
+		r := start(t, Config{profiler: &fakeProfiler{cpu: p, heap: p, waits: p}, Series: oneSeries, Timeout: 2 * time.Second, explain: explainsLate(release)})
+		t.Cleanup(func() { close(release) })
+		out := r.Enrich(t.Context(), firing("Slow"))
+		want(t, out.Annotations["cause"], "The limit throttles the process.")
+		want(t, strings.Join(incidentOf(t, r, out).Notes, " "), "took longer than")
+	})
 }
 
 // TestLateLooks: where a process uses up its CPU, its CPU profile names the function
 // though nobody can look at its goroutines in time.
 func TestLateLooks(t *testing.T) {
-	release := make(chan struct{})
-	explain := func(in cause.Input) cause.Result {
-		f := cause.Finding{Kind: "cpu", Score: 1, Sentence: "The process uses the CPU."}
-		switch {
-		case in.Profiles.Waits.After != nil || in.Profiles.Heap.After != nil:
-			<-release
-		case in.Profiles.CPU.After != nil:
-			f.Sentence = "list computes."
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		explain := func(in cause.Input) cause.Result {
+			f := cause.Finding{Kind: "cpu", Score: 1, Sentence: "The process uses the CPU."}
+			switch {
+			case in.Profiles.Waits.After != nil || in.Profiles.Heap.After != nil:
+				<-release
+			case in.Profiles.CPU.After != nil:
+				f.Sentence = "list computes."
+			}
+			return cause.Result{Times: in.Times, Findings: []cause.Finding{f}}
 		}
-		return cause.Result{Times: in.Times, Findings: []cause.Finding{f}}
-	}
-	p := cpuProfile("900 main.list")
-	r := start(t, Config{profiler: &fakeProfiler{cpu: p, heap: p, waits: p}, Series: oneSeries, Timeout: 2 * time.Second, explain: explain})
-	t.Cleanup(func() { close(release) })
-	want(t, r.Enrich(t.Context(), firing("Slow")).Annotations["cause"], "list computes.")
+		p := cpuProfile("900 main.list")
+		r := start(t, Config{profiler: &fakeProfiler{cpu: p, heap: p, waits: p}, Series: oneSeries, Timeout: 2 * time.Second, explain: explain})
+		t.Cleanup(func() { close(release) })
+		want(t, r.Enrich(t.Context(), firing("Slow")).Annotations["cause"], "list computes.")
+	})
 }
 
 // slowDisplay holds up what is shown beside the findings.
@@ -226,11 +234,13 @@ func (p *slowDisplay) WriteTrace(ctx context.Context, w io.Writer) error {
 
 // An alert leaves with its cause as soon as that is known, or its time is over.
 func TestLateDisplay(t *testing.T) {
-	p := &slowDisplay{release: make(chan struct{})}
-	explain, _ := explains(cause.Finding{Kind: "cpu", Score: 1, Sentence: "list computes."})
-	r := start(t, Config{profiler: p, Series: oneSeries, Timeout: 2 * time.Second, explain: explain})
-	t.Cleanup(func() { close(p.release) })
-	want(t, r.Enrich(t.Context(), firing("Slow")).Annotations["cause"], "list computes.")
+	synctest.Test(t, func(t *testing.T) {
+		p := &slowDisplay{release: make(chan struct{})}
+		explain, _ := explains(cause.Finding{Kind: "cpu", Score: 1, Sentence: "list computes."})
+		r := start(t, Config{profiler: p, Series: oneSeries, Timeout: 2 * time.Second, explain: explain})
+		t.Cleanup(func() { close(p.release) })
+		want(t, r.Enrich(t.Context(), firing("Slow")).Annotations["cause"], "list computes.")
+	})
 }
 
 // busyProfiler is the profiler of a process whose CPU is all in use: a profile

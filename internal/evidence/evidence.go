@@ -69,10 +69,11 @@ type Config struct {
 	// Logger gets what a person should know. nil means slog.Default().
 	Logger *slog.Logger
 
-	// Seams for tests; nil is the real thing.
-	profiler profileSource
-	compared func(cause.Input) cause.Times
-	explain  func(cause.Input) cause.Result
+	// Seams for tests; nil and 0 are the real thing.
+	profiler     profileSource
+	compared     func(cause.Input) cause.Times
+	explain      func(cause.Input) cause.Result
+	betweenLooks time.Duration
 }
 
 // profileSource is what is asked of a *continuous.Profiler.
@@ -138,6 +139,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.profiler == nil {
 		c.profiler = c.Profiler
 	}
+	c.betweenLooks = cmp.Or(c.betweenLooks, betweenLooks)
 	if c.compared == nil {
 		c.compared = cause.Compared
 	}

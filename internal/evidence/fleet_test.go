@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/latido-dev/latido/continuous"
@@ -136,50 +137,53 @@ func TestFleetNow(t *testing.T) {
 // TestFleetProfilesHang: profiles that do not come cost an alert its time and no
 // more, and the figures still say what is wrong and where.
 func TestFleetProfilesHang(t *testing.T) {
-	f := &fleet{shopStore: load(t, failing("b")), hangs: true}
-	cfg := f.sources(Config{Rules: fiveMinutes("requests"), Fleet: f, ReleaseAfter: -1}, 1200*time.Second)
-	cfg.Timeout = 4 * time.Second // a busy machine reads the figures in that time, too
-	r := start(t, cfg)
-	began := time.Now()
-	out := r.Enrich(t.Context(), at1200("Errors"))
-	want(t, out.Annotations[AnnotationCause], "b (1 of 3 instances): ", "503")
-	if took := time.Since(began); took > 20*time.Second {
-		t.Errorf("it took %v", took)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		f := &fleet{shopStore: load(t, failing("b")), hangs: true}
+		cfg := f.sources(Config{Rules: fiveMinutes("requests"), Fleet: f, ReleaseAfter: -1}, 1200*time.Second)
+		cfg.Timeout = 4 * time.Second
+		r := start(t, cfg)
+		began := time.Now()
+		out := r.Enrich(t.Context(), at1200("Errors"))
+		want(t, out.Annotations[AnnotationCause], "b (1 of 3 instances): ", "503")
+		if took := time.Since(began); took > cfg.Timeout {
+			t.Errorf("it took %v", took)
+		}
+	})
 }
 
 // TestFleetLate: a cause that could not be found when the first message went out is
 // on the alert when it is sent again, under the same incident, which says that it
 // came late.
 func TestFleetLate(t *testing.T) {
-	f := &fleet{shopStore: load(t, failing("b"))}
-	f.away.Store(true)
-	cfg := f.sources(Config{Rules: fiveMinutes("requests"), Fleet: f, ReleaseAfter: -1}, 1200*time.Second)
-	cfg.Series, cfg.Timeout = nil, time.Second
-	r := start(t, cfg)
-	a := at1200("Errors")
-	first := r.Enrich(t.Context(), a)
-	if first.Annotations[AnnotationCause] != "" || first.Annotations[AnnotationEvidence] == "" {
-		t.Fatalf("nobody can know yet: %v", first.Annotations)
-	}
-	waitUntil(t, "what was found in time", func() bool { return len(r.kept.list()) == 1 })
-	f.away.Store(false)
-	r.cfg.Timeout = 20 * time.Second // a busy machine is not what this is about
-	var again alert.Alert
-	waitUntil(t, "the cause on a resend", func() bool {
-		again = r.Enrich(t.Context(), a)
-		return again.Annotations[AnnotationCause] != ""
+	synctest.Test(t, func(t *testing.T) {
+		f := &fleet{shopStore: load(t, failing("b"))}
+		f.away.Store(true)
+		cfg := f.sources(Config{Rules: fiveMinutes("requests"), Fleet: f, ReleaseAfter: -1}, 1200*time.Second)
+		cfg.Series, cfg.Timeout = nil, time.Second
+		r := start(t, cfg)
+		a := at1200("Errors")
+		first := r.Enrich(t.Context(), a)
+		if first.Annotations[AnnotationCause] != "" || first.Annotations[AnnotationEvidence] == "" {
+			t.Fatalf("nobody can know yet: %v", first.Annotations)
+		}
+		waitUntil(t, "what was found in time", func() bool { return len(r.kept.list()) == 1 })
+		f.away.Store(false)
+		var again alert.Alert
+		waitUntil(t, "the cause on a resend", func() bool {
+			again = r.Enrich(t.Context(), a)
+			return again.Annotations[AnnotationCause] != ""
+		})
+		want(t, again.Annotations[AnnotationCause], "b (1 of 3 instances): ", "503")
+		if again.Annotations[AnnotationIncident] != first.Annotations[AnnotationIncident] || len(r.kept.list()) != 1 {
+			t.Errorf("%d incidents, %s and %s", len(r.kept.list()), first.Annotations[AnnotationIncident], again.Annotations[AnnotationIncident])
+		}
+		if in := incidentOf(t, r, again); !slices.ContainsFunc(in.Notes, func(n string) bool { return strings.Contains(n, "after the first message") }) {
+			t.Errorf("the incident does not say that it came late: %q", in.Notes)
+		}
+		if resolved := r.Enrich(t.Context(), ended(a)); resolved.Annotations[AnnotationCause] != again.Annotations[AnnotationCause] {
+			t.Errorf("the resolved alert says %v", resolved.Annotations)
+		}
 	})
-	want(t, again.Annotations[AnnotationCause], "b (1 of 3 instances): ", "503")
-	if again.Annotations[AnnotationIncident] != first.Annotations[AnnotationIncident] || len(r.kept.list()) != 1 {
-		t.Errorf("%d incidents, %s and %s", len(r.kept.list()), first.Annotations[AnnotationIncident], again.Annotations[AnnotationIncident])
-	}
-	if in := incidentOf(t, r, again); !slices.ContainsFunc(in.Notes, func(n string) bool { return strings.Contains(n, "after the first message") }) {
-		t.Errorf("the incident does not say that it came late: %q", in.Notes)
-	}
-	if resolved := r.Enrich(t.Context(), ended(a)); resolved.Annotations[AnnotationCause] != again.Annotations[AnnotationCause] {
-		t.Errorf("the resolved alert says %v", resolved.Annotations)
-	}
 }
 
 // ended is the alert when it is over.

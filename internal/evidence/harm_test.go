@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/latido-dev/latido/internal/alert"
@@ -38,41 +39,43 @@ func TestHangingStore(t *testing.T) {
 // One that does not even heed its context holds no alert up. The number of
 // those that hang is bounded, and Stop says that one still does.
 func TestStoreHangsForEver(t *testing.T) {
-	release := make(chan struct{})
-	var asked sync.WaitGroup
-	hang := func(context.Context, ...cause.Range) ([]cause.Series, error) {
-		asked.Add(1)
-		defer asked.Done()
-		<-release
-		return nil, nil
-	}
-	r, err := Start(t.Context(), Config{Domain: shop, Rules: rules, Series: hang, Timeout: 100 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all sync.WaitGroup
-	began := time.Now()
-	for i := range 20 {
-		all.Go(func() {
-			out := r.Enrich(t.Context(), firing("Orders", "endpoint", fmt.Sprint("/", i)))
-			if why := out.Annotations["evidence"]; why == "" {
-				t.Errorf("annotations %v", out.Annotations)
-			}
-		})
-	}
-	all.Wait()
-	if took := time.Since(began); took > 20*time.Second {
-		t.Errorf("20 alerts took %v", took)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	if err := r.Stop(ctx); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("Stop: %v", err)
-	}
-	close(release)
-	if err := r.Stop(t.Context()); err != nil {
-		t.Error(err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		var asked sync.WaitGroup
+		hang := func(context.Context, ...cause.Range) ([]cause.Series, error) {
+			asked.Add(1)
+			defer asked.Done()
+			<-release
+			return nil, nil
+		}
+		r, err := Start(t.Context(), Config{Domain: shop, Rules: rules, Series: hang, Timeout: 100 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all sync.WaitGroup
+		began := time.Now()
+		for i := range 20 {
+			all.Go(func() {
+				out := r.Enrich(t.Context(), firing("Orders", "endpoint", fmt.Sprint("/", i)))
+				if why := out.Annotations["evidence"]; why == "" {
+					t.Errorf("annotations %v", out.Annotations)
+				}
+			})
+		}
+		all.Wait()
+		if took := time.Since(began); took > 20*time.Second {
+			t.Errorf("20 alerts took %v", took)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		if err := r.Stop(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Stop: %v", err)
+		}
+		close(release)
+		if err := r.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // What the profiles say does not wait for such a store.

@@ -62,6 +62,7 @@ func start(t testing.TB, cfg Config) *Recorder {
 	if cfg.compared == nil { // the alert's window and as much before it: no figure of a test's needs longer
 		cfg.compared = halves
 	}
+	cfg.betweenLooks = 10 * time.Millisecond
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}

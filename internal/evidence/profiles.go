@@ -30,7 +30,7 @@ type moment struct {
 // lookNow begins to look, and returns what waits for the end of that.
 func (r *Recorder) lookNow(ctx context.Context) (wait func() (moment, bool)) {
 	return meanwhile(ctx, 0.5, r, func(ctx context.Context) (m moment) {
-		m.waits, _ = r.cfg.profiler.Look(ctx, looksNow, betweenLooks)
+		m.waits, _ = r.cfg.profiler.Look(ctx, looksNow, r.cfg.betweenLooks)
 		m.all, _, _ = r.cfg.profiler.Goroutines(time.Time{})
 		m.waits, m.all = largest(m.waits), largest(m.all)
 		return m

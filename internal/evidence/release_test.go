@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/latido-dev/latido/domain"
@@ -57,98 +58,102 @@ func TestJudge(t *testing.T) {
 
 // A release is compared once with the one before, whatever restarts there are.
 func TestReleases(t *testing.T) {
-	dir := t.TempDir()
-	var cpu atomic.Value // seconds of an order
-	cpu.Store(0.004)
-	query := func(_ context.Context, expr string, _ time.Time) ([]Sample, error) {
-		switch {
-		case strings.Contains(expr, "event_cpu"):
-			return []Sample{{Labels: map[string]string{"event": "pedidos_procesados"}, Value: cpu.Load().(float64)}}, nil
-		case strings.Contains(expr, "increase(tienda_requests_total{}"):
-			return []Sample{{Labels: map[string]string{"endpoint": "/pedidos"}, Value: 1000}}, nil
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		var cpu atomic.Value // seconds of an order
+		cpu.Store(0.004)
+		query := func(_ context.Context, expr string, _ time.Time) ([]Sample, error) {
+			switch {
+			case strings.Contains(expr, "event_cpu"):
+				return []Sample{{Labels: map[string]string{"event": "pedidos_procesados"}, Value: cpu.Load().(float64)}}, nil
+			case strings.Contains(expr, "increase(tienda_requests_total{}"):
+				return []Sample{{Labels: map[string]string{"endpoint": "/pedidos"}, Value: 1000}}, nil
+			}
+			return nil, nil
 		}
-		return nil, nil
-	}
-	var log strings.Builder
-	run := func(version string, after time.Duration) *Recorder {
-		return start(t, Config{Dir: dir, Version: version, Query: query, ReleaseAfter: after, Logger: slog.New(slog.NewTextHandler(&log, nil))})
-	}
-	stop := func(r *Recorder) {
-		t.Helper()
-		if err := r.Stop(t.Context()); err != nil {
+		var log strings.Builder
+		run := func(version string, after time.Duration) *Recorder {
+			return start(t, Config{Dir: dir, Version: version, Query: query, ReleaseAfter: after, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		}
+		stop := func(r *Recorder) {
+			t.Helper()
+			if err := r.Stop(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		has := func(file string) func() bool {
+			return func() bool {
+				data, err := os.ReadFile(filepath.Join(dir, "releases", file))
+				return err == nil && len(data) > 0
+			}
+		}
+		first := run("1.4.1", time.Second)
+		waitUntil(t, "the first release is measured", has("current.json"))
+		stop(first)
+
+		cpu.Store(0.0056)
+		crashed := run("1.4.2", time.Hour) // ends before it could be compared
+		waitUntil(t, "the release before is kept", has("previous.json"))
+		stop(crashed)
+
+		second := run("1.4.2", time.Second)
+		waitUntil(t, "a verdict", func() bool { return len(second.kept.list()) == 1 })
+		in := second.kept.list()[0]
+		want(t, in.Cause, "Since 1.4.2 (before: 1.4.1): one pedidos_procesados costs 40 % more CPU time (4 ms → 5.6 ms)")
+		waitUntil(t, "that is noted", func() bool {
+			data, err := os.ReadFile(filepath.Join(dir, "releases", "previous.json"))
+			return err == nil && strings.Contains(string(data), `"compared": true`)
+		})
+		stop(second)
+		if !strings.Contains(log.String(), "level=WARN msg=\"release compared with the one before\"") {
+			t.Errorf("logged %s", log.String())
+		}
+
+		again := run("1.4.2", time.Second)
+		if err := os.Remove(filepath.Join(dir, "releases", "current.json")); err != nil {
 			t.Fatal(err)
 		}
-	}
-	has := func(file string) func() bool {
-		return func() bool {
-			data, err := os.ReadFile(filepath.Join(dir, "releases", file))
-			return err == nil && len(data) > 0
+		waitUntil(t, "it is measured again", has("current.json"))
+		stop(again)
+		if n := len(again.kept.list()); n != 1 {
+			t.Errorf("%d verdicts after another restart", n)
 		}
-	}
-	first := run("1.4.1", time.Second)
-	waitUntil(t, "the first release is measured", has("current.json"))
-	stop(first)
-
-	cpu.Store(0.0056)
-	crashed := run("1.4.2", time.Hour) // ends before it could be compared
-	waitUntil(t, "the release before is kept", has("previous.json"))
-	stop(crashed)
-
-	second := run("1.4.2", time.Second)
-	waitUntil(t, "a verdict", func() bool { return len(second.kept.list()) == 1 })
-	in := second.kept.list()[0]
-	want(t, in.Cause, "Since 1.4.2 (before: 1.4.1): one pedidos_procesados costs 40 % more CPU time (4 ms → 5.6 ms)")
-	waitUntil(t, "that is noted", func() bool {
-		data, err := os.ReadFile(filepath.Join(dir, "releases", "previous.json"))
-		return err == nil && strings.Contains(string(data), `"compared": true`)
 	})
-	stop(second)
-	if !strings.Contains(log.String(), "level=WARN msg=\"release compared with the one before\"") {
-		t.Errorf("logged %s", log.String())
-	}
-
-	again := run("1.4.2", time.Second)
-	if err := os.Remove(filepath.Join(dir, "releases", "current.json")); err != nil {
-		t.Fatal(err)
-	}
-	waitUntil(t, "it is measured again", has("current.json"))
-	stop(again)
-	if n := len(again.kept.list()); n != 1 {
-		t.Errorf("%d verdicts after another restart", n)
-	}
 }
 
 // Where this process has not run before, the profiles of the release before are the
 // baseline: for as long as this one runs, and after it has been compared.
 func TestReleaseBeforeIsBaseline(t *testing.T) {
-	dir := t.TempDir()
-	kept := &fakeProfiler{cpu: cpuProfile("900 main.old"), heap: cpuProfile("900 main.oldHeap")}
-	run := func(version string, p *fakeProfiler) (*Recorder, *atomic.Pointer[cause.Input]) {
-		explain, given := explains()
-		return start(t, Config{Dir: dir, Version: version, ReleaseAfter: time.Second, profiler: p, explain: explain}), given
-	}
-	old, _ := run("1.4.1", kept)
-	waitUntil(t, "its profiles are kept", func() bool {
-		_, err := os.Stat(filepath.Join(dir, "releases", "current"+keptKinds[goroutinesKept]))
-		return err == nil
-	})
-	if err := old.Stop(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	// A restart changes nothing, nor does a first window that is as bad.
-	for name, since := range map[string]time.Time{"CPU": time.Now().Add(time.Hour), "Slow": time.Now().Add(time.Hour), "Orders": {}} {
-		now, given := run("1.4.2", &fakeProfiler{cpu: cpuProfile("100 main.new"), heap: cpuProfile("100 main.newHeap"), since: since})
-		waitUntil(t, "it knows of the release before", func() bool { return now.before.Load() != nil })
-		now.Enrich(t.Context(), firing(name))
-		in := given.Load().Profiles
-		if !hasFunction(in.CPU.Before, "main.old") || in.CPU.BeforeFor != 30*time.Second || !hasFunction(in.CPU.After, "main.new") {
-			t.Errorf("CPU time of %v before", in.CPU.BeforeFor)
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		kept := &fakeProfiler{cpu: cpuProfile("900 main.old"), heap: cpuProfile("900 main.oldHeap")}
+		run := func(version string, p *fakeProfiler) (*Recorder, *atomic.Pointer[cause.Input]) {
+			explain, given := explains()
+			return start(t, Config{Dir: dir, Version: version, ReleaseAfter: time.Second, profiler: p, explain: explain}), given
 		}
-		if !hasFunction(in.Heap.Before, "main.oldHeap") || in.Goroutines.Before == nil {
-			t.Error("neither heap nor goroutines of before")
-		}
-		if err := now.Stop(t.Context()); err != nil {
+		old, _ := run("1.4.1", kept)
+		waitUntil(t, "its profiles are kept", func() bool {
+			_, err := os.Stat(filepath.Join(dir, "releases", "current"+keptKinds[goroutinesKept]))
+			return err == nil
+		})
+		if err := old.Stop(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-	}
+		// A restart changes nothing, nor does a first window that is as bad.
+		for name, since := range map[string]time.Time{"CPU": time.Now().Add(time.Hour), "Slow": time.Now().Add(time.Hour), "Orders": {}} {
+			now, given := run("1.4.2", &fakeProfiler{cpu: cpuProfile("100 main.new"), heap: cpuProfile("100 main.newHeap"), since: since})
+			waitUntil(t, "it knows of the release before", func() bool { return now.before.Load() != nil })
+			now.Enrich(t.Context(), firing(name))
+			in := given.Load().Profiles
+			if !hasFunction(in.CPU.Before, "main.old") || in.CPU.BeforeFor != 30*time.Second || !hasFunction(in.CPU.After, "main.new") {
+				t.Errorf("CPU time of %v before", in.CPU.BeforeFor)
+			}
+			if !hasFunction(in.Heap.Before, "main.oldHeap") || in.Goroutines.Before == nil {
+				t.Error("neither heap nor goroutines of before")
+			}
+			if err := now.Stop(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
 }
