@@ -74,6 +74,8 @@ type Config struct {
 	// means 100 and 32 MiB.
 	MaxIncidents     int
 	MaxIncidentBytes int64
+
+	drillTime time.Duration // how long a drill's alert fires; only tests have less than the real one
 }
 
 func (c Config) withDefaults(log *slog.Logger) (Config, error) {
@@ -109,10 +111,11 @@ func (c Config) withDefaults(log *slog.Logger) (Config, error) {
 	default:
 		log.Warn("LATIDO_ALERTS is not known, and alerts are in the process: write servers or process", "value", where)
 	}
-	scrape, evaluate := 5*time.Second, 15*time.Second
+	scrape, evaluate, drill := 5*time.Second, 15*time.Second, drillTime
 	if c.Fast {
-		scrape, evaluate = time.Second, time.Second
+		scrape, evaluate, drill = time.Second, time.Second, drillTimeFast
 	}
+	c.drillTime = cmp.Or(c.drillTime, drill)
 	c.ScrapeInterval = cmp.Or(c.ScrapeInterval, scrape)
 	c.EvaluationInterval = cmp.Or(c.EvaluationInterval, evaluate)
 	return c, errors.Join(errs...)

@@ -6,12 +6,14 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 // A drill goes the whole way, marked as one, and ends by itself.
 func TestDrill(t *testing.T) {
+	t.Parallel()
 	told := make(chan Alert, 10)
-	tel, _ := started(t, levelDomain(), Config{Actions: map[string]Action{
+	tel, _ := started(t, levelDomain(), Config{drillTime: time.Second, Actions: map[string]Action{
 		"tell": func(_ context.Context, a Alert) error { told <- a; return nil },
 	}})
 	status, body := postDrill(t, tel.Admin().URL(), "TooHigh", "yes")

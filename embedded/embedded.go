@@ -246,11 +246,7 @@ func (e *Embedded) serve() {
 	page("POST /api/evidence", "", incidents)
 	if e.alerts != nil {
 		page("/api/v2/", "", e.alerts.Handler())
-		length := drillTime
-		if e.cfg.Fast {
-			length = drillTimeFast
-		}
-		e.drills = drills.New(e.rules, length, e.drill, e.resolveDrill)
+		e.drills = drills.New(e.rules, e.cfg.drillTime, e.drill, e.resolveDrill)
 		page("POST "+drills.Path, "", e.drills)
 	}
 }

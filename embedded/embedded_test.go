@@ -43,7 +43,6 @@ func started(t *testing.T, d domain.Domain, cfg Config) (*telemetry.Telemetry, *
 	}
 	t.Cleanup(func() { tel.Shutdown(context.Background()) })
 	cfg.Fast = true
-	cfg.ScrapeInterval, cfg.EvaluationInterval = 200*time.Millisecond, 200*time.Millisecond
 	if cfg.Dir == "" {
 		cfg.Memory = true
 	}
@@ -62,6 +61,7 @@ func started(t *testing.T, d domain.Domain, cfg Config) (*telemetry.Telemetry, *
 // An alert goes from the rule, past the evidence, to a Go function; and is
 // resolved.
 func TestAlert(t *testing.T) {
+	t.Parallel()
 	told := make(chan Alert, 10)
 	tel, e := started(t, levelDomain(), Config{Actions: map[string]Action{
 		"tell": func(_ context.Context, a Alert) error { told <- a; return nil },

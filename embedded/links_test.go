@@ -14,6 +14,7 @@ import (
 // A message has links that open from another machine, or none; the service's
 // own functions have those of this machine as well.
 func TestLinksElsewhere(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		domain, config string // the two ways to say the address
 		want           string // what incident and query begin with; "" for no links
@@ -24,6 +25,7 @@ func TestLinksElsewhere(t *testing.T) {
 		"on this machine": {"http://127.0.0.1:9464", "", "http://127.0.0.1:9464/"}, // as it was said
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			told, body := make(chan Alert, 10), make(chan string, 10)
 			hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { body <- readAll(t, r.Body) }))
 			t.Cleanup(hook.Close)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -35,14 +36,37 @@ func (l *lines) String() string {
 	return l.b.String()
 }
 
-// TestWrongCostsItself has one wrong rule or receiver beside one that is right:
-// the right one fires and tells, the wrong one is named in the log with its
-// reason, and counted.
+// wrong is a rule or a receiver that is wrong.
+type wrong struct {
+	what   string
+	change func(*domain.Domain, *Config)
+	says   []string // on one line of the log
+}
+
+const (
+	wrongRules     = `telemetry_store_faults_total{reason="rule"} `
+	wrongReceivers = `telemetry_alert_deliveries_total{outcome="failed"`
+)
+
+// hasLine tells whether a line has all of some texts in it.
+func (l *lines) hasLine(texts ...string) bool {
+	for line := range strings.Lines(l.String()) {
+		if !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(line, text) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// TestWrongCostsItself has wrong rules or receivers beside a rule and a receiver
+// that are right: those fire and tell, and each of the wrong ones is named in the
+// log with its reason, and counted. As each costs itself and no other, all of a
+// kind are wrong in one service.
 func TestWrongCostsItself(t *testing.T) {
 	t.Parallel()
-	expr := func(expr string) func(*domain.Domain, *Config) {
+	expr := func(name, expr string) func(*domain.Domain, *Config) {
 		return func(d *domain.Domain, _ *Config) {
-			d.Thresholds = append([]domain.Threshold{{Name: "Wrong", Expr: expr}}, d.Thresholds...)
+			d.Thresholds = append([]domain.Threshold{{Name: name, Expr: expr}}, d.Thresholds...)
 		}
 	}
 	other := func(kind string, options map[string]any) func(*domain.Domain, *Config) {
@@ -50,79 +74,110 @@ func TestWrongCostsItself(t *testing.T) {
 			d.Notify = append([]domain.Receiver{{Other: map[string]map[string]any{kind: options}}}, d.Notify...)
 		}
 	}
-	ruleFile := func(text string) func(*domain.Domain, *Config) {
+	file := filepath.Join(t.TempDir(), "rules.yaml")
+	inFile := func(group string) func(*domain.Domain, *Config) {
 		return func(_ *domain.Domain, c *Config) {
-			c.RuleFile = filepath.Join(t.TempDir(), "rules.yaml")
-			if err := os.WriteFile(c.RuleFile, []byte("groups:\n- name: right\n  rules: [{alert: TooHigh, expr: levels_level > 5}]\n"+text), 0o600); err != nil {
+			text, err := os.ReadFile(c.RuleFile)
+			if c.RuleFile == "" {
+				c.RuleFile, text, err = file, []byte("groups:\n- name: right\n  rules: [{alert: TooHigh, expr: levels_level > 5}]\n"), nil
+			}
+			if err == nil {
+				err = os.WriteFile(c.RuleFile, append(text, group...), 0o600)
+			}
+			if err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	const rule, receiver = `telemetry_store_faults_total{reason="rule"} `, `telemetry_alert_deliveries_total{outcome="failed"`
-	for name, c := range map[string]struct {
-		change  func(*domain.Domain, *Config)
-		says    []string
-		counted string
-	}{
-		"an expression that does not parse": {expr("sum("), []string{"rule=Wrong", "unclosed"}, rule},
-		"a function that is none":           {expr("totals(levels_level)"), []string{"rule=Wrong", "unknown function"}, rule},
-		"a regular expression":              {expr(`levels_level{a=~"("} > 1`), []string{"rule=Wrong", "missing closing"}, rule},
-		"types that do not fit":             {expr(`rate(levels_level) > 1`), []string{"rule=Wrong", "range vector"}, rule},
-		"a metric that does not exist":      {expr("levels_levl > 5"), []string{"rule=Wrong", "did you mean levels_level"}, rule},
-		"a file: a template":                {ruleFile("- name: g\n  rules: [{alert: Wrong, expr: levels_level > 5, annotations: {summary: '{{ if }}'}}]\n"), []string{"rule=Wrong", "template"}, rule},
-		"a file: a field":                   {ruleFile("- name: g\n  rules: [{alert: Wrong, exprs: a}]\n"), []string{"rule=Wrong", "exprs"}, rule},
-		"a file: a duration":                {ruleFile("- name: g\n  rules: [{alert: Wrong, expr: up, for: soon}]\n"), []string{"rule=Wrong", "soon"}, rule},
-		"a file: a group's name":            {ruleFile("- name: right\n  rules: [{alert: Wrong, expr: up}]\n"), []string{"rule=right", "repeated"}, rule},
-		"a file: no rules":                  {ruleFile("- name: Wrong\n  rules: none\n"), []string{"rule=Wrong"}, rule},
-		"a file: built on a record":         {ruleFile("- name: g\n  rules: [{record: 'levels:x', expr: 'sum('}, {alert: Wrong, expr: 'levels:x > 1'}]\n"), []string{"rule=levels:x", "rule=Wrong"}, rule},
-		"an option that is none":            {other("discord", map[string]any{"webhook": "http://h/x"}), []string{"receiver=discord", "field webhook not found"}, receiver},
-		"an option's type":                  {other("telegram", map[string]any{"chat_id": "@canal", "bot_token_file": "/x"}), []string{"receiver=telegram", "@canal"}, receiver},
-		"an action without function": {func(d *domain.Domain, _ *Config) {
+	missing := filepath.Join(t.TempDir(), "none")
+	expressions := []wrong{
+		{"an expression that does not parse", expr("Open", "sum("), []string{"rule=Open", "unclosed"}},
+		{"a function that is none", expr("Function", "totals(levels_level)"), []string{"rule=Function", "unknown function"}},
+		{"a regular expression", expr("Pattern", `levels_level{a=~"("} > 1`), []string{"rule=Pattern", "missing closing"}},
+		{"types that do not fit", expr("Types", `rate(levels_level) > 1`), []string{"rule=Types", "range vector"}},
+		{"a metric that does not exist", expr("Metric", "levels_levl > 5"), []string{"rule=Metric", "did you mean levels_level"}},
+	}
+	ofFile := []wrong{
+		{"a template", inFile("- name: a\n  rules: [{alert: Template, expr: levels_level > 5, annotations: {summary: '{{ if }}'}}]\n"), []string{"rule=Template", "template"}},
+		{"a field", inFile("- name: b\n  rules: [{alert: Field, exprs: a}]\n"), []string{"rule=Field", "exprs"}},
+		{"a duration", inFile("- name: c\n  rules: [{alert: Duration, expr: up, for: soon}]\n"), []string{"rule=Duration", "soon"}},
+		{"a group's name", inFile("- name: right\n  rules: [{alert: Twice, expr: up}]\n"), []string{"rule=right", "repeated"}},
+		{"no rules", inFile("- name: None\n  rules: none\n"), []string{"rule=None"}},
+		{"a record", inFile("- name: d\n  rules: [{record: 'levels:x', expr: 'sum('}]\n"), []string{"rule=levels:x", "unclosed"}},
+		{"what is built on it", inFile("- name: e\n  rules: [{alert: Built, expr: 'levels:x > 1'}]\n"), []string{"rule=Built", "levels:x"}},
+	}
+	receivers := []wrong{
+		{"an option that is none", other("discord", map[string]any{"webhook": "http://h/x"}), []string{"receiver=discord", "field webhook not found"}},
+		{"an option's type", other("telegram", map[string]any{"chat_id": "@canal", "bot_token_file": "/x"}), []string{"receiver=telegram", "@canal"}},
+		{"an action without function", func(d *domain.Domain, _ *Config) {
 			d.Notify = append(d.Notify, domain.Receiver{Action: &domain.ActionReceiver{Name: "tel"}})
-		}, []string{"receiver=action/tel", "no function"}, receiver},
-		"a secret that is not there": {func(d *domain.Domain, _ *Config) {
-			d.Notify = append(d.Notify, domain.Receiver{Webhook: &domain.WebhookReceiver{URLFile: filepath.Join(t.TempDir(), "none")}})
-		}, []string{"receiver=webhook", "no such file"}, receiver},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			told := make(chan Alert, 10)
-			d, cfg := levelDomain(), Config{Memory: true, Fast: true, Actions: map[string]Action{
-				"tell": func(_ context.Context, a Alert) error { told <- a; return nil },
-			}}
-			c.change(&d, &cfg)
-			log := &lines{}
-			tel, err := telemetry.Init(t.Context(), telemetry.Config{
-				Domain: d, KeepGlobals: true, Logger: slog.New(slog.NewTextHandler(log, nil)),
-				Admin: telemetry.AdminConfig{Address: "127.0.0.1:0"}, Profiling: continuous.Config{Disabled: true},
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = tel.Shutdown(context.Background()) }()
-			e, err := Start(t.Context(), tel, cfg)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = e.Stop(context.Background()) }()
-			tel.UpDown("level").With().Add(10)
-			if a := receive(t, told); a.Name() != "TooHigh" && a.Name() != "Wrong" {
-				t.Errorf("told of %s", a.Name())
-			}
-			eventually(t, "the wrong one is counted", func() bool {
-				for line := range strings.Lines(ask(t, tel.Admin().URL()+"/metrics")) {
-					if strings.Contains(line, c.counted) && !strings.HasSuffix(line, " 0\n") {
-						return true
-					}
-				}
-				return false
-			})
-			for _, want := range c.says {
-				if !strings.Contains(log.String(), want) {
-					t.Errorf("nothing says %q:\n%s", want, log)
+		}, []string{"receiver=action/tel", "no function"}},
+		{"a secret that is not there", func(d *domain.Domain, _ *Config) {
+			d.Notify = append(d.Notify, domain.Receiver{Webhook: &domain.WebhookReceiver{URLFile: missing}})
+		}, []string{"receiver=webhook", "no such file"}},
+	}
+	t.Run("expressions", func(t *testing.T) {
+		t.Parallel()
+		wrongCostsItself(t, expressions, func(line string) bool { return strings.HasSuffix(line, wrongRules+"5\n") })
+	})
+	t.Run("a file", func(t *testing.T) {
+		t.Parallel()
+		wrongCostsItself(t, ofFile, func(line string) bool { return strings.HasSuffix(line, wrongRules+"7\n") })
+	})
+	t.Run("receivers", func(t *testing.T) {
+		t.Parallel()
+		counted := map[string]bool{}
+		wrongCostsItself(t, receivers, func(line string) bool {
+			for _, r := range receivers {
+				if strings.Contains(line, wrongReceivers) && strings.Contains(line, `"`+strings.TrimPrefix(r.says[0], "receiver=")+`"`) && !strings.HasSuffix(line, " 0\n") {
+					counted[r.what] = true
 				}
 			}
+			return len(counted) == len(receivers)
 		})
+	})
+}
+
+// wrongCostsItself starts a service with all that is wrong. counted is asked of
+// each line of /metrics.
+func wrongCostsItself(t *testing.T, all []wrong, counted func(line string) bool) {
+	told := make(chan Alert, 10)
+	d, cfg := levelDomain(), Config{Memory: true, Fast: true, Actions: map[string]Action{
+		"tell": func(_ context.Context, a Alert) error { told <- a; return nil },
+	}}
+	for _, w := range all {
+		w.change(&d, &cfg)
+	}
+	log := &lines{}
+	tel, err := telemetry.Init(t.Context(), telemetry.Config{
+		Domain: d, KeepGlobals: true, Logger: slog.New(slog.NewTextHandler(log, nil)),
+		Admin: telemetry.AdminConfig{Address: "127.0.0.1:0"}, Profiling: continuous.Config{Disabled: true},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tel.Shutdown(context.Background()) }()
+	e, err := Start(t.Context(), tel, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = e.Stop(context.Background()) }()
+	tel.UpDown("level").With().Add(10)
+	if a := receive(t, told); a.Name() != "TooHigh" {
+		t.Errorf("told of %s", a.Name())
+	}
+	eventually(t, "each of the wrong ones is counted", func() bool {
+		for line := range strings.Lines(ask(t, tel.Admin().URL()+"/metrics")) {
+			if counted(line) {
+				return true
+			}
+		}
+		return false
+	})
+	for _, w := range all {
+		if !log.hasLine(w.says...) {
+			t.Errorf("%s: nothing says %q:\n%s", w.what, w.says, log)
+		}
 	}
 }
 
