@@ -4,11 +4,13 @@ import (
 	"compress/gzip"
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -193,11 +195,18 @@ func TestAdminConnections(t *testing.T) {
 		dial()
 	}
 	tooMany := dial()
-	must(t, tooMany.SetReadDeadline(time.Now().Add(20*time.Second)))
-	if n, err := tooMany.Read(make([]byte, 1)); n > 0 || err == nil {
-		t.Error("one connection too many is served")
+	_, err := tooMany.Write([]byte("GET /healthz HTTP/1.1\r\nHost: " + address + "\r\n\r\n"))
+	must(t, err)
+	must(t, tooMany.SetReadDeadline(time.Now().Add(500*time.Millisecond))) // no answer takes so long that is given
+	if n, err := tooMany.Read(make([]byte, 1)); n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("one connection too many is served: %v", err)
 	}
 	must(t, first.Close())
+	must(t, tooMany.SetReadDeadline(time.Time{}))
+	if _, err := tooMany.Read(make([]byte, 1)); err != nil {
+		t.Errorf("a connection that ended makes no room for one that waits: %v", err)
+	}
+	must(t, tooMany.Close())
 	eventually(t, "a connection that ended makes room", func() bool {
 		response, err := oneShot(nil).Do(request(t, http.MethodGet, tel.Admin().URL()+"/healthz", nil))
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -204,52 +205,54 @@ func TestTwoScopes(t *testing.T) {
 // returns. What it says too late is not served.
 func TestCallbackThatHangs(t *testing.T) {
 	t.Parallel()
-	reader := sdkmetric.NewManualReader()
-	tel := newTelemetry(quiet())
-	must(t, tel.run(t.Context(), tel.parts(environment{})))
-	stopWith(t, tel)
-	provider := &guardedProvider{sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)), tel.diagnostics, prefixView("tienda", nil, tel.diagnostics)}
-	release, returned := make(chan struct{}), make(chan struct{})
-	var calls atomic.Int64
-	hang := func(_ context.Context, o metric.Int64Observer) error {
-		if calls.Add(1) > 1 {
+	synctest.Test(t, func(t *testing.T) {
+		reader := sdkmetric.NewManualReader()
+		tel := newTelemetry(quiet())
+		must(t, tel.run(t.Context(), tel.parts(environment{})))
+		stopWith(t, tel)
+		provider := &guardedProvider{sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)), tel.diagnostics, prefixView("tienda", nil, tel.diagnostics)}
+		release, returned := make(chan struct{}), make(chan struct{})
+		var calls atomic.Int64
+		hang := func(_ context.Context, o metric.Int64Observer) error {
+			if calls.Add(1) > 1 {
+				return nil
+			}
+			<-release
+			o.Observe(1)
+			close(returned)
 			return nil
 		}
-		<-release
-		o.Observe(1)
-		close(returned)
-		return nil
-	}
-	for _, meter := range []metric.Meter{tel.MeterProvider().Meter("library"), provider.Meter("library")} {
-		_, err := meter.Int64ObservableGauge("healthy", metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(5)
-			return nil
-		}))
+		for _, meter := range []metric.Meter{tel.MeterProvider().Meter("library"), provider.Meter("library")} {
+			_, err := meter.Int64ObservableGauge("healthy", metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+				o.Observe(5)
+				return nil
+			}))
+			must(t, err)
+		}
+		_, err := tel.MeterProvider().Meter("library").Int64ObservableGauge("hanging", metric.WithInt64Callback(hang))
 		must(t, err)
-	}
-	_, err := tel.MeterProvider().Meter("library").Int64ObservableGauge("hanging", metric.WithInt64Callback(hang))
-	must(t, err)
 
-	scrape(t, tel).want(t, series{"tienda_healthy": 5, collectErrors("timeout"): 1})
-	began := time.Now()
-	scrape(t, tel).want(t, series{"tienda_healthy": 5, collectErrors("timeout"): 2})
-	if took := time.Since(began); took > callbackTimeout/2 {
-		t.Errorf("the second scrape waited %v for a callback that is known to hang", took)
-	}
-	if calls.Load() != 1 {
-		t.Errorf("the callback was called %d times while it hung", calls.Load())
-	}
-	wantTold(t, journalOf(tel), "hangs")
-	var all metricdata.ResourceMetrics
-	must(t, reader.Collect(t.Context(), &all))
-	if len(all.ScopeMetrics) != 1 {
-		t.Errorf("%d scopes by the other reader", len(all.ScopeMetrics))
-	}
-	close(release)
-	<-returned
-	if got := scrape(t, tel).of("tienda_hanging"); len(got) > 0 {
-		t.Errorf("what was observed too late is served: %v", got)
-	}
+		scrape(t, tel).want(t, series{"tienda_healthy": 5, collectErrors("timeout"): 1})
+		began := time.Now()
+		scrape(t, tel).want(t, series{"tienda_healthy": 5, collectErrors("timeout"): 2})
+		if took := time.Since(began); took > callbackTimeout/2 {
+			t.Errorf("the second scrape waited %v for a callback that is known to hang", took)
+		}
+		if calls.Load() != 1 {
+			t.Errorf("the callback was called %d times while it hung", calls.Load())
+		}
+		wantTold(t, journalOf(tel), "hangs")
+		var all metricdata.ResourceMetrics
+		must(t, reader.Collect(t.Context(), &all))
+		if len(all.ScopeMetrics) != 1 {
+			t.Errorf("%d scopes by the other reader", len(all.ScopeMetrics))
+		}
+		close(release)
+		<-returned
+		if got := scrape(t, tel).of("tienda_hanging"); len(got) > 0 {
+			t.Errorf("what was observed too late is served: %v", got)
+		}
+	})
 }
 
 // TestSlowScrapesAreLimited asks for /metrics while another scrape waits for a slow

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"testing"
+	"testing/synctest"
 
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
@@ -77,39 +78,41 @@ func TestGaugePushed(t *testing.T) {
 // costs its own series and nothing else.
 func TestObservedGauge(t *testing.T) {
 	t.Parallel()
-	tel := start(t, withGauges)
-	north, south, other := tel.Gauge("nivel_tanque").With("tanque", "norte"), tel.Gauge("nivel_tanque").With("tanque", "sur"), tel.Gauge("nivel_tanque").With()
-	queue := tel.Gauge("cola").With()
-	level, hang, ended := 5.0, make(chan struct{}), make(chan struct{})
-	north.Observe(func(context.Context) float64 { return level })
-	south.Set(1)
-	south.Observe(func(context.Context) float64 { panic("no sensor") })
-	other.Observe(func(context.Context) float64 { return math.NaN() })
-	queue.Observe(func(ctx context.Context) float64 {
-		defer close(ended)
-		<-ctx.Done() // it ends with the time that there is
-		<-hang
-		return 99
-	})
-	scrape(t, tel).want(t, series{
-		`tienda_nivel_tanque_percent{tanque="norte"}`: 5, refused("number"): 1,
-		`tienda_telemetry_collect_errors_total{reason="panic"}`: 1, `tienda_telemetry_collect_errors_total{reason="timeout"}`: 1,
-	})
-	level = 6
-	all := scrape(t, tel) // does not wait again
-	all.of("tienda_nivel_tanque_percent").wantOnly(t, series{`tienda_nivel_tanque_percent{tanque="norte"}`: 6})
-	all.of("tienda_cola").wantOnly(t, series{})
-	wantTold(t, journalOf(tel), "no sensor")
+	synctest.Test(t, func(t *testing.T) {
+		tel := start(t, withGauges)
+		north, south, other := tel.Gauge("nivel_tanque").With("tanque", "norte"), tel.Gauge("nivel_tanque").With("tanque", "sur"), tel.Gauge("nivel_tanque").With()
+		queue := tel.Gauge("cola").With()
+		level, hang, ended := 5.0, make(chan struct{}), make(chan struct{})
+		north.Observe(func(context.Context) float64 { return level })
+		south.Set(1)
+		south.Observe(func(context.Context) float64 { panic("no sensor") })
+		other.Observe(func(context.Context) float64 { return math.NaN() })
+		queue.Observe(func(ctx context.Context) float64 {
+			defer close(ended)
+			<-ctx.Done() // it ends with the time that there is
+			<-hang
+			return 99
+		})
+		scrape(t, tel).want(t, series{
+			`tienda_nivel_tanque_percent{tanque="norte"}`: 5, refused("number"): 1,
+			`tienda_telemetry_collect_errors_total{reason="panic"}`: 1, `tienda_telemetry_collect_errors_total{reason="timeout"}`: 1,
+		})
+		level = 6
+		all := scrape(t, tel) // does not wait again
+		all.of("tienda_nivel_tanque_percent").wantOnly(t, series{`tienda_nivel_tanque_percent{tanque="norte"}`: 6})
+		all.of("tienda_cola").wantOnly(t, series{})
+		wantTold(t, journalOf(tel), "no sensor")
 
-	close(hang)
-	<-ended
-	scrape(t, tel).of("tienda_cola").wantOnly(t, series{}) // what came too late is no level of now
+		close(hang)
+		<-ended
+		scrape(t, tel).of("tienda_cola").wantOnly(t, series{}) // what came too late is no level of now
 
-	south.Observe(nil)
-	scrape(t, tel).of("tienda_nivel_tanque_percent").wantOnly(t, series{`tienda_nivel_tanque_percent{tanque="norte"}`: 6})
-	south.Set(2)
-	north.Observe(nil)
-	scrape(t, tel).of("tienda_nivel_tanque_percent").wantOnly(t, series{`tienda_nivel_tanque_percent{tanque="sur"}`: 2})
+		south.Observe(nil)
+		scrape(t, tel).of("tienda_nivel_tanque_percent").wantOnly(t, series{`tienda_nivel_tanque_percent{tanque="norte"}`: 6})
+		south.Set(2)
+		north.Observe(nil)
+		scrape(t, tel).of("tienda_nivel_tanque_percent").wantOnly(t, series{`tienda_nivel_tanque_percent{tanque="sur"}`: 2})
+	})
 }
 
 // TestObservedGaugesAreFew bounds the goroutines of a collection.
