@@ -68,6 +68,7 @@ func reaching() *Profiler {
 
 // A rule with for: 10m, a slow leak: what was before began hours ago.
 func TestReachesBack(t *testing.T) {
+	t.Parallel()
 	p := reaching()
 	start := time.Date(2026, 1, 2, 15, 0, 3, 0, time.UTC)
 	const windows = 3 * 360
@@ -145,6 +146,7 @@ func TestReachesBack(t *testing.T) {
 // A service with thousands of different stacks in each window loses the light
 // ones, not the time.
 func TestStepsAreBounded(t *testing.T) {
+	t.Parallel()
 	p := reaching()
 	limit := p.ring.coarseBytes / coarseSteps / len(coarseKinds)
 	sum := written(t, 30_000, 40, "samples", "cpu")
@@ -173,7 +175,7 @@ func TestStepsAreBounded(t *testing.T) {
 
 // The loop does it by itself, in whatever pace, and Stop ends it.
 func TestStepsOfALoop(t *testing.T) {
-	p := local(t, Config{Keep: 10 * testInterval})
+	p := local(t, Config{Keep: 3 * testInterval})
 	burn(t)
 	waitUntil(t, "steps of what has left the ring", func() bool {
 		coarse, _ := p.ring.reach(kindCPU, func(capture) bool { return true })

@@ -13,6 +13,7 @@ import (
 // TestGolden keeps one dashboard whole, and of the others what a person reads:
 // deploy/grafana/dashboards has the whole ones of the example.
 func TestGolden(t *testing.T) {
+	t.Parallel()
 	files, err := All(load(t, "testdata/clinic.yaml"), Options{RunbookURL: "https://wiki.example.com/runbook"})
 	if err != nil {
 		t.Fatal(err)
@@ -46,6 +47,7 @@ func TestGolden(t *testing.T) {
 
 // TestSame makes everything twice: maps are walked in another order each time.
 func TestSame(t *testing.T) {
+	t.Parallel()
 	for _, file := range domainFiles {
 		first, err := All(load(t, file), Options{})
 		if err != nil {

@@ -56,6 +56,7 @@ func everyBoard(t *testing.T, test func(t *testing.T, board object)) {
 // TestStrict reads every dashboard with the SDK's types: the dashboard, each kind
 // of panel, its options and its queries.
 func TestStrict(t *testing.T) {
+	t.Parallel()
 	r := cog.NewRuntime()
 	r.RegisterPanelcfgVariant(statpanel.VariantConfig())
 	r.RegisterPanelcfgVariant(seriespanel.VariantConfig())
@@ -141,6 +142,7 @@ var customFields = map[string]func() strict{
 // dashboard of its new schema of a classic one, and keeps of it what the types of
 // that one have, too.
 func TestFields(t *testing.T) {
+	t.Parallel()
 	everyBoard(t, func(t *testing.T, board object) {
 		for _, p := range board["panels"].([]any) {
 			panel := p.(object)
@@ -238,6 +240,7 @@ var oneOnly = map[string]string{
 // TestBoth looks for names and fields that one version has not. A name of the
 // list that no dashboard has is a mistake, too.
 func TestBoth(t *testing.T) {
+	t.Parallel()
 	used := map[string][]string{}
 	everyBoard(t, func(t *testing.T, board object) {
 		walk("", board, func(path string, value any) {

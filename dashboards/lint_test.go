@@ -94,6 +94,7 @@ var lintRules = []lintRule{
 // TestLint holds all dashboards against the rules of grafana/dashboard-linter,
 // its warnings included. An exception that nothing needs is a mistake too.
 func TestLint(t *testing.T) {
+	t.Parallel()
 	for _, rule := range lintRules {
 		t.Run(rule.name, func(t *testing.T) {
 			if rule.wrong == nil {
@@ -127,6 +128,7 @@ func TestLint(t *testing.T) {
 
 // TestLintFinds breaks a dashboard, and sees each rule find it.
 func TestLintFinds(t *testing.T) {
+	t.Parallel()
 	breaks := map[string]func(m *made){
 		"template-datasource-rule":            func(m *made) { m.Templating.List[0].Name = "source" },
 		"template-job-rule":                   func(m *made) { m.Templating.List[1].AllValue = ".*" },

@@ -201,6 +201,14 @@ func (d Domain) contractMetric(m Metric) Metric {
 	return d.named(d.bounded(m))
 }
 
+// keysOfContract are the short names of the contract, as they are asked for often.
+var keysOfContract = func() (keys []string) {
+	for _, m := range contract {
+		keys = append(keys, keyOf(m.Name))
+	}
+	return keys
+}()
+
 func keyOf(name string) string { return strings.ReplaceAll(name, ".", "_") }
 
 // eventMetric is the metric that counts an event.
@@ -247,9 +255,9 @@ func (d Domain) named(m Metric) Metric {
 // Metric finds a metric of the contract, or of an event, by its short name. It
 // reports whether there is one.
 func (d Domain) Metric(key string) (Metric, bool) {
-	for _, m := range contract {
-		if keyOf(m.Name) == key {
-			return d.contractMetric(m), true
+	for i, known := range keysOfContract {
+		if known == key {
+			return d.contractMetric(contract[i]), true
 		}
 	}
 	for i := range d.Events {

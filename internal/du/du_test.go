@@ -33,6 +33,7 @@ func sized(t *testing.T, path string, bytes int64, at time.Time) {
 // TestGrown: of what was written since before, whatever is the most is named, be
 // it many files or one that still grows; not what was there, nor what is spread.
 func TestGrown(t *testing.T) {
+	t.Parallel()
 	now := time.Now()
 	before := now.Add(-10 * time.Minute)
 	old := before.Add(-time.Hour)
@@ -72,6 +73,7 @@ func TestGrown(t *testing.T) {
 		"a folder that is gone": {nil, func(dir string) { _ = os.RemoveAll(dir) }, "", false, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			dir := t.TempDir()
 			for file, size := range c.files {
 				at := now
