@@ -154,6 +154,18 @@ func TestParseLimits(t *testing.T) {
 	}
 }
 
+// TestOtherReceivers: what stands after a receiver that the file only hands on is
+// read as what stands before it.
+func TestOtherReceivers(t *testing.T) {
+	d, err := Parse("domain.yaml", []byte("prefix: tienda\nentity: a\nnotify: [{severities: [page], jira: {project: A}, mute: [{weekdays: [sunday]}]}]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := d.Notify[0]; r.Other["jira"]["project"] != "A" || len(r.Severities) != 1 || len(r.Mute) != 1 {
+		t.Errorf("%+v", r)
+	}
+}
+
 // roundTrip holds an invariant: an error has a place, and what loads, written
 // back, loads the same.
 func roundTrip(t *testing.T, data []byte) {
