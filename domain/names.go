@@ -81,7 +81,7 @@ type Metric struct {
 // contract are the metrics that every service has, without the prefix. The
 // names of the last group are those of OpenTelemetry's instrumentation of the
 // Go runtime, which records them.
-var contract = []Metric{
+var contract = keyed([]Metric{
 	{Name: "requests", Kind: KindCounter, Unit: "{request}", Attributes: []string{"method", "endpoint", "status"},
 		Description: "Requests answered, by route pattern and the status that the client got: 499 is a client that left, 500 an answer broken off, 101 a connection taken over."},
 	{Name: "response.duration", Kind: KindHistogram, Unit: "s", Attributes: []string{"method", "endpoint"}, Buckets: durationBuckets,
@@ -180,7 +180,7 @@ var contract = []Metric{
 	{Name: "go.processor.limit", Kind: KindUpDown, Unit: "{thread}", Description: "The number of OS threads that can execute user-level Go code simultaneously."},
 	{Name: "go.config.gogc", Kind: KindUpDown, Unit: "%", Description: "Heap size target percentage configured by the user, otherwise 100."},
 	{Name: "go.schedule.duration", Kind: KindHistogram, Unit: "s", Buckets: schedulerBuckets, Description: "The time goroutines have spent in the scheduler in a runnable state before actually running."},
-}
+})
 
 // Metrics lists every metric of the domain: the contract's, then the events'
 // in the order of the domain. It is meant for a domain that is valid.
@@ -196,20 +196,15 @@ func (d Domain) Metrics() []Metric {
 }
 
 // contractMetric is a metric of the contract as the domain has it.
-func (d Domain) contractMetric(m Metric) Metric {
-	m.Key = keyOf(m.Name)
-	return d.named(d.bounded(m))
-}
+func (d Domain) contractMetric(m Metric) Metric { return d.named(d.bounded(m)) }
 
-// keysOfContract are the short names of the contract, as they are asked for often.
-var keysOfContract = func() (keys []string) {
-	for _, m := range contract {
-		keys = append(keys, keyOf(m.Name))
+// keyed gives metrics their short names, which are asked for often.
+func keyed(all []Metric) []Metric {
+	for i, m := range all {
+		all[i].Key = strings.ReplaceAll(m.Name, ".", "_")
 	}
-	return keys
-}()
-
-func keyOf(name string) string { return strings.ReplaceAll(name, ".", "_") }
+	return all
+}
 
 // eventMetric is the metric that counts an event.
 func (d Domain) eventMetric(e *Event) Metric {
@@ -255,9 +250,9 @@ func (d Domain) named(m Metric) Metric {
 // Metric finds a metric of the contract, or of an event, by its short name. It
 // reports whether there is one.
 func (d Domain) Metric(key string) (Metric, bool) {
-	for i, known := range keysOfContract {
-		if known == key {
-			return d.contractMetric(contract[i]), true
+	for _, m := range contract {
+		if m.Key == key {
+			return d.contractMetric(m), true
 		}
 	}
 	for i := range d.Events {
