@@ -91,7 +91,15 @@ type Rule struct {
 // no Labels where no series can be made up: for an expression in PromQL. It takes
 // longer than all else about the rule, and is made up at each call. It is safe for
 // concurrent use.
-func (r Rule) Drill() Drill { return drillOf(r.trialsOf()) }
+func (r Rule) Drill() Drill {
+	trials := r.trialsOf()
+	if len(trials) == 0 {
+		return Drill{}
+	}
+	last := trials[0].checks[len(trials[0].checks)-1]
+	fires := last.alerts[0]
+	return Drill{Interval: trials[0].interval, Series: trials[0].series, After: last.after, Labels: fires.labels, Value: fires.value}
+}
 
 // Drill is a set of series that makes one alert fire.
 type Drill struct {

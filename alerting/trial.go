@@ -166,13 +166,3 @@ func finished(r Rule, trials []trial) []trial {
 	}
 	return trials
 }
-
-// drillOf is the first trial, for others to see.
-func drillOf(trials []trial) Drill {
-	if len(trials) == 0 {
-		return Drill{}
-	}
-	last := trials[0].checks[len(trials[0].checks)-1]
-	fires := last.alerts[0]
-	return Drill{Interval: trials[0].interval, Series: trials[0].series, After: last.after, Labels: fires.labels, Value: fires.value}
-}

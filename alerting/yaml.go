@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
@@ -56,9 +55,6 @@ func nodeOf(value any) (*yaml.Node, error) {
 	case string:
 		return textNode(v)
 	case map[string]string:
-		if len(v) == 0 || strings.Trim(strings.Join(slices.Collect(maps.Keys(v)), ""), plainLetters) != "" {
-			return encodedNode(v) // the encoder sorts other letters in an order of its own
-		}
 		n := &yaml.Node{Kind: yaml.MappingNode}
 		for _, name := range slices.Sorted(maps.Keys(v)) {
 			for _, text := range []string{name, v[name]} {
@@ -80,15 +76,12 @@ func encodedNode(v any) (*yaml.Node, error) {
 	return &n, n.Encode(v)
 }
 
-// plainLetters are those in whose order the encoder sorts keys, too.
-const plainLetters = "abcdefghijklmnopqrstuvwxyz_"
-
 // textNode is the node that the encoder makes of a text. It writes each text as
 // a file of its own and reads that, which takes longer than all else about a
 // file of rules: it is asked only for what may look like something else than
 // text, such as yes, 1:30 and 0x1f.
 func textNode(text string) (*yaml.Node, error) {
-	if len(text) <= len("false") || !utf8.ValidString(text) || strings.IndexByte(plainLetters, text[0]) < 0 {
+	if len(text) <= len("false") || !utf8.ValidString(text) || text[0] < 'a' || text[0] > 'z' {
 		return encodedNode(text)
 	}
 	n := &yaml.Node{}
