@@ -148,20 +148,7 @@ func wrongCostsItself(t *testing.T, all []wrong, counted func(line string) bool)
 	for _, w := range all {
 		w.change(&d, &cfg)
 	}
-	log := &lines{}
-	tel, err := telemetry.Init(t.Context(), telemetry.Config{
-		Domain: d, KeepGlobals: true, Logger: slog.New(slog.NewTextHandler(log, nil)),
-		Admin: telemetry.AdminConfig{Address: "127.0.0.1:0"}, Profiling: continuous.Config{Disabled: true},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = tel.Shutdown(context.Background()) }()
-	e, err := Start(t.Context(), tel, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = e.Stop(context.Background()) }()
+	tel, log := logged(t, d, cfg)
 	tel.UpDown("level").With().Add(10)
 	if a := receive(t, told); a.Name() != "TooHigh" {
 		t.Errorf("told of %s", a.Name())
@@ -179,6 +166,26 @@ func wrongCostsItself(t *testing.T, all []wrong, counted func(line string) bool)
 			t.Errorf("%s: nothing says %q:\n%s", w.what, w.says, log)
 		}
 	}
+}
+
+// logged starts a service without profiles, whose log can be read.
+func logged(t *testing.T, d domain.Domain, cfg Config) (*telemetry.Telemetry, *lines) {
+	t.Helper()
+	log := &lines{}
+	tel, err := telemetry.Init(t.Context(), telemetry.Config{
+		Domain: d, KeepGlobals: true, Logger: slog.New(slog.NewTextHandler(log, nil)),
+		Admin: telemetry.AdminConfig{Address: "127.0.0.1:0"}, Profiling: continuous.Config{Disabled: true},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = tel.Shutdown(context.Background()) })
+	e, err := Start(t.Context(), tel, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = e.Stop(context.Background()) })
+	return tel, log
 }
 
 func eventually(t *testing.T, what string, so func() bool) {
@@ -243,20 +250,7 @@ func TestSecretsMissingAtStart(t *testing.T) {
 		{Slack: &domain.SlackReceiver{Channel: "#x", URLFile: there}},
 		{Other: map[string]map[string]any{"pagerduty": {"routing_key_file": missing}}},
 	}}
-	log := &lines{}
-	tel, err := telemetry.Init(t.Context(), telemetry.Config{
-		Domain: d, KeepGlobals: true, Logger: slog.New(slog.NewTextHandler(log, nil)),
-		Admin: telemetry.AdminConfig{Address: "127.0.0.1:0"}, Profiling: continuous.Config{Disabled: true},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = tel.Shutdown(context.Background()) }()
-	e, err := Start(t.Context(), tel, Config{Memory: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = e.Stop(context.Background()) }()
+	_, log := logged(t, d, Config{Memory: true})
 	out := log.String()
 	if !strings.Contains(out, "LATIDO_TEST_NO_SUCH_VARIABLE") || !strings.Contains(out, missing) || strings.Contains(out, there) {
 		t.Errorf("the log:\n%s", out)
