@@ -31,16 +31,14 @@ func TestBusyIsNotDown(t *testing.T) {
 	})
 	var stop atomic.Bool
 	var busy sync.WaitGroup
-	// Each waits for all others in turn, for some two seconds: a scrape is late, and
-	// there are several within the time.
-	for range 250 * runtime.GOMAXPROCS(0) {
+	for range 500 * runtime.GOMAXPROCS(0) {
 		busy.Go(func() {
 			for n := 0; !stop.Load(); n++ {
 				_ = slog.IntValue(n)
 			}
 		})
 	}
-	<-time.After(6 * time.Second) // the load itself: three times what ServiceDown waits in this pace
+	<-time.After(12 * time.Second) // the load itself: six times what ServiceDown waits in this pace
 	stop.Store(true)
 	busy.Wait()
 	eventually(t, "the store answers", func() bool { _, err := e.query(t.Context(), "up", time.Now()); return err == nil })

@@ -80,12 +80,12 @@ func TestSpansAreSentAgain(t *testing.T) {
 		s.tel = sending(t, func(w http.ResponseWriter, r *http.Request) {
 			n := received(t, r)
 			if s.refused.CompareAndSwap(0, time.Now().UnixNano()) {
-				w.Header().Set("Retry-After", "1")
+				w.Header().Set("Retry-After", "2")
 				w.WriteHeader(status)
 				return
 			}
-			if waited := time.Since(time.Unix(0, s.refused.Load())); waited < time.Second {
-				t.Errorf("%d: tried again after %v, want 1 s", status, waited)
+			if waited := time.Since(time.Unix(0, s.refused.Load())); waited < 2*time.Second {
+				t.Errorf("%d: tried again after %v, want 2 s", status, waited)
 			}
 			s.arrived.Add(n)
 		})

@@ -102,8 +102,8 @@ func TestMissing(t *testing.T) {
 	}
 }
 
-// TestLarge: 20,000 series and profiles of 80,000 samples are read, in bounded
-// memory: reading all of the samples would take more than it allows.
+// TestLarge: 20,000 series and profiles of 200,000 samples are read, in bounded
+// memory.
 func TestLarge(t *testing.T) {
 	s := newService(t, "en", false)
 	s.part("POST /citas", "pay").each.after = 0.6
@@ -128,7 +128,7 @@ func TestLarge(t *testing.T) {
 	b := newProfile("samples/count", "cpu/nanoseconds")
 	w := newProfile("goroutines/count")
 	w.p.Comments = []string{"rounds=60"}
-	for i := range 80000 {
+	for i := range 200000 {
 		at := own(fmt.Sprintf("(*Type%d).Method%d", i%50, i%977), i%400)
 		labels := map[string]string{"method": "GET", "endpoint": fmt.Sprintf("/never/%d", i%300)}
 		b.add(stack([]string{"runtime.mallocgc malloc.go:1"}, at, serving), labels, 1, 1e7)

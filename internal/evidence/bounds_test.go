@@ -40,7 +40,7 @@ func inBounds(t *testing.T, cfg Config) *Incident {
 	return r.kept.list()[0]
 }
 
-// manySamples is a profile with 60,000 stacks.
+// manySamples is a profile with 200,000 stacks.
 func manySamples(value int64) *profile.Profile {
 	p := &profile.Profile{SampleType: []*profile.ValueType{{Type: "cpu", Unit: "nanoseconds"}}, PeriodType: &profile.ValueType{Type: "cpu", Unit: "nanoseconds"}, Period: 1e7, Comments: []string{"rounds=10"}}
 	for i := range uint64(20_000) {
@@ -48,7 +48,7 @@ func manySamples(value int64) *profile.Profile {
 		p.Function = append(p.Function, f)
 		p.Location = append(p.Location, &profile.Location{ID: i + 1, Line: []profile.Line{{Function: f, Line: int64(i)}}})
 	}
-	for i := range 60_000 {
+	for i := range 200_000 {
 		s := &profile.Sample{Value: []int64{value}, Label: map[string][]string{"endpoint": {fmt.Sprintf("/%d", i%100)}, "method": {"GET"}}}
 		for depth := range 20 {
 			s.Location = append(s.Location, p.Location[(i*7+depth*(i%13+1))%len(p.Location)])

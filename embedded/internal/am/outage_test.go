@@ -16,12 +16,12 @@ import (
 	"github.com/latido-dev/latido/embedded/alert"
 )
 
-// outage is how long a receiver is down: three seconds, or what LATIDO_OUTAGE
+// outage is how long a receiver is down: six seconds, or what LATIDO_OUTAGE
 // says, as in LATIDO_OUTAGE=10m.
 func outage(t *testing.T) time.Duration {
 	text := os.Getenv("LATIDO_OUTAGE")
 	if text == "" {
-		return 3 * time.Second
+		return 6 * time.Second
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil {
