@@ -205,9 +205,10 @@ func (e *evaluator) restoreRule(ctx context.Context, r *rules.AlertingRule, were
 const keepSteps = 20
 
 // overSince is since when the conditions of alerts are over that fire on, by
-// their labels. No series has it, so the rule is asked again at earlier times. With
-// the time of the start instead, such an alert would fire for ever in a process
-// that starts often enough. It is zero where the rule cannot be asked.
+// their labels. No series has it, so the rule is asked again at earlier times, as far
+// back as the alert began: a condition may have held for less than a step. With the
+// time of the start instead, such an alert would fire for ever in a process that
+// starts often enough. It is zero where the rule cannot be asked.
 func (e *evaluator) overSince(ctx context.Context, r *rules.AlertingRule, alerts map[string]promql.Sample, last time.Time) map[string]time.Time {
 	since, keep := map[string]time.Time{}, r.KeepFiringFor()
 	step := max(keep/keepSteps, e.cfg.EvaluationInterval)
@@ -220,8 +221,8 @@ func (e *evaluator) overSince(ctx context.Context, r *rules.AlertingRule, alerts
 		for _, a := range missing(r, held) {
 			over[a.Labels.String()] = true
 		}
-		for key := range alerts {
-			if _, known := since[key]; !known && (!over[key] || last.Sub(at) >= keep) {
+		for key, a := range alerts {
+			if _, known := since[key]; !known && (!over[key] || at.UnixMilli() < a.T || last.Sub(at) >= keep) {
 				since[key] = at.Add(step)
 			}
 		}

@@ -85,6 +85,52 @@ func TestPendingDoesNotFireBlindly(t *testing.T) {
 	eventually(t, "it fires with data", func() bool { return box.firing("Pending") })
 }
 
+// After a gap in the data, alerts whose condition is over say nothing of the others
+// of their rule: these are as they were until there are data of as much time as the
+// rule looks back.
+func TestOverBesideBlind(t *testing.T) {
+	t.Parallel()
+	svc, box := newService(), &inbox{}
+	grows := func(lamps ...string) {
+		for _, lamp := range lamps {
+			svc.set(`errors_total{lamp="`+lamp+`"}`, float64(time.Now().UnixMilli()))
+		}
+	}
+	over := []string{"a", "b", "c", "d", "e", "f", "g"}
+	s := start(t, Config{Metrics: svc, Notify: box.notify, Rules: []byte(`
+groups:
+  - name: keep
+    rules:
+      - {alert: Kept, expr: 'rate(errors_total[1s]) > 0', keep_firing_for: 1h}
+`)})
+	firing := func(count func(*rules.Alert) bool) (n int) {
+		for _, a := range s.rules.AlertingRules()[0].ActiveAlerts() {
+			if count(a) {
+				n++
+			}
+		}
+		return n
+	}
+	ended := func(a *rules.Alert) bool { return !a.KeepFiringSince.IsZero() }
+	eventually(t, "all fire", func() bool {
+		grows(append(over, "z")...)
+		return firing(func(*rules.Alert) bool { return true }) == len(over)+1
+	})
+	eventually(t, "most are over", func() bool { grows("z"); return firing(ended) == len(over) })
+	svc.broken.Store(true)
+	gone := time.Now()
+	eventually(t, "there are no data of as much time as the rule looks back", func() bool { return !fresh(s) && time.Since(gone) > 1500*time.Millisecond })
+	svc.broken.Store(false)
+	eventually(t, "there are data again of as much time as the rule looks back", func() bool {
+		grows("z")
+		if n := firing(ended); n != len(over) {
+			t.Fatalf("%v after the gap began the condition of %d is over, was of %d", time.Since(gone), n, len(over))
+		}
+		_, covered, _ := s.store.fresh.at(time.Now())
+		return covered > 1500*time.Millisecond
+	})
+}
+
 // A service that has just started has sold nothing yet; that is over with the
 // first sale, however far back the rule looks.
 func TestNothingSoldAtTheStart(t *testing.T) {

@@ -97,6 +97,48 @@ groups:
 	}
 }
 
+// A condition that held for less than the steps in which its end is looked for fires
+// on over a restart, too.
+func TestKeepFiringAfterAMoment(t *testing.T) {
+	t.Parallel()
+	svc, box := newService(), &inbox{}
+	cfg := Config{Dir: t.TempDir(), Metrics: svc, Notify: box.notify, Rules: []byte(`
+groups:
+  - name: keep
+    rules:
+      - {alert: Kept, expr: 'flash > 0', keep_firing_for: 1h}
+`)}
+	svc.set("flash", 1)
+	s := start(t, cfg)
+	eventually(t, "it fires", func() bool { return box.firing("Kept") })
+	svc.set("flash", 0)
+	var over time.Time
+	eventually(t, "its condition is over", func() bool { over = keptSince(s, "Kept"); return !over.IsZero() })
+	stop(t, s)
+	told := len(box.of("Kept"))
+	s = start(t, cfg)
+	eventually(t, "it is sent again", func() bool { return len(box.of("Kept")) > told })
+	if !box.firing("Kept") {
+		t.Error("the restart ended it")
+	}
+	// Of an hour, a twentieth of it: the step.
+	if since := keptSince(s, "Kept"); since.Sub(over).Abs() > 3*time.Minute {
+		t.Errorf("its condition is over since %v, was %v", since, over)
+	}
+}
+
+// keptSince is since when the condition of an alert is over that fires on.
+func keptSince(s *Server, name string) (since time.Time) {
+	for _, r := range s.rules.AlertingRules() {
+		for _, a := range r.ActiveAlerts() {
+			if r.Name() == name && a.KeepFiringSince.After(since) {
+				since = a.KeepFiringSince
+			}
+		}
+	}
+	return since
+}
+
 // writeLog stores samples of x from a time on, a second apart, as a run does
 // that ends then. It returns the newest file of the log.
 func writeLog(t *testing.T, dir string, at time.Time, n int) string {
