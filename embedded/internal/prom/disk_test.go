@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -109,6 +110,75 @@ func TestCorruptBlocks(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// What was moved aside takes room: the newest is kept, for somebody to look at.
+func TestNewestAside(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for n := range 3 {
+		broken := filepath.Join(dir, fmt.Sprintf("01ARZ3NDEKTSV4RRFFQ69G5FA%d", n))
+		if err := os.Mkdir(broken, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(broken, "meta.json"), []byte("{"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s := start(t, Config{Dir: dir})
+		want := filepath.Join(dir, corruptPrefix+filepath.Base(broken))
+		if got := s.store.aside(); !slices.Equal(got, []string{want}) {
+			t.Errorf("moved aside: %v, want %s", got, want)
+		}
+		stop(t, s)
+	}
+}
+
+// A disk with as much room as is needed, and no more, is used.
+func TestLeastRoom(t *testing.T) {
+	t.Parallel()
+	var free uint64
+	s := start(t, Config{}).store
+	s.cfg.free = func(string) (uint64, error) { return free, nil }
+	for _, row := range []struct{ maxBytes, least int64 }{{1 << 20, 256 << 10}, {64 << 20, 16 << 20}, {1 << 30, 16 << 20}} {
+		s.cfg.MaxBytes, free = row.maxBytes, uint64(row.least)
+		if err := s.room(); err != nil {
+			t.Errorf("of %d bytes: %v", row.maxBytes, err)
+		}
+		if free--; s.room() == nil {
+			t.Errorf("of %d bytes, %d are enough", row.maxBytes, free)
+		}
+	}
+}
+
+// Nothing is wrong where a disk is as it should be: chunks are written, and the
+// reserve is there again.
+func TestKeepOnDisk(t *testing.T) {
+	t.Parallel()
+	cfg, err := Config{Dir: t.TempDir()}.withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := newFaults(cfg.Meter, cfg.Logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := openStore(cfg, f, nil) // its own maintenance does not run
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ready := range []func(){func() {}, s.unreserve} {
+		ready()
+		s.disk.mapped = time.Time{}
+		if err := s.keep(t.Context(), s.disk); err != nil {
+			t.Error(err)
+		}
+		if file, err := os.Stat(filepath.Join(cfg.Dir, reserveName)); err != nil || file.Size() != reserveBytes {
+			t.Errorf("the reserve: %v", err)
+		}
+	}
+	if err := s.close(); err != nil || f.of(faultDisk) != 0 {
+		t.Errorf("%v, %d faults of the disk", err, f.of(faultDisk))
 	}
 }
 
