@@ -134,54 +134,6 @@ func TestNewestAside(t *testing.T) {
 	}
 }
 
-// A disk with as much room as is needed, and no more, is used.
-func TestLeastRoom(t *testing.T) {
-	t.Parallel()
-	var free uint64
-	s := start(t, Config{}).store
-	s.cfg.free = func(string) (uint64, error) { return free, nil }
-	for _, row := range []struct{ maxBytes, least int64 }{{1 << 20, 256 << 10}, {64 << 20, 16 << 20}, {1 << 30, 16 << 20}} {
-		s.cfg.MaxBytes, free = row.maxBytes, uint64(row.least)
-		if err := s.room(); err != nil {
-			t.Errorf("of %d bytes: %v", row.maxBytes, err)
-		}
-		if free--; s.room() == nil {
-			t.Errorf("of %d bytes, %d are enough", row.maxBytes, free)
-		}
-	}
-}
-
-// Nothing is wrong where a disk is as it should be: chunks are written, and the
-// reserve is there again.
-func TestKeepOnDisk(t *testing.T) {
-	t.Parallel()
-	cfg, err := Config{Dir: t.TempDir()}.withDefaults()
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := newFaults(cfg.Meter, cfg.Logger)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := openStore(cfg, f, nil) // its own maintenance does not run
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, ready := range []func(){func() {}, s.unreserve} {
-		ready()
-		s.disk.mapped = time.Time{}
-		if err := s.keep(t.Context(), s.disk); err != nil {
-			t.Error(err)
-		}
-		if file, err := os.Stat(filepath.Join(cfg.Dir, reserveName)); err != nil || file.Size() != reserveBytes {
-			t.Errorf("the reserve: %v", err)
-		}
-	}
-	if err := s.close(); err != nil || f.of(faultDisk) != 0 {
-		t.Errorf("%v, %d faults of the disk", err, f.of(faultDisk))
-	}
-}
-
 func TestLeavesAFullDiskAndReturns(t *testing.T) {
 	t.Parallel()
 	var full atomic.Bool

@@ -17,7 +17,7 @@ groups:
       - alert: CPUHigh
         expr: job:cpu:max > 80
         labels: {severity: page}
-        annotations: {summary: 'CPU at {{ $value | printf "%.0f" }} % in {{ $labels.job }}'}
+        annotations: {summary: 'CPU at {{ $value | printf "%.0f" }} % in {{ $labels.job }}', home: '{{ externalURL }}'}
 `
 
 func TestFiresAndResolves(t *testing.T) {
@@ -28,7 +28,7 @@ func TestFiresAndResolves(t *testing.T) {
 	s := start(t, Config{Metrics: svc, Job: "tienda-api", Instance: "127.0.0.1:9464", Rules: []byte(cpuRules), Notify: box.notify, ExternalURL: "http://x/"})
 	eventually(t, "CPUHigh fires", func() bool { return box.firing("CPUHigh") })
 	a := box.of("CPUHigh")[0]
-	if a.Annotations["summary"] != "CPU at 95 % in tienda-api" || a.Labels["severity"] != "page" || a.Value != 95 {
+	if a.Annotations["summary"] != "CPU at 95 % in tienda-api" || a.Annotations["home"] != "http://x/" || a.Labels["severity"] != "page" || a.Value != 95 {
 		t.Errorf("got %+v", a)
 	}
 	if a.StartsAt.IsZero() || a.GeneratorURL != "http://x/graph?g0.expr=job%3Acpu%3Amax+%3E+80&g0.tab=1" {
