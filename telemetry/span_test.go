@@ -130,6 +130,21 @@ func TestBodySizes(t *testing.T) {
 	}
 }
 
+// TestNoBodySizes: a size that nobody knows is not on the span: of a body that the
+// handler left unread, and of an answer that has none.
+func TestNoBodySizes(t *testing.T) {
+	t.Parallel()
+	tel, spans := startTraced(t)
+	h := ofMux(tel, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	serve(t, 1, h).send(t, http.MethodGet, "/orders/7", strings.NewReader("unread"))
+	says := described(t, spans)
+	for _, key := range []attribute.Key{"http.request.body.size", "http.response.body.size"} {
+		if size, ok := says[key]; ok {
+			t.Errorf("%s is %d", key, size.AsInt64())
+		}
+	}
+}
+
 type plainWrapper struct{ http.ResponseWriter }
 
 // TestNotSampled: a trace that is not kept goes on all the same, and its request
