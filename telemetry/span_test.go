@@ -99,6 +99,10 @@ func TestBodySizes(t *testing.T) {
 		"WriteString": func(w http.ResponseWriter, text string) { _, _ = io.WriteString(w, text) },
 		"ReadFrom":    func(w http.ResponseWriter, text string) { _, _ = io.Copy(w, strings.NewReader(text)) },
 		"wrapped":     func(w http.ResponseWriter, text string) { _, _ = io.WriteString(plainWrapper{w}, text) },
+		"in parts": func(w http.ResponseWriter, text string) {
+			_, _ = io.WriteString(w, text[:2])
+			_, _ = io.WriteString(w, text[2:])
+		},
 	} {
 		for _, c := range []struct {
 			protocol int

@@ -163,6 +163,13 @@ func TestLeavesAFullDiskAndReturns(t *testing.T) {
 		t.Errorf("%v samples, those of the disk were %v: what was in memory is gone", n, onDisk)
 	}
 	eventually(t, "samples on disk", func() bool { return count() > n+5 })
+	n = count()
+	full.Store(true)
+	s.store.poke()
+	eventually(t, "memory again", func() bool { return s.store.status().Mode == ModeMemory })
+	if got := count(); got < n {
+		t.Errorf("%v samples of %v: what memory had of the first time is gone", got, n)
+	}
 	stop(t, s)
 	s = start(t, Config{Dir: dir})
 	if got := count(); got < onDisk+5 { // what was in memory ended with the process

@@ -39,7 +39,7 @@ func (s *Server) Select(ctx context.Context, prefix string, ranges ...cause.Rang
 	if err != nil {
 		return nil, err
 	}
-	c := collected{thin: s.thin(ranges), at: map[uint64]int{}}
+	c := collected{thin: thin(s.store.status().Series, s.cfg.ScrapeInterval, ranges), at: map[uint64]int{}}
 	for _, r := range ranges {
 		if err := s.collect(ctx, &c, r, names, buckets); err != nil {
 			return nil, err
@@ -48,15 +48,15 @@ func (s *Server) Select(ctx context.Context, prefix string, ranges ...cause.Rang
 	return c.series, nil
 }
 
-// thin is how far apart the samples of a series must be for all of them to stay
-// within the bound.
-func (s *Server) thin(ranges []cause.Range) time.Duration {
+// thin is how far apart the samples of so many series must be for all of them to stay
+// within the bound. It is 0 where they are so as they are scraped.
+func thin(series int64, interval time.Duration, ranges []cause.Range) time.Duration {
 	whole := time.Duration(0)
 	for _, r := range ranges {
 		whole += r.Length()
 	}
-	each := maxPoints / max(s.store.status().Series, 1)
-	if each < 2 || whole/time.Duration(each) > s.cfg.ScrapeInterval {
+	each := maxPoints / max(series, 1)
+	if each < 2 || whole/time.Duration(each) > interval {
 		return whole / time.Duration(max(each, 2))
 	}
 	return 0
@@ -102,7 +102,7 @@ func (c *collected) add(l labels.Labels, it chunkenc.Iterator) error {
 	before := len(points)
 	name := l.Get(model.MetricNameLabel)
 	last := cause.Point{} // the newest, kept or not
-	kept := func() bool { return len(points) > 0 && points[len(points)-1].At.Equal(last.At) }
+	kept := func() bool { return points[len(points)-1].At.Equal(last.At) }
 	for kind := it.Next(); kind != chunkenc.ValNone; kind = it.Next() {
 		if kind != chunkenc.ValFloat {
 			continue

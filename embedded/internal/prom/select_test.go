@@ -136,3 +136,27 @@ func TestSelectBesideQueries(t *testing.T) {
 	}
 	dashboards.Wait()
 }
+
+// TestThin: samples are as far apart as has all series within the bound, over all
+// ranges together, and where there are so many series that none has two, each has two.
+func TestThin(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	minutes := func(n int) cause.Range { return cause.Range{From: now.Add(-time.Duration(n) * time.Minute), To: now} }
+	for _, row := range []struct {
+		series int64
+		ranges []cause.Range
+		want   time.Duration
+	}{
+		{0, []cause.Range{minutes(1)}, 0},
+		{maxPoints / 60, []cause.Range{minutes(1)}, 0},
+		{maxPoints / 60, []cause.Range{minutes(1), minutes(1)}, 2 * time.Second},
+		{maxPoints / 6, []cause.Range{minutes(1)}, 10 * time.Second},
+		{maxPoints / 2, []cause.Range{minutes(1)}, 30 * time.Second},
+		{maxPoints, []cause.Range{minutes(1), minutes(3)}, 2 * time.Minute},
+	} {
+		if got := thin(row.series, time.Second, row.ranges); got != row.want {
+			t.Errorf("%d series, %d ranges: %v, want %v", row.series, len(row.ranges), got, row.want)
+		}
+	}
+}
