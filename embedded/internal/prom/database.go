@@ -47,9 +47,9 @@ type database struct {
 // logLimit is how many bytes the log takes before its samples become a block.
 func (c Config) logLimit() int64 { return max(c.MaxBytes/16, 8*pageBytes) }
 
-// open opens a database in dir. One without a log keeps to memory.
-func (s *store) open(dir string, log bool) (*database, error) {
-	d := &database{reg: prometheus.NewRegistry(), cfg: s.cfg, faults: s.faults, recorded: s.recorded}
+// options are those of a database: nothing is done by tsdb's own loop, and all that
+// is on disk stays within MaxBytes. One without a log keeps to memory.
+func (s *store) options(log bool) *tsdb.Options {
 	o := tsdb.DefaultOptions()
 	o.NoLockfile = true // see lock
 	o.BlockReloadInterval = 365 * 24 * time.Hour
@@ -68,6 +68,13 @@ func (s *store) open(dir string, log bool) (*database, error) {
 	o.StripeSize = headStripes
 	o.HeadChunksWriteBufferSize = chunks.MinWriteBufferSize
 	o.EnableExemplarStorage, o.MaxExemplars = true, maxExemplars
+	return o
+}
+
+// open opens a database in dir. One without a log keeps to memory.
+func (s *store) open(dir string, log bool) (*database, error) {
+	d := &database{reg: prometheus.NewRegistry(), cfg: s.cfg, faults: s.faults, recorded: s.recorded}
+	o := s.options(log)
 	o.SeriesLifecycleCallback = d
 	var err error
 	if d.DB, err = tsdb.Open(dir, quietly(s.log), d.reg, o, nil); err != nil {

@@ -47,6 +47,26 @@ func TestDrill(t *testing.T) {
 	}
 }
 
+// A drill has at least a moment, and so many steps at most.
+func TestDrillSteps(t *testing.T) {
+	t.Parallel()
+	s := start(t, Config{})
+	rule := alerting.Rule{Alert: "Always", Expr: "x > 0"}
+	series := []alerting.DrillSeries{{Series: "x", Values: "1x20"}}
+	for _, row := range []struct {
+		interval, after time.Duration
+		ok              bool
+	}{
+		{time.Second, 0, true}, {0, 0, false}, {-1, 0, false}, {time.Second, -1, false},
+		{time.Minute, 10 * time.Minute, true}, {1, maxDrillSteps + 1, false},
+	} {
+		fired, err := s.Drill(t.Context(), nil, rule, alerting.Drill{Interval: row.interval, After: row.after, Series: series})
+		if (err == nil) != row.ok || row.ok && len(fired) != 1 {
+			t.Errorf("%v after %v: %d fire, %v", row.interval, row.after, len(fired), err)
+		}
+	}
+}
+
 func TestWrongConfig(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

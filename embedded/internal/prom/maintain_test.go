@@ -2,7 +2,10 @@ package prom
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -90,5 +93,60 @@ func TestBlockOfWhatIsOld(t *testing.T) {
 		if n := len(s.disk.Blocks()); min(n, 1) != want {
 			t.Errorf("%d blocks of %v", n, age)
 		}
+	}
+}
+
+// tsdb's own loop does nothing for a year, and what may be on disk at once is
+// MaxBytes: blocks, three times a log, the reserve and what was moved aside.
+func TestOptions(t *testing.T) {
+	t.Parallel()
+	s := opened(t)
+	for _, maxBytes := range []int64{minMaxBytes, defaultMaxBytes, 1 << 30} {
+		s.cfg.MaxBytes = maxBytes
+		limit := s.cfg.logLimit()
+		if want := max(maxBytes/16, 256<<10); limit != want {
+			t.Errorf("of %d bytes the log takes %d, want %d", maxBytes, limit, want)
+		}
+		o := s.options(true)
+		if want := max(maxBytes-reserveBytes-3*limit, maxBytes/4); o.MaxBytes != want {
+			t.Errorf("of %d bytes blocks take %d, want %d", maxBytes, o.MaxBytes, want)
+		}
+		if o.WALSegmentSize < pageBytes || int64(o.WALSegmentSize) > limit/8 || o.WALSegmentSize%pageBytes != 0 {
+			t.Errorf("of %d bytes a segment of the log takes %d", maxBytes, o.WALSegmentSize)
+		}
+	}
+	before := s.options(true).MaxBytes
+	if err := os.WriteFile(filepath.Join(s.cfg.Dir, corruptPrefix+"x"), make([]byte, 1000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := s.options(false)
+	if o.MaxBytes != before-1000 {
+		t.Errorf("beside 1000 bytes that were moved aside blocks take %d, before %d", o.MaxBytes, before)
+	}
+	if o.BlockReloadInterval != 365*24*time.Hour || o.WALSegmentSize != -1 || o.RetentionDuration != (6*time.Hour).Milliseconds() {
+		t.Errorf("%+v", o)
+	}
+	s.cfg.Retention = 10 * 24 * time.Hour
+	if o := s.options(true); o.MaxBlockDuration != (24 * time.Hour).Milliseconds() {
+		t.Errorf("a block of %d ms at most", o.MaxBlockDuration)
+	}
+}
+
+// The free space of a folder is in bytes, as df has it.
+func TestFreeBytes(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	out, err := exec.Command("df", "-k", "-P", dir).Output()
+	if err != nil {
+		t.Skip(err)
+	}
+	lines := strings.Fields(string(out))
+	want, err := strconv.ParseInt(lines[len(lines)-3], 10, 64)
+	if err != nil {
+		t.Fatalf("%s: %v", out, err)
+	}
+	free, err := freeBytes(dir)
+	if got := int64(free >> 10); err != nil || got < want/2 || got > 2*want { // others write meanwhile
+		t.Errorf("%d KiB are free, df says %d: %v", got, want, err)
 	}
 }
