@@ -111,12 +111,11 @@ func (c Config) withDefaults(log *slog.Logger) (Config, error) {
 	default:
 		log.Warn("LATIDO_ALERTS is not known, and alerts are in the process: write servers or process", "value", where)
 	}
-	scrape, evaluate, drill := 5*time.Second, 15*time.Second, drillTime
-	if c.Fast {
-		scrape, evaluate, drill = time.Second, time.Second, drillTimeFast
+	if c.Fast { // the others are the store's own
+		c.ScrapeInterval = cmp.Or(c.ScrapeInterval, time.Second)
+		c.EvaluationInterval = cmp.Or(c.EvaluationInterval, time.Second)
+		c.drillTime = cmp.Or(c.drillTime, drillTimeFast)
 	}
-	c.drillTime = cmp.Or(c.drillTime, drill)
-	c.ScrapeInterval = cmp.Or(c.ScrapeInterval, scrape)
-	c.EvaluationInterval = cmp.Or(c.EvaluationInterval, evaluate)
+	c.drillTime = cmp.Or(c.drillTime, drillTime)
 	return c, errors.Join(errs...)
 }
