@@ -252,6 +252,7 @@ func TestDoctorCascade(t *testing.T) {
 			w.at["collector"] = "none"
 			w.parts["url"]["/metrics"] = says(strings.NewReplacer(`outcome="success"} 12`, `outcome="success"} 0`, `outcome="failure"} 0`, `outcome="failure"} 9`).Replace(serviceMetrics))
 		}, "otlp", "collector-metrics: not known, as collector is not looked at"},
+		"no target scraped yet": {func(w *patient) { w.targets("unknown", "") }, "scrape", "series: not known as long as scrape fails"},
 		"one of two targets down": {func(w *patient) {
 			w.parts["prometheus"]["/api/v1/targets"] = api(object{"activeTargets": []object{w.target("up", ""), w.target("down", "connection refused")}})
 		}, "scrape", ""},

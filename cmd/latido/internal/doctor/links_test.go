@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -153,6 +154,9 @@ func TestDoctorFaults(t *testing.T) {
 		"rules that load by a signal":    {reloads(object{"config.file": "/etc/prometheus/prometheus.yaml", "web.enable-lifecycle": "false"}), "rules", []string{"and reload: docker compose kill -s SIGHUP prometheus"}},
 		"rules of a store without flags": {reloads(object{}), "rules", []string{"and reload: curl -X POST http://"}},
 		"rules of another pace":          {func(w *patient) { w.args = []string{"-fast"} }, "rules", []string{"Prometheus has another SlowResponses than the domain"}},
+		"Prometheus refuses": {func(w *patient) {
+			w.parts["prometheus"]["/api/v1/rules"] = refuses(http.StatusBadRequest, `{"status":"error","error":"no such tenant"}`)
+		}, "rules", []string{"refuses /api/v1/rules: no such tenant"}},
 		"another domain's rules": {func(w *patient) {
 			w.parts["prometheus"]["/api/v1/rules"] = api(object{"groups": []object{{"rules": []object{{"name": "SlowResponses", "type": "alerting", "labels": object{"domain": "clinica"}}}}}})
 		}, "rules", []string{"none of the domain's"}},
@@ -168,7 +172,13 @@ func TestDoctorFaults(t *testing.T) {
 		"Pyroscope of others": {func(w *patient) { w.profileless("clinica-api") }, "profiles", []string{"has uploaded 48", "another Pyroscope, or as another tenant", "PYROSCOPE_TENANT_ID"}},
 		"another name": {func(w *patient) {
 			w.profileless("tienda")
-			w.parts["pyroscope"]["/querier.v1.QuerierService/Series"] = gives(object{"labelsSet": []object{{"labels": []object{{"name": "service_name", "value": "tienda"}}}}})
+			w.parts["pyroscope"]["/querier.v1.QuerierService/Series"] = func(out http.ResponseWriter, r *http.Request) {
+				var of struct{ Start, End int64 }
+				if err := json.NewDecoder(r.Body).Decode(&of); err != nil || of.End-of.Start != profilesWithin.Milliseconds() {
+					w.t.Errorf("asks for %+v, %v", of, err)
+				}
+				gives(object{"labelsSet": []object{{"labels": []object{{"name": "service_name", "value": "tienda"}}}}})(out, r)
+			}
 		}, "profiles", []string{"no profile of tienda-api, but of tienda"}},
 		"address that cannot be used": {func(w *patient) {
 			w.profileless()
@@ -195,6 +205,9 @@ func TestDoctorFaults(t *testing.T) {
 		"Grafana's database": {func(w *patient) {
 			w.parts["grafana"]["/api/health"] = gives(object{"database": "failing", "version": "12"})
 		}, "grafana", []string{"database is not well: failing"}},
+		"a source that does not work": {func(w *patient) {
+			w.parts["grafana"]["/api/datasources/uid/p/health"] = refuses(http.StatusBadRequest, `{"status":"ERROR","message":"no route to host"}`)
+		}, "datasources", []string{"data source Prometheus does not work: it asks http://prometheus:9090: no route to host"}},
 		"no Pyroscope in Grafana": {func(w *patient) {
 			w.sources(object{"uid": "p", "name": "Prometheus", "type": "prometheus", "jsonData": object{"exemplarTraceIdDestinations": []object{{"name": "trace_id", "url": "https://x"}}}})
 		}, "datasources", []string{"no data source of the type grafana-pyroscope-datasource"}},
