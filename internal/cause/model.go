@@ -343,15 +343,14 @@ const (
 // readExcess finds the endpoints whose requests take longer than they did: in
 // seconds of requests a second.
 func (m *model) readExcess() {
-	span := m.f.span(m.t.After)
 	times := longer * m.strict
 	if m.kind == latency && !m.in.Alert.Drill && m.in.Alert.Name != "" {
 		times = longerAlert
 	}
 	for name, e := range m.endpoints {
 		slow := 0.0
-		if d := e.duration; d.after > times*d.before && d.after-d.before > leastLonger && e.requests.after*span >= fewRequests {
-			slow = e.requests.after * (d.after - d.before)
+		if m.slower(e, times) {
+			slow = e.requests.after * e.duration.growth()
 		}
 		// Requests that have no end yet are in no histogram.
 		hung := 0.0
@@ -369,6 +368,13 @@ func (m *model) readExcess() {
 		}
 		e.about = m.about(name)
 	}
+}
+
+// slower tells whether requests to an endpoint take so many times as long as they
+// did, by more than chance makes of so many.
+func (m *model) slower(e *endpoint, times float64) bool {
+	d := e.duration
+	return d.after > times*d.before && d.growth() > leastLonger && e.requests.after*m.f.span(m.t.After) >= fewRequests
 }
 
 // about tells whether the alert may be about an endpoint.

@@ -46,14 +46,18 @@ func (m *model) nameUnnamed() string {
 	var list []lost
 	for name, e := range m.endpoints {
 		if m.about(name) && !named[name] && !strings.HasSuffix(name, " "+domain.Unmatched) {
-			list = append(list, lost{name, e.requests.after * e.duration.growth(), -e.requests.growth()})
+			one := lost{name, 0, -e.requests.growth()}
+			if m.slower(e, longer*m.strict) {
+				one.time = e.requests.after * e.duration.growth()
+			}
+			list = append(list, one)
 		}
 	}
 	if len(list) == 0 || !nameless {
 		return ""
 	}
 	return slices.MaxFunc(list, func(a, b lost) int {
-		return cmp.Or(cmp.Compare(max(a.time, 0), max(b.time, 0)), cmp.Compare(a.requests, b.requests), cmp.Compare(b.name, a.name))
+		return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.requests, b.requests), cmp.Compare(b.name, a.name))
 	}).name
 }
 

@@ -31,3 +31,20 @@ func TestNameless(t *testing.T) {
 		}
 	}
 }
+
+// TestNamelessLost: requests that never end are those of the endpoint that has fewer,
+// and not of one that takes a little longer by chance.
+func TestNamelessLost(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"POST /citas", "GET /citas", "GET /medicos/{id}"} {
+		r := ofService(t, func(s *service) {
+			s.nameless = true
+			s.endpoint(name).requests.after = 0.01
+			s.waits = append(s.waits, standing{moved{0, 300}, nil, stack(httpCall, own("(*Payments).Charge", 33), serving)})
+			s.alert = about(s, "go_goroutine_count", ">", 200)
+		})
+		if len(r.Findings) == 0 || r.Findings[0].Endpoint != name {
+			t.Errorf("%s: %s", name, told(r))
+		}
+	}
+}

@@ -112,3 +112,19 @@ func TestOtherRequests(t *testing.T) {
 		}
 	}
 }
+
+// Of the CPU time that values bring with each request, one request's own is not due
+// to the value that comes more often.
+func TestValuesWithEachRequest(t *testing.T) {
+	t.Parallel()
+	value := func(rate float64) float64 {
+		return score(ofService(t, func(s *service) {
+			s.part("POST /citas", "work").each = moved{0.002, 0.2}
+			s.count("reservas", moved{4, rate}, "canal", "app")
+			s.alert = about(s, "cpu_usage", ">", 1)
+		}), "value")
+	}
+	if few, many := value(40), value(400); few < 0.7 || few > 0.8 || many < 0.96 || many > 0.985 { // 4.5 and 40 with each
+		t.Errorf("%.3f with few of them, %.3f with many", few, many)
+	}
+}
