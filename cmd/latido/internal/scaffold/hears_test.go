@@ -71,3 +71,16 @@ func TestInitKeepsSecrets(t *testing.T) {
 		}
 	}
 }
+
+// Who can hear: a mail address, or the address of a webhook that has a host.
+func TestWhoCanHear(t *testing.T) {
+	t.Parallel()
+	for who, ok := range map[string]bool{
+		"": true, "ana@example.com": true, "https://hooks.example.com/x": true, "http://127.0.0.1:9000/x": true,
+		"ana": false, "Ana <ana@example.com>": false, "https://": false, "https:///x": false, "ftp://example.com/x": false, "hooks.example.com/x": false,
+	} {
+		if err := checkWho(who); (err == nil) != ok {
+			t.Errorf("%q: %v", who, err)
+		}
+	}
+}

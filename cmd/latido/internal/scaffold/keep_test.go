@@ -2,10 +2,12 @@ package scaffold
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -93,6 +95,38 @@ func TestInitDomainThere(t *testing.T) {
 	testkit.Error(t, err, cli.DomainFile+":1:1: prefix: ")
 	if len(clitest.Contents(t, dir)) != 1 {
 		t.Error("files of a domain that does not load")
+	}
+}
+
+// The demo of a measured value has values of the lower half of its buckets, as they
+// are written: of one bucket, the upper half of that.
+func TestDemoOfBuckets(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	clitest.Put(t, dir, cli.DomainFile, "prefix: tienda\nentity: pedido\nevents:\n"+
+		"  - {name: peso, kind: histogram, unit: kg, buckets: [0.25]}\n"+
+		"  - {name: volumen, kind: histogram, unit: m3, buckets: [0.015, 0.25, 1000000, 2000000]}\n")
+	out, err := start(starter{}, "", "-dir", dir)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	all := strings.Join(slices.Collect(maps.Values(clitest.Contents(t, dir))), "\n")
+	for _, want := range []string{"between(0.125, 0.25)", "between(0.015, 1000000)"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("no %s", want)
+		}
+	}
+}
+
+// Where the service is, is said to who is not there.
+func TestInitHere(t *testing.T) {
+	dir := t.TempDir()
+	for _, here := range []string{t.TempDir(), dir} {
+		t.Chdir(here)
+		out, err := start(starter{}, "", "-kind", "saas", "-notify", "https://hooks.example.com/x", "-dir", dir)
+		if told := strings.Contains(out, "\n    cd "); err != nil || told != (here != dir) {
+			t.Errorf("told %v, %v\n%s", told, err, out)
+		}
 	}
 }
 
