@@ -343,13 +343,9 @@ const (
 // readExcess finds the endpoints whose requests take longer than they did: in
 // seconds of requests a second.
 func (m *model) readExcess() {
-	times := longer * m.strict
-	if m.kind == latency && !m.in.Alert.Drill && m.in.Alert.Name != "" {
-		times = longerAlert
-	}
 	for name, e := range m.endpoints {
 		slow := 0.0
-		if m.slower(e, times) {
+		if m.slower(e) {
 			slow = e.requests.after * e.duration.growth()
 		}
 		// Requests that have no end yet are in no histogram.
@@ -370,10 +366,13 @@ func (m *model) readExcess() {
 	}
 }
 
-// slower tells whether requests to an endpoint take so many times as long as they
-// did, by more than chance makes of so many.
-func (m *model) slower(e *endpoint, times float64) bool {
-	d := e.duration
+// slower tells whether requests to an endpoint take longer than they did, by more
+// than chance makes of so many.
+func (m *model) slower(e *endpoint) bool {
+	d, times := e.duration, longer*m.strict
+	if m.kind == latency && !m.in.Alert.Drill && m.in.Alert.Name != "" {
+		times = longerAlert
+	}
 	return d.after > times*d.before && d.growth() > leastLonger && e.requests.after*m.f.span(m.t.After) >= fewRequests
 }
 

@@ -47,7 +47,7 @@ func (m *model) nameUnnamed() string {
 	for name, e := range m.endpoints {
 		if m.about(name) && !named[name] && !strings.HasSuffix(name, " "+domain.Unmatched) {
 			one := lost{name, 0, -e.requests.growth()}
-			if m.slower(e, longer*m.strict) {
+			if m.slower(e) {
 				one.time = e.requests.after * e.duration.growth()
 			}
 			list = append(list, one)
