@@ -42,11 +42,13 @@ func TestWorseThanChance(t *testing.T) {
 		"p95 at the limit":          {"p95", ofEndpoint(red{P95: 1}), ofEndpoint(red{P95: worseP95}), false},
 		"p95 beyond it":             {"p95", ofEndpoint(red{P95: 1}), ofEndpoint(red{P95: 1.26}), true},
 		"p95 by the least":          {"p95", ofEndpoint(red{}), ofEndpoint(red{P95: leastP95}), true},
+		"p95 by less than that":     {"p95", ofEndpoint(red{P95: leastP95}), ofEndpoint(red{P95: 1.9 * leastP95}), false},
 		"p95 by less":               {"p95", ofEndpoint(red{}), ofEndpoint(red{P95: 0.0099}), false},
 		"p95 fell":                  {"p95", ofEndpoint(red{P95: 1}), ofEndpoint(red{P95: 0.5}), false},
 		"errors at the limit":       {"error_ratio", ofEndpoint(red{ErrorRatio: 0.25}), ofEndpoint(red{ErrorRatio: 0.5}), false},
 		"errors beyond it":          {"error_ratio", ofEndpoint(red{ErrorRatio: 0.25}), ofEndpoint(red{ErrorRatio: 0.51}), true},
 		"errors by the least":       {"error_ratio", ofEndpoint(red{}), ofEndpoint(red{ErrorRatio: leastErrors}), true},
+		"errors by less than that":  {"error_ratio", ofEndpoint(red{ErrorRatio: 0.4 * leastErrors}), ofEndpoint(red{ErrorRatio: 1.3 * leastErrors}), false},
 		"errors by less":            {"error_ratio", ofEndpoint(red{}), ofEndpoint(red{ErrorRatio: 0.0099}), false},
 		"traffic":                   {"rate", ofEndpoint(red{Rate: 1}), ofEndpoint(red{Rate: 100}), false},
 	} {
