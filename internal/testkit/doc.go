@@ -1,5 +1,6 @@
 // Package testkit holds what the tests of several packages share: golden
-// files and the comparison of errors. Only tests import it.
+// files, the comparison of errors, and how many tests run at once. Only tests import
+// it.
 //
 // A package whose tests use [Golden] knows the flag -update:
 //
