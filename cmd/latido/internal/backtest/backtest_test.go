@@ -99,10 +99,13 @@ func TestBacktestWords(t *testing.T) {
 		},
 		"no data": {
 			"", "-rule PocaMemoria",
-			"PocaMemoria: no data: tienda_memory_usage_bytes has no sample in the last 6 h\n",
+			"PocaMemoria: no data: no sample of tienda_memory_usage_bytes in the last 6 h\n",
 		},
 		"no data of an expression": {
-			"", "-rule Carga", "Carga: no data: tienda_active_requests has no sample in the last 6 h\n",
+			"", "-rule Carga", "Carga: no data: no sample of tienda_active_requests in the last 6 h\n",
+		},
+		"no data of an expression of several": {
+			"", "-rule CargaDeTodos", "CargaDeTodos: no data: no sample of tienda_active_requests and 2 more in the last 6 h\n",
 		},
 		"an expression has no limit of its own": {
 			"  tienda_active_requests{job=\"tienda-api\",instance=\"a\"} 5x59 20x9 5x60 20x9 5x200\n", "-rule Carga",
@@ -336,7 +339,7 @@ func TestBacktestSpanish(t *testing.T) {
 	code, stdout, stderr := p.backtest("-rule", "CPUAlta", "-rule", "PocaMemoria", "-try", "CPUAlta=90.5%", "-last", "6h", "-language", "es")
 	for _, want := range []string{
 		"tienda-api en URL: 6 h, de ", "CPUAlta: habría sonado 3 veces en 6 h, 19 min en total, la más larga 8 min (" + clock(time.Hour+2*time.Minute) + "); con 90,5 %: una vez\n",
-		"PocaMemoria: sin datos: tienda_memory_usage_bytes no tiene ninguna muestra en 6 h\n",
+		"PocaMemoria: sin datos: ninguna muestra de tienda_memory_usage_bytes en 6 h\n",
 	} {
 		if code != 0 || !strings.Contains(stdout, want) {
 			t.Errorf("exit %d, no %q in\n%s%s", code, want, stdout, stderr)

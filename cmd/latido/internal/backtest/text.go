@@ -84,7 +84,7 @@ func (p *replayed) text(length time.Duration, l speech) string {
 	case p.err != nil:
 		return l.say("could not be replayed: %s", p.err.Error())
 	case p.noData():
-		return l.say("no data: %s has no sample %s", cli.Safe(p.missing.of), last)
+		return l.say("no data: no sample of %s %s", cli.Safe(p.missing.of), last)
 	}
 	var text string
 	switch n := len(p.now.episodes); n {
