@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -41,6 +42,7 @@ type covering struct {
 	Took    map[string]time.Duration // by test, alone
 	Lines   map[string][]span        // by file
 	Profile []string                 // the lines of a coverage profile of all of them
+	Starts  bool                     // processes, of which no profile tells
 }
 
 // span is the lines of a file, both ends included, that a test runs.
@@ -64,6 +66,9 @@ func cover(ctx context.Context, env []string, dir, pkg, tmp string) (c covering,
 	if err := runIn(ctx, dir, env, &names, binary, "-test.list", "^(Test|Example|Fuzz)"); err != nil {
 		return c, fmt.Errorf("list the tests of %s: %w", dir, err)
 	}
+	if c.Starts, err = startsProcesses(dir); err != nil {
+		return c, err
+	}
 	for _, name := range strings.Fields(names.String()) {
 		begin := time.Now()
 		if err := runIn(ctx, dir, env, io.Discard, binary, "-test.run", "^"+name+"$", "-test.coverprofile", profile); err != nil {
@@ -79,6 +84,20 @@ func cover(ctx context.Context, env []string, dir, pkg, tmp string) (c covering,
 		}
 	}
 	return c, nil
+}
+
+// startsProcesses tells whether tests in dir may run code in a process of its own.
+func startsProcesses(dir string) (bool, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
+	if err != nil {
+		return false, err
+	}
+	for _, file := range files {
+		if text, err := os.ReadFile(file); err != nil || bytes.Contains(text, []byte("exec.Command")) {
+			return true, err
+		}
+	}
+	return false, nil
 }
 
 // block is a line of a coverage profile: a part of a file, how many statements it
@@ -107,8 +126,9 @@ func (c *covering) add(test, profile string) error {
 }
 
 // of returns the tests that run a line: those that take no longer than quick
-// together, and the rest.
-func (c covering) of(file string, line int) (first, rest []string) {
+// together, and the rest; and then the others, where a process that they start may
+// run it.
+func (c covering) of(file string, line int) (first, rest, others []string) {
 	var all []string
 	for _, s := range c.Lines[file] {
 		if s.From <= line && line <= s.To && !slices.Contains(all, s.Test) {
@@ -121,14 +141,19 @@ func (c covering) of(file string, line int) (first, rest []string) {
 		sum += c.Took[all[n]]
 		n++
 	}
-	return all[:n], all[n:]
+	for _, test := range slices.Sorted(maps.Keys(c.Took)) {
+		if c.Starts && len(all) > 0 && !slices.Contains(all, test) {
+			others = append(others, test)
+		}
+	}
+	return all[:n], all[n:], others
 }
 
 // notices compiles the tests, in an environment that has the mutant, and runs
 // those that run a line. It returns true if one of them fails, or takes many times
 // as long as it does without the mutant.
 func (c covering) notices(env []string, tmp, file string, line int) (bool, error) {
-	first, rest := c.of(file, line)
+	first, rest, others := c.of(file, line)
 	if len(first)+len(rest) == 0 {
 		return false, nil
 	}
@@ -136,7 +161,7 @@ func (c covering) notices(env []string, tmp, file string, line int) (bool, error
 	if err := runIn(context.Background(), c.Dir, env, os.Stderr, os.Getenv(realGo), "test", "-c", "-ldflags=-w", "-o", binary, "."); err != nil {
 		return false, fmt.Errorf("the mutant does not compile: %w", err)
 	}
-	for _, tests := range [][]string{first, rest} {
+	for _, tests := range [][]string{first, rest, others} {
 		if len(tests) == 0 {
 			continue
 		}

@@ -12,7 +12,8 @@ import (
 )
 
 // TestCovering finds the tests that run a line, in a package of its own: the quick
-// ones first, and a mutant by the one that fails. A test that needs another one is none of them.
+// ones first, and a mutant by the one that fails, in a process that it starts, too. A
+// test that needs another one is none of them.
 func TestCovering(t *testing.T) {
 	dir, tmp := t.TempDir(), t.TempDir()
 	for name, text := range map[string]string{
@@ -29,7 +30,12 @@ func Half(n int) int {
 `,
 		"small_test.go": `package small
 
-import "testing"
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"testing"
+)
 
 func TestTwice(t *testing.T) {
 	if Twice(3) != 6 {
@@ -42,6 +48,18 @@ var both bool
 func TestFirst(t *testing.T) {
 	if !both {
 		t.Error("it needs another one")
+	}
+}
+
+func TestChild(t *testing.T) {
+	if os.Getenv("SMALL_CHILD") != "" {
+		fmt.Print(Twice(5))
+		os.Exit(0)
+	}
+	child := exec.Command(os.Args[0], "-test.run=^TestChild$")
+	child.Env = append(os.Environ(), "SMALL_CHILD=1")
+	if out, err := child.Output(); err != nil || string(out) != "10" {
+		t.Errorf("%s, %v", out, err)
 	}
 }
 
@@ -70,14 +88,14 @@ func TestBoth(t *testing.T) {
 	if back, err := readCoverings(path); err != nil || fmt.Sprint(back) != fmt.Sprint(coverings{c}) {
 		t.Errorf("read back: %v, %v", back, err)
 	}
-	c.Took = map[string]time.Duration{"TestTwice": 2 * time.Second, "TestBoth": 2500 * time.Millisecond}
-	for line, want := range map[int]string{4: "[TestTwice] [TestBoth]", 8: "[TestBoth] []", 1: "[] []"} {
-		if first, rest := c.of("small.go", line); fmt.Sprint(first, rest) != want {
-			t.Errorf("line %d is run by %v %v, want %s", line, first, rest, want)
+	c.Took = map[string]time.Duration{"TestTwice": 2 * time.Second, "TestBoth": 2500 * time.Millisecond, "TestChild": time.Second}
+	for line, want := range map[int]string{4: "[TestTwice] [TestBoth] [TestChild]", 8: "[TestBoth] [] [TestChild TestTwice]", 1: "[] [] []"} {
+		if first, rest, others := c.of("small.go", line); fmt.Sprint(first, rest, others) != want {
+			t.Errorf("line %d is run by %v %v, and perhaps by %v, want %s", line, first, rest, others, want)
 		}
 	}
 	t.Setenv(realGo, "go")
-	for text, noticed := range map[string]bool{"2 * n": false, "2 + n": true, "n + n": false} {
+	for text, noticed := range map[string]bool{"2 * n": false, "2 + n": true, "n + n": false, "2*n + n/5": true} {
 		changed := fmt.Sprintf("package small\n\nfunc Twice(n int) int { return %s }\n\nfunc Half(n int) int { return n / 2 }\n", text)
 		if err := os.WriteFile(filepath.Join(dir, "small.go"), []byte(changed), 0o600); err != nil {
 			t.Fatal(err)
