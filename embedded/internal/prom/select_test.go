@@ -137,6 +137,16 @@ func TestSelectBesideQueries(t *testing.T) {
 	dashboards.Wait()
 }
 
+// A series that has no number in the time is left out.
+func TestSelectNothing(t *testing.T) {
+	t.Parallel()
+	s := filled(t, 1, 10, func(int) float64 { return math.NaN() })
+	found, err := s.Select(t.Context(), "shop", lastMinutes(s, 5))
+	if err != nil || len(found) != 1 || found[0].Name != "up" {
+		t.Errorf("%+v, %v", found, err)
+	}
+}
+
 // TestThin: samples are as far apart as has all series within the bound, over all
 // ranges together, and where there are so many series that none has two, each has two.
 func TestThin(t *testing.T) {
