@@ -252,8 +252,12 @@ func TestDoctorSkips(t *testing.T) {
 			w.uploads("profiles", 0, 0)
 			w.parts["url"]["/metrics-dashboard"] = gives(object{"uptime_seconds": 9})
 		}, "profiles", result.Skipped, "started only 9 s ago"},
-		"no OTLP":          {func(w *patient) { w.uploads("metrics", 0, 0) }, "otlp", result.Skipped, "OTEL_EXPORTER_OTLP_ENDPOINT"},
-		"some exports":     {func(w *patient) { w.uploads("metrics", 12, 3) }, "otlp", result.OK, "3 of 15 failed since its start"},
+		"no OTLP":      {func(w *patient) { w.uploads("metrics", 0, 0) }, "otlp", result.Skipped, "OTEL_EXPORTER_OTLP_ENDPOINT"},
+		"some exports": {func(w *patient) { w.uploads("metrics", 12, 3) }, "otlp", result.OK, "3 of 15 failed since its start"},
+		"failed earlier": {func(w *patient) {
+			w.uploads("metrics", 12, 3)
+			w.parts["prometheus"][`/api/v1/query?sum by (outcome) (increase(tienda_telemetry_exports_total{job="tienda-api", signal="metrics"}[5m]))`] = vectorOf(`{"outcome":"success"} 20`, `{"outcome":"failure"} 0`)
+		}, "otlp", result.OK, "20 exports of metrics arrived in the last 5 minutes"},
 		"some values":      {func(w *patient) { w.counts("refused_total", `reason="value"`, 2) }, "telemetry", result.OK, "counts as _other"},
 		"no alert fires":   {func(w *patient) { w.parts["prometheus"][asksFiring] = vectorOf() }, "alerts", result.Skipped, "no alert of the domain"},
 		"no requests":      {func(w *patient) { w.parts["url"]["/metrics"] = says(strings.ReplaceAll(serviceMetrics, "} 7", "} 0")) }, "exemplars", result.Skipped, "no request"},
