@@ -37,6 +37,9 @@ func childFullDisk(dir string) error {
 	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=3m"); err != nil {
 		return fmt.Errorf("a disk of 3 MiB: %w", err)
 	}
+	if free, err := freeBytes(dir); err != nil || free > 3<<20 || free < 3<<20-64<<10 { // less what the folder itself takes
+		return fmt.Errorf("a disk of 3 MiB has %d bytes left: %w", free, err)
+	}
 	life := 2 * time.Second
 	if s := os.Getenv("LATIDO_FULL_DISK"); s != "" {
 		var err error

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// at is an answer that names a second, and came so long after a question at noon.
-func at(p *part, second int, took time.Duration) {
+// answer has a part name a second, so long after it was asked at noon.
+func answer(p *part, second int, took time.Duration) {
 	noon := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 	p.readClock(http.Header{"Date": {noon.Add(time.Duration(second) * time.Second).Format(http.TimeFormat)}}, noon, noon.Add(took))
 }
@@ -28,7 +28,7 @@ func TestReadClock(t *testing.T) {
 		{9, 4 * time.Second, clockReading{true, 500 * time.Millisecond, 2500 * time.Millisecond}}, // no better
 		{60, 2 * time.Second, clockReading{true, 59*time.Second + 500*time.Millisecond, 1500 * time.Millisecond}},
 	} {
-		if at(p, row.second, row.took); p.clock != row.want {
+		if answer(p, row.second, row.took); p.clock != row.want {
 			t.Errorf("second %d, after %v: %+v, want %+v", row.second, row.took, p.clock, row.want)
 		}
 	}
