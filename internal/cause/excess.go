@@ -5,7 +5,8 @@ import "math"
 // Excess is how much there is of what the alert is about beyond what there was
 // before, in a unit of its own: to compare instances of one service, each with
 // its own series, at the same Times. It needs no profiles. Without a time before
-// it is all that there is. 0 is for what cannot be told.
+// it is all that there is, and of durations those that are long for the alert's
+// bound. 0 is for what cannot be told.
 func Excess(in Input) float64 {
 	in.Profiles = Profiles{}
 	m := newModel(in)
@@ -53,4 +54,64 @@ func Excess(in Input) float64 {
 		return math.Abs(m.eventOf().rate.growth())
 	}
 	return 0
+}
+
+// readExcess finds the endpoints whose requests take longer than they did: in
+// seconds of requests a second.
+func (m *model) readExcess() {
+	for name, e := range m.endpoints {
+		slow := 0.0
+		if m.slower(e) {
+			slow = e.requests.after * e.duration.growth()
+		}
+		// Requests that have no end yet are in no histogram.
+		hung := 0.0
+		if m.looks.after > 0 {
+			expected := e.open.before * e.more()
+			if e.requests.before > 0 && e.requests.after < e.requests.before { // those that should be answered by now
+				expected = e.open.before
+			}
+			if hung = e.open.after - expected; hung < m.strict*max(0.5*expected, 1) || m.looks.before == 0 && e.duration.after > 0 {
+				hung = 0
+			}
+		}
+		if e.excess = max(slow, hung); m.in.Alert.Drill && e.requests.before == 0 { // nobody knows what is usual, and nothing need be wrong
+			e.excess = 0
+		}
+		e.about = m.about(name)
+	}
+}
+
+// slower tells whether requests to an endpoint take longer than they did, by more
+// than chance makes of so many, or where nothing is known of before, whether they
+// are slow.
+func (m *model) slower(e *endpoint) bool {
+	if m.kind == latency && m.t.Before == (Range{}) {
+		return m.slow(e)
+	}
+	d, times := e.duration, longer*m.strict
+	if m.kind == latency && !m.in.Alert.Drill && m.in.Alert.Name != "" {
+		times = longerAlert
+	}
+	return d.after > times*d.before && d.growth() > leastLonger && e.requests.after*m.f.span(m.t.After) >= fewRequests
+}
+
+// slow tells whether requests to an endpoint take long for what the alert says, and
+// are enough of those that it may be about: its bound is of a quantile, mostly, and
+// the mean of its requests is less.
+func (m *model) slow(e *endpoint) bool {
+	const enough = 0.01
+	a := m.in.Alert
+	all, _ := m.requestsAbout()
+	return m.about(e.name) && a.Op == ">" && a.Bound > 0 && e.duration.after > a.Bound/2 && e.requests.after >= enough*all.after
+}
+
+// slowed is all the time that requests take more, in seconds a second.
+func (m *model) slowed() (sum float64) {
+	for _, e := range m.endpoints {
+		if e.about {
+			sum += e.excess
+		}
+	}
+	return sum
 }

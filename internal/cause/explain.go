@@ -72,16 +72,15 @@ func withoutBefore(in Input) *model {
 // steady explains what has been so for as long as is known, if it is so.
 func (m *model) steady() []Finding {
 	const manyFail = 0.05 // of the requests
-	a := m.in.Alert
 	bad := false
 	switch m.kind {
 	case failures:
 		bad = m.manyFail() && m.added() > manyFail*m.requests.after
 	case cpu:
 		bad = m.saturated()
-	case latency: // the bound is of a quantile, mostly, and this is the mean
+	case latency:
 		for _, e := range m.endpoints {
-			bad = bad || e.about && a.Op == ">" && a.Bound > 0 && e.duration.after > a.Bound/2
+			bad = bad || m.slow(e)
 		}
 	}
 	if !bad {

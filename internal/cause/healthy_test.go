@@ -24,12 +24,17 @@ func TestHealthy(t *testing.T) {
 		"none":       func(s *service) cause.Alert { return cause.Alert{} },
 	}
 	services := map[string]func(*service){
-		"well":                 func(*service) {},
-		"half the traffic":     func(s *service) { s.traffic(0.5) },
-		"more traffic":         func(s *service) { s.traffic(1.5) },
-		"a harmless release":   (*service).release,
-		"some garbage":         func(s *service) { s.garbage = moved{0.01, 0.03} },
-		"noise":                func(s *service) { s.noise = 0.1 },
+		"well":               func(*service) {},
+		"half the traffic":   func(s *service) { s.traffic(0.5) },
+		"more traffic":       func(s *service) { s.traffic(1.5) },
+		"a harmless release": (*service).release,
+		"some garbage":       func(s *service) { s.garbage = moved{0.01, 0.03} },
+		"noise":              func(s *service) { s.noise = 0.1 },
+		"a new, seldom query": func(s *service) {
+			s.noise = 0.1
+			s.endpoint("GET /historial", 0.2).requests.before = 0
+			s.endpoints["GET /historial"].parts["query"] = &part{each: same(0.5), frames: stack(pgxQuery, own("(*Store).History", 170)), calls: same(1), query: "SELECT historial"}
+		},
 		"little traffic":       func(s *service) { s.scale(0.02) },
 		"a third more traffic": func(s *service) { s.traffic(1.33); s.release() },
 	}

@@ -340,42 +340,6 @@ const (
 	longerAlert = 1.08
 )
 
-// readExcess finds the endpoints whose requests take longer than they did: in
-// seconds of requests a second.
-func (m *model) readExcess() {
-	for name, e := range m.endpoints {
-		slow := 0.0
-		if m.slower(e) {
-			slow = e.requests.after * e.duration.growth()
-		}
-		// Requests that have no end yet are in no histogram.
-		hung := 0.0
-		if m.looks.after > 0 {
-			expected := e.open.before * e.more()
-			if e.requests.before > 0 && e.requests.after < e.requests.before { // those that should be answered by now
-				expected = e.open.before
-			}
-			if hung = e.open.after - expected; hung < m.strict*max(0.5*expected, 1) || m.looks.before == 0 && e.duration.after > 0 {
-				hung = 0
-			}
-		}
-		if e.excess = max(slow, hung); m.in.Alert.Drill && e.requests.before == 0 { // nobody knows what is usual, and nothing need be wrong
-			e.excess = 0
-		}
-		e.about = m.about(name)
-	}
-}
-
-// slower tells whether requests to an endpoint take longer than they did, by more
-// than chance makes of so many.
-func (m *model) slower(e *endpoint) bool {
-	d, times := e.duration, longer*m.strict
-	if m.kind == latency && !m.in.Alert.Drill && m.in.Alert.Name != "" {
-		times = longerAlert
-	}
-	return d.after > times*d.before && d.growth() > leastLonger && e.requests.after*m.f.span(m.t.After) >= fewRequests
-}
-
 // about tells whether the alert may be about an endpoint.
 func (m *model) about(name string) bool {
 	l := m.in.Alert.Labels
@@ -384,14 +348,4 @@ func (m *model) about(name string) bool {
 		method, path = "", name
 	}
 	return (l["endpoint"] == "" || l["endpoint"] == path) && (l["method"] == "" || method == "" || l["method"] == method)
-}
-
-// slowed is all the time that requests take more, in seconds a second.
-func (m *model) slowed() (sum float64) {
-	for _, e := range m.endpoints {
-		if e.about {
-			sum += e.excess
-		}
-	}
-	return sum
 }

@@ -1,6 +1,9 @@
 package cause_test
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // steadyFaults have been so for as long as anything is known: nothing grew.
 var steadyFaults = []fault{
@@ -29,3 +32,22 @@ var steadyFaults = []fault{
 }
 
 func TestSteady(t *testing.T) { try(t, steadyFaults) }
+
+// TestSteadyBesideBusy: an endpoint has always been slow, and busy ones that are
+// fast use the database for more time than it sleeps. Where the profiles know no
+// endpoints, nobody knows who sleeps.
+func TestSteadyBesideBusy(t *testing.T) {
+	t.Parallel()
+	for _, nameless := range []bool{false, true} {
+		r := ofService(t, func(s *service) {
+			s.nameless = nameless
+			s.endpoint("GET /historial", 1).parts = map[string]*part{"sleep": {each: same(0.2), frames: stack(sleeping, own("(*Archive).Fetch", 21))}}
+		})
+		switch {
+		case nameless && len(r.Findings) > 0:
+			t.Errorf("without endpoints in the profiles: %s", told(r))
+		case !nameless && (len(r.Findings) != 1 || r.Findings[0].Kind != "blocked" || !strings.HasSuffix(r.Findings[0].Function, "(*Archive).Fetch")):
+			t.Error(told(r))
+		}
+	}
+}

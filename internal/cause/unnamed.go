@@ -23,7 +23,8 @@ func answers(s *profile.Sample, frames []stacks.Frame) bool {
 // route only afterwards, within a middleware. It is the one of those that the
 // alert may be about that has lost the most time, or the most requests, and whose
 // requests are nowhere in the profiles. So what all of them wait for more than
-// they did is what its requests wait for. "" is none.
+// they did is what its requests wait for. Where nothing is known of before, all
+// that they wait for is: it must be most of it. "" is none.
 func (m *model) nameUnnamed() string {
 	named, nameless := map[string]bool{}, false
 	p := m.in.Profiles
@@ -44,7 +45,11 @@ func (m *model) nameUnnamed() string {
 		time, requests float64
 	}
 	var list []lost
+	whole := 0.0
 	for name, e := range m.endpoints {
+		if !named[name] {
+			whole += e.requests.after * e.duration.after
+		}
 		if m.about(name) && !named[name] && !strings.HasSuffix(name, " "+domain.Unmatched) {
 			one := lost{name, 0, -e.requests.growth()}
 			if m.slower(e) {
@@ -56,9 +61,13 @@ func (m *model) nameUnnamed() string {
 	if len(list) == 0 || !nameless {
 		return ""
 	}
-	return slices.MaxFunc(list, func(a, b lost) int {
+	most := slices.MaxFunc(list, func(a, b lost) int {
 		return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.requests, b.requests), cmp.Compare(b.name, a.name))
-	}).name
+	})
+	if m.t.Before == (Range{}) && most.time < 0.5*whole {
+		return ""
+	}
+	return most.name
 }
 
 // isMethod tells of what started a goroutine that it is a request of which only
