@@ -123,17 +123,18 @@ func postDrill(ctx context.Context, base *url.URL, rule string) (drill, error) {
 
 // noDrill says why there was none, and what to do.
 func noDrill(ctx context.Context, base *url.URL, rule string, refused remote.StatusError) error {
-	unknown := strings.HasPrefix(refused.Body, "there is no such rule")
+	said := refused.Start()
+	unknown := strings.HasPrefix(said, "there is no such rule")
 	switch {
 	case !unknown && (refused.Code == http.StatusNotFound || refused.Code == http.StatusMethodNotAllowed):
 		return fmt.Errorf("%s drills no alerts: call embedded.Start in the service, or name its admin listener with -url; "+
 			"where Prometheus has the rules, name the server of: latido evidence", remote.Address(base))
 	case refused.Code == http.StatusUnauthorized:
 		return refused
-	case unknown && !strings.Contains(refused.Body, "did you mean") && !strings.Contains(refused.Body, "the rules are"):
-		return fmt.Errorf("%s%s", cli.Safe(refused.Body), cli.DidYouMean(rule, alertNames(ctx, base)))
+	case unknown && !strings.Contains(said, "did you mean") && !strings.Contains(said, "the rules are"):
+		return fmt.Errorf("%s%s", cli.Safe(said), cli.DidYouMean(rule, alertNames(ctx, base)))
 	}
-	return errors.New(cli.Safe(refused.Body))
+	return errors.New(cli.Safe(said))
 }
 
 // alertNames are the names of a server's alerts, none if it does not say.

@@ -16,6 +16,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -73,15 +74,6 @@ type Request struct {
 	Body   []byte
 }
 
-// StatusError is an answer other than 200.
-type StatusError struct {
-	Code int
-	text string // all of it, with the address
-	Body string // what the service says
-}
-
-func (e StatusError) Error() string { return e.text }
-
 // httpClient follows no redirect: credentials stay where they were meant for.
 var httpClient = &http.Client{
 	Timeout:       askTimeout,
@@ -95,6 +87,14 @@ type Reply struct {
 	Header http.Header
 	Body   []byte
 }
+
+// StatusError is an answer other than 200.
+type StatusError struct {
+	Reply
+	text string // all of it, with the address
+}
+
+func (e StatusError) Error() string { return e.text }
 
 // Unreached is why nobody answered.
 type Unreached struct{ error }
@@ -156,8 +156,7 @@ func Ask(ctx context.Context, base *url.URL, q Request) ([]byte, error) {
 	if answer.Code == http.StatusOK {
 		return answer.Body, nil
 	}
-	body := answer.Start()
-	trouble := StatusError{answer.Code, fmt.Sprintf("%s answers %s: %s", Address(base), cli.Safe(answer.Status), cli.Safe(body)), body}
+	trouble := StatusError{answer, fmt.Sprintf("%s answers %s: %s", Address(base), cli.Safe(answer.Status), cli.Safe(answer.Start()))}
 	if answer.Code == http.StatusUnauthorized {
 		trouble.text = Address(base) + " wants a password: set LATIDO_USER and LATIDO_PASSWORD"
 	}
@@ -165,7 +164,18 @@ func Ask(ctx context.Context, base *url.URL, q Request) ([]byte, error) {
 }
 
 // Start is the beginning of the body, as a message may show it.
-func (r Reply) Start() string { return strings.TrimSpace(string(r.Body[:min(len(r.Body), 500)])) }
+func (r Reply) Start() string {
+	const most = 500 // bytes
+	body := r.Body
+	if len(body) > most {
+		end := most
+		for end > most-utf8.UTFMax && !utf8.RuneStart(body[end]) { // no half letter
+			end--
+		}
+		body = body[:end]
+	}
+	return strings.TrimSpace(string(body))
+}
 
 // AskJSON asks for an answer in JSON.
 func AskJSON(ctx context.Context, base *url.URL, q Request, into any) error {
@@ -200,7 +210,7 @@ func (a PrometheusAnswer) Read(base *url.URL, path string, into any) error {
 func AskPrometheus(ctx context.Context, base *url.URL, path string, query url.Values, into any) error {
 	var answer PrometheusAnswer
 	err := AskJSON(ctx, base, Request{Path: "api/v1/" + path, Query: query}, &answer)
-	if refused, ok := errors.AsType[StatusError](err); ok && json.Unmarshal([]byte(refused.Body), &answer) == nil && answer.Error != "" {
+	if refused, ok := errors.AsType[StatusError](err); ok && json.Unmarshal(refused.Body, &answer) == nil && answer.Error != "" {
 		return fmt.Errorf("%s: %s", Address(base), cli.Safe(answer.Error)) // what is wrong, as the server says it
 	}
 	if err != nil {

@@ -158,14 +158,14 @@ func (s *Set) writeText(w io.Writer) {
 
 func (c Check) writeText(w io.Writer, language string) {
 	if c.Status != Fail {
-		fmt.Fprintf(w, "%s\t%s\t%s\n", c.Subject, c.Status, c.Detail)
+		fmt.Fprintf(w, "%s\t%s\t%s\n", plain(c.Subject), c.Status, plain(c.Detail))
 	}
 	for i, p := range c.Problems {
 		if i == maxProblems {
 			fmt.Fprintf(w, "\t\t%s\n", cli.Say(language, fmt.Sprintf("and %d more; -format json has them all", len(c.Problems)-i)))
 			break
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\n", c.Subject, c.Status, plain(p.String()))
+		fmt.Fprintf(w, "%s\t%s\t%s\n", plain(c.Subject), c.Status, plain(p.String()))
 		// What to do is said once for those that need the same.
 		if next := i + 1; p.Fix != "" && (next == len(c.Problems) || next == maxProblems || c.Problems[next].Fix != p.Fix) {
 			fmt.Fprintf(w, "\t\t%s\n", plain(p.Fix))
@@ -176,15 +176,10 @@ func (c Check) writeText(w io.Writer, language string) {
 	}
 }
 
-// plain keeps a message on its line and in its column: label values of a
-// running service may have any letter in them.
+// plain keeps a text on its line and in its column: label values of a running
+// service may have any letter in them.
 func plain(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, s)
+	return cli.Safe(strings.NewReplacer("\n", " ", "\t", " ").Replace(s))
 }
 
 // The elements of JUnit's report, as CI systems read it.
@@ -218,7 +213,7 @@ type (
 func (s *Set) writeJUnit(w io.Writer) {
 	suite := junitSuite{Name: "latido " + s.Verb + " " + s.File, Tests: len(s.Checks)}
 	for _, f := range s.Checks {
-		c := junitCase{Class: "latido." + s.Verb, Name: f.Check + ": " + f.About, Output: strings.Join(append([]string{f.Detail}, f.Notes...), "\n")}
+		c := junitCase{Class: "latido." + s.Verb, Name: f.Check + ": " + f.About, Output: strings.TrimPrefix(strings.Join(append([]string{f.Detail}, f.Notes...), "\n"), "\n")}
 		switch f.Status {
 		case Skipped:
 			suite.Skipped++
