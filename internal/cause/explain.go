@@ -80,7 +80,7 @@ func (m *model) steady() []Finding {
 		bad = m.saturated()
 	case latency:
 		for _, e := range m.endpoints {
-			bad = bad || m.slow(e)
+			bad = bad || e.about && m.slow(e)
 		}
 	}
 	if !bad {

@@ -41,24 +41,32 @@ func (m *model) allStarve() bool {
 	case m.floods():
 		return true
 	}
-	if m.unnamed != "" { // whose requests call somebody is not known
-		return m.allPeersSlow()
-	}
 	calling := map[string]bool{}
 	for name, rows := range m.rows {
 		calling[name] = slices.ContainsFunc(rows, func(r row) bool { return r.peer != "" })
 	}
-	slower, all := 0, 0
+	slower, all := 0.0, 0.0 // endpoints, or requests
 	for name, e := range m.endpoints {
-		if calling[name] || e.requests.before*m.f.span(m.t.Before) < fewRequests || e.requests.after*m.f.span(m.t.After) < fewRequests {
+		one := 1.0
+		if m.unnamed != "" {
+			one = e.requests.after
+		} else if calling[name] {
 			continue
 		}
-		all++
+		if e.requests.before*m.f.span(m.t.Before) < fewRequests || e.requests.after*m.f.span(m.t.After) < fewRequests {
+			continue
+		}
+		all += one
 		if e.duration.after > 2*e.duration.before && e.duration.growth() > leastLonger {
-			slower++
+			slower += one
 		}
 	}
-	return 2*slower > all || m.allPeersSlow()
+	if m.unnamed != "" { // whose requests call somebody is not known, but how often
+		for _, p := range m.peers() {
+			slower, all = slower-p.calls.after, all-p.calls.after
+		}
+	}
+	return 2*slower > max(all, 0) || m.allPeersSlow()
 }
 
 // waitsForProcessor tells whether the runtime itself says that much of the time

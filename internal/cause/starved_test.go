@@ -114,6 +114,11 @@ var starvedFaults = []fault{
 		s.others = moved{0.2, 3.7}
 		callsSeemSlow(s)
 	}, "no_cpu", "4 ", ""},
+	{"another process takes the CPU: the one host that is called seems slow too", func(s *service) {
+		waitForCPU(s, 0.03)
+		s.others = moved{0.2, 3.7}
+		s.part("POST /citas", "pay").each.after = 0.4
+	}, "no_cpu", "4 ", ""},
 	{"another process takes the CPU, and nothing could be profiled", func(s *service) {
 		waitForCPU(s, 0.4)
 		s.blind = true

@@ -48,3 +48,23 @@ func TestNamelessLost(t *testing.T) {
 		}
 	}
 }
+
+// TestNamelessStarve: another process takes the CPU, and a host that answers slowly
+// is to blame where no more requests are slow than call it.
+func TestNamelessStarve(t *testing.T) {
+	t.Parallel()
+	for slow, want := range map[string]string{"": "dependency", "GET /informes": "dependency", "GET /medicos/{id}": "no_cpu"} {
+		r := ofService(t, func(s *service) {
+			s.nameless = true
+			s.others = moved{0.2, 3.7}
+			s.endpoint("GET /citas").parts["notify"] = &part{each: moved{0.02, 0.4}, frames: stack(httpCall, own("(*API).list", 66)), peer: "avisos.example.com", calls: same(1)}
+			delete(s.endpoint("POST /citas").parts, "pay")
+			if slow != "" {
+				s.endpoint(slow).parts["ready"] = &part{each: moved{0, 0.1}, frames: own("(*API).answer", 60)}
+			}
+		})
+		if len(r.Findings) == 0 || r.Findings[0].Kind != want {
+			t.Errorf("slow too: %q, want %s: %s", slow, want, told(r))
+		}
+	}
+}

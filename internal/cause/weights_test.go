@@ -128,3 +128,20 @@ func TestValuesWithEachRequest(t *testing.T) {
 		t.Errorf("%.3f with few of them, %.3f with many", few, many)
 	}
 }
+
+// TestTransactionsInUse: who has a connection of an exhausted pool uses it, in two
+// places; a call that comes after it holds none.
+func TestTransactionsInUse(t *testing.T) {
+	t.Parallel()
+	r := ofService(t, func(s *service) {
+		starvedPool(s, 0.5)
+		reserve := s.endpoint("POST /citas")
+		reserve.parts["query"].each.after = 0.3
+		reserve.parts["note"] = &part{each: moved{0.008, 0.3}, frames: stack(pgxQuery, own("(*Store).Note", 95)), calls: same(1), query: "INSERT notas"}
+		reserve.parts["notify"] = &part{each: moved{0.02, 0.3}, frames: stack(httpCall, own("(*API).reserve", 120)), peer: "avisos.example.com", calls: same(1)}
+		s.waits = append(s.waits, standing{moved{0.1, 6.2}, map[string]string{"started_by": "POST /citas"}, stack(selecting, []string{"database/sql.(*Tx).awaitDone sql.go:2212"})})
+	})
+	if database := score(r, "dependency"); database < 0.75 {
+		t.Errorf("the database explains %.2f of it: %s", database, told(r))
+	}
+}
