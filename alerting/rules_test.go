@@ -277,3 +277,21 @@ func TestEveryMetric(t *testing.T) {
 		}
 	}
 }
+
+// TestFieldsOfARule: what a rule has not is not in its file.
+func TestFieldsOfARule(t *testing.T) {
+	t.Parallel()
+	for want, r := range map[string]Rule{
+		"record expr": {Record: "a:b", Expr: "1"},
+		"alert expr":  {Alert: "A", Expr: "1", Labels: map[string]string{}, Annotations: map[string]string{}},
+		"alert expr for keep_firing_for labels annotations": {Alert: "A", Expr: "1", For: 1, KeepFiring: 1, Labels: map[string]string{"a": ""}, Annotations: map[string]string{"b": ""}},
+	} {
+		var keys []string
+		for _, f := range r.fields() {
+			keys = append(keys, f.key)
+		}
+		if got := strings.Join(keys, " "); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}

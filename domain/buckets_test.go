@@ -26,6 +26,8 @@ func TestLimitsAreBounds(t *testing.T) {
 		"two":             {Domain{Thresholds: []Threshold{{Metric: "response_duration", Above: at(12)}, {Metric: "response_duration", Stat: StatP99, Above: at(24)}}}, "response_duration", []float64{12, 24, 48}, nil},
 		"of one route":    {Domain{Thresholds: []Threshold{{Metric: "response_duration", Where: map[string]string{"endpoint": "/x"}, Above: at(0.3)}}}, "response_duration", []float64{0.3}, nil},
 		"of another":      {Domain{Thresholds: []Threshold{{Metric: "response_duration", Above: at(2)}}}, "function_duration", nil, []float64{2}},
+		"after another":   {Domain{Thresholds: []Threshold{{Metric: "function_duration", Above: at(2)}, {Metric: "response_duration", Above: at(3)}}}, "response_duration", []float64{3}, []float64{2}},
+		"of answers":      {Domain{SLOs: []SLO{{Good: Good{Status: "!~5.."}}}}, "response_duration", nil, []float64{0}},
 		"no quantile":     {Domain{Thresholds: []Threshold{{Metric: "response_duration", Stat: StatRate, Above: at(2)}, {Metric: "response_duration", Stat: StatMean, Above: at(3)}}}, "response_duration", nil, []float64{2, 3}},
 		"objective":       {Domain{SLOs: []SLO{{Good: Good{FasterThan: Duration(300 * time.Millisecond)}}}}, "response_duration", []float64{0.3}, nil},
 		"given":           {Domain{Buckets: Buckets{ResponseDuration: []Quantity{0.1, 60, 3600}}, Thresholds: []Threshold{{Metric: "response_duration", Above: at(90)}}}, "response_duration", []float64{0.1, SlowResponse, 60, 90, 3600}, []float64{0.001, 180}},

@@ -24,3 +24,18 @@ func TestKeyInPath(t *testing.T) {
 		}
 	}
 }
+
+// TestGiven: an option that is empty, in whatever shape, holds no secret.
+func TestGiven(t *testing.T) {
+	t.Parallel()
+	for _, empty := range []any{nil, "", []any{}, []any{"", nil}, map[string]any{}} {
+		if given(empty) {
+			t.Errorf("%#v is given", empty)
+		}
+	}
+	for _, value := range []any{"x", 0, false, []any{"", "x"}, map[string]any{"a": "x"}} {
+		if !given(value) {
+			t.Errorf("%#v is not given", value)
+		}
+	}
+}

@@ -17,6 +17,12 @@ func TestEveryLimit(t *testing.T) {
 		}
 		return all
 	}
+	seconds := func(n int) (all []Quantity) {
+		for i := range n {
+			all = append(all, Quantity(i+1))
+		}
+		return all
+	}
 	attributes := func(n int) map[string][]string {
 		all := map[string][]string{}
 		for _, name := range names(n) {
@@ -65,6 +71,8 @@ func TestEveryLimit(t *testing.T) {
 			}
 			d.Events = []Event{e}
 		}, "101 buckets, at most 100"},
+		"buckets of responses": {maxBuckets, func(d *Domain, n int) { d.Buckets.ResponseDuration = seconds(n) }, "buckets.response_duration: 101 buckets, at most 100"},
+		"buckets of functions": {maxBuckets, func(d *Domain, n int) { d.Buckets.FunctionDuration = seconds(n) }, "buckets.function_duration: 101 buckets, at most 100"},
 		"combinations": {13, func(d *Domain, n int) { // with Other each attribute has two values: 2^13 combinations
 			d.Events = []Event{{Name: "pedidos", Attributes: attributes(n)}}
 		}, "16384 combinations of values"},

@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/latido-dev/latido/internal/spelling"
@@ -35,5 +36,16 @@ func TestNearest(t *testing.T) {
 	}
 	if got := spelling.Nearest("ñandu", []string{"nandu"}); got != "nandu" {
 		t.Errorf("accents: %q", got)
+	}
+}
+
+// TestList names as many as fit on a line, and says how many more there are.
+func TestList(t *testing.T) {
+	t.Parallel()
+	names := strings.Split("a b c d e f g h i j k l m n", " ")
+	for n, want := range map[int]string{0: "none", 1: "a", 2: "a, b", 12: "a, b, c, d, e, f, g, h, i, j, k, l", 13: "a, b, c, d, e, f, g, h, i, j, k, l and 1 more", 14: "a, b, c, d, e, f, g, h, i, j, k, l and 2 more"} {
+		if got := list(names[:n]); got != want {
+			t.Errorf("%d: %s, want %s", n, got, want)
+		}
 	}
 }
