@@ -72,6 +72,12 @@ func (d Domain) bounded(m Metric) Metric {
 			limits = append(limits, q)
 		}
 	}
+	// A quantile reads no more than the highest bound: beyond a limit there is another.
+	above := func(limit float64) {
+		if limit >= slices.Max(append(limits, m.Buckets...)) {
+			add(beyond(limit, 1, most))
+		}
+	}
 	for _, t := range d.Thresholds {
 		if cmp.Or(t.Metric, t.Event) != m.Key || cmp.Or(t.Stat, m.Kind.Stats()[0]).Quantile() == 0 {
 			continue
@@ -81,11 +87,10 @@ func (d Domain) bounded(m Metric) Metric {
 				add(float64(*q))
 			}
 		}
-		// A quantile reads no more than the highest bound, and where that is not
-		// above 0 no less than the lowest: beyond a limit there is another bound.
-		if t.Above != nil && float64(*t.Above) >= slices.Max(append(limits, m.Buckets...)) {
-			add(beyond(float64(*t.Above), 1, most))
+		if t.Above != nil {
+			above(float64(*t.Above))
 		}
+		// Nor does it read less than the lowest one, where that is not above 0.
 		if t.Below != nil && *t.Below <= 0 && float64(*t.Below) <= slices.Min(append(limits, m.Buckets...)) {
 			add(beyond(float64(*t.Below), -1, most))
 		}
@@ -98,9 +103,7 @@ func (d Domain) bounded(m Metric) Metric {
 		}
 		if !slices.ContainsFunc(d.DefaultRules.Disable, func(rule string) bool { return rule == "response_p95" || rule == "all" }) {
 			add(SlowResponse)
-			if SlowResponse >= slices.Max(append(limits, m.Buckets...)) {
-				add(2 * SlowResponse)
-			}
+			above(SlowResponse)
 		}
 	}
 	all := append(slices.Clone(m.Buckets), limits...)
