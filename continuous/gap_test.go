@@ -153,3 +153,21 @@ func TestProfileWhereProfilingIsOff(t *testing.T) {
 		w.stop()
 	}
 }
+
+// TestEmptyProfile: a window of which nothing was written, or that has no length, is
+// no profile.
+func TestEmptyProfile(t *testing.T) {
+	t.Parallel()
+	from := time.Now()
+	for name, c := range map[string]struct {
+		data string
+		to   time.Duration
+		ok   bool
+	}{"all": {"x", time.Second, true}, "no byte": {"", time.Second, false}, "no time": {"x", 0, false}, "a clock set back": {"x", -time.Second, false}} {
+		w := &cpuWindow{from: from, to: from.Add(c.to)} // somebody else stopped it
+		w.buf.WriteString(c.data)
+		if got, ok := w.stop(); ok != c.ok || string(got.data) != c.data {
+			t.Errorf("%s: %v, %v", name, got, ok)
+		}
+	}
+}

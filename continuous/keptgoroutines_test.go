@@ -82,8 +82,11 @@ func TestLook(t *testing.T) {
 }
 
 func TestWriteTrace(t *testing.T) {
-	p := local(t, Config{TraceFor: time.Second, TraceBytes: 1 << 20})
 	var out bytes.Buffer
+	if err := local(t, Config{}).WriteTrace(t.Context(), &out); !errors.Is(err, ErrNothing) { // nobody asked for one
+		t.Errorf("without TraceFor: %v, %d bytes", err, out.Len())
+	}
+	p := local(t, Config{TraceFor: time.Second, TraceBytes: 1 << 20})
 	if err := p.WriteTrace(t.Context(), &out); err != nil || !bytes.HasPrefix(out.Bytes(), []byte("go 1.")) {
 		t.Errorf("%v, %d bytes", err, out.Len())
 	}

@@ -128,6 +128,12 @@ func TestValidate(t *testing.T) {
 				d.Thresholds = append(d.Thresholds, Threshold{Name: fmt.Sprint("a", i), Metric: "response_duration", Above: quantity(20 + float64(i))})
 			}
 		}, "with the limits of thresholds and objectives response_duration has 107 bounds, at most 100"},
+		"one limit too many": {func(d *Domain) {
+			for i := range maxBuckets {
+				d.Buckets.ResponseDuration = append(d.Buckets.ResponseDuration, Quantity(i+1))
+			}
+			d.Thresholds = []Threshold{{Name: "a", Metric: "response_duration", Above: quantity(0.5)}}
+		}, "with the limits of thresholds and objectives response_duration has 101 bounds, at most 100"},
 		"huge bucket": {event(Event{Name: "valor", Kind: KindHistogram, Buckets: []float64{1, 1e301}}), "events[0].buckets[1]: 1e+301 is beyond what can be recorded"},
 		"many series": {func(d *Domain) {
 			for i := range 20 {
