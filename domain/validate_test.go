@@ -134,6 +134,13 @@ func TestValidate(t *testing.T) {
 			}
 			d.Thresholds = []Threshold{{Name: "a", Metric: "response_duration", Above: quantity(0.5)}}
 		}, "with the limits of thresholds and objectives response_duration has 101 bounds, at most 100"},
+		"one limit too many of an event": {func(d *Domain) {
+			e := Event{Name: "valor", Kind: KindHistogram}
+			for i := range maxBuckets {
+				e.Buckets = append(e.Buckets, float64(i+1))
+			}
+			d.Events, d.Thresholds = []Event{e}, []Threshold{{Name: "a", Event: "valor", Above: quantity(0.5)}}
+		}, "events[0]: with the limits of thresholds and objectives valor has 101 bounds, at most 100"},
 		"huge bucket": {event(Event{Name: "valor", Kind: KindHistogram, Buckets: []float64{1, 1e301}}), "events[0].buckets[1]: 1e+301 is beyond what can be recorded"},
 		"many series": {func(d *Domain) {
 			for i := range 20 {

@@ -217,3 +217,15 @@ func TestProcessFigures(t *testing.T) {
 		t.Errorf("the group has the limit %v, served is %v", got.memoryLimit, names)
 	}
 }
+
+// TestUnescaped: three octal digits behind a backslash are a byte, and nothing else is.
+func TestUnescaped(t *testing.T) {
+	t.Parallel()
+	for s, want := range map[string]string{
+		"": "", "/a": "/a", `/my\040groups`: "/my groups", `\040`: " ", `a\134b\012`: "a\\b\n", `a\`: `a\`, `a\0`: `a\0`, `a\04`: `a\04`, `\099`: `\099`, `\777`: `\777`, `\\040`: `\ `,
+	} {
+		if got := unescaped(s); got != want {
+			t.Errorf("%s is %q, want %q", s, got, want)
+		}
+	}
+}
