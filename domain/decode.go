@@ -247,8 +247,8 @@ func (l *loader) entries(n *yaml.Node, path string) []entry {
 		l.reject(n, path, "expected a map, got %s", noun(n))
 		return nil
 	}
-	lines := make(map[string]int, len(n.Content)/2)
-	entries := make([]entry, 0, len(n.Content)/2)
+	lines := map[string]int{}
+	var entries []entry
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k := yamlpos.Target(n.Content[i])
 		at := position{n.Content[i].Line, n.Content[i].Column}

@@ -123,6 +123,36 @@ func unknown(n int) string {
 	return b.String()
 }
 
+// TestLoadLarge: a file of the largest size is read whole, and of one that is
+// larger nothing is taken, whatever its beginning says.
+func TestLoadLarge(t *testing.T) {
+	t.Parallel()
+	const file = "prefix: tienda\nentity: pedido\n#"
+	path := filepath.Join(t.TempDir(), "domain.yaml")
+	for more, want := range map[int]string{0: "", 1: "larger than 1048576 bytes", 5000: "larger than 1048576 bytes"} {
+		if err := os.WriteFile(path, []byte(file+strings.Repeat("x", MaxFileSize-len(file)+more)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Load(path)
+		testkit.Error(t, err, want)
+	}
+}
+
+// TestBrief keeps the beginning and the end of a long message.
+func TestBrief(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{0, 1, 599, 600, 601, 602, 5000} {
+		text := strings.Repeat("a", n/2) + strings.Repeat("z", n-n/2)
+		want := text
+		if n > 600 {
+			want = strings.Repeat("a", 300) + "…" + strings.Repeat("z", 300)
+		}
+		if got := brief(text); got != want {
+			t.Errorf("%d letters become %q", n, got)
+		}
+	}
+}
+
 func TestParseLimits(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"too large":     {strings.Repeat("#", MaxFileSize+1), "larger than 1048576 bytes"},
