@@ -119,7 +119,7 @@ func (w *goroutineSampler) take(from, to time.Time) (sum *profile.Profile, whole
 func onlyTelling(p *profile.Profile) {
 	telling := make(map[*profile.Function]bool, len(p.Function))
 	for _, f := range p.Function {
-		telling[f] = stacks.Owner(f.Name) == stacks.Own || f.Name == stacks.DialsHTTP
+		telling[f] = stacks.Owner(stacks.Named(f.Name, f.Filename)) == stacks.Own || f.Name == stacks.DialsHTTP
 	}
 	p.Sample = slices.DeleteFunc(p.Sample, func(s *profile.Sample) bool { return profiles.Unlabelled(s) && !on(s, telling) })
 	for _, s := range p.Sample {

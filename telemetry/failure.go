@@ -17,7 +17,7 @@ import (
 )
 
 // What the series of failures are bounded by. A stack is read in some ten
-// microseconds: a flood of failures must not cost what answerer them does.
+// microseconds: a flood of failures must not cost more than to answer them.
 const (
 	maxSites    = 200  // places by name
 	maxFailures = 1000 // series
@@ -212,6 +212,7 @@ func (x *exchange) readSite() string {
 	for more := true; more; {
 		var f runtime.Frame
 		f, more = frames.Next()
+		f.Function = stacks.Named(f.Function, f.File)
 		switch {
 		case f.Function == "runtime.gopanic": // what is inside of it deals with the panic
 			seen = answerer{}

@@ -92,15 +92,20 @@ func TestWhereFailuresComeFrom(t *testing.T) {
 			`telemetry_test\.divide .*`},
 		"Go's library alone": {http.RedirectHandler("/", 404), 404, ``},
 	} {
-		for _, style := range []string{"ServeMux", "Middleware", "Middleware around a writer of another kind"} {
+		for _, style := range []string{"ServeMux", "ServeMux within another", "Middleware", "Middleware around a writer of another kind"} {
 			t.Run(name+", "+style, func(t *testing.T) {
 				t.Parallel()
-				tel, site := telemetry.Started(t), c.site
+				tel, site, path := telemetry.Started(t), c.site, "/orders"
 				var h http.Handler
-				if style == "ServeMux" {
+				if strings.HasPrefix(style, "ServeMux") {
 					mux := tel.NewServeMux()
 					mux.Handle("GET /orders", c.handler)
 					h = mux
+					if style != "ServeMux" {
+						outer := tel.NewServeMux()
+						outer.Handle("/v1/", http.StripPrefix("/v1", mux))
+						h, path = outer, "/v1/orders"
+					}
 				} else {
 					mux := http.NewServeMux()
 					mux.Handle("GET /orders", c.handler)
@@ -118,8 +123,8 @@ func TestWhereFailuresComeFrom(t *testing.T) {
 						}{w, w.(http.Flusher)}, r)
 					})
 				}
-				get(h, "/orders")
-				want := regexp.MustCompile(fmt.Sprintf(`^%s\{endpoint="/orders",site="%s",status="%d"\}$`, failures, site, c.status))
+				get(h, path)
+				want := regexp.MustCompile(fmt.Sprintf(`^%s\{endpoint="%s",site="%s",status="%d"\}$`, failures, path, site, c.status))
 				got := telemetry.Scraped(t, tel, failures)
 				for series, n := range got {
 					if n != 1 || !want.MatchString(series) {

@@ -31,7 +31,7 @@ func Of(s *profile.Sample) []Frame {
 	for _, location := range s.Location {
 		for _, line := range location.Line {
 			if line.Function != nil {
-				frames = append(frames, Frame{line.Function.Name, line.Function.Filename, line.Line})
+				frames = append(frames, Frame{Named(line.Function.Name, line.Function.Filename), line.Function.Filename, line.Line})
 			}
 		}
 	}
@@ -134,12 +134,14 @@ func Learn(p *profile.Profile) {
 	for _, f := range p.Function {
 		switch Package(f.Name) {
 		case "runtime":
-			if i := strings.Index(f.Filename, "/src/runtime/"); i >= 0 {
-				goroot = f.Filename[:i+len("/src/")]
+			if root := gorootOf(f.Filename); root != "" {
+				goroot = root
+				goroots().LoadOrStore(root, true)
 			}
 		case "main":
-			if !path.IsAbs(f.Filename) {
+			if !path.IsAbs(f.Filename) && inlined(f.Name) == "" {
 				module, _, _ = strings.Cut(f.Filename, "/")
+				roots.LoadOrStore(module, true)
 			}
 		}
 	}
@@ -147,7 +149,7 @@ func Learn(p *profile.Profile) {
 		pkg := Package(f.Name)
 		first, _, below := strings.Cut(pkg, "/")
 		elsewhere := goroot != "" && path.IsAbs(f.Filename) && !strings.HasPrefix(f.Filename, goroot)
-		if !below || !strings.Contains(first, ".") && first != module && !elsewhere || strings.Contains(f.Filename, "@") || strings.Contains(f.Filename, "/vendor/") {
+		if !below || !strings.Contains(first, ".") && first != module && !elsewhere || packageIn(f.Filename) != "" {
 			continue
 		}
 		if rest, sdk := strings.CutPrefix(pkg, SDK); !sdk || strings.HasPrefix(rest, "examples/") || strings.HasPrefix(rest, "e2e/") {

@@ -27,11 +27,14 @@ func TestNamesOfGenericFunctions(t *testing.T) {
 func TestLearn(t *testing.T) {
 	p := &profile.Profile{}
 	for name, file := range map[string]string{
-		"example.com/learned/clinic/store.(*Store).List":     "/src/clinic/store/store.go",
-		"example.org/trimmed/api.(*API).Get":                 "example.org/trimmed/api/api.go",
-		"github.com/learned/pgx/v5.(*Conn).Query":            "/root/go/pkg/mod/github.com/learned/pgx/v5@v5.7.0/conn.go",
-		"github.com/learned/vendored.Do":                     "/src/clinic/vendor/github.com/learned/vendored/do.go",
-		"net/http.(*conn).serve":                             "/usr/local/go/src/net/http/server.go",
+		"example.com/learned/clinic/store.(*Store).List":   "/src/clinic/store/store.go",
+		"example.org/trimmed/api.(*API).Get":               "example.org/trimmed/api/api.go",
+		"github.com/learned/pgx/v5.(*Conn).Query":          "/root/go/pkg/mod/github.com/learned/pgx/v5@v5.7.0/conn.go",
+		"github.com/learned/vendored.Do":                   "/src/clinic/vendor/github.com/learned/vendored/do.go",
+		"github.com/inlining/whole.List.Keys[...].func1":   "/usr/local/go/src/maps/iter.go", // Go's closure, within a library's function
+		"github.com/inlining/trimmed.List.Keys[...].func1": "maps/iter.go",
+		"runtime.goexit":         "/usr/local/go/src/runtime/asm_amd64.s",
+		"net/http.(*conn).serve": "/usr/local/go/src/net/http/server.go",
 		SDK + "examples/echo-api/shop.(*Supplier).awaitMore": "/src/latido/examples/echo-api/shop/supplier.go",
 	} {
 		p.Function = append(p.Function, &profile.Function{Name: name, Filename: file})
@@ -40,6 +43,7 @@ func TestLearn(t *testing.T) {
 	for name, want := range map[string]string{
 		"example.com/learned/clinic/store.(*Store).Other": Own, "example.org/trimmed/api.New": Own,
 		"github.com/learned/pgx/v5.(*Conn).Query": Dependency, "github.com/learned/vendored.Do": Dependency,
+		"github.com/inlining/whole.List": Dependency, "github.com/inlining/trimmed.List": Dependency,
 		"net/http.(*conn).serve":           Runtime,
 		SDK + "examples/echo-api/shop.New": Own, SDK + "telemetry.Init": Dependency,
 	} {
@@ -61,7 +65,7 @@ func TestLearnModuleWithoutDot(t *testing.T) {
 			module := map[string]string{"trimmed": "floreria-api", "whole": "panaderia-api", "beside": "gomeria-api"}[name]
 			Learn(&profile.Profile{Function: []*profile.Function{
 				{Name: "net/http.(*conn).serve", Filename: c.http}, {Name: module + "/store.(*Store).List", Filename: c.store},
-				{Name: "runtime.main", Filename: c.runtime}, {Name: "main.main", Filename: c.main},
+				{Name: "runtime.main", Filename: c.runtime}, {Name: "main.main", Filename: c.main}, {Name: "main.main.StripPrefix.func1", Filename: c.http},
 			}})
 			if got := Owner(module + "/store.New"); got != Own {
 				t.Errorf("its own code is %s", got)
