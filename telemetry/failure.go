@@ -295,6 +295,9 @@ func registeredAs(handler any, certain bool) registered {
 	r := registered{name, stacks.Short(name), certain}
 	if f := functionPC(handler); f != nil && f.Name() == name {
 		file, line := f.FileLine(f.Entry())
+		if stacks.Named(name, file) != name { // a library's middleware, made in own code
+			return registered{}
+		}
 		r.text = siteOf(runtime.Frame{Function: name, File: file, Line: line})
 	}
 	return r

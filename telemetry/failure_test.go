@@ -90,7 +90,8 @@ func TestWhereFailuresComeFrom(t *testing.T) {
 		"a panic after a status": {http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404); divide(0) }), 500, `telemetry_test\.divide .*`},
 		"a panic that is recovered": {recovering(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { divide(0) })), 500,
 			`telemetry_test\.divide .*`},
-		"Go's library alone": {http.RedirectHandler("/", 404), 404, ``},
+		"Go's middleware alone, inlined": {http.StripPrefix("/orders", http.NotFoundHandler()), 404, ``},
+		"Go's library alone":             {http.RedirectHandler("/", 404), 404, ``},
 	} {
 		for _, style := range []string{"ServeMux", "ServeMux within another", "Middleware", "Middleware around a writer of another kind"} {
 			t.Run(name+", "+style, func(t *testing.T) {

@@ -25,7 +25,7 @@ type Binding struct {
 // is safe for concurrent use.
 type Handlers struct {
 	mu    sync.Mutex
-	bound map[string]Binding // by the function's name
+	bound map[string]Binding // by the function's symbol
 }
 
 // Bind says which function answers an endpoint, and for which method: see
@@ -75,8 +75,8 @@ func (h *Handlers) Learn(labelled *profile.Profile) {
 			continue
 		}
 		for _, f := range handled(stacks.Of(s), CPUDepth) {
-			if b, ok := h.bound[f.Function]; ok && b.Endpoint != stacks.Label(s, LabelEndpoint) {
-				h.bound[f.Function] = Binding{}
+			if b, ok := h.bound[f.Symbol]; ok && b.Endpoint != stacks.Label(s, LabelEndpoint) {
+				h.bound[f.Symbol] = Binding{}
 			}
 		}
 	}
@@ -147,7 +147,7 @@ func (e Endpoints) OfStack(frames []stacks.Frame) (b Binding, inferred bool) {
 	frames = handled(frames, GoroutineDepth)
 	for i, m := range []map[string]Binding{e.bound, e.inferred} {
 		for _, f := range slices.Backward(frames) {
-			if b, ok := m[f.Function]; ok {
+			if b, ok := m[f.Symbol]; ok {
 				return b, i == 1
 			}
 		}
@@ -170,17 +170,17 @@ func (e Endpoints) Infer(labelled []*profile.Profile) {
 				continue
 			}
 			for _, f := range stacks.Of(s) {
-				if stacks.Owner(f.Function) != stacks.Own {
+				if stacks.Owner(f.Symbol) != stacks.Own {
 					continue
 				}
-				other, seen := owners[f.Function]
+				other, seen := owners[f.Symbol]
 				switch {
 				case !seen:
-					owners[f.Function] = b
+					owners[f.Symbol] = b
 				case other.Endpoint != b.Endpoint:
-					owners[f.Function] = Binding{}
+					owners[f.Symbol] = Binding{}
 				case other.Method != b.Method:
-					owners[f.Function] = Binding{Endpoint: b.Endpoint}
+					owners[f.Symbol] = Binding{Endpoint: b.Endpoint}
 				}
 			}
 		}

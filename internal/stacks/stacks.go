@@ -20,9 +20,10 @@ const (
 
 // Frame is one function on a stack, inlined ones too.
 type Frame struct {
-	Function string // with its package's path
+	Function string // whose code it is, with its package's path: see Named
 	File     string // as compiled, with its folder
 	Line     int64
+	Symbol   string // the compiler's name, which is one for each place that it was inlined in
 }
 
 // Of lists a sample's frames, the innermost first.
@@ -31,7 +32,7 @@ func Of(s *profile.Sample) []Frame {
 	for _, location := range s.Location {
 		for _, line := range location.Line {
 			if line.Function != nil {
-				frames = append(frames, Frame{Named(line.Function.Name, line.Function.Filename), line.Function.Filename, line.Line})
+				frames = append(frames, Frame{Named(line.Function.Name, line.Function.Filename), line.Function.Filename, line.Line, line.Function.Name})
 			}
 		}
 	}
