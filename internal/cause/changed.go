@@ -78,7 +78,7 @@ func changed(m *model) (list []Finding) {
 	}
 	for _, c := range m.changes() {
 		list = append(list, Finding{
-			Kind: "change", Score: changedScore * m.mostReach(),
+			Kind: "change", Score: changedScore,
 			Sentence: m.w.Say("%s, when the trouble began.", "%s, cuando empezó el problema.", c.text),
 			Next:     m.w.Say("%s if nothing else explains it.", "%s si nada más lo explica.", c.back),
 		})
@@ -93,13 +93,6 @@ func (m *model) sinceChange(f *Finding) {
 		c := list[len(list)-1] // a setting is more particular than a release
 		f.Sentence, f.Next = c.since+f.Sentence, m.w.Say("%s, or look at what it did to %s.", "%s, o mirar qué le hizo a %s.", c.back, m.eventOf().name)
 	}
-}
-
-func (m *model) mostReach() (most float64) {
-	for _, r := range m.reach {
-		most = max(most, r)
-	}
-	return most
 }
 
 // hasSymptom tells whether what the alert is about is there at all.

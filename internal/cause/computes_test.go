@@ -25,6 +25,10 @@ var computesFaults = []fault{
 		s.endpoint("GET /informes").parts["curves"] = &part{each: moved{0, 0.24}, computes: true, frames: stack(own("report.curves", 42), own("report.Totals", 25))}
 		s.endpoint("GET /informes").parts["pause"] = &part{each: moved{0, 0.4}, frames: stack(sleeping, own("report.Totals", 31))}
 	}, "cpu", "report.Totals (totals.go:19), with report.curves (curves.go:42), takes", "en"},
+	{"own code computes for requests that nobody sent before", func(s *service) {
+		s.endpoint("GET /resumen", 4).requests.before = 0
+		s.endpoint("GET /resumen").parts["work"] = &part{each: same(0.4), computes: true, frames: own("report.Summary", 77)}
+	}, "cpu", "report.Summary", ""},
 	{"own code computes, and allocates much", func(s *service) {
 		s.part("GET /informes", "work").each.after = 0.4
 		s.allocated = append(s.allocated, standing{moved{mb, 800 * mb}, nil, own("report.Totals", 15)})

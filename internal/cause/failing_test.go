@@ -73,6 +73,12 @@ var failingFaults = []fault{
 		s.count("failures", moved{0, 0.2}, "endpoint", "/informes", "status", "500", "site", "report.Totals (report.go:31)")
 		s.alert = failing(s)
 	}, "panic", "report.Totals", ""},
+	{"a few of few requests fail, in a drill", func(s *service) {
+		s.scale(0.02)
+		s.endpoint("GET /citas").status["500"] = moved{0, 0.06}
+		s.alert = failing(s)
+		s.alert.Drill = true
+	}, "", "", ""},
 	{"credentials are no longer accepted", func(s *service) {
 		s.endpoint("POST /citas").status["401"] = moved{0.01, 0.8}
 		s.count("failures", moved{0.1, 8}, "endpoint", "/citas", "status", "401", "site", "auth.Require.func1 (auth.go:40)")

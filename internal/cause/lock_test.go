@@ -32,6 +32,11 @@ var lockFaults = []fault{
 		s.alert = slowAt(s, "GET /informes")
 	}, "lock", "lockFile", ""},
 	{"a lock is held during a call", func(s *service) { locked(s, httpCall, "avisos.example.com") }, "lock", "clinic.(*Agenda).Reserve", ""},
+	{"a lock is held during a call, and another method gave it back as late", func(s *service) {
+		locked(s, httpCall, "avisos.example.com")
+		s.mutex = append(s.mutex, standing{moved{0.001, 12}, nil, stack([]string{"sync.(*Mutex).Unlock mutex.go:65"}, own("(*Agenda).Undo", 120))})
+		s.waits = append(s.waits, standing{same(1), nil, stack(sleeping, own("(*Agenda).Undo", 118))})
+	}, "lock", "clinic.(*Agenda).Reserve", ""},
 	{"a lock is held while a file is written", func(s *service) { locked(s, fileSync, "") }, "lock", "clinic.(*Agenda).Reserve", ""},
 	{"a lock is held during a pause", func(s *service) { locked(s, sleeping, "") }, "lock", "clinic.(*Agenda).Reserve", ""},
 	{"a lock is held while another program runs", func(s *service) {

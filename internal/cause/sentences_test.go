@@ -1,11 +1,16 @@
 package cause_test
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/latido-dev/latido/internal/cause"
+	"github.com/latido-dev/latido/internal/stacks"
 	"github.com/latido-dev/latido/internal/testkit"
 )
 
@@ -13,6 +18,41 @@ var allFaults = map[string][]fault{
 	"computes": computesFaults, "collector": collectorFaults, "lock": lockFaults, "dependency": dependencyFaults, "exhausted": exhaustedFaults,
 	"descriptors": descriptorFaults, "backlog": backlogFaults, "limits": limitFaults, "loses": lossFaults,
 	"leaks": leaksFaults, "starved": starvedFaults, "failing": failingFaults, "value": valueFaults, "traffic": trafficFaults, "shared": sharedFaults, "disk": diskFaults, "blocked": blockedFaults, "steady": steadyFaults,
+}
+
+// TestScores: all that is found of every fault and how much of it each finding
+// explains, in the normal and the fast pace, where a drill asks, and where profiles
+// know no endpoints. A change of a weight is seen here, with all that it does.
+func TestScores(t *testing.T) {
+	t.Parallel()
+	var rows []*string
+	var all sync.WaitGroup
+	for _, name := range slices.Sorted(maps.Keys(allFaults)) {
+		for _, f := range allFaults[name] {
+			row := new("# " + name + ": " + f.name + "\n")
+			rows = append(rows, row)
+			all.Go(func() {
+				for _, way := range []string{"normal", "fast", "drill", "nameless"} {
+					s := newService(t, "en", way == "fast")
+					s.nameless = way == "nameless"
+					f.tell(s)
+					s.alert.Drill = s.alert.Drill || way == "drill"
+					var found []string
+					for _, f := range cause.Explain(s.input()).Findings {
+						of := cmp.Or(stacks.Short(f.Function), f.Peer, f.Endpoint, "-")
+						found = append(found, fmt.Sprintf("%.2f %s %s", f.Score, f.Kind, of))
+					}
+					*row += fmt.Sprintf("%-9s%s\n", way, cmp.Or(strings.Join(found, ", "), "nothing"))
+				}
+			})
+		}
+	}
+	all.Wait()
+	var text strings.Builder
+	for _, row := range rows {
+		text.WriteString(*row)
+	}
+	testkit.Golden(t, "testdata/scores.txt", []byte(text.String()))
 }
 
 // TestSentences: what is told first of every fault, in both languages, to be read.
