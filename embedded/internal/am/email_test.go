@@ -342,6 +342,9 @@ func TestMailRefused(t *testing.T) {
 	if got := box.got(); len(got) > 0 {
 		t.Errorf("mails: %v", got)
 	}
+	if lines := s.lines.String(); strings.Contains(lines, "%!") {
+		t.Errorf("the log says %s", lines)
+	}
 }
 
 // A template that fails does so before the server hears of the mail.

@@ -2,7 +2,9 @@ package am
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -14,6 +16,8 @@ import (
 
 	"github.com/prometheus/alertmanager/nflog/nflogpb"
 	"google.golang.org/protobuf/encoding/protodelim"
+
+	"github.com/latido-dev/latido/embedded/alert"
 )
 
 // killed returns a copy of a folder: what a process that is killed leaves.
@@ -124,6 +128,33 @@ func TestStopKeeps(t *testing.T) {
 			t.Errorf("%s: %v, it does not have %s:\n%s", name, err, want, b)
 		}
 	}
+}
+
+// What did not change is written as it was, in whatever order the alerts came.
+func TestSavedInOneOrder(t *testing.T) {
+	t.Parallel()
+	s := start(t, Config{File: file()})
+	var all []alert.Alert
+	for i := range 20 {
+		all = append(all, firing(fmt.Sprintf("A%02d", 19-i)))
+	}
+	s.Put(all...)
+	wait(t, "them all, from A00 to A19", func() bool {
+		var b bytes.Buffer
+		var saved []savedAlert
+		if _, err := s.saveAlerts(&b); err != nil || json.Unmarshal(b.Bytes(), &saved) != nil {
+			t.Fatalf("%v: %s", err, b.Bytes())
+		}
+		if len(saved) < len(all) {
+			return false
+		}
+		for i, a := range saved {
+			if want := fmt.Sprintf("A%02d", i); string(a.Labels["alertname"]) != want {
+				t.Fatalf("%s is where %s should be", a.Labels, want)
+			}
+		}
+		return true
+	})
 }
 
 // Rules that say nothing more of an alert after a restart let it end; before
