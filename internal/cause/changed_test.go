@@ -61,3 +61,20 @@ func TestChanged(t *testing.T) {
 		})
 	}
 }
+
+// TestReleaseWithoutRevision: a build of which no revision is known is told by its
+// version alone.
+func TestReleaseWithoutRevision(t *testing.T) {
+	t.Parallel()
+	for revision, want := range map[string]string{"": "v1.5.0 ", "unknown": "v1.5.0 ", "9d01bb2": "v1.5.0 (9d01bb2)", "9d01bb2c1e": "v1.5.0 (9d01bb2)"} {
+		r := ofService(t, func(s *service) {
+			s.part("GET /informes", "work").each.after = 0.4
+			s.blind = true
+			s.level("build_info", moved{1, 0}, "version", "v1.4.0", "revision", "3f2a91c77d", "goversion", "go1.26.8")
+			s.level("build_info", moved{0, 1}, "version", "v1.5.0", "revision", revision, "goversion", "go1.26.8")
+		})
+		if text := told(r); !strings.Contains(text, want) || strings.Count(text, "v1.5.0 (") != strings.Count(want, "(") {
+			t.Errorf("of revision %q: %s", revision, text)
+		}
+	}
+}

@@ -161,6 +161,10 @@ var exhaustedFaults = []fault{
 	{"a transport opens too few connections to a host", func(s *service) {
 		s.endpoint("POST /citas").parts["conn"] = &part{each: moved{0, 0.6}, frames: stack(httpConn, own("(*Payments).Charge", 33)), peer: "pagos.example.com"}
 	}, "pool", "http.Transport's pool of connections to pagos.example.com (MaxConnsPerHost) is exhausted; 6 requests wait", "en"},
+	{"the same, while one is opened now and then", func(s *service) {
+		s.endpoint("POST /citas").parts["conn"] = &part{each: moved{0, 0.6}, frames: stack(httpConn, own("(*Payments).Charge", 33)), peer: "pagos.example.com"}
+		s.waits = append(s.waits, standing{moved{0, 0.15}, map[string]string{"peer": "pagos.example.com"}, dialing})
+	}, "pool", "clinic.(*Payments).Charge", ""},
 	{"a host is slow, and its transport opens no more connections", func(s *service) {
 		s.part("POST /citas", "pay").each.after = 0.6
 		s.endpoint("POST /citas").parts["conn"] = &part{each: moved{0, 0.6}, frames: stack(httpConn, own("(*Payments).Charge", 33)), peer: "pagos.example.com"}

@@ -119,6 +119,12 @@ var starvedFaults = []fault{
 		s.others = moved{0.2, 3.7}
 		s.part("POST /citas", "pay").each.after = 0.4
 	}, "no_cpu", "4 ", ""},
+	{"another process takes the CPU, a host is slow, and another is not called any more", func(s *service) {
+		s.others = moved{0.2, 3.7}
+		s.part("POST /citas", "pay").each.after = 0.9
+		s.endpoint("GET /avisos", 5).requests.after = 0
+		s.endpoint("GET /avisos").parts["notify"] = &part{each: same(0.02), frames: stack(httpCall, own("(*API).notices", 66)), peer: "avisos.example.com", calls: same(1)}
+	}, "dependency", "pagos.example.com", ""},
 	{"another process takes the CPU, and nothing could be profiled", func(s *service) {
 		waitForCPU(s, 0.4)
 		s.blind = true
