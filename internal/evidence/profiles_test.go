@@ -150,3 +150,17 @@ func TestHotRows(t *testing.T) {
 		}
 	}
 }
+
+// TestGoroutinesOfTheTimeBetween: where none were kept until the bad time began to
+// show, those of before it was bad are taken, and none of the bad time.
+func TestGoroutinesOfTheTimeBetween(t *testing.T) {
+	t.Parallel()
+	start := time.Unix(1_000_000, 0)
+	times := cause.Times{Before: cause.Range{From: start, To: start.Add(time.Minute)}, After: cause.Range{From: start.Add(2 * time.Minute), To: start.Add(5 * time.Minute)}}
+	for since, want := range map[time.Duration]bool{0: true, time.Minute: true, 90 * time.Second: true, 2 * time.Minute: true, 3 * time.Minute: false} {
+		r := &Recorder{cfg: Config{profiler: &fakeProfiler{cpu: cpuProfile("900 main.list"), since: start.Add(since)}}, began: start}
+		if got := r.goroutinesBefore(times); (got != nil) != want {
+			t.Errorf("kept after %v: %v", since, got)
+		}
+	}
+}

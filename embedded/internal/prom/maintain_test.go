@@ -128,3 +128,26 @@ func TestOptions(t *testing.T) {
 		t.Errorf("a block of %d ms at most", o.MaxBlockDuration)
 	}
 }
+
+// TestSizeOf adds up all that is in some folders.
+func TestSizeOf(t *testing.T) {
+	t.Parallel()
+	top := t.TempDir()
+	var dirs []string
+	for i, name := range []string{"a", "b", "c/d"} {
+		dir := filepath.Join(top, name)
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "x"), make([]byte, 100<<i), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		dirs = append(dirs, dir)
+	}
+	if got := sizeOf(dirs); got < 700 {
+		t.Errorf("%d bytes of 700", got)
+	}
+	if got := sizeOf([]string{filepath.Join(top, "gone")}); got != 0 {
+		t.Errorf("%d bytes of nothing", got)
+	}
+}

@@ -2,10 +2,15 @@ package prom
 
 import (
 	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/prometheus/prometheus/rules"
 )
 
 // How far back a rule looks is the longest of its windows, through the series that
@@ -36,5 +41,42 @@ func TestWindow(t *testing.T) {
 		if got := window(parse(expr), records, 0); got != want {
 			t.Errorf("%s looks back %v, want %v", expr, got, want)
 		}
+	}
+}
+
+// TestWatch: each alerting rule looks back two of the longest evaluations at least,
+// and further with what it reads; what scrapes report of themselves is no scrape.
+func TestWatch(t *testing.T) {
+	t.Parallel()
+	file, err := parseRules([]byte(`groups:
+- name: a
+  interval: 10s
+  rules:
+  - {record: "a:rate", expr: "rate(x[7m])"}
+  - {alert: Level, expr: x > 1}
+  - {alert: Rate, expr: "rate(x[5m]) > 1"}
+  - {alert: Record, expr: "a:rate > 1"}
+  - {alert: Down, expr: up == 0}
+  - {alert: Always, expr: vector(1)}
+- name: b
+  interval: 40s
+  rules:
+  - {alert: Slow, expr: y > 1}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	manager := rules.NewManager(&rules.ManagerOptions{Context: t.Context(), GroupLoader: parsed{file}, Logger: slog.New(slog.DiscardHandler), Parser: promQL})
+	groups, errs := manager.LoadGroups(time.Second, labels.EmptyLabels(), "", nil, false, rulesName)
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	got := map[string]string{}
+	for _, w := range watch(slices.Collect(maps.Values(groups))) {
+		got[w.rule.Name()] = fmt.Sprint(w.window, " ", w.scraped)
+	}
+	want := map[string]string{"Level": "1m20s true", "Rate": "5m0s true", "Record": "7m0s true", "Down": "1m20s false", "Always": "1m20s false", "Slow": "1m20s true"}
+	if !maps.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }

@@ -3,6 +3,8 @@ package check
 import (
 	"encoding/json"
 	"encoding/xml"
+	"fmt"
+	"io/fs"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -219,5 +221,24 @@ func TestCheckJUnit(t *testing.T) {
 	}
 	if !found {
 		t.Errorf("%s", stdout)
+	}
+}
+
+// TestDashboardsAreCounted says how many dashboards were read, and where.
+func TestDashboardsAreCounted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	files := 0
+	err := filepath.WalkDir(w.dir, func(path string, _ fs.DirEntry, err error) error {
+		if strings.Contains(path, "dashboards") && strings.HasSuffix(path, ".json") {
+			files++
+		}
+		return err
+	})
+	if err != nil || files < 2 {
+		t.Fatalf("%d dashboards, %v", files, err)
+	}
+	if _, stdout, _ := w.check("text"); !strings.Contains(stdout, fmt.Sprintf(" queries of %d dashboards in ", files)) {
+		t.Errorf("of %d dashboards it says\n%s", files, stdout)
 	}
 }
