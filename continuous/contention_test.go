@@ -118,10 +118,12 @@ func TestFractionAdapts(t *testing.T) {
 	f.seen += 1e6
 	after(time.Second/2, 50_000)
 	is(500)
+	after(10*time.Second, 200_000) // 20,000 a second
+	is(200)
 	after(time.Hour, 0)
-	is(50)
+	is(20)
 	after(time.Hour, 0)
-	is(5)
+	is(2)
 	after(time.Hour, 0)
 	is(1)
 

@@ -38,6 +38,31 @@ func TestGoroutinesKept(t *testing.T) {
 	}
 }
 
+// TestGoroutinesKeptNowAndThen: in one of six windows, half a window early at most,
+// and never those that are too many.
+func TestGoroutinesKeptNowAndThen(t *testing.T) {
+	t.Parallel()
+	p := &Profiler{cfg: Config{Interval: 10 * time.Second}, ring: ring{maxBytes: 64 << 20, keep: time.Hour}}
+	start := time.Now()
+	var kept []time.Duration
+	for _, at := range []time.Duration{0, 10 * time.Second, 54 * time.Second, 55 * time.Second, 109 * time.Second, 2 * time.Minute} {
+		before := len(p.captures(kindStacks))
+		if p.keepStacks(start.Add(at), []byte("x")); len(p.captures(kindStacks)) > before {
+			kept = append(kept, at)
+		}
+	}
+	if want := []time.Duration{0, 55 * time.Second, 2 * time.Minute}; !slices.Equal(kept, want) {
+		t.Errorf("kept at %v, want %v", kept, want)
+	}
+	for size, want := range map[int]int{0: 3, maxStacksBytes: 4, maxStacksBytes + 1: 3} {
+		p.ring.list, p.stacksAt = p.ring.list[:3:3], start.Add(2*time.Minute)
+		p.keepStacks(start.Add(5*time.Minute), make([]byte, size))
+		if n := len(p.captures(kindStacks)); n != want {
+			t.Errorf("%d bytes: %d are kept, want %d", size, n, want)
+		}
+	}
+}
+
 // A goroutine that a request has started is not the request.
 func TestGoroutinesHaveTheirStarter(t *testing.T) {
 	p, reply, ended := local(t, Config{}), make(chan struct{}), make(chan struct{})

@@ -49,6 +49,11 @@ func TestRing(t *testing.T) {
 	if _, dropped := r.size(); dropped == 0 {
 		t.Error("nothing counted as dropped")
 	}
+	add(kindHeap, 75, 1000-captureOverhead+1)
+	want("one byte larger than the ring", kindHeap, time.Time{}, time.Time{}, 0)
+	add(kindHeap, 75, 1000-captureOverhead)
+	want("as large as the ring", kindHeap, time.Time{}, time.Time{}, 1)
+	want("beside it", kindCPU, time.Time{}, time.Time{}, 0)
 }
 
 // TestAnyRing compares the ring with a list of all that was added: what is kept is

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"strings"
 	"sync"
@@ -180,4 +181,27 @@ func FuzzSlim(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestSamplesIn counts samples, and no functions, strings or broken fields.
+func TestSamplesIn(t *testing.T) {
+	t.Parallel()
+	data, _ := large(t, 7, 3, 2)
+	z, err := gzip.NewReader(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := samplesIn(raw); n != 7 || err != nil {
+		t.Errorf("%d of 7 samples, %v", n, err)
+	}
+	if n, err := samplesIn(nil); n != 0 || err != nil {
+		t.Errorf("%d samples of nothing, %v", n, err)
+	}
+	if _, err := samplesIn(raw[:len(raw)-1]); err == nil {
+		t.Error("a profile that is cut has no error")
+	}
 }
