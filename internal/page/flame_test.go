@@ -1,6 +1,7 @@
 package page
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -44,7 +45,7 @@ func TestFlameAlone(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	p := New(Config{Profiler: profiler})
+	p := New(Config{Profiler: profiler, Get: func(context.Context, string) (int, []byte) { return http.StatusNotFound, nil }})
 	ask := func(query string) flameView {
 		return p.flame(httptest.NewRequest(http.MethodGet, "/flame?"+query, nil)).(flameView)
 	}
