@@ -3,6 +3,7 @@ package continuous
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 
@@ -50,5 +51,23 @@ func TestAddressFromEnvironment(t *testing.T) {
 	}
 	if n := strings.Count(out.String(), "level=WARN"); n != 1 || !strings.Contains(out.String(), "http://localhost:4040") {
 		t.Errorf("%d warnings: %s", n, out)
+	}
+}
+
+// TestSecretsOfHeaders: the password, what logs in with it, and headers that are long
+// enough to be a secret, with the token in them; a short one is a word.
+func TestSecretsOfHeaders(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("k", minSecret)
+	up := &uploader{}
+	got := up.headers(Config{BasicAuthUser: "ana", BasicAuthPassword: "pw", HTTPHeaders: map[string]string{"X-Key": " " + long + " ", "X-Short": long[1:], "X-Bearer": "Bearer token"}}, nil)
+	if got["X-Key"] != long || got["X-Short"] != long[1:] || got["Authorization"] != "Basic YW5hOnB3" {
+		t.Errorf("the headers are %v", got)
+	}
+	want := []string{"Basic YW5hOnB3", "Bearer token", long, "YW5hOnB3", "token", "pw"}
+	slices.Sort(want)
+	slices.Sort(up.secrets)
+	if !slices.Equal(up.secrets, want) {
+		t.Errorf("hides %q, want %q", up.secrets, want)
 	}
 }
