@@ -197,3 +197,86 @@ func BenchmarkCoarsen(b *testing.B) { // five minutes of CPU profiles: 30 window
 		}
 	}
 }
+
+// TestDue: a step of half of what the ring keeps is merged once all of it is older
+// than that; of all goroutines it is a whole one.
+func TestDue(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
+	ringAt := func(age time.Duration) *ring {
+		r := &ring{keep: 10 * time.Minute, coarseBytes: 1 << 20}
+		for i := range 20 {
+			from := start.Add(time.Duration(i)*time.Minute + 10*time.Second)
+			for _, k := range []kind{kindCPU, kindStacks, kindHeap} {
+				r.list = append(r.list, capture{kind: k, from: from, to: from.Add(time.Minute)})
+			}
+		}
+		r.newest = start.Add(age)
+		return r
+	}
+	for _, c := range []struct {
+		kind kind
+		age  time.Duration
+		want int
+	}{
+		{kindCPU, 15 * time.Minute, 0}, {kindCPU, 15*time.Minute + 1, 5}, {kindCPU, time.Hour, 5}, {kindHeap, time.Hour, 5},
+		{kindStacks, 20 * time.Minute, 0}, {kindStacks, 20*time.Minute + 1, 10}, {kindLeaks, time.Hour, 0},
+	} {
+		group := ringAt(c.age).due(c.kind)
+		if len(group) != c.want {
+			t.Errorf("of kind %v after %v: %d are due, want %d", c.kind, c.age, len(group), c.want)
+		}
+		for i, g := range group {
+			if g.kind != c.kind || !g.from.Equal(start.Add(time.Duration(i)*time.Minute+10*time.Second)) {
+				t.Errorf("%v of %v is due in place %d", g.kind, g.from, i)
+			}
+		}
+	}
+	for _, none := range []*ring{{}, {keep: time.Minute}, {coarseBytes: 1}, {keep: time.Minute, coarseBytes: 1}} {
+		if group := none.due(kindCPU); group != nil {
+			t.Errorf("%d are due of a ring with nothing", len(group))
+		}
+	}
+}
+
+// TestExchange: a coarse capture takes the place of its own windows, and the oldest
+// coarse ones go for lack of space, and for age.
+func TestExchange(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
+	at := func(k kind, minute, size int) capture {
+		from := start.Add(time.Duration(minute) * time.Minute)
+		return capture{k, from, from.Add(time.Minute), make([]byte, size)}
+	}
+	r := &ring{maxBytes: 1 << 20, keep: 10 * time.Minute, coarseBytes: 3 * (100 + captureOverhead), coarseKeep: time.Hour}
+	for i := range 4 {
+		r.add(at(kindCPU, i, 50))
+		r.add(at(kindHeap, i, 50))
+	}
+	before := r.bytes
+	group := []capture{at(kindCPU, 0, 0), at(kindCPU, 1, 0)}
+	r.exchange(group, nil) // could not be read
+	if len(r.list) != 6 || r.bytes != before-2*(50+captureOverhead) || len(r.coarse) != 0 {
+		t.Errorf("%d windows in %d bytes, %d coarse", len(r.list), r.bytes, len(r.coarse))
+	}
+	for i := range 4 {
+		c := at(kindCPU, 10*i, 100)
+		r.exchange(nil, &c)
+	}
+	if len(r.coarse) != 3 || !r.coarse[0].from.Equal(start.Add(10*time.Minute)) || r.coarseSize != r.coarseBytes {
+		t.Errorf("%d coarse ones of %d bytes", len(r.coarse), r.coarseSize)
+	}
+	r.newest = start.Add(10*time.Minute + time.Minute + r.keep + r.coarseKeep) // the first one is just not too old
+	c := at(kindCPU, 31, 0)
+	r.coarseBytes = 1 << 20
+	if r.exchange(nil, &c); len(r.coarse) != 4 {
+		t.Errorf("%d are left of 4", len(r.coarse))
+	}
+	r.newest = r.newest.Add(1)
+	if r.exchange(nil, &c); len(r.coarse) != 4 || !r.coarse[0].from.Equal(start.Add(20*time.Minute)) {
+		t.Errorf("%d are left, from %v on", len(r.coarse), r.coarse[0].from)
+	}
+	if r.coarseSize != 2*100+4*captureOverhead {
+		t.Errorf("%d bytes are counted", r.coarseSize)
+	}
+}
