@@ -279,4 +279,9 @@ func TestExchange(t *testing.T) {
 	if r.coarseSize != 2*100+4*captureOverhead {
 		t.Errorf("%d bytes are counted", r.coarseSize)
 	}
+	r.coarseBytes = 100 + captureOverhead
+	large := at(kindCPU, 32, 101)
+	if r.exchange(nil, &large); len(r.coarse) != 0 || r.coarseSize != 0 {
+		t.Errorf("%d of %d bytes are left beside one that is too large", len(r.coarse), r.coarseSize)
+	}
 }

@@ -89,3 +89,43 @@ func TestWrongConfig(t *testing.T) {
 		})
 	}
 }
+
+// TestChainOfRecords: a drill has all that its rule reads, through however many
+// recording rules, in whatever order they stand.
+func TestChainOfRecords(t *testing.T) {
+	t.Parallel()
+	all := []alerting.Rule{
+		{Record: "third", Expr: "sum(x)"}, {Record: "unread", Expr: "vector(1)"}, {Record: "second", Expr: "third * 2"}, {Record: "first", Expr: "second + 1"},
+		{Alert: "Other", Expr: "unread > 1"},
+	}
+	rules, err := wantedRules(all, alerting.Rule{Alert: "A", Expr: "first > 1"})
+	var names []string
+	for _, r := range rules {
+		names = append(names, r.Record+r.Alert)
+	}
+	if got := strings.Join(names, " "); err != nil || got != "third second first A" {
+		t.Errorf("%s, %v", got, err)
+	}
+	if _, err := wantedRules(append(all, alerting.Rule{Record: "third", Expr: "sum("}), alerting.Rule{Alert: "A", Expr: "first > 1"}); err == nil || !strings.Contains(err.Error(), "third: ") {
+		t.Errorf("of one that cannot be read: %v", err)
+	}
+}
+
+// TestShorterSeries: a series of a drill that has ended has no value more.
+func TestShorterSeries(t *testing.T) {
+	t.Parallel()
+	series, err := parseSeries([]alerting.DrillSeries{{Series: "x", Values: "1 _ 3"}, {Series: "y", Values: "1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := opened(t)
+	begin := time.Now().Add(-time.Minute)
+	for i := range 5 {
+		if err := appendStep(t.Context(), st, series, i, begin.Add(time.Duration(i)*time.Second)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := st.disk.Head().NumSeries(); n != 2 {
+		t.Errorf("%d series are stored, want 2", n)
+	}
+}

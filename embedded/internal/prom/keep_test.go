@@ -3,11 +3,13 @@ package prom
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/rules"
 
@@ -230,4 +232,42 @@ groups:
 		}
 		return len(over) >= maxAlerts
 	})
+}
+
+// TestStormAndEnded: of too many alerts that fire the worst are passed on, and every
+// one that has ended.
+func TestStormAndEnded(t *testing.T) {
+	t.Parallel()
+	box := &inbox{}
+	s := start(t, Config{Notify: box.notify})
+	var all []*rules.Alert
+	for i := range maxAlerts + 3 {
+		all = append(all, &rules.Alert{Labels: labels.FromStrings(labels.AlertName, "Storm", "n", fmt.Sprint(i)), Value: float64(10 + i)})
+	}
+	for i := range 3 { // at the end, by their values
+		all = append(all, &rules.Alert{Labels: labels.FromStrings(labels.AlertName, "Storm", "ended", fmt.Sprint(i)), Value: float64(i), ResolvedAt: time.Now()})
+	}
+	s.rules.notify(t.Context(), "x", all...)
+	firing, ended := 0, 0
+	for _, a := range box.of("Storm") {
+		if a.Labels["ended"] != "" {
+			ended++
+		} else if firing++; a.Value < 13 {
+			t.Errorf("one of the least is passed on: %v", a.Labels)
+		}
+	}
+	if firing != maxAlerts || ended != 3 {
+		t.Errorf("%d that fire and %d that ended are passed on, want %d and 3", firing, ended, maxAlerts)
+	}
+}
+
+// TestNoFaultAtStart: where all is well, nothing was survived.
+func TestNoFaultAtStart(t *testing.T) {
+	t.Parallel()
+	s := start(t, Config{Dir: t.TempDir()})
+	for _, f := range allFaults {
+		if n := s.store.faults.of(f); n > 0 {
+			t.Errorf("%d faults: %s", n, f)
+		}
+	}
 }
