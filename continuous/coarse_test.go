@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/pprof/profile"
@@ -180,6 +182,41 @@ func TestStepsOfALoop(t *testing.T) {
 	waitUntil(t, "steps of what has left the ring", func() bool {
 		coarse, _ := p.ring.reach(kindCPU, func(capture) bool { return true })
 		return len(coarse) >= 3 && has(t, coarse, ".busyUntil")
+	})
+}
+
+// TestMergedInTurn: after each window one large step is merged, or some small ones,
+// and each kind has its turn.
+func TestMergedInTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := reaching()
+		p.aged, p.coarsened = make(chan struct{}), make(chan struct{})
+		data := gzipped(t, written(t, 1, 1, "samples", "cpu"))
+		start := time.Now().Truncate(defaultKeep)
+		for k, n := range map[kind]int{kindCPU: 30, kindHeap: 30, kindGoroutine: 2, kindMutex: mergedAtOnce - 2, kindBlock: 1, kindStacks: 1} {
+			for i := range n {
+				at := start.Add(time.Duration(i) * defaultInterval)
+				p.ring.list = append(p.ring.list, capture{k, at, at.Add(defaultInterval), data})
+			}
+		}
+		p.ring.newest = start.Add(3 * defaultKeep)
+		go p.coarsen()
+		for turn, want := range [][]kind{{kindCPU}, {kindCPU, kindHeap}, {kindCPU, kindHeap, kindGoroutine, kindMutex, kindBlock}, {kindCPU, kindHeap, kindGoroutine, kindMutex, kindBlock, kindStacks}} {
+			p.aged <- struct{}{}
+			synctest.Wait()
+			var got []kind
+			for _, c := range p.ring.coarse {
+				got = append(got, c.kind)
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("after turn %d %v are merged, want %v", turn, got, want)
+			}
+		}
+		if len(p.ring.list) > 0 {
+			t.Errorf("%d windows are left", len(p.ring.list))
+		}
+		close(p.quit)
+		<-p.coarsened
 	})
 }
 
