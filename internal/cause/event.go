@@ -42,7 +42,7 @@ func eventFalls(m *model) []Finding {
 	if !changed && !rises || score < floor {
 		return nil
 	}
-	requests, _ := m.requestsAbout()
+	requests := m.concerned
 	of := w.T("requests", "peticiones")
 	if e.endpoint != "" {
 		of = w.Say("requests to %s", "peticiones a %s", e.endpoint)

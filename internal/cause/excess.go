@@ -102,8 +102,7 @@ func (m *model) slower(e *endpoint) bool {
 func (m *model) slow(e *endpoint) bool {
 	const enough = 0.01
 	a := m.in.Alert
-	all, _ := m.requestsAbout()
-	return a.Op == ">" && a.Bound > 0 && e.duration.after > a.Bound/2 && e.requests.after >= enough*all.after
+	return a.Op == ">" && a.Bound > 0 && e.duration.after > a.Bound/2 && e.requests.after >= enough*m.concerned.after
 }
 
 // slowed is all the time that requests take more, in seconds a second.

@@ -22,6 +22,7 @@ type model struct {
 
 	endpoints map[string]*endpoint // by "GET /orders"
 	requests  both                 // a second, all endpoints
+	concerned both                 // those of them that the alert may be about
 	unnamed   string               // the endpoint of requests that have none in the profiles
 
 	rows  map[string][]row // what goroutines of requests are seen to do, by endpoint
@@ -95,6 +96,7 @@ func newModel(in Input) *model {
 	m.w.looks = in.Profiles.Waits.Before != nil
 	m.w.cpu = in.Profiles.CPU.Before != nil
 	m.readRequests()
+	m.concerned, _ = m.requestsAbout()
 	m.unnamed = m.nameUnnamed()
 	m.readWaits()
 	m.readCPU()

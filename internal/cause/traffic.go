@@ -4,7 +4,7 @@ import "math"
 
 // trafficShare is how much of a change of traffic is more than chance, 0 or 1.
 func (m *model) trafficShare() float64 {
-	whole, _ := m.requestsAbout()
+	whole := m.concerned
 	span := m.f.span(m.t.After)
 	if n := max(whole.before, whole.after) * span; math.Abs(whole.growth())*span < 3*math.Sqrt(n) {
 		return 0 // so few vary by themselves
