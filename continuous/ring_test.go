@@ -49,7 +49,11 @@ func TestRing(t *testing.T) {
 	if _, dropped := r.size(); dropped == 0 {
 		t.Error("nothing counted as dropped")
 	}
+	_, before := r.size()
 	add(kindHeap, 75, 1000-captureOverhead+1)
+	if _, dropped := r.size(); dropped != before+1 {
+		t.Errorf("%d dropped, and then %d", before, dropped)
+	}
 	want("one byte larger than the ring", kindHeap, time.Time{}, time.Time{}, 0)
 	add(kindHeap, 75, 1000-captureOverhead)
 	want("as large as the ring", kindHeap, time.Time{}, time.Time{}, 1)
