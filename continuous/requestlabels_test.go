@@ -2,7 +2,9 @@ package continuous
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -165,5 +167,63 @@ func TestSpansUploaded(t *testing.T) {
 	p.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/debug/pprof/profile?last=1m", nil))
 	if served, err := profile.Parse(w.Body); err != nil || spans(served) == 0 {
 		t.Errorf("no CPU sample with its span is served (%v)", err)
+	}
+}
+
+// TestSpansOfOldWindows: what is too old loses its spans, one window after the
+// other, whatever another one holds; the rest stays as it is, and so does the count
+// of bytes.
+func TestSpansOfOldWindows(t *testing.T) {
+	t.Parallel()
+	p := reaching()
+	var logged bytes.Buffer
+	p.log = &sparseLog{log: slog.New(slog.NewTextHandler(&logged, nil))}
+	now := time.Now()
+	data := ofSpans(t, 20)
+	broken := append([]byte("no profile "), profiles.LabelSpanID...)
+	old := now.Add(-p.cfg.spansKept() - time.Hour)
+	for i, d := range [][]byte{data, broken, data, data} {
+		at := old.Add(time.Duration(i) * defaultInterval)
+		if i == 3 {
+			at = now.Add(-time.Minute)
+		}
+		p.ring.list = append(p.ring.list, capture{kindCPU, at, at.Add(defaultInterval), d})
+		p.ring.bytes += len(d) + captureOverhead
+	}
+	p.dropSpans(now)
+	size := 0
+	for i, c := range p.ring.list {
+		size += len(c.data) + captureOverhead
+		if has := mentions(c.data, requestLabels); has != (i == 1 || i == 3) {
+			t.Errorf("window %d has spans: %v", i, has)
+		}
+	}
+	if size != p.ring.bytes || !bytes.Contains(logged.Bytes(), []byte("could not be taken")) {
+		t.Errorf("%d bytes are counted of %d, and the log says %s", p.ring.bytes, size, logged.Bytes())
+	}
+	p.ring.list[0].data = data // is not looked at again
+	if p.dropSpans(now.Add(time.Second)); !mentions(p.ring.list[0].data, requestLabels) {
+		t.Error("a window is read again and again")
+	}
+}
+
+// TestGunzipLimit: as much as the limit is read, and not one byte more.
+func TestGunzipLimit(t *testing.T) {
+	t.Parallel()
+	var buf bytes.Buffer
+	z := gzip.NewWriter(&buf)
+	if _, err := z.Write(make([]byte, 1000)); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for limit, ok := range map[int64]bool{999: false, 1000: true, 1001: true} {
+		if raw, err := gunzip(buf.Bytes(), limit); ok != (err == nil && len(raw) == 1000) || !ok && !errors.Is(err, errTooLarge) {
+			t.Errorf("of %d bytes: %d, %v", limit, len(raw), err)
+		}
+	}
+	if _, err := gunzip([]byte("x"), 10); err == nil {
+		t.Error("what is no gzip has no error")
 	}
 }
