@@ -158,6 +158,9 @@ func TestEveryAnswer(t *testing.T) {
 		if (o.err == nil) != good || o.answered == denied || o.final != (!good && !denied && !again) {
 			t.Errorf("%d: %+v", status, o)
 		}
+		if redirects := o.err != nil && strings.Contains(o.err.Error(), "redirects are not followed"); redirects != (status >= 300 && status < 400) {
+			t.Errorf("%d: %v", status, o.err)
+		}
 		want := time.Duration(0)
 		switch status {
 		case 401, 403:
