@@ -333,3 +333,21 @@ func TestCodeWins(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 }
+
+// TestNumbersAtTheirEdges: both bounds of a number are taken, and nothing beyond.
+func TestNumbersAtTheirEdges(t *testing.T) {
+	const name = "OTEL_BSP_MAX_QUEUE_SIZE"
+	r := variables{log: slog.New(slog.DiscardHandler), said: map[string]bool{}}
+	for value, want := range map[string]int{"": 7, "2": 7, "3": 3, "9": 9, "10": 7, "-3": 7, "3.5": 7, " 4 ": 4} {
+		t.Setenv(name, value)
+		if got := r.number(name, 7, 3, 9); got != want {
+			t.Errorf("%q is %d, want %d", value, got, want)
+		}
+	}
+	for value, want := range map[string]time.Duration{"": time.Hour, "2": time.Hour, "3": 3 * time.Millisecond, "2147483647": 2147483647 * time.Millisecond, "2147483648": time.Hour} {
+		t.Setenv(name, value)
+		if got := r.milliseconds(name, time.Hour, 3); got != want {
+			t.Errorf("%q is %v, want %v", value, got, want)
+		}
+	}
+}
