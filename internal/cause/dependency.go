@@ -73,11 +73,17 @@ func dependency(m *model) (list []Finding) {
 		}
 	}
 	if m.kind == failures && m.in.Alert.Metric == "client_requests" {
+		only := m.in.Alert.Labels["peer"]
+		more, all := map[string]float64{}, 0.0 // calls that fail, of those that the alert is about
 		for name, p := range peers {
-			if m.in.Alert.Labels["peer"] == "" || m.in.Alert.Labels["peer"] == name {
-				if p.failed.growth()*m.f.span(m.t.After) >= 3 {
-					byPeer[name] = max(byPeer[name], p.failed.growth()/max(sumFailed(peers), 1e-9))
-				}
+			if only == "" || only == name {
+				more[name] = max(p.failed.growth(), 0)
+				all += more[name]
+			}
+		}
+		for name, n := range more {
+			if n*m.f.span(m.t.After) >= 3 {
+				byPeer[name] = max(byPeer[name], n/all)
 			}
 		}
 	}
@@ -96,13 +102,6 @@ func dependency(m *model) (list []Finding) {
 	}
 	slices.SortFunc(list, func(a, b Finding) int { return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Peer, b.Peer)) })
 	return list
-}
-
-func sumFailed(peers map[string]called) (sum float64) {
-	for _, p := range peers {
-		sum += max(p.failed.growth(), 0)
-	}
-	return sum
 }
 
 func (m *model) moreRequests() float64 {

@@ -10,6 +10,16 @@ func unauthorized(s *service) {
 	s.alert = failing(s)
 }
 
+// callsFail has two hosts fail, one of them more often, and the alert be about the
+// calls to one, or to all.
+func callsFail(s *service, peer string) {
+	s.part("POST /citas", "pay").answers = map[string]moved{"2xx": {1, 0.5}, "5xx": {0, 0.5}}
+	s.endpoint("GET /citas").parts["notify"] = &part{each: same(0.01), frames: stack(httpCall, own("(*API).list", 66)), peer: "avisos.example.com", calls: same(1),
+		answers: map[string]moved{"2xx": {1, 0.5}, "5xx": {0, 0.5}}}
+	s.alert = about(s, "client_requests", ">", 2)
+	s.alert.Labels = map[string]string{"peer": peer}
+}
+
 var dependencyFaults = []fault{
 	{"a host answers slowly", func(s *service) { s.part("POST /citas", "pay").each.after = 0.6 }, "dependency", "pagos.example.com", ""},
 	{"a host answers slowly, alert on the objective of errors", func(s *service) {
@@ -173,6 +183,8 @@ var dependencyFaults = []fault{
 		s.endpoint("GET /medicos/{id}").parts["photo"] = &part{each: moved{0.004, 0.004}, frames: stack(httpCall, own("(*Photos).Get", 12)), peer: "fotos.example.com", calls: same(1)}
 		s.endpoint("GET /citas").parts["photo"] = &part{each: moved{0.004, 0.2}, frames: stack(httpCall, own("(*Photos).List", 22)), peer: "fotos.example.com", calls: same(1)}
 	}, "dependency", "clinic.(*Photos).List", ""},
+	{"calls to two hosts fail, which clients see nothing of, alert on the calls", func(s *service) { callsFail(s, "") }, "dependency", "avisos.example.com", ""},
+	{"calls to two hosts fail, alert on the calls to one", func(s *service) { callsFail(s, "pagos.example.com") }, "dependency", "pagos.example.com", ""},
 	// Rivals.
 	{"twice the traffic when a host becomes slow", func(s *service) {
 		s.traffic(2)
@@ -192,6 +204,13 @@ var dependencyFaults = []fault{
 		s.count("failures", moved{0, 12}, "endpoint", "/citas", "status", "500", "site", "clinic.(*API).list (api.go:66)")
 		s.alert = failing(s)
 	}, "errors", "clinic.(*API).list", ""},
+	{"twice the traffic and errors of its own while a host fails as ever", func(s *service) {
+		s.traffic(2)
+		s.part("POST /citas", "pay").answers = map[string]moved{"2xx": same(0.7), "5xx": same(0.3)}
+		s.endpoint("POST /citas").status["500"] = moved{0, 0.6}
+		s.count("failures", moved{0, 12}, "endpoint", "/citas", "status", "500", "site", "clinic.(*API).reserve (api.go:99)")
+		s.alert = failing(s)
+	}, "errors", "clinic.(*API).reserve", ""},
 	{"a slow host and a slower function", func(s *service) {
 		s.part("POST /citas", "pay").each.after = 0.06
 		s.part("GET /informes", "work").each.after = 0.9

@@ -59,7 +59,7 @@ type badAnswers struct {
 // come from is counted by route, whatever the method.
 func (a badAnswers) has(route, status string) bool {
 	return slices.Contains(a.statuses, status) && slices.ContainsFunc(a.endpoints, func(name string) bool {
-		_, of, _ := strings.Cut(name, " ")
+		_, of := split(name)
 		return of == route
 	})
 }

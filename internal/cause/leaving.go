@@ -23,20 +23,21 @@ func clientsLeave(m *model) []Finding {
 	e := m.endpoints[name]
 	score := m.reach[gone] * 0.9 * (1 - m.slowShare(func(s string) bool { return s == "499" }))
 	f := Finding{Kind: "clients", Score: score, Endpoint: name}
-	after := ""
-	waited := m.f.rates(m.family("requests_gone_time"), m.t, func(l map[string]string) (string, bool) {
-		return "", l["endpoint"] != "" && (name == l["endpoint"] || name == nameOf(l["method"], l["endpoint"]) || hasPath(name, l["endpoint"]))
-	})[""]
-	if waited.after > 0 && e.byStatus["499"].after > 0 {
-		after = w.Say(" after %s", " a los %s", w.Seconds(waited.after/e.byStatus["499"].after))
+	// How long they waited is counted by route, whatever the method.
+	_, path := split(name)
+	after, left := "", 0.0
+	for n, other := range m.endpoints {
+		if _, of := split(n); of == path {
+			left += other.byStatus["499"].after
+		}
+	}
+	waited := m.f.rates(m.family("requests_gone_time"), m.t, func(l map[string]string) (string, bool) { return "", l["endpoint"] == path })[""]
+	if waited.after > 0 && left > 0 {
+		after = w.Say(" after %s", " a los %s", w.Seconds(waited.after/left))
 	}
 	f.Sentence = w.Say("Clients give up%s: %s of the requests to %s end in 499%s; a request takes %s%s.",
 		"Los clientes abandonan%s: el %s de las peticiones a %s termina en 499%s; una petición tarda %s%s.",
 		after, w.Percent(per(e.byStatus["499"].after, e.requests.after)), name, w.wasPercent(per(e.byStatus["499"].before, e.requests.before)), w.Seconds(e.duration.after), w.wasSeconds(e.duration.before))
 	f.Next = w.T("Ask for the client's timeout and its latest release; the service answers as before.", "Preguntar por el timeout del cliente y por su última versión; el servicio responde como antes.")
 	return []Finding{f}
-}
-
-func hasPath(name, path string) bool {
-	return len(name) > len(path) && name[len(name)-len(path):] == path && name[len(name)-len(path)-1] == ' '
 }

@@ -113,6 +113,14 @@ func (m *model) family(key string) string {
 
 func nameOf(method, endpoint string) string { return strings.TrimSpace(method + " " + endpoint) }
 
+// split is a name's method, "" for none, and its endpoint.
+func split(name string) (method, path string) {
+	if method, path, ok := strings.Cut(name, " "); ok {
+		return method, path
+	}
+	return "", name
+}
+
 // endpoint finds an endpoint, or makes it.
 func (m *model) endpoint(name string) *endpoint {
 	e := m.endpoints[name]
@@ -345,9 +353,6 @@ const (
 // about tells whether the alert may be about an endpoint.
 func (m *model) about(name string) bool {
 	l := m.in.Alert.Labels
-	method, path, ok := strings.Cut(name, " ")
-	if !ok {
-		method, path = "", name
-	}
+	method, path := split(name)
 	return (l["endpoint"] == "" || l["endpoint"] == path) && (l["method"] == "" || method == "" || l["method"] == method)
 }

@@ -101,6 +101,12 @@ var trafficFaults = []fault{
 		s.count("requests_gone_time", moved{0, 0.025}, "endpoint", "/informes")
 		s.alert = leaving(s)
 	}, "clients", "GET /informes", ""},
+	{"clients leave whichever the method", func(s *service) {
+		s.endpoint("GET /citas").status["499"] = moved{0, 0.6}
+		s.endpoint("POST /citas").status["499"] = moved{0, 0.6}
+		s.count("requests_gone_time", moved{0, 50 * 0.6 * 0.025}, "endpoint", "/citas")
+		s.alert = leaving(s)
+	}, "clients", "Clients give up after 24", "en"},
 	{"clients leave as answers take longer", func(s *service) {
 		s.part("POST /citas", "pay").each.after = 4
 		s.endpoint("POST /citas").status["499"] = moved{0, 0.9}
