@@ -30,7 +30,15 @@ var backlogFaults = []fault{
 		queued(s, moved{1, 60}, ">")
 		s.waits = append(s.waits, standing{moved{2.8, 0}, nil, idle}, standing{moved{0.2, 0}, nil, sending})
 	}, "ended", "mail.(*Mailer).work", ""},
+	{"who works a queue off has ended, and a job too", func(s *service) {
+		queued(s, moved{1, 60}, ">")
+		s.waits = append(s.waits, standing{moved{3, 0}, nil, idle}, standing{moved{1, 0}, nil, stack(sleeping, own("(*Jobs).run", 12))})
+	}, "ended", "", ""},
 	// Rivals.
+	{"a queue grows, and of three who work it off one is seen a little more often to wait for a host", func(s *service) {
+		queued(s, moved{10, 60}, ">")
+		s.waits = append(s.waits, standing{moved{0.8, 0.3}, nil, idle}, standing{moved{2.2, 2.7}, nil, sending})
+	}, "event", "avisos_en_cola rose from 10", "en"},
 	{"a queue grows though it is worked off as before", func(s *service) {
 		queued(s, moved{10, 60}, ">")
 		s.waits = append(s.waits, standing{same(0.3), nil, idle}, standing{same(2.7), nil, sending})

@@ -65,7 +65,7 @@ func collector(m *model) []Finding {
 	// more is allocated: of what is allocated some is always in use.
 	at := allocates
 	dearer := live.ratio() > max(1.3, m.f.total(m.family("go_memory_allocated"), m.t).ratio())
-	if keeps := limited && live.after > 0.6*limit.after || dearer; keeps && kept.Function != "" && keptBy.growth() > 0 {
+	if keeps := limited && live.after > 0.6*limit.after || dearer; keeps && kept.Function != "" {
 		at = kept
 		f.Sentence += w.Say(": %s keeps %s%s", ": %s retiene %s%s", where(kept), w.Bytes(keptBy.after), w.wasBytes(keptBy.before))
 	} else if allocates.Function != "" {

@@ -1,6 +1,11 @@
 package cause_test
 
-import "testing"
+import (
+	"strings"
+	"testing"
+
+	"github.com/latido-dev/latido/internal/cause"
+)
 
 // unauthorized has a host refuse all calls, and one function write what comes of it.
 func unauthorized(s *service) {
@@ -147,6 +152,15 @@ var dependencyFaults = []fault{
 		s.endpoint("GET /citas").parts["mutex"] = &part{each: moved{0, 0.6}, frames: stack(mutexLock, []string{"modernc.org/libc.Xpthread_mutex_lock pthread.go:200",
 			"modernc.org/sqlite/lib._pcache1Unpin sqlite.go:900", "modernc.org/sqlite.(*conn).QueryContext conn.go:90", "database/sql.(*DB).QueryContext sql.go:1749"}, own("(*Store).List", 41))}
 	}, "dependency", "The database answers slowly", "en"},
+	{"a database in the process computes, and own code does a little", func(s *service) {
+		for name, e := range map[string]*endpoint{"GET /citas": s.endpoint("GET /citas"), "GET /informes": s.endpoint("GET /informes")} {
+			e.parts["query"].computes = true
+			e.parts["query"].each = map[string]moved{"GET /citas": {0.006, 0.03}, "GET /informes": {0.01, 0.06}}[name]
+			e.parts["query"].frames = stack([]string{"modernc.org/sqlite/lib._sqlite3VdbeExec sqlite.go:900", "database/sql.(*DB).QueryContext sql.go:1749"}, own("(*Store).List", 41))
+		}
+		s.part("GET /informes", "work").each.after = 0.2
+		s.alert = about(s, "cpu_usage", ">", 60)
+	}, "dependency", "(*Store).List", ""},
 	{"a host does not answer at all", func(s *service) {
 		e := s.endpoint("POST /citas")
 		e.requests.after = 0
@@ -239,4 +253,20 @@ func TestDatabaseThatAnswersNobody(t *testing.T) {
 			s.alert = slowAt(s, "GET /citas")
 		}, "dependency", "(*Store).List", ""},
 	})
+}
+
+// TestCalledMoreOftenByChance: few calls are no more often for some that come more.
+func TestCalledMoreOftenByChance(t *testing.T) {
+	t.Parallel()
+	for rate, want := range map[float64]bool{0.2: false, 2: true} {
+		s := newService(t, "en", false)
+		s.noise = 0
+		s.endpoint("POST /citas").requests = same(rate)
+		p := s.part("POST /citas", "pay")
+		p.calls.after, p.each.after = 1.6, 4
+		r := cause.Explain(s.input())
+		if len(r.Findings) == 0 || r.Findings[0].Kind != "dependency" || strings.Contains(r.Findings[0].Sentence, "it is called") != want {
+			t.Errorf("%v a second: %s", rate, told(r))
+		}
+	}
 }

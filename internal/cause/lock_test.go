@@ -92,6 +92,12 @@ var lockFaults = []fault{
 		s.waits = append(s.waits, standing{moved{0.02, 0.8}, nil, stack([]string{"sort.Slice slice.go:29"}, own("(*Index).rebuild", 52), own("(*Index).run", 45))})
 		s.mutex = append(s.mutex, standing{moved{0.01, 3}, nil, stack([]string{"sync.(*RWMutex).Unlock rwmutex.go:209"}, own("(*Index).rebuild", 58), own("(*Index).run", 45))})
 	}, "lock", "clinic.(*Index).rebuild", ""},
+	{"a lock is held during a pause, and given back to nobody yet, beside workers that have no work", func(s *service) {
+		s.endpoint("GET /citas").requests.after = 0
+		s.waits = append(s.waits, standing{moved{0, 60}, map[string]string{"method": "GET", "endpoint": "/citas"}, stack(mutexLock, own("(*Agenda).List", 55), serving)},
+			standing{same(2), nil, stack(chanReceive, own("(*Agenda).work", 12))}, standing{same(2), nil, stack(selecting, own("(*Agenda).watch", 20))},
+			standing{moved{0.9, 1}, nil, stack(sleeping, own("(*Agenda).nightly", 90))})
+	}, "lock", "clinic.(*Agenda).nightly", ""},
 	// Rivals: what is done under the lock became slow.
 	{"a call under a lock became slow", func(s *service) {
 		locked(s, nil, "")
