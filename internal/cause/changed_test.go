@@ -1,6 +1,7 @@
 package cause_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -75,6 +76,46 @@ func TestReleaseWithoutRevision(t *testing.T) {
 		})
 		if text := told(r); !strings.Contains(text, want) || strings.Count(text, "v1.5.0 (") != strings.Count(want, "(") {
 			t.Errorf("of revision %q: %s", revision, text)
+		}
+	}
+}
+
+// TestWhenASettingChanged: a count of changes that grows is one, and a count that is
+// there later than all others. One that was there from the beginning is older.
+func TestWhenASettingChanged(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		counts []float64 // from the first sample on, until the last
+		told   bool
+	}{
+		"from the beginning": {[]float64{1}, false},
+		"late by a sample":   {[]float64{-1, 1}, false},
+		"appears":            {[]float64{-1, -1, 1}, true},
+		"appears without":    {[]float64{-1, -1, 0}, false},
+		"grows":              {[]float64{1, 1, 2}, true},
+		"begins anew":        {[]float64{2, 2, 1}, false},
+	} {
+		s := newService(t, "en", false)
+		s.blind = true
+		s.part("GET /informes", "work").each.after = 0.4
+		s.changes("modo_rapido")
+		in := s.input()
+		change, _, _ := s.times()
+		from := change.Add(-3 * s.step())
+		in.Times.Before.From = from
+		for i := range in.Series {
+			one := &in.Series[i]
+			one.Points = slices.DeleteFunc(slices.Clone(one.Points), func(p cause.Point) bool { return p.At.Before(from) })
+			if one.Name != s.family("changes") {
+				continue
+			}
+			for j := range one.Points {
+				one.Points[j].Value = c.counts[min(j, len(c.counts)-1)]
+			}
+			one.Points = slices.DeleteFunc(one.Points, func(p cause.Point) bool { return p.Value < 0 })
+		}
+		if r := cause.Explain(in); strings.Contains(told(r), "modo_rapido was changed") != c.told {
+			t.Errorf("%s: told %v, want %v: %s", name, !c.told, c.told, told(r))
 		}
 	}
 }
