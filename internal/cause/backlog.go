@@ -29,7 +29,7 @@ func backlog(m *model) (list []Finding) {
 	w := m.w
 	after, before := w.amounts(e.rate, true)
 	rises := w.Say("; %s rose from %s to %s", "; %s subió de %s a %s", e.name, before, after)
-	for root, all := range m.workers() {
+	for root, all := range inOrder(m.workers()) {
 		there := total(all)
 		if there.before < steadyWorker {
 			continue
@@ -105,7 +105,7 @@ func placeOfWork(all []sighting, root string) (at stacks.Frame) {
 
 // silent is the one host whose calls no longer end, "" for none or several.
 func (m *model) silent() (peer string) {
-	for name, p := range m.peers() {
+	for name, p := range inOrder(m.peers()) {
 		if p.calls.before*m.f.span(m.t.Before) < fewRequests || p.calls.after-p.failed.after > 0.3*p.calls.before {
 			continue
 		}

@@ -114,7 +114,7 @@ func (m *model) hasSymptom() bool {
 
 // requestTime is the time that requests take together, in seconds a second.
 func (m *model) requestTime() (sum float64) {
-	for _, e := range m.endpoints {
+	for _, e := range inOrder(m.endpoints) {
 		sum += e.requests.after * e.duration.after
 	}
 	return sum

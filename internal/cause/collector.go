@@ -21,8 +21,8 @@ func (m *model) grownMost(sampleType string) (at stacks.Frame, of both, share fl
 		}
 	}
 	name := ""
-	for f, b := range sums {
-		if g := b.growth(); g > 0 && (name == "" || g > sums[name].growth() || g == sums[name].growth() && f < name) {
+	for f, b := range inOrder(sums) {
+		if g := b.growth(); g > 0 && (name == "" || g > sums[name].growth()) {
 			name = f
 		}
 	}
@@ -30,7 +30,7 @@ func (m *model) grownMost(sampleType string) (at stacks.Frame, of both, share fl
 		return stacks.Frame{}, both{}, 0
 	}
 	grown := 0.0 // what shrank is no part
-	for _, b := range sums {
+	for _, b := range inOrder(sums) {
 		grown += max(b.growth(), 0)
 	}
 	return places[name], sums[name], sums[name].growth() / grown

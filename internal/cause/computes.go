@@ -57,11 +57,11 @@ func computes(m *model) (list []Finding) {
 		add(c, m.reach[latency]*c.share)
 	}
 	byTime := map[string]float64{}
-	for name, s := range sums {
+	for name, s := range inOrder(sums) {
 		byTime[name] = s.share
 	}
 	if whole := m.moreCPU(); whole > 0 && m.reach[cpu] > 0 {
-		for _, s := range sums {
+		for _, s := range inOrder(sums) {
 			s.share, s.most = 0, 0
 		}
 		beside := m.moreBeside()
@@ -78,7 +78,7 @@ func computes(m *model) (list []Finding) {
 	}
 	const many = "all"            // no endpoint's name
 	ofOne := map[string][]claim{} // functions that work for one endpoint, or many, "" for none
-	for name, s := range sums {
+	for name, s := range inOrder(sums) {
 		s.claim.share = max(s.share, byTime[name])
 		s.claim.spread = s.claim.spread || s.most < 0.5*s.share
 		if of := s.claim.endpoint; m.endpoints[of] != nil && s.claim.share >= leastPart {
@@ -90,7 +90,7 @@ func computes(m *model) (list []Finding) {
 			ofOne[""] = append(ofOne[""], s.claim)
 		}
 	}
-	for of, claims := range ofOne {
+	for of, claims := range inOrder(ofOne) {
 		slices.SortFunc(claims, func(a, b claim) int {
 			return cmp.Or(cmp.Compare(b.share, a.share), cmp.Compare(a.at.Function, b.at.Function))
 		})

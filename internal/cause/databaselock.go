@@ -56,8 +56,8 @@ func (m *model) leftOpen() (by string, at stacks.Frame, ok bool) {
 		}
 	}
 	most := 0.0
-	for name, b := range left {
-		if g := b.after - max(b.before, 0); g > most || g == most && name < by {
+	for name, b := range inOrder(left) {
+		if g := b.after - max(b.before, 0); g > most {
 			most, by = g, name
 		}
 	}

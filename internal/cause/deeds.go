@@ -29,7 +29,7 @@ func (r row) deeds() []deed {
 func (m *model) moreOf(d deed) float64 {
 	if m.doers == nil {
 		m.doers = map[deed]both{}
-		for endpoint, rows := range m.rows {
+		for endpoint, rows := range inOrder(m.rows) {
 			counted := map[deed]bool{}
 			for _, r := range rows {
 				for _, one := range r.deeds() {

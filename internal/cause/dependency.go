@@ -14,11 +14,11 @@ import (
 // added are the answers that the alert holds against the service, that there are
 // more of: a second.
 func (m *model) added() (sum float64) {
-	for name, e := range m.endpoints {
+	for name, e := range inOrder(m.endpoints) {
 		if !m.about(name) {
 			continue
 		}
-		for status, rate := range e.byStatus {
+		for status, rate := range inOrder(e.byStatus) {
 			if m.bad(status) {
 				sum += max(rate.after-rate.before*e.more(), 0)
 			}
@@ -40,8 +40,8 @@ func (m *model) manyFail() bool {
 // failedBefore are the answers that the alert holds against the service, a
 // second, as they would be of now's requests.
 func (m *model) failedBefore() (sum float64) {
-	for name, e := range m.endpoints {
-		for status, rate := range e.byStatus {
+	for name, e := range inOrder(m.endpoints) {
+		for status, rate := range inOrder(e.byStatus) {
 			if m.about(name) && m.bad(status) {
 				sum += rate.before * e.more()
 			}
@@ -66,7 +66,7 @@ func dependency(m *model) (list []Finding) {
 		}
 	}
 	if m.reach[failures] > 0 && m.manyFail() && m.requests.before > 0 { // else what fails may always have
-		for name, p := range peers {
+		for name, p := range inOrder(peers) {
 			if wrong := p.failed.after - p.failed.before*m.moreRequests(); wrong > 0.2*m.added() && wrong*m.f.span(m.t.After) >= 3 {
 				byPeer[name] = max(byPeer[name], m.reach[failures]*min(1, wrong/m.added()))
 			}
@@ -75,19 +75,19 @@ func dependency(m *model) (list []Finding) {
 	if m.kind == failures && m.in.Alert.Metric == "client_requests" {
 		only := m.in.Alert.Labels["peer"]
 		more, all := map[string]float64{}, 0.0 // calls that fail, of those that the alert is about
-		for name, p := range peers {
+		for name, p := range inOrder(peers) {
 			if only == "" || only == name {
 				more[name] = max(p.failed.growth(), 0)
 				all += more[name]
 			}
 		}
-		for name, n := range more {
+		for name, n := range inOrder(more) {
 			if n*m.f.span(m.t.After) >= 3 {
 				byPeer[name] = max(byPeer[name], n/all)
 			}
 		}
 	}
-	for name, share := range byPeer {
+	for name, share := range inOrder(byPeer) {
 		if share < floor {
 			continue
 		}
@@ -161,7 +161,7 @@ func (m *model) onlyCaller(peer string) (endpoint string, ok bool) {
 			all += s.before + s.after
 		}
 	}
-	for name, sum := range sums {
+	for name, sum := range inOrder(sums) {
 		if name != "" && name != m.unnamed && sum > 0.9*all {
 			return name, true
 		}
@@ -322,10 +322,10 @@ func (m *model) resolves(peer string) bool {
 // failsMostWith is how most of the calls to a host fail.
 func (m *model) failsMostWith(peer string) (worst string) {
 	most := 0.0
-	for status, rate := range m.f.rates(m.family("client_requests"), m.t, func(l map[string]string) (string, bool) {
+	for status, rate := range inOrder(m.f.rates(m.family("client_requests"), m.t, func(l map[string]string) (string, bool) {
 		return l["status"], l["peer"] == peer && (useless(l["status"]) || l["status"] == "3xx" && m.peers()[peer].redirects)
-	}) {
-		if g := rate.growth(); g > most || g == most && status < worst {
+	})) {
+		if g := rate.growth(); g > most {
 			worst, most = status, g
 		}
 	}

@@ -72,7 +72,7 @@ func (m *model) answeredElse(endpoint string) (status string, share both) {
 	if e == nil {
 		return "", share
 	}
-	for s, rate := range e.byStatus {
+	for s, rate := range inOrder(e.byStatus) {
 		x := both{per(rate.before, e.requests.before), per(rate.after, e.requests.after)}
 		if !failed(s) && (x.growth() > share.growth() || x.growth() == share.growth() && s < status) {
 			status, share = s, x

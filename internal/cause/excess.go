@@ -11,8 +11,8 @@ func Excess(in Input) float64 {
 	in.Profiles = Profiles{}
 	m := newModel(in)
 	requests := func(of func(status string) bool) (sum float64) {
-		for name, e := range m.endpoints {
-			for status, rate := range e.byStatus {
+		for name, e := range inOrder(m.endpoints) {
+			for status, rate := range inOrder(e.byStatus) {
 				if m.about(name) && of(status) {
 					sum += max(rate.after-rate.before*e.more(), 0)
 				}
@@ -59,7 +59,7 @@ func Excess(in Input) float64 {
 // readExcess finds the endpoints whose requests take longer than they did: in
 // seconds of requests a second.
 func (m *model) readExcess() {
-	for name, e := range m.endpoints {
+	for name, e := range inOrder(m.endpoints) {
 		slow := 0.0
 		if m.slower(e) {
 			slow = e.requests.after * e.duration.growth()
@@ -107,7 +107,7 @@ func (m *model) slow(e *endpoint) bool {
 
 // slowed is all the time that requests take more, in seconds a second.
 func (m *model) slowed() (sum float64) {
-	for _, e := range m.endpoints {
+	for _, e := range inOrder(m.endpoints) {
 		if e.about {
 			sum += e.excess
 		}

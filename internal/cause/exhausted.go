@@ -42,11 +42,11 @@ func (m *model) pools() []pool {
 		after, _ := m.f.mean(s, m.t.After)
 		of(s.Labels["pool"]).max = both{before, after}
 	}
-	for name, rate := range m.f.rates(m.family("pool_wait_time"), m.t, func(l map[string]string) (string, bool) { return l["pool"], true }) {
+	for name, rate := range inOrder(m.f.rates(m.family("pool_wait_time"), m.t, func(l map[string]string) (string, bool) { return l["pool"], true })) {
 		of(name).wait = rate
 	}
 	list := make([]pool, 0, len(all))
-	for _, p := range all {
+	for _, p := range inOrder(all) {
 		list = append(list, *p)
 	}
 	full := func(p pool) float64 { return per(p.used.after, p.max.after) }
@@ -69,7 +69,7 @@ func (m *model) notGivenBack() (startedBy string, at stacks.Frame, open both) {
 			}
 		}
 	}
-	for name, b := range sums {
+	for name, b := range inOrder(sums) {
 		if b.growth() > open.growth() || b.growth() == open.growth() && name < startedBy {
 			startedBy, open, at = name, b, places[name]
 		}
@@ -226,7 +226,7 @@ func (m *model) taker(c claim, calls []string) (at stacks.Frame, call string, ok
 				takers[s.frames[i].Function] = s.frames[i]
 			}
 		}
-		for _, at := range takers {
+		for _, at := range inOrder(takers) {
 			return at, written(call), len(takers) == 1
 		}
 	}
@@ -247,7 +247,7 @@ func (m *model) queriedElsewhere(endpoint string) bool {
 			functions[s.at.Function] = functions[s.at.Function].plus(s.both)
 		}
 	}
-	for _, b := range functions {
+	for _, b := range inOrder(functions) {
 		if b.before > 0 && b.after == 0 {
 			return true
 		}

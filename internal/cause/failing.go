@@ -20,10 +20,10 @@ var siteText = regexp.MustCompile(`^(.*) \((.*):(\d+)\)$`)
 // known.
 func (m *model) answering(these func(route, status string) bool) (inner, outer stacks.Frame) {
 	text, most := "", 0.0
-	for site, rate := range m.f.rates(m.family("failures"), m.t, func(l map[string]string) (string, bool) {
+	for site, rate := range inOrder(m.f.rates(m.family("failures"), m.t, func(l map[string]string) (string, bool) {
 		return l["site"], m.about(nameOf(l["method"], l["endpoint"])) && these(l["endpoint"], l["status"])
-	}) {
-		if g := rate.growth(); g > most || g == most && g > 0 && site < text {
+	})) {
+		if g := rate.growth(); g > most {
 			text, most = site, g
 		}
 	}
@@ -70,8 +70,8 @@ func (m *model) anyBad(_, status string) bool { return m.bad(status) }
 // addedAnswers are those that there are more of, by endpoint and status, the most
 // first.
 func (m *model) addedAnswers() (list []badAnswers) {
-	for name, e := range m.endpoints {
-		for status, rate := range e.byStatus {
+	for name, e := range inOrder(m.endpoints) {
+		for status, rate := range inOrder(e.byStatus) {
 			if x := (both{rate.before * e.more(), rate.after}); m.about(name) && m.bad(status) && x.growth() > 0 {
 				list = append(list, badAnswers{[]string{name}, []string{status}, x})
 			}
@@ -141,7 +141,7 @@ func (m *model) requestsOf(a badAnswers) (sum both) {
 
 // asked are the endpoints that the alert may be about and that anybody asks.
 func (m *model) asked() (n int) {
-	for name, e := range m.endpoints {
+	for name, e := range inOrder(m.endpoints) {
 		if m.about(name) && e.requests.after > 0 {
 			n++
 		}
@@ -227,8 +227,8 @@ func (m *model) within(wrapper, endpoint string) (handler string, ok bool) {
 		}
 	}
 	most := 0.0
-	for name, sum := range sums {
-		if sum > most || sum == most && name < handler {
+	for name, sum := range inOrder(sums) {
+		if sum > most {
 			most, handler, ok = sum, name, true
 		}
 	}
@@ -245,7 +245,7 @@ func placeText(f Finding) string {
 // errorType is the type of error that there is the most more of, and how many
 // more a second.
 func (m *model) errorType() (kind string, grown float64) {
-	for name, rate := range m.f.rates(m.family("api_errors"), m.t, func(l map[string]string) (string, bool) { return l["error_type"], l["error_type"] != "" }) {
+	for name, rate := range inOrder(m.f.rates(m.family("api_errors"), m.t, func(l map[string]string) (string, bool) { return l["error_type"], l["error_type"] != "" })) {
 		if g := rate.growth(); g > grown {
 			kind, grown = name, g
 		}

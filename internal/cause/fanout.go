@@ -13,11 +13,9 @@ type fanOut struct{ endpoint, function string }
 // goroutines that it started count as what these do: what they wait for is what
 // the request waits for.
 func (m *model) ofRequests() (list []sighting) {
-	started := map[fanOut][]sighting{}
 	sums := map[fanOut]both{}
 	for _, s := range m.seen {
 		if by, ok := s.startedIn(m.unnamed); ok {
-			started[by] = append(started[by], s)
 			sums[by] = sums[by].plus(s.both)
 		}
 	}
@@ -42,13 +40,15 @@ func (m *model) ofRequests() (list []sighting) {
 			list = append(list, s)
 		}
 	}
-	for by, all := range started {
-		for _, s := range all {
-			s.endpoint = by.endpoint
-			s.both = both{waiting[by].before * per(s.before, sums[by].before), waiting[by].after * per(s.after, sums[by].after)}
-			if s.both != (both{}) {
-				list = append(list, s)
-			}
+	for _, s := range m.seen {
+		by, ok := s.startedIn(m.unnamed)
+		if !ok {
+			continue
+		}
+		s.endpoint = by.endpoint
+		s.both = both{waiting[by].before * per(s.before, sums[by].before), waiting[by].after * per(s.after, sums[by].after)}
+		if s.both != (both{}) {
+			list = append(list, s)
 		}
 	}
 	return list

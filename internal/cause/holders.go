@@ -1,6 +1,7 @@
 package cause
 
 import (
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -39,7 +40,7 @@ func (m *model) lockHolders(c claim) []activity {
 	waited := m.contended()
 	most, holder := 0.0, ""
 	all := 0.0
-	for function, seconds := range waited {
+	for function, seconds := range inOrder(waited) {
 		if seconds <= 0 {
 			continue
 		}
@@ -48,7 +49,7 @@ func (m *model) lockHolders(c claim) []activity {
 		if receiver(function) == receiver(c.at.Function) {
 			weight *= 3 // methods of one type share its locks
 		}
-		if weight > most || weight == most && function < holder {
+		if weight > most {
 			most, holder = weight, function
 		}
 	}
@@ -200,11 +201,7 @@ func (m *model) keptOpen() map[string]float64 {
 			open[s.startedBy] += s.after
 		}
 	}
-	for endpoint := range open {
-		if used[endpoint] > 0.5*open[endpoint] {
-			delete(open, endpoint)
-		}
-	}
+	maps.DeleteFunc(open, func(endpoint string, n float64) bool { return used[endpoint] > 0.5*n })
 	return open
 }
 
@@ -324,7 +321,7 @@ func (m *model) takeNoMore() map[string]bool {
 		}
 	}
 	busy := map[string]bool{}
-	for function, b := range rest {
+	for function, b := range inOrder(rest) {
 		busy[function] = b.after < 0.5*b.before
 	}
 	return busy

@@ -43,27 +43,25 @@ func (m *model) grownGroups() (list []group, grown float64) {
 		at, root, kind, by string
 		serves             bool
 	}
-	sums := map[key]*group{}
+	var sums byKey[key, group]
 	for _, s := range m.goroutines() {
 		at, _ := own(s.frames)
 		root := rootOf(s.frames)
 		by := cmp.Or(s.startedBy, s.endpoint)
-		k := key{at.Function, root.Function, s.wait.Kind, by, s.endpoint != ""}
-		if sums[k] == nil {
-			sums[k] = &group{at: at, root: root, wait: s.wait, startedBy: by, serves: s.endpoint != ""}
-		}
+		sum := sums.of(key{at.Function, root.Function, s.wait.Kind, by, s.endpoint != ""},
+			group{at: at, root: root, wait: s.wait, startedBy: by, serves: s.endpoint != ""})
 		for _, f := range s.frames {
 			if strings.HasPrefix(f.Function, "net/http.(*persistConn).") || strings.HasPrefix(f.Function, "net/http.(*conn).") || strings.HasPrefix(f.Function, "net.(*") {
-				sums[k].network = true
+				sum.network = true
 			}
 		}
-		sums[k].both = sums[k].plus(s.both)
+		sum.both = sum.plus(s.both)
 	}
-	for _, g := range sums {
+	for _, g := range sums.list {
 		if g.growth() > 0 {
 			grown += g.growth()
 			if !g.serves || m.slowed() <= 0 { // what requests wait for is told by others
-				list = append(list, *g)
+				list = append(list, g)
 			}
 		}
 	}

@@ -7,13 +7,13 @@ func clientsLeave(m *model) []Finding {
 	}
 	w := m.w
 	name, most, all := "", both{}, both{}
-	for n, e := range m.endpoints {
+	for n, e := range inOrder(m.endpoints) {
 		if !m.about(n) {
 			continue
 		}
 		left := both{e.byStatus["499"].before * e.more(), e.byStatus["499"].after}
 		all = all.plus(left)
-		if left.growth() > most.growth() || left.growth() == most.growth() && n < name {
+		if left.growth() > most.growth() {
 			name, most = n, left
 		}
 	}
@@ -26,7 +26,7 @@ func clientsLeave(m *model) []Finding {
 	// How long they waited is counted by route, whatever the method.
 	_, path := split(name)
 	after, left := "", 0.0
-	for n, other := range m.endpoints {
+	for n, other := range inOrder(m.endpoints) {
 		if _, of := split(n); of == path {
 			left += other.byStatus["499"].after
 		}

@@ -34,7 +34,7 @@ func loses(m *model) []Finding {
 		return strings.Join(parts, ", "), l["outcome"] != "success"
 	})
 	most, sum := "", 0.0
-	for what, rate := range rates {
+	for what, rate := range inOrder(rates) {
 		sum += max(rate.growth(), 0)
 		if rate.growth() > rates[most].growth() || rate.growth() == rates[most].growth() && what < most {
 			most = what

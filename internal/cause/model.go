@@ -141,7 +141,7 @@ func (m *model) readRequests() {
 	}
 	of := func(l map[string]string) (string, bool) { return nameOf(l["method"], l["endpoint"]), true }
 	sums := m.f.rates(m.family("response_duration")+"_sum", m.t, of)
-	for name, count := range m.f.rates(m.family("response_duration")+"_count", m.t, of) {
+	for name, count := range inOrder(m.f.rates(m.family("response_duration")+"_count", m.t, of)) {
 		m.endpoint(name).duration = both{per(sums[name].before, count.before), per(sums[name].after, count.after)}
 	}
 }
@@ -212,20 +212,18 @@ func (m *model) readWaits() {
 		endpoint, kind, function, peer, through string
 		line                                    int64
 	}
-	rows := map[key]*row{}
+	var rows byKey[key, row]
 	for _, s := range m.ofRequests() {
 		at, i := s.own()
 		k := key{s.endpoint, s.wait.Kind, at.Function, s.peer, through(s.frames, i), at.Line}
-		if rows[k] == nil {
-			rows[k] = &row{endpoint: s.endpoint, wait: s.wait, at: at, peer: s.peer, through: k.through}
-		}
-		rows[k].both = rows[k].plus(s.both)
+		sum := rows.of(k, row{endpoint: s.endpoint, wait: s.wait, at: at, peer: s.peer, through: k.through})
+		sum.both = sum.plus(s.both)
 		e := m.endpoint(s.endpoint)
 		e.open = e.open.plus(s.both)
 	}
 	m.rows = map[string][]row{}
-	for _, r := range rows {
-		m.rows[r.endpoint] = append(m.rows[r.endpoint], *r)
+	for _, r := range rows.list {
+		m.rows[r.endpoint] = append(m.rows[r.endpoint], r)
 	}
 }
 
@@ -306,8 +304,8 @@ func collects(function string) bool {
 
 func (m *model) readCPU() {
 	type key struct{ endpoint, function, through string }
-	sums := map[key]*spent{}
-	collector := &spent{collects: true}
+	var sums byKey[key, spent]
+	collector := spent{collects: true}
 	for s, value := range m.in.Profiles.CPU.samples("cpu") {
 		m.cores = m.cores.plus(value)
 		if slices.ContainsFunc(s.frames, func(f stacks.Frame) bool { return collects(f.Function) }) {
@@ -316,15 +314,10 @@ func (m *model) readCPU() {
 		}
 		at, index := own(s.frames)
 		k := key{m.nameIn(s.Sample, s.frames), at.Function, through(s.frames, index)}
-		if sums[k] == nil {
-			sums[k] = &spent{endpoint: k.endpoint, at: at, through: k.through, leaf: s.frames[0].Function}
-		}
-		sums[k].both = sums[k].plus(value)
+		sum := sums.of(k, spent{endpoint: k.endpoint, at: at, through: k.through, leaf: s.frames[0].Function})
+		sum.both = sum.plus(value)
 	}
-	for _, s := range sums {
-		m.spent = append(m.spent, *s)
-	}
-	m.spent = append(m.spent, *collector)
+	m.spent = append(sums.list, collector)
 	// The figures know the whole, also where no profile was taken.
 	if used := m.f.total(m.family("process_cpu_time"), m.t); used.after > 0 {
 		m.cores = used

@@ -50,10 +50,10 @@ func (m *model) compared() (same, moved []string) {
 	after, before := w.rates(m.requests)
 	add(w.T("requests", "peticiones"), after, before, w.figures, m.requests, 0.2)
 	mean, failing := both{}, both{}
-	for _, e := range m.endpoints {
+	for _, e := range inOrder(m.endpoints) {
 		mean.before += e.duration.before * e.requests.before
 		mean.after += e.duration.after * e.requests.after
-		for status, rate := range e.byStatus {
+		for status, rate := range inOrder(e.byStatus) {
 			if m.bad(status) {
 				failing = failing.plus(rate)
 			}

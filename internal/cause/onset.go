@@ -125,7 +125,7 @@ func (f figures) longest(in Input, onset time.Time) (longest time.Duration) {
 		return nameOf(l["method"], l["endpoint"]), sameService(in.Alert, l)
 	}
 	sums := f.rates(m.Family+"_sum", t, of)
-	for name, n := range f.rates(m.Family+"_count", t, of) {
+	for name, n := range inOrder(f.rates(m.Family+"_count", t, of)) {
 		mean := both{per(sums[name].before, n.before), per(sums[name].after, n.after)}
 		if n.before > 0 && mean.ratio() > longer {
 			longest = max(longest, time.Duration(min(2*mean.after, longestTime.Seconds())*float64(time.Second)))

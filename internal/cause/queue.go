@@ -68,7 +68,7 @@ type activity struct {
 // activities are what goroutines do that match, those first that do it the most.
 func (m *model) activities(match func(*sighting) (stacks.Frame, bool)) []activity {
 	type key struct{ function, at, kind, peer, through string }
-	sums := map[key]*activity{}
+	var sums byKey[key, activity]
 	for i := range m.seen {
 		s := &m.seen[i]
 		f, ok := match(s)
@@ -77,16 +77,11 @@ func (m *model) activities(match func(*sighting) (stacks.Frame, bool)) []activit
 		}
 		at, index := s.own()
 		t := through(s.frames, index)
-		k := key{f.Function, at.Function, s.wait.Kind, s.peer, t}
-		if sums[k] == nil {
-			sums[k] = &activity{function: f, at: at, kind: s.wait.Kind, peer: s.peer, through: t, library: s.wait.Library, endpoint: cmp.Or(s.endpoint, s.startedBy)}
-		}
-		sums[k].both = sums[k].plus(s.both)
+		sum := sums.of(key{f.Function, at.Function, s.wait.Kind, s.peer, t},
+			activity{function: f, at: at, kind: s.wait.Kind, peer: s.peer, through: t, library: s.wait.Library, endpoint: cmp.Or(s.endpoint, s.startedBy)})
+		sum.both = sum.plus(s.both)
 	}
-	list := make([]activity, 0, len(sums))
-	for _, a := range sums {
-		list = append(list, *a)
-	}
+	list := sums.list
 	slices.SortFunc(list, func(a, b activity) int {
 		return cmp.Or(cmp.Compare(b.after, a.after), cmp.Compare(a.function.Function, b.function.Function), cmp.Compare(a.at.Function, b.at.Function), cmp.Compare(a.kind, b.kind))
 	})

@@ -63,7 +63,7 @@ func (m *model) stand() {
 // the bad time to tell anything by: they may all wait.
 func (m *model) fewAnswered() bool {
 	answered := both{}
-	for _, e := range m.endpoints {
+	for _, e := range inOrder(m.endpoints) {
 		if e.about {
 			answered = answered.plus(e.requests)
 		}
@@ -75,14 +75,14 @@ func (m *model) fewAnswered() bool {
 // alert is about, where all take twice as long as before.
 func (m *model) lookAround() {
 	usual, more := 0.0, 0.0
-	for _, e := range m.endpoints {
+	for _, e := range inOrder(m.endpoints) {
 		usual += e.requests.after * e.duration.before
 		more += e.excess
 	}
 	if more < usual || more <= 0 {
 		return
 	}
-	for _, e := range m.endpoints {
+	for _, e := range inOrder(m.endpoints) {
 		e.about = true
 	}
 	m.reach[latency] = likely
@@ -94,12 +94,12 @@ func (m *model) raise(s symptom, to float64) { m.reach[s] = max(m.reach[s], min(
 // requests take longer than they did.
 func (m *model) slowShare(bad func(string) bool) float64 {
 	whole, slow := 0.0, 0.0
-	for name, e := range m.endpoints {
+	for name, e := range inOrder(m.endpoints) {
 		if !m.about(name) {
 			continue
 		}
 		x := 0.0
-		for status, rate := range e.byStatus {
+		for status, rate := range inOrder(e.byStatus) {
 			if bad(status) {
 				x += max(rate.after-rate.before*e.more(), 0)
 			}
@@ -135,12 +135,12 @@ func (m *model) standBehindEvent() {
 	}
 	fell := (1 - e.rate.after/e.rate.before) * e.part
 	requests, wrong, left := both{}, both{}, both{}
-	for name, one := range m.endpoints {
+	for name, one := range inOrder(m.endpoints) {
 		if e.endpoint != "" && name != e.endpoint {
 			continue
 		}
 		requests = requests.plus(one.requests)
-		for status, rate := range one.byStatus {
+		for status, rate := range inOrder(one.byStatus) {
 			switch {
 			case status == "499":
 				left = left.plus(rate)
@@ -170,7 +170,7 @@ func (m *model) standBehindEvent() {
 func (m *model) keptFrom(endpoint string) (kept float64) {
 	method, _, _ := strings.Cut(endpoint, " ")
 	if e := m.endpoints[nameOf(method, domain.Unmatched)]; e != nil && endpoint != "" {
-		for status, rate := range e.byStatus {
+		for status, rate := range inOrder(e.byStatus) {
 			if failed(status) && status != "404" && status != "499" {
 				kept += max(rate.growth(), 0)
 			}
@@ -224,7 +224,7 @@ func (a Alert) aboutSize(family string) bool {
 // isOf tells whether an alert may be about what a series counts: labels that both
 // have are the same.
 func (a Alert) isOf(labels map[string]string) bool {
-	for name, value := range a.Labels {
+	for name, value := range inOrder(a.Labels) {
 		if v, ok := labels[name]; ok && v != value {
 			return false
 		}
@@ -239,7 +239,7 @@ func (m *model) countsOf(name string, t Times, level bool) (whole both, byValue 
 	for _, s := range m.f.byName[name] {
 		rate := m.f.amount(s, t, level)
 		whole = whole.plus(rate)
-		for label, value := range s.Labels {
+		for label, value := range inOrder(s.Labels) {
 			switch label {
 			case "__name__", "job", "instance", "le", "quantile":
 				continue

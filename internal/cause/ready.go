@@ -42,11 +42,11 @@ func (m *model) allStarve() bool {
 		return true
 	}
 	calling := map[string]bool{}
-	for name, rows := range m.rows {
+	for name, rows := range inOrder(m.rows) {
 		calling[name] = slices.ContainsFunc(rows, func(r row) bool { return r.peer != "" })
 	}
 	slower, all := 0.0, 0.0 // endpoints, or requests
-	for name, e := range m.endpoints {
+	for name, e := range inOrder(m.endpoints) {
 		one := 1.0
 		if m.unnamed != "" {
 			one = e.requests.after
@@ -62,7 +62,7 @@ func (m *model) allStarve() bool {
 		}
 	}
 	if m.unnamed != "" { // whose requests call somebody is not known, but how often
-		for _, p := range m.peers() {
+		for _, p := range inOrder(m.peers()) {
 			slower, all = slower-p.calls.after, all-p.calls.after
 		}
 	}
@@ -97,7 +97,7 @@ func (m *model) readyTime() both {
 // several do not fail at one time, but who asks them may have no CPU.
 func (m *model) allPeersSlow() bool {
 	n := 0
-	for name, p := range m.peers() {
+	for name, p := range inOrder(m.peers()) {
 		if p.calls.before*m.f.span(m.t.Before) < fewRequests {
 			continue
 		}

@@ -208,7 +208,7 @@ func (f figures) total(name string, t Times) both {
 // histograms are the names of the families of histograms, without their suffix.
 func (f figures) histograms() []string {
 	var names []string
-	for name := range f.byName {
+	for name := range inOrder(f.byName) {
 		if family, ok := strings.CutSuffix(name, "_sum"); ok && f.has(family+"_count") {
 			names = append(names, family)
 		}

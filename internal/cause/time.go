@@ -97,7 +97,7 @@ const (
 
 // excessOf is the time that some endpoints' requests take more, in seconds a second.
 func (m *model) excessOf(these func(*endpoint) bool) (sum float64) {
-	for _, e := range m.endpoints {
+	for _, e := range inOrder(m.endpoints) {
 		if these(e) {
 			sum += max(e.excess, 0)
 		}
@@ -108,7 +108,7 @@ func (m *model) excessOf(these func(*endpoint) bool) (sum float64) {
 // timeOf divides the time that some endpoints' requests take more.
 func (m *model) timeOf(these func(*endpoint) bool) (all []claim) {
 	slowed, sum := 0.0, 0.0
-	for name, e := range m.endpoints {
+	for name, e := range inOrder(m.endpoints) {
 		if e.excess <= 0 || !these(e) {
 			continue
 		}
@@ -228,8 +228,11 @@ func (m *model) dials(c claim) bool {
 // merged adds up the claims that are of one thing, the largest first.
 func merged(all []claim) []claim {
 	type key struct{ kind, function, peer, through string }
-	sums := map[key]*claim{}
-	biggest := map[key]float64{}
+	type sum struct {
+		claim
+		biggest float64
+	}
+	var sums byKey[key, sum]
 	for _, c := range all {
 		k := key{kind: c.kind, peer: c.peer, through: c.through}
 		switch {
@@ -244,16 +247,13 @@ func merged(all []claim) []claim {
 		default:
 			k.peer, k.function = "", c.at.Function
 		}
-		if sums[k] == nil {
-			first := c
-			first.share, first.both = 0, both{}
-			sums[k] = &first
-		}
-		sum := sums[k]
+		none := c
+		none.share, none.both = 0, both{}
+		sum := sums.of(k, sum{claim: none})
 		sum.share += c.share
 		sum.both = sum.plus(c.both)
-		if c.share > biggest[k] || c.share == biggest[k] && c.at.Line < sum.at.Line {
-			biggest[k] = c.share
+		if c.share > sum.biggest || c.share == sum.biggest && c.at.Line < sum.at.Line {
+			sum.biggest = c.share
 			sum.endpoint, sum.spread, sum.at, sum.library, sum.wait = c.endpoint, c.spread, c.at, c.library, c.wait
 			if c.through != "" {
 				sum.through = c.through
@@ -263,10 +263,10 @@ func merged(all []claim) []claim {
 			}
 		}
 	}
-	list := make([]claim, 0, len(sums))
-	for k, c := range sums {
-		c.spread = c.spread || biggest[k] < 0.5*c.share
-		list = append(list, *c)
+	list := make([]claim, 0, len(sums.list))
+	for _, c := range sums.list {
+		c.spread = c.spread || c.biggest < 0.5*c.share
+		list = append(list, c.claim)
 	}
 	slices.SortFunc(list, func(a, b claim) int {
 		return cmp.Or(cmp.Compare(b.share, a.share), cmp.Compare(a.kind, b.kind), cmp.Compare(a.at.Function, b.at.Function), cmp.Compare(a.peer, b.peer), cmp.Compare(a.endpoint, b.endpoint))

@@ -23,7 +23,7 @@ func (m *model) requestsAbout() (sum both, about func(endpoint string) bool) {
 		of = m.eventOf().endpoint
 	}
 	about = func(name string) bool { return m.about(name) && (of == "" || of == name) }
-	for name, e := range m.endpoints {
+	for name, e := range inOrder(m.endpoints) {
 		if about(name) {
 			sum = sum.plus(e.requests)
 		}
@@ -80,7 +80,7 @@ func busier(m *model) []Finding {
 	}
 	// The endpoint with most of the change.
 	name, most := "", 0.0
-	for n, e := range m.endpoints {
+	for n, e := range inOrder(m.endpoints) {
 		if !about(n) {
 			continue
 		}
@@ -88,7 +88,7 @@ func busier(m *model) []Finding {
 		if sum.growth() < 0 {
 			g = -g
 		}
-		if g > most || g == most && n < name {
+		if g > most {
 			name, most = n, g
 		}
 	}

@@ -46,7 +46,7 @@ func (m *model) nameUnnamed() string {
 	}
 	var list []lost
 	whole := 0.0
-	for name, e := range m.endpoints {
+	for name, e := range inOrder(m.endpoints) {
 		if !named[name] {
 			whole += e.requests.after * e.duration.after
 		}
@@ -61,9 +61,7 @@ func (m *model) nameUnnamed() string {
 	if len(list) == 0 || !nameless {
 		return ""
 	}
-	most := slices.MaxFunc(list, func(a, b lost) int {
-		return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.requests, b.requests), cmp.Compare(b.name, a.name))
-	})
+	most := slices.MaxFunc(list, func(a, b lost) int { return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.requests, b.requests)) })
 	if m.t.Before == (Range{}) && most.time < 0.5*whole {
 		return ""
 	}
@@ -114,8 +112,8 @@ func (m *model) nameBodies() {
 			continue
 		}
 		sum, most := 0.0, 0.0
-		for name, seen := range peers[callers(*s)] {
-			if sum += seen; seen > most || seen == most && name < s.peer {
+		for name, seen := range inOrder(peers[callers(*s)]) {
+			if sum += seen; seen > most {
 				s.peer, most = name, seen
 			}
 		}

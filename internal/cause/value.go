@@ -53,11 +53,11 @@ func (m *model) explained(event, what, name string, level bool) (list []value) {
 		return nil
 	}
 	labels := map[string]int{}
-	for text := range byValue {
+	for text := range inOrder(byValue) {
 		name, _, _ := strings.Cut(text, "=")
 		labels[name]++
 	}
-	for text, b := range byValue {
+	for text, b := range inOrder(byValue) {
 		name, _, _ := strings.Cut(text, "=")
 		if labels[name] < 2 { // the only value explains nothing
 			continue
