@@ -21,8 +21,8 @@ var allFaults = map[string][]fault{
 }
 
 // TestScores: all that is found of every fault and how much of it each finding
-// explains, in the normal and the fast pace, where a drill asks, and where profiles
-// know no endpoints. A change of a weight is seen here, with all that it does.
+// explains, in the normal and the fast pace, where a drill asks, where profiles know no
+// endpoints, and with twice the traffic, what is told first too. A change of a weight is seen here, with all that it does.
 func TestScores(t *testing.T) {
 	t.Parallel()
 	var rows []*string
@@ -32,15 +32,21 @@ func TestScores(t *testing.T) {
 			row := new("# " + name + ": " + f.name + "\n")
 			rows = append(rows, row)
 			all.Go(func() {
-				for _, way := range []string{"normal", "fast", "drill", "nameless"} {
+				for _, way := range []string{"normal", "fast", "drill", "nameless", "busy"} {
 					s := newService(t, "en", way == "fast")
 					s.nameless = way == "nameless"
 					f.tell(s)
 					s.alert.Drill = s.alert.Drill || way == "drill"
+					if way == "busy" {
+						s.traffic(2)
+					}
 					var found []string
-					for _, f := range cause.Explain(s.input()).Findings {
+					for i, f := range cause.Explain(s.input()).Findings {
 						of := cmp.Or(stacks.Short(f.Function), f.Peer, f.Endpoint, "-")
 						found = append(found, fmt.Sprintf("%.2f %s %s", f.Score, f.Kind, of))
+						if way == "busy" && i == 0 {
+							found[0] += " (" + f.Sentence + ")"
+						}
 					}
 					*row += fmt.Sprintf("%-9s%s\n", way, cmp.Or(strings.Join(found, ", "), "nothing"))
 				}
