@@ -43,9 +43,7 @@ func collector(m *model) []Finding {
 	for _, c := range m.spentTime(claimCollector) {
 		share += m.reach[latency] * c.share
 	}
-	if whole := m.moreCPU(); whole > 0 {
-		share = max(share, m.reach[cpu]*max(m.garbage.growth(), 0)/whole)
-	}
+	share = max(share, m.eachCore()*m.garbage.growth())
 	if share < floor {
 		return nil
 	}

@@ -32,6 +32,15 @@ func (m *model) moreCPU() float64 {
 	return grown
 }
 
+// eachCore is how much of an alert on the CPU one more core that is used explains.
+func (m *model) eachCore() float64 {
+	whole := m.moreCPU()
+	if whole <= 0 {
+		return 0
+	}
+	return m.reach[cpu] * (1 - m.lessCPU()) / whole
+}
+
 // computes: own code takes more CPU time for the same number of requests.
 func computes(m *model) (list []Finding) {
 	type sum struct {
@@ -60,7 +69,7 @@ func computes(m *model) (list []Finding) {
 	for name, s := range inOrder(sums) {
 		byTime[name] = s.share
 	}
-	if whole := m.moreCPU(); whole > 0 && m.reach[cpu] > 0 {
+	if each := m.eachCore(); each > 0 {
 		for _, s := range inOrder(sums) {
 			s.share, s.most = 0, 0
 		}
@@ -73,7 +82,7 @@ func computes(m *model) (list []Finding) {
 			if m.f.first.IsZero() {
 				more = beside(s.at.Function)
 			}
-			add(claim{at: s.at, through: s.through, library: s.leaf, endpoint: s.endpoint, both: s.both}, m.reach[cpu]*(s.after-s.before*more)/whole)
+			add(claim{at: s.at, through: s.through, library: s.leaf, endpoint: s.endpoint, both: s.both}, each*(s.after-s.before*more))
 		}
 	}
 	const many = "all"            // no endpoint's name

@@ -88,7 +88,7 @@ func (m *model) database() (Finding, bool) {
 			}
 		}
 	}
-	if whole := m.moreCPU(); whole > 0 && m.reach[cpu] > 0 {
+	if each := m.eachCore(); each > 0 {
 		sum, most := 0.0, 0.0
 		for _, s := range m.spent {
 			if isDatabase(s.through) {
@@ -99,7 +99,7 @@ func (m *model) database() (Finding, bool) {
 				}
 			}
 		}
-		share = max(share, m.reach[cpu]*sum/whole)
+		share = max(share, each*sum)
 	}
 	if share < floor || first.through == "database/sql" && m.statementsAsBefore() {
 		return Finding{}, false

@@ -74,7 +74,7 @@ func (m *model) answeredElse(endpoint string) (status string, share both) {
 	}
 	for s, rate := range inOrder(e.byStatus) {
 		x := both{per(rate.before, e.requests.before), per(rate.after, e.requests.after)}
-		if !failed(s) && (x.growth() > share.growth() || x.growth() == share.growth() && s < status) {
+		if !failed(s) && x.growth() > share.growth() {
 			status, share = s, x
 		}
 	}

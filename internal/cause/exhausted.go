@@ -70,7 +70,7 @@ func (m *model) notGivenBack() (startedBy string, at stacks.Frame, open both) {
 		}
 	}
 	for name, b := range inOrder(sums) {
-		if b.growth() > open.growth() || b.growth() == open.growth() && name < startedBy {
+		if b.growth() > open.growth() {
 			startedBy, open, at = name, b, places[name]
 		}
 	}

@@ -1,6 +1,7 @@
 package cause
 
 import (
+	"math"
 	"slices"
 
 	"github.com/latido-dev/latido/internal/stacks"
@@ -118,6 +119,22 @@ func (m *model) waitFor(peer string) (seen both) {
 	return seen
 }
 
+// lessCPU is how much of a lack of CPU comes of a limit that was lowered, and not of
+// the use that grew: 0 to 1.
+func (m *model) lessCPU() float64 {
+	fell := 0.0
+	now := Range{m.t.After.To, m.t.After.To} // it may have been lowered meanwhile
+	for _, limit := range []string{"container_cpu_limit", "go_processor_limit"} {
+		if cores, _ := m.f.gauge(m.family(limit), Times{m.t.Before, now}); cores.after > 0 && cores.after < cores.before {
+			fell = max(fell, math.Log(cores.before/cores.after))
+		}
+	}
+	if fell == 0 {
+		return 0
+	}
+	return fell / (fell + math.Log(max(m.cores.ratio(), 1)))
+}
+
 // whoHasTheCPU gives the time in which requests could have run to what runs
 // instead: the collector, own code that takes more of it, more requests, another
 // process, or nobody, where a limit holds them back.
@@ -136,6 +153,12 @@ func (m *model) whoHasTheCPU(c claim) []claim {
 		return []claim{c}
 	}
 	var list []claim
+	if less := m.lessCPU(); less > 0 {
+		lowered := c
+		lowered.share *= less
+		c.share -= lowered.share
+		list = append(list, lowered)
+	}
 	give := func(kind string, part float64, set func(*claim)) {
 		if part <= 0 {
 			return

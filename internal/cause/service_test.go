@@ -171,7 +171,7 @@ func (s *service) traffic(times float64) {
 		e.requests.after *= times
 	}
 	for i := range s.more {
-		if s.more[i].key == "reservas" || s.more[i].key == "informes" {
+		if slices.Contains([]string{"reservas", "informes", "failures", "api_errors", "requests_gone_time"}, s.more[i].key) {
 			s.more[i].value.after *= times
 		}
 	}

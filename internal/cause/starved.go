@@ -20,9 +20,7 @@ func starved(m *model) []Finding {
 		endpoint = cmp.Or(endpoint, c.endpoint)
 	}
 	others, throttled := m.otherCores(), m.throttled()
-	if whole := m.moreCPU(); whole > 0 {
-		share = max(share, m.reach[cpu]*max(others.growth(), 0)/whole)
-	}
+	share = max(share, m.eachCore()*others.growth())
 	throttling := m.kind == cpu && throttled.after > leastThrottled
 	if share < floor && !throttling {
 		return nil
@@ -39,8 +37,8 @@ func starved(m *model) []Finding {
 	switch {
 	case throttled.after > leastThrottled && throttled.ratio() > 1.2:
 		if m.kind == cpu {
-			// Who asks for it is the better cause, where it is own code.
-			f.Score = max(share, 0.5*m.reach[cpu])
+			// Who asks for it is the better cause, where it is own code and the limit is as before.
+			f.Score = max(share, max(0.5, m.lessCPU())*m.reach[cpu])
 		}
 		now := Range{m.t.After.To, m.t.After.To} // it may have been lowered meanwhile
 		limit, _ := m.f.gauge(m.family("container_cpu_limit"), Times{m.t.Before, now})

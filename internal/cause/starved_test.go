@@ -66,6 +66,11 @@ var starvedFaults = []fault{
 		throttles(s, moved{2, 0.1}, moved{0, 1.4}, moved{0, 8})
 		s.alert = about(s, "container_cpu_throttled_periods", ">", 25)
 	}, "no_cpu", "CPU", ""},
+	{"the container's limit is lowered as twice the traffic comes", func(s *service) {
+		waitForCPU(s, 0.2)
+		throttles(s, moved{2, 0.2}, moved{0, 2.4}, moved{0, 8})
+		s.traffic(2)
+	}, "no_cpu", "(0.2 cores) throttles", "en"},
 	{"the container's limit is lowered a little later", func(s *service) {
 		waitForCPU(s, 0.2)
 		throttles(s, same(2), moved{0, 2.4}, moved{0, 8})

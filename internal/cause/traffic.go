@@ -66,14 +66,14 @@ func busier(m *model) []Finding {
 	if m.requests.before > 0 && m.requests.ratio() > manyMore && m.slowed() > 0 {
 		share = max(share, leastOfMany*m.reach[latency])
 	}
-	if whole := m.moreCPU(); whole > 0 && m.reach[cpu] > 0 {
+	if each := m.eachCore(); each > 0 {
 		more := 0.0
 		for _, s := range m.spent {
 			if s.endpoint != "" {
 				more += s.before * (m.endpointMore(s.endpoint) - 1)
 			}
 		}
-		share = max(share, m.reach[cpu]*more/whole)
+		share = max(share, each*more)
 	}
 	if share < floor {
 		return nil

@@ -113,8 +113,8 @@ func oneValue(m *model) (list []Finding) {
 	w := m.w
 	for _, v := range m.changedValues() {
 		score := m.reach[latency] * m.moreWork(v)
-		if whole := m.moreCPU(); !v.level && whole > 0 && v.growth() > 0 && v.each >= 2 {
-			score = max(score, m.reach[cpu]*v.share*(1-1/v.each)*max(m.cores.growth(), 0)/whole)
+		if !v.level && v.growth() > 0 && v.each >= 2 {
+			score = max(score, m.eachCore()*v.share*(1-1/v.each)*m.cores.growth())
 		}
 		if m.reach[event] > 0 && v.event == m.in.Alert.Metric {
 			score = max(score, m.leftOfEvent()*v.share*0.95)
