@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"errors"
+	"math"
 	"runtime"
 	"strings"
 	"sync"
@@ -122,4 +123,17 @@ func TestGuardOfCallsThatDoNotReturn(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestBusyHost: the CPU's use is that of the time since the last look, and not since
+// the machine's start.
+func TestBusyHost(t *testing.T) {
+	t.Parallel()
+	h := newHost("", newDiagnostics(quiet().Logger))
+	busy, total, err := cpuSeconds()
+	must(t, err)
+	h.busy, h.total = busy-600, total-1000 // it was in use for 600 of the last 1000 seconds
+	if used := *h.read().cpu; math.Abs(used-60) > 1 {
+		t.Errorf("%v %% of the CPU are used, want 60", used)
+	}
 }
