@@ -155,7 +155,7 @@ func (p *Profiler) coarsenOne(k kind) (n int, err error) {
 			return 0, nil
 		default:
 		}
-		parsed := make([]*profile.Profile, 0, mergedAtOnce+1)
+		var parsed []*profile.Profile
 		if sum != nil {
 			parsed = append(parsed, sum)
 		}
