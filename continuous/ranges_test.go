@@ -122,6 +122,7 @@ func TestCosts(t *testing.T) {
 		t.Errorf("without windows: %v", err)
 	}
 	var sum continuous.EndpointCost
+	profiled := time.Duration(0)
 	since := start
 	for i := range 5 {
 		window(i)
@@ -137,13 +138,14 @@ func TestCosts(t *testing.T) {
 		}
 		sum.CPUSeconds += costs.Endpoints["/a"].CPUSeconds
 		sum.AllocBytes += costs.Endpoints["/a"].AllocBytes
+		profiled += costs.Profiled
 		since = costs.Until
 		if _, err := p.EndpointCosts(since); !errors.Is(err, continuous.ErrNothing) {
 			t.Errorf("asked again: %v", err)
 		}
 	}
-	if sum != (continuous.EndpointCost{CPUSeconds: 5, AllocBytes: 500}) {
-		t.Errorf("%+v in five windows, want 5 s and 500 bytes", sum)
+	if sum != (continuous.EndpointCost{CPUSeconds: 5, AllocBytes: 500}) || profiled != 50*time.Second {
+		t.Errorf("%+v in five windows of %v in all, want 5 s and 500 bytes of 50 s", sum, profiled)
 	}
 }
 

@@ -93,6 +93,7 @@ func TestWhenASettingChanged(t *testing.T) {
 		"appears":            {[]float64{-1, -1, 1}, true},
 		"appears without":    {[]float64{-1, -1, 0}, false},
 		"grows":              {[]float64{1, 1, 2}, true},
+		"grows twice":        {[]float64{1, 1, 2, 3}, true},
 		"begins anew":        {[]float64{2, 2, 1}, false},
 	} {
 		s := newService(t, "en", false)
@@ -114,7 +115,7 @@ func TestWhenASettingChanged(t *testing.T) {
 			}
 			one.Points = slices.DeleteFunc(one.Points, func(p cause.Point) bool { return p.Value < 0 })
 		}
-		if r := cause.Explain(in); strings.Contains(told(r), "modo_rapido was changed") != c.told {
+		if r := cause.Explain(in); strings.Count(told(r), "modo_rapido was changed at") != map[bool]int{true: 1}[c.told] {
 			t.Errorf("%s: told %v, want %v: %s", name, !c.told, c.told, told(r))
 		}
 	}

@@ -81,7 +81,8 @@ var exhaustedFaults = []fault{
 		nobodyGetsOne(s)
 		begins := stack(selecting, []string{"modernc.org/sqlite.busyHandler conn.go:300", "modernc.org/sqlite.(*conn).BeginTx conn.go:1500", "database/sql.(*DB).BeginTx sql.go:1898"})
 		s.endpoint("POST /citas").parts["begins"] = &part{each: moved{0, 0.8}, frames: stack(begins, own("(*Store).Reserve", 81))}
-		s.waits = append(s.waits, standing{moved{0.02, 1}, map[string]string{"started_by": "POST /citas"}, stack(chanReceive, []string{"database/sql.(*Tx).awaitDone sql.go:2212"})})
+		awaitDone := stack(chanReceive, []string{"database/sql.(*Tx).awaitDone sql.go:2212"})
+		s.waits = append(s.waits, standing{moved{0.02, 1}, map[string]string{"started_by": "POST /citas"}, awaitDone}, standing{same(1.2), map[string]string{"started_by": "GET /informes"}, awaitDone})
 	}, "pool", "locked by a transaction that requests to POST /citas left open in clinic.(*Store).Reserve", "en"},
 	{"the same, while others wait within theirs", func(s *service) {
 		starvedPool(s, 0.5)
