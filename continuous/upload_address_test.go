@@ -20,7 +20,10 @@ func TestAddress(t *testing.T) {
 		"ftp://localhost":                          `scheme "ftp" is not known: write http or https`,
 		"http://":                                  "has no host",
 		"http://user:s3cret@local host:4040":       "is not a URL",
-		"user:s3cret@localhost:4040":               "write it with its scheme",
+		"https://user:s3cret@":                     `address "https://...@" has no host`,
+		"https://user:s3cret@local host":           `address "https://...@local host" is not a URL`,
+		"user:s3cret@localhost:4040":               `address "http://...@localhost:4040": write it with its scheme: http://...@localhost:4040`,
+		"user:s3cret@localhost://4040":             `address "http://...@localhost://4040"`,
 		"grpc://user:s3cret@localhost:4040/x?y=z#": "is not known",
 	} {
 		t.Run(address, func(t *testing.T) {

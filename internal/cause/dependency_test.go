@@ -161,6 +161,10 @@ var dependencyFaults = []fault{
 		s.part("GET /informes", "work").each.after = 0.2
 		s.alert = about(s, "cpu_usage", ">", 60)
 	}, "dependency", "(*Store).List", ""},
+	{"a host that fails as ever becomes slow", func(s *service) {
+		s.part("POST /citas", "pay").each.after = 0.6
+		s.part("POST /citas", "pay").answers = map[string]moved{"2xx": same(0.7), "5xx": same(0.3)}
+	}, "dependency", "pagos.example.com answers slowly", "en"},
 	{"a host does not answer at all", func(s *service) {
 		e := s.endpoint("POST /citas")
 		e.requests.after = 0
