@@ -101,7 +101,7 @@ func (m *model) database() (Finding, bool) {
 		}
 		share = max(share, each*sum)
 	}
-	if share < floor || first.through == "database/sql" && m.statementsAsBefore() {
+	if share < floor || first.through == "database/sql" && first.wait != stacks.Lock && m.statementsAsBefore() {
 		return Finding{}, false
 	}
 	w := m.w

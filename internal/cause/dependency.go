@@ -37,6 +37,19 @@ func (m *model) manyFail() bool {
 	return n >= 5*m.strict && m.added() > 0.01*m.strict*m.requests.after
 }
 
+// askedBefore tells whether one of the endpoints that fail more was asked before: else
+// what fails may always have.
+func (m *model) askedBefore() bool {
+	for name, e := range m.endpoints {
+		for status, rate := range e.byStatus {
+			if m.about(name) && m.bad(status) && e.requests.before > 0 && rate.after > rate.before*e.more() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // failedBefore are the answers that the alert holds against the service, a
 // second, as they would be of now's requests.
 func (m *model) failedBefore() (sum float64) {
@@ -65,7 +78,7 @@ func dependency(m *model) (list []Finding) {
 			at[name] = c
 		}
 	}
-	if m.reach[failures] > 0 && m.manyFail() && m.requests.before > 0 { // else what fails may always have
+	if m.reach[failures] > 0 && m.manyFail() && m.askedBefore() {
 		for name, p := range inOrder(peers) {
 			if wrong := p.failed.after - p.failed.before*m.moreRequests(); wrong > 0.2*m.added() && wrong*m.f.span(m.t.After) >= 3 {
 				byPeer[name] = max(byPeer[name], m.reach[failures]*min(1, wrong/m.added()))

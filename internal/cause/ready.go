@@ -46,20 +46,14 @@ func (m *model) allStarve() bool {
 	for name, rows := range inOrder(m.rows) {
 		calling[name] = slices.ContainsFunc(rows, func(r row) bool { return r.peer != "" })
 	}
-	slower, all := 0.0, 0.0 // endpoints, or requests
+	slower, all := 0.0, 0.0 // requests
 	for name, e := range inOrder(m.endpoints) {
-		one := 1.0
-		if m.unnamed != "" {
-			one = e.requests.after
-		} else if calling[name] {
+		if m.unnamed == "" && calling[name] || e.requests.before*m.f.span(m.t.Before) < fewRequests || e.requests.after*m.f.span(m.t.After) < fewRequests {
 			continue
 		}
-		if e.requests.before*m.f.span(m.t.Before) < fewRequests || e.requests.after*m.f.span(m.t.After) < fewRequests {
-			continue
-		}
-		all += one
+		all += e.requests.after
 		if e.duration.after > 2*e.duration.before && e.duration.growth() > leastLonger {
-			slower += one
+			slower += e.requests.after
 		}
 	}
 	if m.unnamed != "" { // whose requests call somebody is not known, but how often

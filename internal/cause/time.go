@@ -190,7 +190,7 @@ func (m *model) whole(name string, claims []claim, excess float64) []claim {
 	case left <= looked:
 		return claims
 	case looked*m.looks.after >= enoughSeen:
-	case m.outOfCPU() && m.moreCPU() > 0 && e.open.after == 0 && e.requests.after*e.duration.after*m.looks.after < enoughSeen: // too busy to look
+	case (m.outOfCPU() && m.moreCPU() > 0 || m.throttledMuch()) && e.open.after == 0 && e.requests.after*e.duration.after*m.looks.after < enoughSeen: // too busy to look
 		return append(claims, claim{kind: claimReady, endpoint: name, share: left})
 	default:
 		return claims
