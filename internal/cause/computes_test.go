@@ -55,6 +55,11 @@ var computesFaults = []fault{
 	{"own code that did not run before", func(s *service) {
 		s.endpoint("GET /citas").parts["new"] = &part{each: moved{0, 0.04}, computes: true, frames: stack([]string{"regexp.(*Regexp).doExecute exec.go:540", "regexp.MatchString regexp.go:550"}, own("(*Filter).Match", 61))}
 	}, "cpu", "clinic.(*Filter).Match", ""},
+	{"own code computes as the container's limit is taken away", func(s *service) {
+		s.part("GET /informes", "work").each.after = 0.9
+		s.level("container_cpu_limit", moved{2, 0})
+		s.alert = about(s, "cpu_usage", ">", 60)
+	}, "cpu", "report.Totals", ""},
 	// Rivals: each request costs what it did.
 	{"more requests at the same cost, alert on CPU", func(s *service) {
 		s.traffic(4)

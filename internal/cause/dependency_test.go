@@ -193,6 +193,10 @@ var dependencyFaults = []fault{
 	{"a name resolves slowly", func(s *service) {
 		s.endpoint("POST /citas").parts["dns"] = &part{each: moved{0.0005, 2}, peer: "pagos.example.com", frames: stack(resolving, own("(*Payments).Charge", 33))}
 	}, "dependency", "pagos.example.com", ""},
+	{"a name resolves slowly, while connections to another host are opened", func(s *service) {
+		s.endpoint("POST /citas").parts["dns"] = &part{each: moved{0.0005, 2}, peer: "pagos.example.com", frames: stack(resolving, own("(*Payments).Charge", 33))}
+		s.endpoint("GET /citas").parts["dial"] = &part{each: same(1), peer: "fotos.example.com", frames: stack(connecting, own("(*Photos).Get", 12))}
+	}, "dependency", "The name pagos.example.com resolves slowly", "en"},
 	{"a Redis is slow", func(s *service) {
 		s.endpoint("GET /medicos/{id}").parts["cache"] = &part{each: moved{0.0005, 0.3}, frames: stack(polling,
 			[]string{"bufio.(*Reader).fill bufio.go:113", "github.com/redis/go-redis/v9/internal/proto.(*Reader).ReadLine reader.go:120", "github.com/redis/go-redis/v9.(*baseClient).process redis.go:600", "github.com/redis/go-redis/v9.cmdable.Get string_commands.go:50"}, own("(*Cache).Get", 44))}

@@ -33,7 +33,19 @@ var diskFaults = []fault{
 		s.grown = cause.Folder{Path: "/data/exports", Bytes: 300 << 20, Files: 12}
 		s.alert = failing(s)
 	}, "disk", "/data/exports", ""},
+	{"the disk is full, and what fails does not say so", func(s *service) {
+		s.level("disk_usage", moved{96, 99})
+		s.endpoint("POST /citas").status["500"] = moved{0, 1}
+		s.count("failures", moved{0, 10}, "endpoint", "/citas", "status", "500", "site", "clinic.(*Journal).Append (journal.go:28)")
+		s.alert = failing(s)
+	}, "disk", "clinic.(*Journal).Append", ""},
 	// Rivals.
+	{"requests fail while the disk fills, and has room", func(s *service) {
+		s.level("disk_usage", moved{85, 90})
+		s.endpoint("POST /citas").status["500"] = moved{0, 1}
+		s.count("failures", moved{0, 10}, "endpoint", "/citas", "status", "500", "site", "clinic.(*API).reserve (api.go:99)")
+		s.alert = failing(s)
+	}, "errors", "clinic.(*API).reserve", ""},
 	{"requests fail while the disk is nearly full as ever", func(s *service) {
 		s.level("disk_usage", same(96))
 		s.endpoint("POST /citas").status["500"] = moved{0, 1}

@@ -13,6 +13,11 @@ var limitFaults = []fault{
 		s.level("go_memory_used", same(70*mb), "go_memory_type", "other")
 		s.alert = about(s, "go_memory_used", ">", 60*mb)
 	}, "limit", "GOMEMLIMIT", ""},
+	{"the process may have a fifth less files open", func(s *service) {
+		s.level("process_max_fds", moved{1000, 800})
+		s.level("process_open_fds", same(790))
+		s.alert = about(s, "process_open_fds", ">", 95)
+	}, "limit", "from 1000 to 800", "en"},
 	// Rivals.
 	{"files stay open, while the limit is a little lower", func(s *service) {
 		s.level("process_max_fds", moved{1100, 1000})

@@ -36,7 +36,7 @@ func loses(m *model) []Finding {
 	most, sum := "", 0.0
 	for what, rate := range inOrder(rates) {
 		sum += max(rate.growth(), 0)
-		if rate.growth() > rates[most].growth() || rate.growth() == rates[most].growth() && what < most {
+		if rate.growth() > rates[most].growth() {
 			most = what
 		}
 	}

@@ -22,6 +22,11 @@ var lossFaults = []fault{
 		s.count("telemetry_alert_deliveries", moved{0, 0.4}, "receiver", "webhook/turnos", "outcome", "failure")
 		s.alert = lost(s, "telemetry_alert_deliveries")
 	}, "telemetry", "Hay alertas que no se entregan: webhook/turnos", "es"},
+	{"two receivers are down, of which one gets more", func(s *service) {
+		s.count("telemetry_alert_deliveries", moved{0, 0.2}, "receiver", "email/guardia", "outcome", "failure")
+		s.count("telemetry_alert_deliveries", moved{0, 0.4}, "receiver", "webhook/turnos", "outcome", "failure")
+		s.alert = lost(s, "telemetry_alert_deliveries")
+	}, "telemetry", "Hay alertas que no se entregan: webhook/turnos", "es"},
 	// Rivals.
 	{"a receiver that is down, and requests that became slow beside it", func(s *service) {
 		s.part("POST /citas", "pay").each.after = 0.6

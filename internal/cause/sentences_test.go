@@ -21,8 +21,9 @@ var allFaults = map[string][]fault{
 }
 
 // TestScores: all that is found of every fault and how much of it each finding
-// explains, in the normal and the fast pace, where a drill asks, where profiles know no
-// endpoints, and with twice the traffic, what is told first too. A change of a weight is seen here, with all that it does.
+// explains: in the normal and the fast pace, where a drill asks, where profiles know no
+// endpoints, with more traffic and with less, where nothing was profiled before, and
+// beside what is harmless; and what is told first in some. A change of a weight is seen here, with all that it does.
 func TestScores(t *testing.T) {
 	t.Parallel()
 	var rows []*string
@@ -32,19 +33,26 @@ func TestScores(t *testing.T) {
 			row := new("# " + name + ": " + f.name + "\n")
 			rows = append(rows, row)
 			all.Go(func() {
-				for _, way := range []string{"normal", "fast", "drill", "nameless", "busy"} {
-					s := newService(t, "en", way == "fast")
+				for _, way := range []string{"normal", "fast", "drill", "nameless", "busy", "quiet", "deaf", "beside"} {
+					s := newService(t, "en", slices.Contains([]string{"fast", "quiet", "deaf", "beside"}, way))
 					s.nameless = way == "nameless"
 					f.tell(s)
 					s.alert.Drill = s.alert.Drill || way == "drill"
-					if way == "busy" {
+					switch way {
+					case "busy":
 						s.traffic(2)
+					case "quiet":
+						s.traffic(0.6)
+					case "deaf":
+						s.deaf = true
+					case "beside":
+						beside(s)
 					}
 					var found []string
 					for i, f := range cause.Explain(s.input()).Findings {
 						of := cmp.Or(stacks.Short(f.Function), f.Peer, f.Endpoint, "-")
 						found = append(found, fmt.Sprintf("%.2f %s %s", f.Score, f.Kind, of))
-						if way == "busy" && i == 0 {
+						if i == 0 && (way == "busy" || way == "quiet" || way == "deaf") {
 							found[0] += " (" + f.Sentence + ")"
 						}
 					}

@@ -29,6 +29,8 @@ var (
 		"net.(*Resolver).lookupIPAddr lookup.go:350", "net.(*Resolver).internetAddrList ipsock.go:287", "net.(*Resolver).resolveAddrList dial.go:289",
 		"net.(*Dialer).DialContext dial.go:505", "net.(*Dialer).Dial dial.go:470",
 	})
+	// connecting waits for the other side to take a connection.
+	connecting = stack(polling, []string{"net.(*netFD).connect fd_unix.go:118", "net.(*sysDialer).dialTCP tcpsock_posix.go:85", "net.(*Dialer).DialContext dial.go:525", "net.(*Dialer).Dial dial.go:470"})
 	// httpConn waits for a connection there.
 	httpConn = stack(selecting, []string{
 		"net/http.(*Transport).getConn transport.go:1520", "net/http.(*Transport).roundTrip transport.go:690", "net/http.(*Transport).RoundTrip roundtrip.go:33",

@@ -79,6 +79,14 @@ var trafficFaults = []fault{
 		s.alert = about(s, "valor", ">", 1000)
 		s.alert.Expr = "histogram_quantile(0.95, sum by (le) (rate(" + s.family("valor") + "_bucket[1m]))) > 1000"
 	}, "event", "valor is 10000 on average, 100 before; it happens 5 a second (5 before)", "en"},
+	{"an event's values become half as large", func(s *service) {
+		s.domain.Events = append(s.domain.Events, domain.Event{Name: "valor", Kind: domain.KindHistogram, Endpoint: "POST /citas"})
+		s.noise = 0
+		s.set(series{key: "valor", suffix: "_count", counter: true, value: same(5)})
+		s.set(series{key: "valor", suffix: "_sum", counter: true, value: moved{500, 250}})
+		s.alert = about(s, "valor", "<", 60)
+		s.alert.Expr = "histogram_quantile(0.95, sum by (le) (rate(" + s.family("valor") + "_bucket[1m]))) < 60"
+	}, "event", "valor is 50 on average, 100 before; it happens 5 a second (5 before)", "en"},
 	{"an event falls as its requests are refused", func(s *service) {
 		s.endpoint("POST /citas").status["422"] = moved{0, 0.96}
 		s.count("failures", moved{0, 9.6}, "endpoint", "/citas", "status", "422", "site", "clinic.(*API).check (check.go:18)")
