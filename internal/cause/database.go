@@ -145,7 +145,7 @@ func (m *model) database() (Finding, bool) {
 		var figures []string
 		if inside.after > 0 { // else none of those requests has an end yet
 			figures = append(figures, w.Say("its calls take %s of each request to %s%s", "sus llamadas ocupan %s de cada petición a %s%s",
-				w.Seconds(inside.after), first.endpoint, w.wasSeconds(inside.before)))
+				w.Seconds(inside.after), first.endpoint, w.was(w.Seconds(inside.before), w.looks && inside.before > 0)))
 		}
 		if top.seconds.ratio() > 1.5 {
 			figures = append(figures, w.Say("%s takes %s%s", "%s tarda %s%s", top.name, w.Seconds(top.seconds.after), w.wasSeconds(top.seconds.before)))

@@ -322,6 +322,15 @@ func (m *model) readCPU() {
 	if used := m.f.total(m.family("process_cpu_time"), m.t); used.after > 0 {
 		m.cores = used
 	}
+	if m.w.cpu {
+		return
+	}
+	// Without a profile of before, each is taken to have had the part that it has now.
+	was := min(m.cores.before/max(m.cores.after, 1e-9), 1)
+	m.garbage.before = m.garbage.after * was
+	for i := range m.spent {
+		m.spent[i].before = m.spent[i].after * was
+	}
 }
 
 // more is how many more requests there are to an endpoint than before: what a
