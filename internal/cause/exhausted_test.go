@@ -174,6 +174,14 @@ var exhaustedFaults = []fault{
 		s.endpoint("POST /citas").parts["conn"] = &part{each: moved{0, 0.3}, frames: stack(httpConn, own("(*Payments).Charge", 33)), peer: "pagos.example.com"}
 		s.waits = append(s.waits, standing{moved{0, 3}, map[string]string{"peer": "pagos.example.com"}, dialing})
 	}, "dependency", "The name pagos.example.com resolves slowly (DNS)", "en"},
+	{"the same, while another host takes connections slowly as ever", func(s *service) {
+		s.endpoint("POST /citas").parts["conn"] = &part{each: moved{0, 0.3}, frames: stack(httpConn, own("(*Payments).Charge", 33)), peer: "pagos.example.com"}
+		s.waits = append(s.waits, standing{moved{0, 3}, map[string]string{"peer": "pagos.example.com"}, dialing}, standing{same(20), map[string]string{"peer": "fotos.example.com"}, connecting})
+	}, "dependency", "The name pagos.example.com resolves slowly (DNS)", "en"},
+	{"a host takes connections slowly, while the name of another is looked up as ever", func(s *service) {
+		s.endpoint("POST /citas").parts["conn"] = &part{each: moved{0, 0.3}, frames: stack(connecting, own("(*Payments).Charge", 33)), peer: "pagos.example.com"}
+		s.waits = append(s.waits, standing{same(20), map[string]string{"peer": "fotos.example.com"}, dialing})
+	}, "dependency", "Connections to pagos.example.com open slowly", "en"},
 	{"connections of pgx's pool are not given back, while rare code waits too", func(s *service) {
 		waiting := func(call string) []string {
 			return stack(selecting, []string{"github.com/jackc/puddle/v2.(*Pool[go.shape.struct {}]).acquire pool.go:360", "github.com/jackc/pgx/v5/pgxpool.(*Pool).Acquire pool.go:550"}, stack([]string{call}))

@@ -210,12 +210,13 @@ func (m *model) readWaits() {
 
 	type key struct {
 		endpoint, kind, function, peer, through string
+		dials                                   bool
 		line                                    int64
 	}
 	var rows byKey[key, row]
 	for _, s := range m.ofRequests() {
 		at, i := s.own()
-		k := key{s.endpoint, s.wait.Kind, at.Function, s.peer, through(s.frames, i), at.Line}
+		k := key{s.endpoint, s.wait.Kind, at.Function, s.peer, through(s.frames, i), s.wait.Dials, at.Line}
 		sum := rows.of(k, row{endpoint: s.endpoint, wait: s.wait, at: at, peer: s.peer, through: k.through})
 		sum.both = sum.plus(s.both)
 		e := m.endpoint(s.endpoint)

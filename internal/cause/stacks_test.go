@@ -30,7 +30,10 @@ var (
 		"net.(*Dialer).DialContext dial.go:505", "net.(*Dialer).Dial dial.go:470",
 	})
 	// connecting waits for the other side to take a connection.
-	connecting = stack(polling, []string{"net.(*netFD).connect fd_unix.go:118", "net.(*sysDialer).dialTCP tcpsock_posix.go:85", "net.(*Dialer).DialContext dial.go:525", "net.(*Dialer).Dial dial.go:470"})
+	connecting = stack(parked, []string{
+		"runtime.netpollblock netpoll.go:575", "internal/poll.runtime_pollWait netpoll.go:351", "internal/poll.(*pollDesc).wait fd_poll_runtime.go:84",
+		"internal/poll.(*FD).WaitWrite fd_unix.go:520", "net.(*netFD).connect fd_unix.go:118", "net.(*sysDialer).dialTCP tcpsock_posix.go:85", "net.(*Dialer).DialContext dial.go:525", "net.(*Dialer).Dial dial.go:470",
+	})
 	// httpConn waits for a connection there.
 	httpConn = stack(selecting, []string{
 		"net/http.(*Transport).getConn transport.go:1520", "net/http.(*Transport).roundTrip transport.go:690", "net/http.(*Transport).RoundTrip roundtrip.go:33",

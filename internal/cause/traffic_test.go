@@ -71,6 +71,30 @@ var trafficFaults = []fault{
 		s.count("failures", moved{0, 9.6}, "endpoint", "unmatched", "status", "429", "site", "clinic.(*API).limit (api.go:113)")
 		bookingsStop(s)
 	}, "errors", "POST requests are answered 429 before their route is known", "en"},
+	{"the same, in two ways", func(s *service) {
+		s.endpoint("POST /citas").requests.after = 5
+		s.endpoint("POST unmatched", 0.0001).requests.after = 5
+		s.endpoint("POST unmatched").status["429"] = moved{0, 0.5}
+		s.endpoint("POST unmatched").status["503"] = moved{0, 0.5}
+		bookingsStop(s)
+		for canal, rate := range map[string]float64{"web": 5, "app": 4, "telefono": 1} {
+			s.count("reservas", moved{rate, rate / 2}, "canal", canal)
+		}
+	}, "errors", "", ""},
+	{"an event falls as its requests take longer, and fewer come", func(s *service) {
+		s.endpoint("POST /citas").requests.after = 6
+		s.part("POST /citas", "pay").each.after = 0.92
+		for canal, rate := range map[string]float64{"web": 5, "app": 4, "telefono": 1} {
+			s.count("reservas", moved{rate, rate * 0.6}, "canal", canal)
+		}
+		s.alert = eventFell(s)
+	}, "dependency", "pagos.example.com", ""},
+	{"fewer requests come, as they take longer", func(s *service) {
+		s.endpoint("GET /citas").requests.after = 20
+		s.part("GET /citas", "query").each.after = 1.5
+		s.alert = about(s, "requests", "<", 60)
+		s.alert.Expr = "sum by (job) (rate(" + s.family("requests") + "[1m])) < 60"
+	}, "dependency", "clinic.(*Store).List", ""},
 	{"an event's values become a hundred times as large", func(s *service) {
 		s.domain.Events = append(s.domain.Events, domain.Event{Name: "valor", Kind: domain.KindHistogram, Endpoint: "POST /citas"})
 		s.noise = 0
