@@ -44,6 +44,12 @@ var failingFaults = []fault{
 		s.count("failures", moved{0.04, 12}, "endpoint", "/citas", "status", "500", "site", "clinic.(*API).list (api.go:66)")
 		s.alert = failing(s)
 	}, "errors", "clinic.(*API).list", ""},
+	{"two endpoints answer 500, alert on the one that does it less often", func(s *service) {
+		s.endpoint("GET /citas").status["500"] = moved{0, 0.5}
+		s.endpoint("GET /medicos/{id}").status["500"] = moved{0, 0.3}
+		s.alert = failing(s)
+		s.alert.Labels = map[string]string{"endpoint": "/medicos/{id}"}
+	}, "errors", "GET /medicos/{id}", ""},
 	{"all handlers return their errors to one function", func(s *service) {
 		for _, e := range []string{"GET /citas", "POST /citas"} {
 			for _, p := range s.endpoint(e).parts {
