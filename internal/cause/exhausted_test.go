@@ -144,6 +144,12 @@ var exhaustedFaults = []fault{
 		s.waits = append(s.waits,
 			standing{moved{0.1, 9}, map[string]string{"started_by": "GET /informes"}, stack(sqlPool, own("report.Gather.func1", 75))})
 	}, "pool", "report.Gather", ""},
+	{"the same, while the function that waits for them calls a host as ever", func(s *service) {
+		s.endpoint("GET /informes").parts["group"] = &part{each: moved{0.05, 1.2}, frames: stack(groupWait, own("report.Gather", 70))}
+		s.endpoint("GET /informes").parts["notify"] = &part{each: same(0.4), frames: stack(httpCall, own("report.Gather", 66)), peer: "avisos.example.com", calls: same(1)}
+		s.waits = append(s.waits,
+			standing{moved{0.1, 9}, map[string]string{"started_by": "GET /informes"}, stack(sqlPool, own("report.Gather.func1", 75))})
+	}, "pool", "report.Gather", ""},
 	// Rivals.
 	{"goroutines that a request waits for call a host that became slow", func(s *service) {
 		s.endpoint("GET /informes").parts["group"] = &part{each: moved{0.05, 1.2}, frames: stack(groupWait, own("report.Gather", 70))}
