@@ -87,11 +87,11 @@ func TestInlinedByTheCompiler(t *testing.T) {
 		switch {
 		case Owner(f.Function) == Own && f.File != here:
 			t.Errorf("%s in %s counts as own", f.Function, f.File)
-		case f.Function == "net/http.StripPrefix" || f.Function == "sync.OnceValue":
+		case f.Symbol != f.Function && (f.Function == "net/http.StripPrefix" || f.Function == "sync.OnceValue"):
 			foreign++
 		}
 	}
-	if foreign < 2 {
+	if foreign == 0 { // with the race detector it inlines one of them
 		t.Errorf("not inlined any more, or not seen: %v", inner)
 	}
 }
