@@ -76,6 +76,12 @@ var lockFaults = []fault{
 		s.mutex = append(s.mutex, elsewhere...)
 		s.waits = append(s.waits, standing{same(3), nil, stack(httpCall, own("(*Mailer).ask", 50), own("(*Mailer).store", 71))}, standing{same(1), nil, stack(polling, []string{"net/http.(*Server).Serve server.go:3400"}, own("main.serve", 90))})
 	}, "lock", "Deadlock: 3 requests in clinic.(*Bank).Move (bank.go:39) each hold a lock and wait for another", "en"},
+	{"two locks are taken in two orders, alert on few requests", func(s *service) {
+		deadlocked(s, own("(*Bank).Charge", 33), own("(*Bank).Charge", 36), 40)
+		deadlocked(s, own("(*Bank).Record", 44), own("(*Bank).Record", 47), 20)
+		s.alert = about(s, "requests", "<", 60)
+		s.alert.Expr = "sum by (job) (rate(" + s.family("requests") + "[1m])) < 60"
+	}, "lock", "Deadlock: clinic.(*Bank).Charge (bank.go:36) and clinic.(*Bank).Record (bank.go:47)", "en"},
 	{"a method that has a lock calls one that takes it", func(s *service) {
 		deadlocked(s, own("(*Agenda).Move", 61), stack(own("(*Agenda).Find", 22), own("(*Agenda).Move", 64)), 40)
 	}, "lock", "clinic.(*Agenda).Move (agenda.go:64) holds a lock while it waits for another", "en"},

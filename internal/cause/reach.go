@@ -35,9 +35,10 @@ func (m *model) stand() {
 		m.raise(latency, 0.95*m.reach[failures]*m.slowShare(m.bad))
 	}
 	if m.reach[traffic] > 0 && m.requests.growth() < 0 {
-		// Those who wait for an answer send no further request.
+		// Those who wait for an answer send no further request, and one is counted at its end.
 		if m.slowed() > m.requests.before-m.requests.after && m.slowed() > 1 {
 			m.raise(latency, 0.9*m.reach[traffic])
+			m.reach[traffic] *= 0.5
 		}
 	}
 	switch m.kind {
