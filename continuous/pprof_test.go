@@ -41,6 +41,10 @@ func TestHandler(t *testing.T) {
 		"/debug/report?format=pprof":        {200, ""},
 		"/debug/report?format=xml":          {400, "text, json or pprof"},
 		"/debug/report?top=none":            {400, "from 1 to 1000"},
+		"/debug/report?top=0":               {400, "from 1 to 1000"},
+		"/debug/report?top=1":               {200, "Look at this first"},
+		"/debug/report?top=1000":            {200, "Look at this first"},
+		"/debug/report?top=1001":            {400, "from 1 to 1000"},
 		"/debug/report?from=yesterday":      {400, "2006-01-02T15:04:05Z"},
 		"/debug/report?last=1s":             {404, "first window ends"},
 	} {
@@ -49,6 +53,10 @@ func TestHandler(t *testing.T) {
 			p.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 			if w.Code != want.status || !strings.Contains(w.Body.String(), want.body) {
 				t.Errorf("status %d, body %.200q; want %d and %q", w.Code, w.Body, want.status, want.body)
+			}
+			kind := w.Header().Get("Content-Type")
+			if binary := path == "/debug/pprof/heap"; binary && kind != "application/octet-stream" || strings.HasSuffix(path, "debug=2") && !strings.HasPrefix(kind, "text/plain") {
+				t.Errorf("it is %s", kind)
 			}
 			if strings.Contains(path, "profile?last=5m") || strings.Contains(path, "format=pprof") {
 				got, err := profile.Parse(w.Body)

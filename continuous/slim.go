@@ -87,20 +87,22 @@ const (
 // fields calls each for every field of a profile that goes by. The bytes are
 // the field's whole encoding, and its value for a message or string; they are
 // valid until each returns.
-func fields(data []byte, each func(number protowire.Number, whole, value []byte) error) error {
+func fields(data []byte, each func(number protowire.Number, whole, value []byte) error) (err error) {
 	z, err := gzip.NewReader(bytes.NewReader(data))
 	if err != nil {
 		return err
 	}
 	limited := &io.LimitedReader{R: z, N: maxGoneBy}
+	defer func() {
+		if limited.N <= 0 && (err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) { // cut off, within a field too
+			err = fmt.Errorf("more than %d bytes: %w", int64(maxGoneBy), errTooLarge)
+		}
+	}()
 	r := bufio.NewReaderSize(limited, 64<<10)
 	var buf []byte
 	for {
 		tag, err := binary.ReadUvarint(r)
 		if errors.Is(err, io.EOF) {
-			if limited.N <= 0 {
-				return fmt.Errorf("more than %d bytes: %w", int64(maxGoneBy), errTooLarge)
-			}
 			return nil
 		}
 		if err != nil {

@@ -205,3 +205,33 @@ func TestSamplesIn(t *testing.T) {
 		t.Error("a profile that is cut has no error")
 	}
 }
+
+// TestTooLargeUnpacked: what unpacks to more than may be read is refused, and not cut
+// off; so is one large field.
+func TestTooLargeUnpacked(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		fields, size int
+		large        bool
+	}{
+		"many fields":   {maxGoneBy/maxOneField + 1, maxOneField, true},
+		"a large field": {1, maxOneField + 1, true},
+		"as it may be":  {3, maxOneField, false},
+	} {
+		var out bytes.Buffer
+		z := gzip.NewWriter(&out)
+		one := protowire.AppendBytes(protowire.AppendTag(nil, 99, protowire.BytesType), make([]byte, c.size))
+		for range c.fields {
+			if _, err := z.Write(one); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+		err := fields(out.Bytes(), func(protowire.Number, []byte, []byte) error { return nil })
+		if errors.Is(err, errTooLarge) != c.large || !c.large && err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
