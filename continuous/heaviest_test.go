@@ -17,13 +17,13 @@ func TestHeaviest(t *testing.T) {
 	for i, c := range []struct {
 		name         string
 		count, nanos int64
-	}{{"main.light", 1, 1e6}, {"main.often", 90, 40e6}, {"main.long", 9, 59e6}} {
+	}{{"main.light", 1, 1e6}, {"main.often", 90, 40e6}, {"main.long", 9, 59e6}, {"main.last", 0, 1e6}} {
 		f := &profile.Function{ID: uint64(i + 1), Name: c.name}
 		l := &profile.Location{ID: uint64(i + 1), Line: []profile.Line{{Function: f}}}
 		p.Function, p.Location = append(p.Function, f), append(p.Location, l)
 		p.Sample = append(p.Sample, &profile.Sample{Location: []*profile.Location{l}, Value: []int64{c.count, c.nanos}})
 	}
-	for n, want := range map[int]string{1: "_other 10, main.often 90", 2: "_other 1, main.long 9, main.often 90", 3: "main.light 1, main.long 9, main.often 90"} {
+	for n, want := range map[int]string{1: "_other 10, main.often 90", 2: "_other 1, main.long 9, main.often 90", 3: "_other 0, main.light 1, main.long 9, main.often 90"} {
 		small, err := heaviestSamples(p.Copy(), n)
 		if err != nil || small.CheckValid() != nil {
 			t.Fatalf("%v, %v", err, small.CheckValid())

@@ -167,3 +167,21 @@ func TestDiffGoroutines(t *testing.T) {
 		t.Error("groups of nothing")
 	}
 }
+
+// TestReportInUse: what is in use is that of the last window, and not of all.
+func TestReportInUse(t *testing.T) {
+	p := continuous.Filled()
+	start := time.Now().Add(-time.Minute)
+	for i, stack := range []string{"main.before", "main.now"} {
+		from := start.Add(time.Duration(i) * 10 * time.Second)
+		p.AddHeap(from, from.Add(9*time.Second), encode(t, cpuOf(t, "inuse_space", "bytes", []string{"", "100ns", stack})))
+		p.AddCPU(from, from.Add(10*time.Second), encode(t, cpuOf(t, "cpu", "nanoseconds", []string{"", "1s", "main.burn"})))
+	}
+	r, err := p.Report(t.Context(), continuous.ReportOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if own := r.InUse.Own; len(own) != 1 || own[0].Function != "main.now" {
+		t.Errorf("in use %+v, want that of main.now alone", own)
+	}
+}
