@@ -20,6 +20,18 @@ var allFaults = map[string][]fault{
 	"leaks": leaksFaults, "starved": starvedFaults, "failing": failingFaults, "value": valueFaults, "traffic": trafficFaults, "shared": sharedFaults, "disk": diskFaults, "blocked": blockedFaults, "steady": steadyFaults,
 }
 
+// eachFault tries something of every fault.
+func eachFault(t *testing.T, try func(t *testing.T, f fault)) {
+	for name, faults := range allFaults {
+		for _, f := range faults {
+			t.Run(name+"/"+f.name, func(t *testing.T) {
+				t.Parallel()
+				try(t, f)
+			})
+		}
+	}
+}
+
 // TestScores: all that is found of every fault and how much of it each finding
 // explains: in the normal and the fast pace, where a drill asks, where profiles know no
 // endpoints, with more traffic and with less, where nothing was profiled before, and

@@ -60,16 +60,11 @@ func twins(t *testing.T, in cause.Input) cause.Input {
 // TestTwins: of those that are equal in all, the same one is told each time.
 func TestTwins(t *testing.T) {
 	t.Parallel()
-	for name, faults := range allFaults {
-		for _, f := range faults {
-			t.Run(name+"/"+f.name, func(t *testing.T) {
-				t.Parallel()
-				s := newService(t, "en", true)
-				f.tell(s)
-				s.noise = 0
-				in := twins(t, s.input())
-				sameAgain(t, in, cause.Explain(in))
-			})
-		}
-	}
+	eachFault(t, func(t *testing.T, f fault) {
+		s := newService(t, "en", true)
+		f.tell(s)
+		s.noise = 0
+		in := twins(t, s.input())
+		sameAgain(t, in, cause.Explain(in))
+	})
 }

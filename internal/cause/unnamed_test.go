@@ -8,28 +8,23 @@ import (
 
 // TestNameless tries every fault on a service whose profiles know no endpoints.
 func TestNameless(t *testing.T) {
-	for name, faults := range allFaults {
-		for _, f := range faults {
-			t.Run(name+"/"+f.name, func(t *testing.T) {
-				t.Parallel()
-				s := newService(t, "en", true)
-				s.nameless = true
-				f.tell(s)
-				r := cause.Explain(s.input())
-				switch {
-				case f.kind == "" && len(r.Findings) > 0:
-					t.Errorf("finds %s, want none", r.Findings[0].Kind)
-				case f.kind != "" && len(r.Findings) == 0:
-					t.Errorf("finds nothing, want %s", f.kind)
-				case f.kind != "" && r.Findings[0].Kind != f.kind:
-					t.Errorf("finds %s, want %s", r.Findings[0].Kind, f.kind)
-				}
-				if t.Failed() {
-					t.Log(told(r))
-				}
-			})
+	eachFault(t, func(t *testing.T, f fault) {
+		s := newService(t, "en", true)
+		s.nameless = true
+		f.tell(s)
+		r := cause.Explain(s.input())
+		switch {
+		case f.kind == "" && len(r.Findings) > 0:
+			t.Errorf("finds %s, want none", r.Findings[0].Kind)
+		case f.kind != "" && len(r.Findings) == 0:
+			t.Errorf("finds nothing, want %s", f.kind)
+		case f.kind != "" && r.Findings[0].Kind != f.kind:
+			t.Errorf("finds %s, want %s", r.Findings[0].Kind, f.kind)
 		}
-	}
+		if t.Failed() {
+			t.Log(told(r))
+		}
+	})
 }
 
 // TestNamelessLost: requests that never end are those of the endpoint that has fewer,
