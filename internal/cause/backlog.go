@@ -105,7 +105,7 @@ func placeOfWork(all []sighting, root string) (at stacks.Frame) {
 
 // silent is the one host whose calls no longer end, "" for none or several.
 func (m *model) silent() (peer string) {
-	for name, p := range inOrder(m.peers()) {
+	for name, p := range m.peers() {
 		if p.calls.before*m.f.span(m.t.Before) < fewRequests || p.calls.after-p.failed.after > 0.3*p.calls.before {
 			continue
 		}

@@ -33,15 +33,15 @@ func (m *model) peers() map[string]called {
 	of := func(l map[string]string) (string, bool) { return l["peer"], true }
 	all := map[string]called{}
 	family := m.family("client_requests")
-	for name, rate := range inOrder(m.f.rates(family, m.t, of)) {
+	for name, rate := range m.f.rates(family, m.t, of) {
 		all[name] = called{name: name, calls: rate}
 	}
-	for name, rate := range inOrder(m.f.rates(family, m.t, func(l map[string]string) (string, bool) { return l["peer"], useless(l["status"]) })) {
+	for name, rate := range m.f.rates(family, m.t, func(l map[string]string) (string, bool) { return l["peer"], useless(l["status"]) }) {
 		c := all[name]
 		c.failed = rate
 		all[name] = c
 	}
-	for name, rate := range inOrder(m.f.rates(family, m.t, func(l map[string]string) (string, bool) { return l["peer"], l["status"] == "3xx" })) {
+	for name, rate := range m.f.rates(family, m.t, func(l map[string]string) (string, bool) { return l["peer"], l["status"] == "3xx" }) {
 		c := all[name]
 		if per(rate.before, c.calls.before) < 0.1 && per(rate.after, c.calls.after) > 0.5 { // it sends them elsewhere all at once
 			c.failed, c.redirects = c.failed.plus(rate), true
@@ -49,7 +49,7 @@ func (m *model) peers() map[string]called {
 		}
 	}
 	sums := m.f.rates(m.family("client_duration")+"_sum", m.t, of)
-	for name, count := range inOrder(m.f.rates(m.family("client_duration")+"_count", m.t, of)) {
+	for name, count := range m.f.rates(m.family("client_duration")+"_count", m.t, of) {
 		c := all[name]
 		c.name, c.seconds = name, both{per(sums[name].before, count.before), per(sums[name].after, count.after)}
 		all[name] = c

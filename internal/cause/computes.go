@@ -66,11 +66,11 @@ func computes(m *model) (list []Finding) {
 		add(c, m.reach[latency]*c.share)
 	}
 	byTime := map[string]float64{}
-	for name, s := range inOrder(sums) {
+	for name, s := range sums {
 		byTime[name] = s.share
 	}
 	if each := m.eachCore(); each > 0 {
-		for _, s := range inOrder(sums) {
+		for _, s := range sums {
 			s.share, s.most = 0, 0
 		}
 		beside := m.moreBeside()

@@ -59,7 +59,7 @@ func Excess(in Input) float64 {
 // readExcess finds the endpoints whose requests take longer than they did: in
 // seconds of requests a second.
 func (m *model) readExcess() {
-	for name, e := range inOrder(m.endpoints) {
+	for name, e := range m.endpoints {
 		slow := 0.0
 		if m.slower(e) {
 			slow = e.requests.after * e.duration.growth()

@@ -42,7 +42,7 @@ func (m *model) pools() []pool {
 		after, _ := m.f.mean(s, m.t.After)
 		of(s.Labels["pool"]).max = both{before, after}
 	}
-	for name, rate := range inOrder(m.f.rates(m.family("pool_wait_time"), m.t, func(l map[string]string) (string, bool) { return l["pool"], true })) {
+	for name, rate := range m.f.rates(m.family("pool_wait_time"), m.t, func(l map[string]string) (string, bool) { return l["pool"], true }) {
 		of(name).wait = rate
 	}
 	list := make([]pool, 0, len(all))
@@ -247,7 +247,7 @@ func (m *model) queriedElsewhere(endpoint string) bool {
 			functions[s.at.Function] = functions[s.at.Function].plus(s.both)
 		}
 	}
-	for _, b := range inOrder(functions) {
+	for _, b := range functions {
 		if b.before > 0 && b.after == 0 {
 			return true
 		}

@@ -79,7 +79,7 @@ func (m *model) steady() []Finding {
 	case cpu:
 		bad = m.saturated()
 	case latency:
-		for _, e := range inOrder(m.endpoints) {
+		for _, e := range m.endpoints {
 			bad = bad || e.about && m.slow(e)
 		}
 	}

@@ -141,7 +141,7 @@ func (m *model) requestsOf(a badAnswers) (sum both) {
 
 // asked are the endpoints that the alert may be about and that anybody asks.
 func (m *model) asked() (n int) {
-	for name, e := range inOrder(m.endpoints) {
+	for name, e := range m.endpoints {
 		if m.about(name) && e.requests.after > 0 {
 			n++
 		}

@@ -321,7 +321,7 @@ func (m *model) takeNoMore() map[string]bool {
 		}
 	}
 	busy := map[string]bool{}
-	for function, b := range inOrder(rest) {
+	for function, b := range rest {
 		busy[function] = b.after < 0.5*b.before
 	}
 	return busy

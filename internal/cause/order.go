@@ -8,7 +8,8 @@ import (
 )
 
 // inOrder are the entries of a map by their keys. What is told does not depend on
-// chance: which is first of those that are equal, and the last bit of a sum.
+// chance: which is first of those that are equal, and the last bit of a sum. A loop
+// that asks for neither reads the map itself.
 func inOrder[K cmp.Ordered, V any](m map[K]V) iter.Seq2[K, V] {
 	return func(yield func(K, V) bool) {
 		for _, k := range slices.Sorted(maps.Keys(m)) {

@@ -83,7 +83,7 @@ func (m *model) lookAround() {
 	if more < usual || more <= 0 {
 		return
 	}
-	for _, e := range inOrder(m.endpoints) {
+	for _, e := range m.endpoints {
 		e.about = true
 	}
 	m.reach[latency] = likely
@@ -225,7 +225,7 @@ func (a Alert) aboutSize(family string) bool {
 // isOf tells whether an alert may be about what a series counts: labels that both
 // have are the same.
 func (a Alert) isOf(labels map[string]string) bool {
-	for name, value := range inOrder(a.Labels) {
+	for name, value := range a.Labels {
 		if v, ok := labels[name]; ok && v != value {
 			return false
 		}
@@ -240,7 +240,7 @@ func (m *model) countsOf(name string, t Times, level bool) (whole both, byValue 
 	for _, s := range m.f.byName[name] {
 		rate := m.f.amount(s, t, level)
 		whole = whole.plus(rate)
-		for label, value := range inOrder(s.Labels) {
+		for label, value := range s.Labels {
 			switch label {
 			case "__name__", "job", "instance", "le", "quantile":
 				continue

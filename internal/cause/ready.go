@@ -43,7 +43,7 @@ func (m *model) allStarve() bool {
 		return true
 	}
 	calling := map[string]bool{}
-	for name, rows := range inOrder(m.rows) {
+	for name, rows := range m.rows {
 		calling[name] = slices.ContainsFunc(rows, func(r row) bool { return r.peer != "" })
 	}
 	slower, all := 0.0, 0.0 // requests
@@ -92,7 +92,7 @@ func (m *model) readyTime() both {
 // several do not fail at one time, but who asks them may have no CPU.
 func (m *model) allPeersSlow() bool {
 	n := 0
-	for name, p := range inOrder(m.peers()) {
+	for name, p := range m.peers() {
 		if p.calls.before*m.f.span(m.t.Before) < fewRequests {
 			continue
 		}

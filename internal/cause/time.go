@@ -228,11 +228,11 @@ func (m *model) dials(c claim) bool {
 // merged adds up the claims that are of one thing, the largest first.
 func merged(all []claim) []claim {
 	type key struct{ kind, function, peer, through string }
-	type sum struct {
+	type whole struct {
 		claim
 		biggest float64
 	}
-	var sums byKey[key, sum]
+	var sums byKey[key, whole]
 	for _, c := range all {
 		k := key{kind: c.kind, peer: c.peer, through: c.through}
 		switch {
@@ -249,7 +249,7 @@ func merged(all []claim) []claim {
 		}
 		none := c
 		none.share, none.both = 0, both{}
-		sum := sums.of(k, sum{claim: none})
+		sum := sums.of(k, whole{claim: none})
 		sum.share += c.share
 		sum.both = sum.plus(c.both)
 		if c.share > sum.biggest || c.share == sum.biggest && c.at.Line < sum.at.Line {

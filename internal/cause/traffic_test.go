@@ -1,6 +1,7 @@
 package cause_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/latido-dev/latido/domain"
@@ -18,6 +19,16 @@ func bookingsStop(s *service) {
 func requestsFell(s *service) {
 	s.alert = about(s, "requests", "<", 10)
 	s.alert.Expr = "sum by (job) (rate(" + s.family("requests") + "[1m])) < 10"
+}
+
+// valued has an event whose values add up to 500 a second, and then to another sum.
+func valued(s *service, sum float64, op string, bound float64) {
+	s.domain.Events = append(s.domain.Events, domain.Event{Name: "valor", Kind: domain.KindHistogram, Endpoint: "POST /citas"})
+	s.noise = 0
+	s.set(series{key: "valor", suffix: "_count", counter: true, value: same(5)})
+	s.set(series{key: "valor", suffix: "_sum", counter: true, value: moved{500, sum}})
+	s.alert = about(s, "valor", op, bound)
+	s.alert.Expr = fmt.Sprintf("histogram_quantile(0.95, sum by (le) (rate(%s_bucket[1m]))) %s %g", s.family("valor"), op, bound)
 }
 
 var trafficFaults = []fault{
@@ -96,20 +107,10 @@ var trafficFaults = []fault{
 		s.alert.Expr = "sum by (job) (rate(" + s.family("requests") + "[1m])) < 60"
 	}, "dependency", "clinic.(*Store).List", ""},
 	{"an event's values become a hundred times as large", func(s *service) {
-		s.domain.Events = append(s.domain.Events, domain.Event{Name: "valor", Kind: domain.KindHistogram, Endpoint: "POST /citas"})
-		s.noise = 0
-		s.set(series{key: "valor", suffix: "_count", counter: true, value: same(5)})
-		s.set(series{key: "valor", suffix: "_sum", counter: true, value: moved{500, 50000}})
-		s.alert = about(s, "valor", ">", 1000)
-		s.alert.Expr = "histogram_quantile(0.95, sum by (le) (rate(" + s.family("valor") + "_bucket[1m]))) > 1000"
+		valued(s, 50000, ">", 1000)
 	}, "event", "valor is 10000 on average, 100 before; it happens 5 a second (5 before)", "en"},
 	{"an event's values become half as large", func(s *service) {
-		s.domain.Events = append(s.domain.Events, domain.Event{Name: "valor", Kind: domain.KindHistogram, Endpoint: "POST /citas"})
-		s.noise = 0
-		s.set(series{key: "valor", suffix: "_count", counter: true, value: same(5)})
-		s.set(series{key: "valor", suffix: "_sum", counter: true, value: moved{500, 250}})
-		s.alert = about(s, "valor", "<", 60)
-		s.alert.Expr = "histogram_quantile(0.95, sum by (le) (rate(" + s.family("valor") + "_bucket[1m]))) < 60"
+		valued(s, 250, "<", 60)
 	}, "event", "valor is 50 on average, 100 before; it happens 5 a second (5 before)", "en"},
 	{"an event falls as its requests are refused", func(s *service) {
 		s.endpoint("POST /citas").status["422"] = moved{0, 0.96}

@@ -53,7 +53,7 @@ func (m *model) explained(event, what, name string, level bool) (list []value) {
 		return nil
 	}
 	labels := map[string]int{}
-	for text := range inOrder(byValue) {
+	for text := range byValue {
 		name, _, _ := strings.Cut(text, "=")
 		labels[name]++
 	}
