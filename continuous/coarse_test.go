@@ -133,6 +133,12 @@ func TestReachesBack(t *testing.T) {
 		if _, both, _ := p.Profile(c.kind, time.Time{}, time.Time{}); both != first+second {
 			t.Errorf("%s: %v and %v are not %v", c.kind, first, second, both)
 		}
+		steps, _ := p.ring.reach(kindsByName[c.kind], func(capture) bool { return true })
+		last := steps[len(steps)-1]
+		all, _, err := p.Profile(c.kind, last.from, last.to.Add(defaultInterval))
+		if err != nil || total(all, c.sampleType)%c.each != 0 || total(all, c.sampleType) < 2*c.each {
+			t.Errorf("%s: the last step and the window after it: %v", c.kind, err)
+		}
 	}
 	for _, ago := range []time.Duration{2 * time.Hour, time.Hour, 15 * time.Minute, time.Minute} {
 		_, when, err := p.Goroutines(now.Add(-ago))

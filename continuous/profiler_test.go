@@ -52,6 +52,54 @@ func local(t *testing.T, cfg Config) *Profiler {
 
 func (p *Profiler) captures(k kind) []capture { return p.ring.between(k, time.Time{}, time.Time{}) }
 
+// What the service set itself stays, and what the profiler set goes with it.
+func TestBlockRateGivenBack(t *testing.T) {
+	defer runtime.SetBlockProfileRate(0)
+	runtime.SetBlockProfileRate(1)
+	stopped(t, Config{})
+	if !blockIsProfiled() {
+		t.Error("the service's own rate is gone")
+	}
+	runtime.SetBlockProfileRate(0)
+	stopped(t, Config{BlockRate: 1})
+	if blockIsProfiled() {
+		t.Error("what blocks is profiled after Stop")
+	}
+}
+
+// stopped is a Profiler that has run, and has ended.
+func stopped(t *testing.T, cfg Config) {
+	t.Helper()
+	p := local(t, cfg)
+	waitUntil(t, "a window", func() bool { return len(p.captures(kindCPU)) > 0 })
+	if err := p.Stop(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
+// blockIsProfiled blocks once, and looks whether that is in the process' profile.
+func blockIsProfiled() bool {
+	before := timesBlocked()
+	ready := make(chan struct{})
+	time.AfterFunc(time.Millisecond, func() { close(ready) })
+	<-ready
+	return timesBlocked() > before
+}
+
+func timesBlocked() (n int64) {
+	records := make([]runtime.BlockProfileRecord, 10_000)
+	found, _ := runtime.BlockProfile(records)
+	for _, r := range records[:found] {
+		for frames, more := runtime.CallersFrames(r.Stack()), true; more; {
+			var f runtime.Frame
+			if f, more = frames.Next(); strings.HasSuffix(f.Function, ".blockIsProfiled") {
+				n += r.Count
+			}
+		}
+	}
+	return n
+}
+
 // burn keeps a CPU busy until the end of the test, under labels of its own.
 func burn(t *testing.T, labels ...string) {
 	stop, done := make(chan struct{}), make(chan struct{})

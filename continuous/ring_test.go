@@ -58,6 +58,13 @@ func TestRing(t *testing.T) {
 	add(kindHeap, 75, 1000-captureOverhead)
 	want("as large as the ring", kindHeap, time.Time{}, time.Time{}, 1)
 	want("beside it", kindCPU, time.Time{}, time.Time{}, 0)
+
+	r = ring{maxBytes: 1000, keep: time.Minute}
+	add(kindCPU, 0, 500)
+	add(kindCPU, 60, 500)
+	if _, dropped := r.size(); dropped != 1 {
+		t.Errorf("%d dropped, want the one that is as old as the ring keeps them", dropped)
+	}
 }
 
 // TestAnyRing compares the ring with a list of all that was added: what is kept is

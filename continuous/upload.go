@@ -261,9 +261,7 @@ func (up *uploader) run() {
 		if draining && failures >= 2 { // nobody answers: do not use up the time of the service's end
 			return
 		}
-		if pause > 0 && !up.sleep(pause) && failures > 1 {
-			failures = 1 // stop came in a pause: one more try
-		}
+		up.sleep(pause) // if stop comes meanwhile, there is one more try
 		j := up.next()
 		if j == nil {
 			if draining {
@@ -309,15 +307,13 @@ func (up *uploader) backoff(failures int, asked time.Duration) time.Duration {
 	return pause/2 + rand.N(pause)
 }
 
-// sleep waits for d. It returns false at once when stop comes.
-func (up *uploader) sleep(d time.Duration) bool {
+// sleep waits for d, or until stop comes.
+func (up *uploader) sleep(d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return true
 	case <-up.drain:
-		return false
 	}
 }
 
