@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+	"golang.org/x/tools/txtar"
 
 	"github.com/latido-dev/latido/internal/testkit"
 )
@@ -34,21 +35,50 @@ func load(t testing.TB, file string) Domain {
 	return d
 }
 
-// TestBadFiles compares all errors of each bad file with NAME.bad.txt.
-func TestBadFiles(t *testing.T) {
-	for _, file := range glob(t, "testdata/*.bad.yaml") {
-		name := filepath.Base(file)
-		t.Run(strings.TrimSuffix(name, ".bad.yaml"), func(t *testing.T) {
-			d, err := Parse(name, read(t, file))
-			if err == nil {
-				t.Fatal("the loader takes it")
-			}
-			if !reflect.DeepEqual(d, Domain{}) {
-				t.Errorf("with an error, the domain is not empty: %+v", d)
-			}
-			testkit.Golden(t, strings.TrimSuffix(file, ".yaml")+".txt", []byte(err.Error()+"\n"))
-		})
+// badFiles has each file NAME.yaml that is refused, and then NAME.txt, all errors.
+const badFiles = "testdata/bad.txtar"
+
+func bad(t testing.TB) *txtar.Archive {
+	t.Helper()
+	archive, err := txtar.ParseFile(badFiles)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return archive
+}
+
+func TestBadFiles(t *testing.T) {
+	all := bad(t)
+	said := txtar.Archive{Comment: all.Comment}
+	for _, f := range all.Files {
+		name, file := strings.CutSuffix(f.Name, ".yaml")
+		if !file {
+			continue
+		}
+		d, err := Parse(f.Name, f.Data)
+		if err == nil {
+			t.Errorf("%s: the loader takes it", f.Name)
+			continue
+		}
+		if !reflect.DeepEqual(d, Domain{}) {
+			t.Errorf("%s: with an error, the domain is not empty: %+v", f.Name, d)
+		}
+		if _, same := Parse(f.Name, windows(f.Data)); same == nil || same.Error() != err.Error() {
+			t.Errorf("%s: with a byte order mark and CRLF it says otherwise:\n%v\n%v", f.Name, same, err)
+		}
+		said.Files = append(said.Files, f, txtar.File{Name: name + ".txt", Data: []byte(err.Error() + "\n")})
+	}
+	testkit.Golden(t, badFiles, txtar.Format(&said))
+}
+
+// windows is a file as an editor on Windows may write it.
+func windows(file []byte) []byte {
+	return []byte(strings.ReplaceAll("\ufeff"+string(file), "\n", "\r\n"))
+}
+
+func TestNotUTF8(t *testing.T) {
+	_, err := Parse("domain.yaml", []byte("prefix: tienda\nentity: pedido\ndescription: caf\xe9\n"))
+	testkit.Error(t, err, "domain.yaml:3:17: not UTF-8: save the file with this encoding")
 }
 
 func TestGoodFiles(t *testing.T) {
@@ -56,8 +86,7 @@ func TestGoodFiles(t *testing.T) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			d := load(t, file)
 			testkit.Error(t, d.Validate(), "")
-			windows := strings.ReplaceAll("\ufeff"+string(read(t, file)), "\n", "\r\n")
-			same, err := Parse(file, []byte(windows))
+			same, err := Parse(file, windows(read(t, file)))
 			testkit.Error(t, err, "")
 			if !reflect.DeepEqual(d, same) {
 				t.Errorf("with a byte order mark and CRLF it loads otherwise:\n%+v\n%+v", d, same)
@@ -238,6 +267,9 @@ func FuzzLoad(f *testing.F) {
 	}
 	for _, file := range files {
 		f.Add(read(f, file))
+	}
+	for _, file := range bad(f).Files {
+		f.Add(file.Data)
 	}
 	f.Add([]byte("prefix: tienda\nentity: pedido\nnotify:\n  - sns: {topic_arn: a, phone_number: +34600123456, send_resolved: no, attributes: {x: [0755, 1e3]}}\n"))
 	f.Fuzz(roundTrip)

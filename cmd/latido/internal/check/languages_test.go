@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/tools/txtar"
 
 	"github.com/latido-dev/latido/cmd/latido/internal/cli"
 	"github.com/latido-dev/latido/cmd/latido/internal/result"
@@ -16,9 +19,20 @@ import (
 // TestLanguages checks every wrong domain file that there is, in both languages:
 // each mistake has its line and what to write instead.
 func TestLanguages(t *testing.T) {
-	files, err := filepath.Glob("../../../../domain/testdata/*.bad.yaml")
-	if err != nil || len(files) < 80 {
-		t.Fatalf("%d files, %v", len(files), err)
+	bad, err := txtar.ParseFile("../../../../domain/testdata/bad.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	var files []string
+	for _, f := range bad.Files {
+		if strings.HasSuffix(f.Name, ".yaml") {
+			files = append(files, filepath.Join(dir, f.Name))
+			testkit.Error(t, os.WriteFile(files[len(files)-1], f.Data, 0o600), "")
+		}
+	}
+	if len(files) < 80 {
+		t.Fatalf("%d files", len(files))
 	}
 	ours, err := filepath.Glob("testdata/*.wrong.yaml")
 	if err != nil || len(ours) < 3 {
@@ -32,7 +46,7 @@ func TestLanguages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	said := strings.NewReplacer("../../../../domain/testdata/", "", top+string(filepath.Separator), "").Replace(golden.String())
+	said := strings.NewReplacer(dir+string(filepath.Separator), "", top+string(filepath.Separator), "").Replace(golden.String())
 	testkit.Golden(t, "testdata/languages.golden.txt", []byte(filepath.ToSlash(said)))
 }
 
