@@ -82,6 +82,17 @@ func TestGap(t *testing.T) {
 	}
 }
 
+// TestGapWithinAWindow: ours does not wait for the next window.
+func TestGapWithinAWindow(t *testing.T) {
+	if err := pprof.StartCPUProfile(&bytes.Buffer{}); err != nil {
+		t.Fatal(err)
+	}
+	p, log := logging(t, time.Hour)
+	waitUntil(t, "the gap", func() bool { return p.blocked.Load() && log.count("another CPU profile runs") == 1 })
+	pprof.StopCPUProfile()
+	waitUntil(t, "ours", func() bool { return !p.blocked.Load() && log.count("the other CPU profile has ended") == 1 })
+}
+
 // TestTwoProfilers of one process share its CPU profile: neither has a gap, and
 // the one goes on when the other ends.
 func TestTwoProfilers(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 // TestHeaviest keeps what has the largest share of any total, with its name, and
 // adds up the rest.
 func TestHeaviest(t *testing.T) {
-	p := &profile.Profile{SampleType: []*profile.ValueType{{Type: "samples", Unit: "count"}, {Type: "cpu", Unit: "nanoseconds"}}}
+	p := &profile.Profile{SampleType: []*profile.ValueType{{Type: "samples", Unit: "count"}, {Type: "cpu", Unit: "nanoseconds"}, {Type: "nothing", Unit: "count"}}}
 	for i, c := range []struct {
 		name         string
 		count, nanos int64
@@ -21,7 +21,7 @@ func TestHeaviest(t *testing.T) {
 		f := &profile.Function{ID: uint64(i + 1), Name: c.name}
 		l := &profile.Location{ID: uint64(i + 1), Line: []profile.Line{{Function: f}}}
 		p.Function, p.Location = append(p.Function, f), append(p.Location, l)
-		p.Sample = append(p.Sample, &profile.Sample{Location: []*profile.Location{l}, Value: []int64{c.count, c.nanos}})
+		p.Sample = append(p.Sample, &profile.Sample{Location: []*profile.Location{l}, Value: []int64{c.count, c.nanos, 0}})
 	}
 	for n, want := range map[int]string{1: "_other 10, main.often 90", 2: "_other 1, main.long 9, main.often 90", 3: "_other 0, main.light 1, main.long 9, main.often 90"} {
 		small, err := heaviestSamples(p.Copy(), n)

@@ -165,8 +165,10 @@ func (p *Profiler) run() {
 	// A goroutine inherits the labels of the one that started it.
 	pprof.SetGoroutineLabels(context.Background())
 	p.guard(p.begin)
+	retry := time.NewTicker(time.Second)
+	defer retry.Stop()
 	for more := true; more; {
-		if p.guard(func() { more = p.window() }) {
+		if p.guard(func() { more = p.window(retry.C) }) {
 			continue
 		}
 		p.guard(func() { p.endCPU() })
@@ -235,13 +237,12 @@ func (p *Profiler) restore() {
 const minCut = time.Second
 
 // window profiles for one interval, until somebody waits for it, or until Stop.
-// It reports whether there is another window to come.
-func (p *Profiler) window() (more bool) {
+// It reports whether there is another window to come. At a tick of retry it tries
+// again what did not work.
+func (p *Profiler) window(retry <-chan time.Time) (more bool) {
 	from := time.Now()
 	end := time.NewTimer(p.cfg.Interval)
 	defer end.Stop()
-	retry := time.NewTicker(min(time.Second, p.cfg.Interval/4))
-	defer retry.Stop()
 	look := time.NewTimer(time.Until(p.looks.next))
 	defer look.Stop()
 
@@ -271,7 +272,7 @@ func (p *Profiler) window() (more bool) {
 			end.Reset(min(from.Add(p.cfg.Interval).Sub(now), max(0, from.Add(minCut).Sub(now))))
 		case <-ended: // by somebody who wants to profile: let them
 			p.endCPU()
-		case <-retry.C:
+		case <-retry:
 			process.fraction.step(time.Now())
 			if p.cpu == nil {
 				profiled = p.tryCPU() || profiled

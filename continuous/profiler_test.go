@@ -100,6 +100,21 @@ func timesBlocked() (n int64) {
 	return n
 }
 
+// Who waits while a window has just begun is given that one whole.
+func TestWaitForNewWindow(t *testing.T) {
+	t.Setenv("PYROSCOPE_SERVER_ADDRESS", "")
+	p, err := Start(Config{Interval: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = p.Stop(context.Background()) }()
+	for n := range 2 {
+		if err := p.waitFor(t.Context(), time.Now()); err != nil || len(p.captures(kindCPU)) != n+1 {
+			t.Errorf("%d windows, want %d: %v", len(p.captures(kindCPU)), n+1, err)
+		}
+	}
+}
+
 // burn keeps a CPU busy until the end of the test, under labels of its own.
 func burn(t *testing.T, labels ...string) {
 	stop, done := make(chan struct{}), make(chan struct{})

@@ -283,10 +283,9 @@ func (s *stackSum) read(sample []byte, requests map[uint64]bool) error {
 			s.values = append(s.values, int64(v))
 		case number == fieldLabel && kind == protowire.BytesType:
 			label, _ := protowire.ConsumeBytes(value)
-			if key, ok := labelKey(label); ok && requests[key] {
-				continue
+			if key, ok := labelKey(label); !ok || !requests[key] {
+				s.labels = append(s.labels, field...)
 			}
-			s.labels = append(s.labels, field...)
 		default:
 			s.stack = append(s.stack, field...)
 		}

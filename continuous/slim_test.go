@@ -214,9 +214,10 @@ func TestTooLargeUnpacked(t *testing.T) {
 		fields, size int
 		large        bool
 	}{
-		"many fields":   {maxGoneBy/maxOneField + 1, maxOneField, true},
-		"a large field": {1, maxOneField + 1, true},
-		"as it may be":  {3, maxOneField, false},
+		"many fields":             {maxGoneBy/maxOneField + 1, maxOneField, true},
+		"many, cut off after one": {maxGoneBy>>19 + 1, 1<<19 - 5, true}, // 5 bytes say what it is, and how long
+		"a large field":           {1, maxOneField + 1, true},
+		"as it may be":            {3, maxOneField, false},
 	} {
 		var out bytes.Buffer
 		z := gzip.NewWriter(&out)
