@@ -32,6 +32,7 @@ func TestHandler(t *testing.T) {
 		"/debug/pprof/heap?last=5m":         {404, "no profile is kept"},
 		"/debug/pprof/allocs?last=5m":       {404, "no profile is kept"},
 		"/debug/pprof/threadcreate?last=5m": {200, ""},
+		"/debug/pprof/goroutine?debug=0":    {200, ""},
 		"/debug/pprof/goroutine?debug=2":    {200, "TestHandler"},
 		"/debug/pprof/goroutine?debug=3":    {400, "write 0"},
 		"/debug/pprof/cmdline":              {404, ""},
