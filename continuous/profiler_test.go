@@ -77,12 +77,15 @@ func stopped(t *testing.T, cfg Config) {
 	}
 }
 
-// blockIsProfiled blocks once, and looks whether that is in the process' profile.
+// blockIsProfiled blocks, and looks whether that is in the process' profile. On a
+// busy machine it may come too late to block.
 func blockIsProfiled() bool {
 	before := timesBlocked()
-	ready := make(chan struct{})
-	time.AfterFunc(time.Millisecond, func() { close(ready) })
-	<-ready
+	for range 20 {
+		ready := make(chan struct{})
+		time.AfterFunc(time.Millisecond, func() { close(ready) })
+		<-ready
+	}
 	return timesBlocked() > before
 }
 
