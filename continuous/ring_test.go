@@ -60,6 +60,10 @@ func TestRing(t *testing.T) {
 	want("beside it", kindCPU, time.Time{}, time.Time{}, 0)
 
 	r = ring{maxBytes: 1000, keep: time.Minute}
+	add(kindCPU, 0, 10)
+	add(kindCPU, 60, 10)
+	want("as old as the ring keeps them", kindCPU, time.Time{}, time.Time{}, 2)
+	r = ring{maxBytes: 1000, keep: time.Minute}
 	add(kindCPU, 0, 500)
 	add(kindCPU, 60, 500)
 	if _, dropped := r.size(); dropped != 1 {

@@ -89,13 +89,31 @@ type head struct {
 	View, Title, Service string
 	Embedded             bool // alerts, incidents and PromQL are there
 	status               int
+	durations            []float64 // the bounds of the histogram of times to answer, in seconds
 }
 
 func (h head) about() head { return h }
 
+// Quantile writes a quantile of the times to answer. Below its first bound and
+// above its last one a histogram knows no more than that bound.
+func (h head) Quantile(seconds *float64) string {
+	if seconds == nil || len(h.durations) == 0 {
+		return h.Seconds(seconds)
+	}
+	first, last := h.durations[0], h.durations[len(h.durations)-1]
+	switch {
+	case *seconds <= first:
+		return "≤ " + h.Seconds(first)
+	case *seconds >= last:
+		return "≥ " + h.Seconds(last)
+	}
+	return h.Seconds(seconds)
+}
+
 func (p *Page) head(ctx context.Context, name, title string) head {
 	status, _ := p.Get(ctx, "/api/v1/status/buildinfo")
-	return head{p.words, name, title, p.Domain.Service(), status == http.StatusOK, http.StatusOK}
+	duration, _ := p.Domain.Metric("response_duration")
+	return head{p.words, name, title, p.Domain.Service(), status == http.StatusOK, http.StatusOK, duration.Buckets}
 }
 
 func (p *Page) write(w http.ResponseWriter, r *http.Request, v view) {
