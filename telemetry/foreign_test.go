@@ -134,6 +134,10 @@ var spoilers = map[string]struct {
 		must(t, err)
 		c.Add(context.Background(), 1)
 	}, "clash", "second=x_dup_total"},
+	"two attributes that are one label": {func(t *testing.T, m metric.Meter) {
+		add(t, m, "bad", attribute.String("a.b", "x"))
+		add(t, m, "bad", attribute.String("a_b", "x"))
+	}, "clash", "have the same names in Prometheus"},
 	"the name of one of ours": {func(t *testing.T, m metric.Meter) {
 		add(t, m, "requests")
 	}, "clash", "only ours is served"},
