@@ -80,6 +80,18 @@ func TestDashboard(t *testing.T) {
 	}
 }
 
+// The last problems are kept, in order.
+func TestProblemsAreBounded(t *testing.T) {
+	t.Parallel()
+	var p problems
+	for i := range maxProblems + 3 {
+		p.add(fmt.Sprint(i))
+	}
+	if got := p.list(); len(got) != maxProblems || got[0] != "3" || got[maxProblems-1] != fmt.Sprint(maxProblems+2) {
+		t.Errorf("%d are kept: %q", len(got), got)
+	}
+}
+
 // TestDashboardText has what no page and no JSON takes as it is: markup in a
 // label, a number that JSON does not have, and nothing at all.
 func TestDashboardText(t *testing.T) {
