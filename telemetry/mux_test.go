@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/latido-dev/latido/domain"
 )
 
 // mounted has muxes in muxes, by each way of mounting, with the patterns of
@@ -113,6 +115,30 @@ func TestRouteSeriesFromTheStart(t *testing.T) {
 		requests("GET", "unmatched", 200):                                              0,
 		`tienda_response_duration_seconds_count{endpoint="/orders/{id}",method="GET"}`: 0,
 	})
+}
+
+// TestRoutesAreBounded: where paths are given for patterns, those beyond the bound
+// are one.
+func TestRoutesAreBounded(t *testing.T) {
+	t.Parallel()
+	tel := start(t)
+	before := len(tel.routes.all())
+	for i := range maxRoutes - before {
+		tel.route(fmt.Sprint("/users/", i))
+	}
+	if r := tel.route("/users/0"); r.endpoint != "/users/0" || len(tel.routes.all()) != maxRoutes {
+		t.Errorf("%d routes, want %d", len(tel.routes.all()), maxRoutes)
+	}
+	for _, endpoint := range []string{"/users/a", "/users/b"} {
+		if r := tel.route(endpoint); r.endpoint != domain.Other {
+			t.Errorf("%s counts as %s", endpoint, r.endpoint)
+		}
+	}
+	if n := len(tel.routes.all()); n != maxRoutes+1 {
+		t.Errorf("%d routes, want %d and %s", n, maxRoutes, domain.Other)
+	}
+	wantTold(t, journalOf(tel), "too many routes")
+	scrape(t, tel).want(t, series{refused("route"): 2})
 }
 
 // TestPatternIsSeenOutside: middleware around a mux reads the pattern, as it

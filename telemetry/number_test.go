@@ -43,6 +43,8 @@ func TestSumsDoNotOverflow(t *testing.T) {
 		"up and up":     {[]int64{math.MaxInt64, math.MaxInt64}, 0, 2},
 		"down and down": {[]int64{math.MinInt64, -1, math.MinInt64}, -1, 2},
 		"large":         {[]int64{1 << 60, 1 << 60, 1 << 60}, 1 << 61, 1},
+		"the most":      {[]int64{maxLevel, 1 << 32}, maxLevel, 1},
+		"the least":     {[]int64{-maxLevel, -1 << 32}, -maxLevel, 1},
 		"back again":    {[]int64{1 << 60, -1 << 60, -1 << 31, 5}, 5 - 1<<31, 0},
 	} {
 		t.Run("updown "+name, func(t *testing.T) {

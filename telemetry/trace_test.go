@@ -112,6 +112,7 @@ func TestBaggage(t *testing.T) {
 		"a stranger's":        {false, []string{"tenant=a"}, 0},
 		"trusted":             {true, []string{"tenant=a"}, 1},
 		"trusted, two":        {true, []string{"tenant=a", "user=b"}, 2},
+		"trusted, 8 KiB":      {true, []string{"a=" + strings.Repeat("a", maxBaggage/2-2) + ",b=" + strings.Repeat("b", maxBaggage/2-3)}, 2},
 		"trusted, 500 KB":     {true, []string{"tenant=" + strings.Repeat("a", 500_000)}, 0},
 		"trusted, 500 KB off": {true, []string{"tenant=a", "x=" + strings.Repeat("a", 500_000)}, 0},
 	} {
