@@ -112,3 +112,14 @@ func TestNegativeValues(t *testing.T) {
 		})
 	}
 }
+
+// The largest number that a histogram takes, and the next one.
+func TestLargestNumber(t *testing.T) {
+	t.Parallel()
+	tel := start(t)
+	value := tel.Histogram("valor_pedido").With()
+	for _, v := range []float64{maxNumber, math.Nextafter(maxNumber, math.Inf(1))} {
+		value.Record(t.Context(), v)
+	}
+	scrape(t, tel).want(t, series{"tienda_valor_pedido_COP_count": 1, "tienda_valor_pedido_COP_sum": maxNumber, refused("number"): 1})
+}
