@@ -33,6 +33,7 @@ type scraper struct {
 	server   *http.Server
 	targets  chan map[string][]*targetgroup.Group
 	wg       sync.WaitGroup
+	cancel   context.CancelFunc // ends what is asked
 
 	mu           sync.Mutex
 	begun, ended bool // the targets were handed over; stop was called
@@ -44,9 +45,10 @@ func newScraper(cfg Config, s *store) (*scraper, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &scraper{config: conf, listener: bufconn.Listen(pipeBytes), targets: make(chan map[string][]*targetgroup.Group, 1)}
+	life, cancel := context.WithCancel(context.Background())
+	x := &scraper{config: conf, listener: bufconn.Listen(pipeBytes), targets: make(chan map[string][]*targetgroup.Group, 1), cancel: cancel}
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", oneByOne(cfg.Metrics))
+	mux.Handle("GET /metrics", oneByOne(life, cfg.Metrics, cfg.maxLate/6)) // ten seconds, and few that are left behind while it is only late
 	x.server = &http.Server{Handler: mux, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
 	x.Manager, err = scrape.NewManager(&scrape.Options{
 		DiscoveryReloadOnStartup: true,
@@ -61,14 +63,19 @@ func (x *scraper) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 }
 
 // oneByOne asks one at a time. Of a service that answers later than the scrape
-// waits there would be one more goroutine after each scrape, for ever.
-func oneByOne(h http.Handler) http.Handler {
+// waits there would be one more goroutine after each scrape, until the service
+// refuses the next one, which reads as down. So an answer that nobody waits for any
+// more keeps its turn, for as long as given, and until life ends: a handler that hears
+// of the end of its request may leave work behind, as http.TimeoutHandler does.
+func oneByOne(life context.Context, h http.Handler, long time.Duration) http.Handler {
 	turn := make(chan struct{}, 1)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case turn <- struct{}{}:
 			defer func() { <-turn }()
-			h.ServeHTTP(w, r)
+			ctx, cancel := context.WithTimeout(life, long)
+			defer cancel()
+			h.ServeHTTP(w, r.WithContext(ctx))
 		case <-r.Context().Done(): // nobody waits for the answer any more
 		}
 	})
@@ -127,6 +134,7 @@ func (x *scraper) start(cfg Config) {
 
 // stop ends it. No sample is stored afterwards.
 func (x *scraper) stop() error {
+	x.cancel()
 	_ = x.listener.Close() // refuses new connections
 	err := x.server.Close()
 	x.mu.Lock()

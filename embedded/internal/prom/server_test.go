@@ -78,7 +78,8 @@ func TestSlowService(t *testing.T) {
 		case <-t.Context().Done():
 		}
 	})
-	start(t, Config{Metrics: slow, ScrapeInterval: 20 * time.Millisecond})
+	// As Latido's /metrics is: it returns when nobody waits, and slow goes on.
+	start(t, Config{Metrics: http.TimeoutHandler(slow, time.Minute, ""), ScrapeInterval: 20 * time.Millisecond})
 	eventually(t, "some scrapes", func() bool { return asked.Load() > 4 })
 	if most.Load() != 1 {
 		t.Errorf("%d scrapes at once", most.Load())

@@ -3,7 +3,9 @@ package prom
 import (
 	"net/http"
 	"runtime"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // TestStopRightAfterStart: a scraper that is stopped before it has begun does not
@@ -25,4 +27,19 @@ func TestStopRightAfterStart(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// What is asked when the service stops is asked no longer.
+func TestStopWhileAsked(t *testing.T) {
+	t.Parallel()
+	var asked, ended atomic.Bool
+	hangs := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asked.Store(true)
+		<-r.Context().Done()
+		ended.Store(true)
+	})
+	s := start(t, Config{Metrics: hangs, maxLate: 24 * time.Hour})
+	eventually(t, "a scrape", asked.Load)
+	stop(t, s)
+	eventually(t, "its end", ended.Load)
 }
