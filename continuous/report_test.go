@@ -69,7 +69,7 @@ func TestReport(t *testing.T) {
 	if err := pprof.StartCPUProfile(&buf); err != nil {
 		t.Fatal(err)
 	}
-	labelled("/reportes/ventas", func() { salesStatistics(3500) }) // some tenths of a second of CPU time, however busy the machine is
+	labelled("/reportes/ventas", func() { salesStatistics(10_000) }) // some tenths of a second of CPU time, however busy the machine is
 	pprof.StopCPUProfile()
 	p.AddCPU(start, start.Add(10*time.Second), bytes.Clone(buf.Bytes()))
 
