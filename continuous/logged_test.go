@@ -39,7 +39,7 @@ func TestSparseLog(t *testing.T) {
 			after time.Duration
 			lines int
 		}{{0, 1}, {0, 1}, {time.Minute - 1, 1}, {1, 2}, {time.Minute, 3}} {
-			time.Sleep(c.after)
+			time.Sleep(c.after) // of the test's own clock: synctest
 			l.warn("it fails")
 			if n := out.count("it fails"); n != c.lines {
 				t.Errorf("%d lines, want %d", n, c.lines)
