@@ -3,6 +3,7 @@ package continuous
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/pprof/profile"
@@ -16,9 +17,11 @@ var process profilers
 type profilers struct {
 	fraction fraction
 
-	mu     sync.Mutex
-	all    []*Profiler
-	holder *Profiler // of the CPU profile, nil for none of ours
+	mu  sync.Mutex
+	all []*Profiler
+
+	turn   sync.Mutex               // of those that start a CPU profile; it may take 0.2 s, until another one has ended
+	holder atomic.Pointer[Profiler] // of the CPU profile, nil for none of ours
 }
 
 func (ps *profilers) join(p *Profiler) {
@@ -33,26 +36,27 @@ func (ps *profilers) leave(p *Profiler) {
 	ps.all = slices.DeleteFunc(ps.all, func(other *Profiler) bool { return other == p })
 }
 
-// hold says whose the CPU profile is now.
-func (ps *profilers) hold(p *Profiler) {
-	ps.mu.Lock()
-	defer ps.mu.Unlock()
-	ps.holder = p
+// start starts a CPU profile for p, nil if one runs. It reports whether the one
+// that runs now is ours. Both are one step: in between, another of ours could
+// begin or end, and its profile would look like a stranger's.
+func (ps *profilers) start(p *Profiler) (w *cpuWindow, ours bool) {
+	ps.turn.Lock()
+	defer ps.turn.Unlock()
+	if w = startCPU(); w != nil {
+		ps.holder.Store(p)
+	}
+	return w, ps.held() != nil
 }
 
 func (ps *profilers) release(p *Profiler) {
-	ps.mu.Lock()
-	defer ps.mu.Unlock()
-	if ps.holder == p {
-		ps.holder = nil
-	}
+	ps.turn.Lock()
+	defer ps.turn.Unlock()
+	ps.holder.CompareAndSwap(p, nil)
 }
 
 // held is the Profiler that has the CPU profile, nil if none of ours has.
 func (ps *profilers) held() *Profiler {
-	ps.mu.Lock()
-	defer ps.mu.Unlock()
-	return ps.holder
+	return ps.holder.Load()
 }
 
 // share gives a CPU window, and what it says, to all of them.
@@ -83,11 +87,8 @@ const (
 // profiled for us: by this Profiler, or by another one of the process.
 func (p *Profiler) tryCPU() bool {
 	now := time.Now()
-	p.cpu = startCPU()
-	if p.cpu != nil {
-		process.hold(p)
-	}
-	if p.cpu != nil || process.held() != nil {
+	var ours bool
+	if p.cpu, ours = process.start(p); ours {
 		p.endGap(now)
 		return true
 	}

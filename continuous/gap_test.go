@@ -8,6 +8,8 @@ import (
 	"net/http/httptest"
 	"runtime/pprof"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -91,6 +93,31 @@ func TestGapWithinAWindow(t *testing.T) {
 	waitUntil(t, "the gap", func() bool { return p.blocked.Load() && log.count("another CPU profile runs") == 1 })
 	pprof.StopCPUProfile()
 	waitUntil(t, "ours", func() bool { return !p.blocked.Load() && log.count("the other CPU profile has ended") == 1 })
+}
+
+// TestManyProfilers that start profiles and end them at any time: none takes
+// another one's for a stranger's.
+func TestManyProfilers(t *testing.T) {
+	var ps profilers
+	var ended atomic.Int32
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for p := (&Profiler{}); ended.Load() < 8; {
+				w, ours := ps.start(p)
+				if !ours {
+					t.Error("a profile of ours is taken for somebody else's")
+					return
+				}
+				if w != nil {
+					w.stop()
+					ps.release(p)
+					ended.Add(1)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 // TestTwoProfilers of one process share its CPU profile: neither has a gap, and
