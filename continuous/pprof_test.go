@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/pprof/profile"
@@ -72,38 +73,31 @@ func TestHandler(t *testing.T) {
 // TestProfileWaits asks for the second to come: the answer has the window that
 // covers it.
 func TestProfileWaits(t *testing.T) {
-	p := continuous.Filled()
-	stop := make(chan struct{})
-	done := make(chan struct{})
-	windows := 0 // a busy machine makes less of them
-	data := encode(t, cpuOf(t, "cpu", "nanoseconds", []string{"/a", "1s", "main.burn"}))
-	go func() { // windows, as the loop makes them
-		defer close(done)
-		tick := time.NewTicker(20 * time.Millisecond)
-		defer tick.Stop()
-		from := time.Now()
-		for {
-			select {
-			case <-stop:
-				return
-			case now := <-tick.C:
+	synctest.Test(t, func(t *testing.T) {
+		p := continuous.Filled()
+		data := encode(t, cpuOf(t, "cpu", "nanoseconds", []string{"/a", "1s", "main.burn"}))
+		ctx, stop := context.WithCancel(t.Context())
+		var loop sync.WaitGroup
+		defer loop.Wait()
+		defer stop()
+		loop.Go(func() { // windows, as the loop makes them
+			for from := time.Now(); ctx.Err() == nil; {
+				time.Sleep(20 * time.Millisecond) // of the test's own clock: synctest
+				now := time.Now()
 				p.AddCPU(from, now, data)
 				from = now
-				windows++
 			}
+		})
+		w := httptest.NewRecorder()
+		p.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/debug/pprof/profile?seconds=1", nil))
+		got, err := profile.Parse(w.Body)
+		if w.Code != http.StatusOK || err != nil {
+			t.Fatalf("status %d, error %v", w.Code, err)
 		}
-	}()
-	w := httptest.NewRecorder()
-	p.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/debug/pprof/profile?seconds=1", nil))
-	close(stop)
-	<-done
-	got, err := profile.Parse(w.Body)
-	if w.Code != http.StatusOK || err != nil {
-		t.Fatalf("status %d, error %v", w.Code, err)
-	}
-	if got := time.Duration(got.Sample[0].Value[0]); windows < 2 || got < time.Duration(windows)*time.Second/2 {
-		t.Errorf("%v of CPU: want the windows of a second added up, of %d that each have one", got, windows)
-	}
+		if got := time.Duration(got.Sample[0].Value[0]); got != 50*time.Second {
+			t.Errorf("%v of CPU: want that of the 50 windows of the second, each of which has one", got)
+		}
+	})
 }
 
 // TestProfileCutsTheWindow asks in the midst of a window that nobody would wait

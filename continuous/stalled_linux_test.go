@@ -14,10 +14,10 @@ import (
 	"github.com/latido-dev/latido/continuous"
 )
 
-// TestStalled: a process that is stopped for three seconds knows that it did not run for
+// TestStalled: a process that is stopped for two seconds knows that it did not run for
 // about that long.
 func TestStalled(t *testing.T) {
-	const variable, stopped = "STALLS", 3 * time.Second
+	const variable, stopped = "STALLS", 2 * time.Second
 	if os.Getenv(variable) != "" {
 		p, err := continuous.Start(continuous.Config{Interval: time.Second})
 		if err != nil {
