@@ -160,7 +160,6 @@ func (k *known) alerts() int {
 
 // What is beyond the bounds is refused, and said once.
 func TestBounds(t *testing.T) {
-	t.Parallel()
 	lines := &logs{}
 	text := strings.Replace(string(file()), "group_interval: 100ms", "group_interval: 5s", 1)
 	s := start(t, Config{File: []byte(text), Logger: lines.logger()})

@@ -48,6 +48,7 @@ func (f *flaky) listen(t *testing.T) {
 	go func() { _ = f.server.Serve(l) }() // ends when it is closed
 }
 
+// heap is what is in use. No test runs beside one that measures it.
 func heap() uint64 {
 	runtime.GC()
 	var m runtime.MemStats
@@ -58,8 +59,6 @@ func heap() uint64 {
 // A receiver is down, first refusing, then hanging, then answering 500; fifty
 // alerts fire meanwhile, and ten of them are resolved before it is up. Those
 // beside it hear at once; it hears of every alert afterwards, and of none twice.
-//
-// It measures the heap, so no other test runs beside it.
 func TestOutage(t *testing.T) {
 	var (
 		length = outage(t)
@@ -181,7 +180,6 @@ func TestOutage(t *testing.T) {
 
 // What hostile receivers do.
 func TestHostile(t *testing.T) {
-	t.Parallel()
 	for name, c := range map[string]struct {
 		answer  http.HandlerFunc
 		outcome string
