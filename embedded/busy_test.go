@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"os/exec"
 	"runtime"
 	"strings"
 	"sync"
@@ -19,8 +21,19 @@ import (
 )
 
 // TestBusyIsNotDown has all processors busy for longer than the rules wait, in
-// the pace of demonstrations: the service answers, if late, and is not down.
+// the pace of demonstrations: the service answers, if late, and is not down. It
+// is a process of its own, with one processor: other tests need the others.
 func TestBusyIsNotDown(t *testing.T) {
+	const variable = "BUSY"
+	if os.Getenv(variable) == "" {
+		t.Parallel()
+		busy := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestBusyIsNotDown$", "-test.timeout=5m")
+		busy.Env = append(os.Environ(), variable+"=1", "GOMAXPROCS=1")
+		if out, err := busy.CombinedOutput(); err != nil {
+			t.Errorf("%v:\n%s", err, out)
+		}
+		return
+	}
 	d := levelDomain()
 	d.DefaultRules = domain.DefaultRules{}
 	tel, e := started(t, d, Config{Actions: map[string]Action{
