@@ -9,6 +9,9 @@ CACHE     := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/latido
 GREMLINS  := $(CACHE)/tools/gremlins-v0.6.0
 LINT      := $(CACHE)/tools/golangci-lint-v2.15.0
 TESTFLAGS ?=
+# The packages whose tests take longest go first: none of them is left to run
+# alone at the end of its module.
+LONGEST   := continuous internal/cause telemetry internal/evidence internal/scaffold internal/fleet
 
 .DEFAULT_GOAL := help
 .PHONY: help test mutate e2e kubernetes causes pictures lint bench generate golden fuzz
@@ -19,7 +22,7 @@ help: ## Say what can be made.
 test: ## Test every module; no server is built. TESTFLAGS=-race has the race detector on.
 	@for m in $(MODULES); do \
 		echo "== $$m"; \
-		(cd $$m && GOWORK=off go test -timeout 1h $(TESTFLAGS) ./...) || exit 1; \
+		(cd $$m && GOWORK=off go test -timeout 1h $(TESTFLAGS) $$(find $(LONGEST:%=./%) -maxdepth 0 2>/dev/null) ./...) || exit 1; \
 	done
 
 mutate: $(GREMLINS) ## Change the code, and ask whether tests notice. PACKAGE=domain SINCE=main BUDGET=5m ONE_IN=8 BY_HAND=1
