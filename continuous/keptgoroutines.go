@@ -30,10 +30,9 @@ func (p *Profiler) keepStacks(to time.Time, whole []byte) {
 }
 
 // Goroutines returns all goroutines as they were kept last before at, and when
-// that was. They are kept once in six windows, and once
-// in Config.Keep of what is older than that. A zero time means as they are
-// now. It returns ErrNothing, wrapped, if there is none that old. It is safe
-// for concurrent use.
+// that was. They are kept once in six windows, and once in Config.Keep of what
+// is older than that. A zero time means as they are now. It returns ErrNothing,
+// wrapped, if there is none that old. It is safe for concurrent use.
 func (p *Profiler) Goroutines(at time.Time) (*profile.Profile, time.Time, error) {
 	if !p.running() {
 		return nil, time.Time{}, errOff

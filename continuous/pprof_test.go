@@ -100,6 +100,31 @@ func TestProfileWaits(t *testing.T) {
 	})
 }
 
+// TestProfileLacksItsEnd: where no window comes any more, as the service is
+// stopping, a profile that lacks less than one is served.
+func TestProfileLacksItsEnd(t *testing.T) {
+	data := encode(t, cpuOf(t, "cpu", "nanoseconds", []string{"/a", "1s", "main.burn"}))
+	for lacks, want := range map[time.Duration]int{
+		15 * time.Millisecond: http.StatusOK, 25 * time.Millisecond: http.StatusServiceUnavailable, // of windows of 20 ms
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p := continuous.Filled()
+			var loop sync.WaitGroup
+			defer loop.Wait()
+			loop.Go(func() {
+				from := time.Now()
+				time.Sleep(time.Second - lacks) // of the test's own clock: synctest
+				p.AddCPU(from, time.Now(), data)
+			})
+			w := httptest.NewRecorder()
+			p.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/debug/pprof/profile?seconds=1", nil))
+			if w.Code != want {
+				t.Errorf("without the last %v: %d %s, want %d", lacks, w.Code, w.Body, want)
+			}
+		})
+	}
+}
+
 // TestProfileCutsTheWindow asks in the midst of a window that nobody would wait
 // for: go tool pprof waits for half of the seconds more, and five.
 func TestProfileCutsTheWindow(t *testing.T) {
