@@ -90,11 +90,14 @@ func allocated(fn func()) uint64 {
 // said, and lose no time of any endpoint.
 func TestLargeProfile(t *testing.T) {
 	const most = 200 << 20 // allocated in all, and a part of it at a time
-	for name, c := range map[string]struct{ samples, different, depth, size int }{
-		"as it is":            {4000, 100, 20, 0},
-		"more samples":        {22_000, 12_000, 20, 0},
-		"no two are the same": {200_000, 200_000, 40, 10 << 20},
-		"100 MB":              {200_000, 50_000, 270, 100 << 20},
+	for name, c := range map[string]struct {
+		samples, different, depth, size int
+		least                           int64 // that a stack which is kept has
+	}{
+		"as it is":            {4000, 100, 20, 0, 40},
+		"more samples":        {maxSamples + 16_000, 16_000, 20, 0, 2}, // as many as are kept come twice
+		"no two are the same": {200_000, 200_000, 40, 10 << 20, 1},
+		"100 MB":              {200_000, 50_000, 270, 100 << 20, 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			data, size := large(t, c.samples, c.different, c.depth)
@@ -134,6 +137,9 @@ func TestLargeProfile(t *testing.T) {
 			}
 			sums := map[string]int64{}
 			for _, s := range labelled.Sample {
+				if s.Value[0] < c.least {
+					t.Errorf("%d of %s", s.Value[0], s.Location[0].Line[0].Function.Name)
+				}
 				sums[strings.Join(append(s.Label[profiles.LabelEndpoint], s.Label[profiles.LabelStartedBy]...), "")] += s.Value[0]
 			}
 			if sums["/a"] != int64(c.samples/2) || sums["/b"] != int64(c.samples/2) {
