@@ -27,9 +27,9 @@ func TestBusyIsNotDown(t *testing.T) {
 	const variable = "BUSY"
 	if os.Getenv(variable) == "" {
 		t.Parallel()
-		busy := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestBusyIsNotDown$", "-test.timeout=5m")
+		busy := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=5m")
 		busy.Env = append(os.Environ(), variable+"=1", "GOMAXPROCS=1")
-		if out, err := busy.CombinedOutput(); err != nil {
+		if out, err := busy.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
 			t.Errorf("%v:\n%s", err, out)
 		}
 		return
