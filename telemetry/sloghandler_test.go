@@ -8,13 +8,14 @@ import (
 	"log"
 	"log/slog"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"testing/slogtest"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/latido-dev/latido/internal/testkit"
 )
 
 // inSpan is a context with a span that somebody else began.
@@ -214,11 +215,7 @@ func TestAsDefaultLogger(t *testing.T) {
 	for name := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			diagnostics := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestAsDefaultLogger$", "-test.timeout=30s")
-			diagnostics.Env = append(os.Environ(), variable+"="+name)
-			if out, err := diagnostics.CombinedOutput(); err != nil {
-				t.Errorf("%v\n%s", err, out)
-			}
+			testkit.Again(t, variable+"="+name)
 		})
 	}
 }

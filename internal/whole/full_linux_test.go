@@ -3,12 +3,13 @@ package whole
 import (
 	"errors"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/latido-dev/latido/internal/testkit"
 )
 
 // TestFull: what finds no room is an error, what was stays, and no half is left.
@@ -32,11 +33,7 @@ func TestFull(t *testing.T) {
 	if err := Write(path, []byte("what was")); err != nil {
 		t.Fatal(err)
 	}
-	child := exec.Command(os.Args[0], "-test.run", "^TestFull$")
-	child.Env = append(os.Environ(), folder+"="+dir)
-	if out, err := child.CombinedOutput(); err != nil {
-		t.Errorf("%v\n%s", err, out)
-	}
+	testkit.Again(t, folder+"="+dir)
 	if got, err := Read(path); err != nil || string(got) != "what was" {
 		t.Errorf("afterwards it is %.20q, %v", got, err)
 	}

@@ -2,10 +2,11 @@ package am
 
 import (
 	"os"
-	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/latido-dev/latido/internal/testkit"
 )
 
 // TestNoDescriptorsLeft: a process that has used up its file descriptors tells a
@@ -19,12 +20,8 @@ func TestNoDescriptorsLeft(t *testing.T) {
 	}
 	t.Parallel()
 	h, box := newHook(t), (&mailbox{}).start(t)
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestNoDescriptorsLeft$", "-test.timeout=1m")
 	byName := func(address string) string { return strings.ReplaceAll(address, "127.0.0.1", "localhost") }
-	cmd.Env = append(os.Environ(), "WITHOUT_DESCRIPTORS="+byName(h.URL)+" "+byName(box.address))
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	testkit.Again(t, "WITHOUT_DESCRIPTORS="+byName(h.URL)+" "+byName(box.address))
 	if got := strings.Join(h.states(), ", "); got != "First firing, Second firing" {
 		t.Errorf("the webhook heard of %q", got)
 	}
