@@ -59,8 +59,8 @@ func TestHistory(t *testing.T) {
 				t.Errorf("%s: %v a second, %v fail", e.Endpoint, *e.History.PerSecond[last], *e.History.ErrorRatio[last])
 			}
 		}
-		if got := *d.History.All.PerSecond[last]; got != 2.2 {
-			t.Errorf("all: %v a second", got)
+		if got, failed := *d.History.All.PerSecond[last], *d.History.All.ErrorRatio[last]; got != 2.2 || failed != 1.0/11 {
+			t.Errorf("all: %v a second, %v fail", got, failed)
 		}
 		if got, level := *d.History.Events["pedidos_procesados"][last], *d.History.Events["carritos_activos"][last]; got != 60 || level != 7 {
 			t.Errorf("%v orders a minute, %v carts", got, level)
